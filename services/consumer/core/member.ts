@@ -1,0 +1,33 @@
+/**
+ * A worker as the fleet rows show it. Fleet rows are pages of at most `MEMBERS_PER_PAGE` members: one page stays
+ * below 1 KB, so that a heartbeat is one write unit and a look half a read unit, whatever the fleet's size.
+ */
+export type MemberState =
+  | "active"
+  | "leaving" // hands its leases over; gets none
+  | "dead"; // a watcher saw no heartbeat for failoverTime; the entry stays until its leases have new owners
+
+export interface Member {
+  readonly workerId: string;
+  /** New at every start and rejoin: a process that was declared dead can tell, and so can a namesake. */
+  readonly incarnation: string;
+  /** Moves with every beat. Only "has it moved on my clock?" is ever asked of it. */
+  readonly heartbeat: number;
+  readonly state: MemberState;
+  /** The cap this worker computed for itself; undefined: none. */
+  readonly maxLeases: number | undefined;
+  /** False: it takes unowned and expired leases only, and its leases are moved nowhere unless it leaves. */
+  readonly steals: boolean;
+}
+
+export interface FleetPage {
+  readonly page: number;
+  /** Page 0 only: moves with every change of membership or ownership, whichever page it was on. */
+  readonly generation: number;
+  /** Page 0 only: counts the requests to list shards now (the resharder's). */
+  readonly shardSyncRequests: number;
+  readonly members: readonly Member[];
+}
+
+/** 12 members with 40-character ids are about 950 bytes. */
+export const MEMBERS_PER_PAGE = 12;

@@ -1,0 +1,50 @@
+/**
+ * The seam between the coordinator (which leases do I hold, who gets them next) and the reading of one shard.
+ * The coordinator starts a shard consumer for a lease it holds, asks it to drain for a planned move, or stops it
+ * when the lease is lost; the shard consumer reads, calls the handler, writes checkpoints under the lease's fence
+ * and says how it ended.
+ */
+import type { Checkpoint, Lease } from "../core/lease.ts";
+import type { Shard } from "../ports/stream.ts";
+
+/**
+ * A lease this worker holds. All writes of one lease go through here, one after another, under its fence.
+ * `StoreUnavailable` passes through to the caller (retry with backoff); after `lost` every later write is `lost` too.
+ */
+export interface HeldLease {
+  readonly leaseKey: string;
+  /** The row after the newest write that succeeded. */
+  readonly lease: Lease;
+  checkpoint(checkpoint: Checkpoint): Promise<"ok" | "lost">;
+}
+
+export type ShardOutcome =
+  /** Read and processed to the end of the shard; `children` undefined: the endpoint did not say. Nothing was written yet: creating children, the `shardEnded` hook and SHARD_END are the coordinator's. */
+  | { readonly kind: "ended"; readonly children: readonly Shard[] | undefined; readonly checkpoint: Checkpoint }
+  /** After `drain()`: nothing is in the handler's hands any more; everything up to `checkpoint` (the lease's own when nothing was processed) is done. Not yet written: the hand-over writes it with the new owner in one write. */
+  | { readonly kind: "drained"; readonly checkpoint: Checkpoint }
+  /** After `stop()` or a failed fence. */
+  | { readonly kind: "lost" };
+
+export interface ShardConsumer {
+  /** Resolves once; never rejects. */
+  readonly finished: Promise<ShardOutcome>;
+  /**
+   * Planned move: read no further batches, but finish the one in hand (and, when the last read is more than 200 ms
+   * old, make one last read, so that the new owner starts with nothing behind it), then resolve `finished`.
+   * A consumer halted by `onError: "stop"` drains at once with the checkpoint it reached.
+   */
+  drain(): void;
+  /** The lease is lost: abort the handler's signal, drop what is buffered, write nothing more. */
+  stop(): void;
+  status(): ShardStatus;
+}
+
+export interface ShardStatus {
+  readonly state: "reading" | "draining" | "halted" | "finished";
+  readonly checkpoint: Checkpoint;
+  readonly millisBehindLatest: number | undefined;
+  readonly bufferedBytes: number;
+  /** The error that halted it (policy "stop"). */
+  readonly error: string | undefined;
+}

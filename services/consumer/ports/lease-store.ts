@@ -1,0 +1,79 @@
+/**
+ * The lease table, as the engine needs it. Adapters: DynamoDB, and the simulator's memory store, which must keep
+ * the very same conditions (`test/conformance` runs one suite on both).
+ *
+ * Every write bumps `leaseCounter` by one and is conditional. A failed condition is an outcome, not an error.
+ * A write whose condition failed because *this very write* had already succeeded (an SDK retry after a lost
+ * answer) is told apart by the old item and reported as `ok`.
+ * Anything else that goes wrong throws `StoreUnavailable` (retry later: it may or may not have happened).
+ */
+import type { Checkpoint, Lease } from "../core/lease.ts";
+import type { FleetPage, Member } from "../core/member.ts";
+
+export type WriteOutcome =
+  /** `lease`: the row as it stands after the write. */
+  | { readonly kind: "ok"; readonly lease: Lease }
+  /** Somebody else wrote the row. `current`: the row as it stands, where the store can tell; undefined when gone or unknown. */
+  | { readonly kind: "lost"; readonly current: Lease | undefined };
+
+export type BeatOutcome =
+  | { readonly kind: "ok"; readonly page: FleetPage }
+  /** This incarnation is no longer a member: declared dead, removed, or replaced by a namesake. */
+  | { readonly kind: "superseded" };
+
+export interface LeaseListing {
+  readonly leases: readonly Lease[];
+  /** Lease rows that cannot be read: named, never silently dropped. */
+  readonly corrupt: readonly { readonly leaseKey: string; readonly problem: string }[];
+  /** Fleet pages found on the way. */
+  readonly pages: readonly FleetPage[];
+}
+
+export class StoreUnavailable extends Error {
+  override readonly name = "StoreUnavailable";
+}
+
+/** A wrong table, missing permission, …: retrying does not help. The message says what to do. */
+export class StoreUnusable extends Error {
+  override readonly name = "StoreUnusable";
+}
+
+export interface LeaseStore {
+  /** Checks the table's key schema; creates it (on demand) when missing and `create`. Safe when several workers start at once. */
+  ensureTable(create: boolean): Promise<void>;
+
+  /** Every row, paginated, strongly consistent when asked. */
+  list(options: { readonly consistent: boolean }): Promise<LeaseListing>;
+  /** Condition: the row does not exist. Counter starts at 0. `exists` leaves the row as it is. */
+  create(lease: Lease): Promise<"created" | "exists">;
+  /** Makes `owner` the owner of an unowned or expired lease. Condition: counter and owner are as in `seen`; adds an owner switch when it had another owner; removes `checkpointOwner`. */
+  claim(seen: Lease, owner: string): Promise<WriteOutcome>;
+  /** Counter only. Condition of this and the next five: owner is `held.owner`, counter is `held.counter`, no `checkpointOwner` other than the holder. */
+  renew(held: Lease): Promise<WriteOutcome>;
+  /** Sets the checkpoint, owner switches back to 0, clears pending checkpoints. */
+  checkpoint(held: Lease, checkpoint: Checkpoint): Promise<WriteOutcome>;
+  /** One write: checkpoint (when it moved) and `leaseOwner = to`, +1 owner switch. */
+  handOver(held: Lease, to: string, checkpoint: Checkpoint): Promise<WriteOutcome>;
+  /** One write: checkpoint (when it moved) and no owner. */
+  release(held: Lease, checkpoint: Checkpoint): Promise<WriteOutcome>;
+  /** SHARD_END, `childShardIds`, and no owner. The children's rows must exist already. */
+  complete(held: Lease, childShardIds: readonly string[]): Promise<WriteOutcome>;
+  /** Deletes an ended lease. Condition: counter is as seen. */
+  remove(seen: Lease): Promise<"removed" | "changed">;
+
+  /** Eventually consistent by default: half a read unit. Undefined: no such page. */
+  readFleet(page: number, options?: { readonly consistent?: boolean }): Promise<FleetPage | undefined>;
+  /** Adds (or replaces a namesake of) the member on a page with room, making the page when missing; bumps the page-0 generation. */
+  join(page: number, member: Member): Promise<{ readonly kind: "ok"; readonly page: FleetPage } | { readonly kind: "full" }>;
+  /**
+   * Writes this member's entry (heartbeat, state, cap) and returns its whole page: a heartbeat is a look too.
+   * `bump`: also move the generation. Condition: the entry has this incarnation and is not dead.
+   */
+  beat(page: number, member: Member, options: { readonly bump: boolean }): Promise<BeatOutcome>;
+  /** Marks a member dead and bumps. Condition: incarnation and heartbeat are as seen. */
+  declareDead(page: number, seen: Member): Promise<"declared" | "changed">;
+  /** Removes an entry (one's own at the end, or a dead one without leases) and bumps. Condition: the incarnation. Deletes the page when it was the last entry and `page` > 0 or no other page has members. */
+  leave(page: number, member: Member): Promise<"left" | "changed">;
+  /** Moves the generation of page 0, so that everybody scans at the next look. No-op when there is no page 0. */
+  bumpGeneration(): Promise<void>;
+}

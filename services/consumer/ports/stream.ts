@@ -1,0 +1,58 @@
+/** The stream, as the engine needs it. Adapters: Kinesis, and the simulator's. */
+import type { HashRange } from "../../shared/hash-range.ts";
+
+export interface Shard {
+  readonly shardId: string;
+  /** None, one (split) or two (merge). A parent that was trimmed away may be named and yet not listed. */
+  readonly parentShardIds: readonly string[];
+  readonly hashRange: HashRange;
+  /** It has an ending sequence number: no more writes. */
+  readonly closed: boolean;
+}
+
+export type Position =
+  | { readonly kind: "trim-horizon" }
+  | { readonly kind: "latest" }
+  | { readonly kind: "at-timestamp"; readonly timestamp: Date }
+  | { readonly kind: "at-sequence-number"; readonly sequenceNumber: string }
+  | { readonly kind: "after-sequence-number"; readonly sequenceNumber: string };
+
+/** A record as Kinesis has it, before de-aggregation. */
+export interface StreamRecord {
+  readonly data: Uint8Array;
+  readonly partitionKey: string;
+  readonly sequenceNumber: string;
+  readonly approximateArrivalTimestamp: Date;
+}
+
+export interface ReadResult {
+  readonly records: readonly StreamRecord[];
+  /** Undefined: the shard is closed and read to its end. */
+  readonly nextIterator: string | undefined;
+  /** Children of a shard read to its end; undefined when the endpoint does not say (then list shards). */
+  readonly children: readonly Shard[] | undefined;
+  readonly millisBehindLatest: number;
+}
+
+export type StreamProblem =
+  | "throttled" // back off
+  | "expired-iterator" // ask for a new one after the last sequence number
+  | "not-found" // stream or shard is gone
+  | "invalid" // the endpoint refuses the arguments: a new iterator may help, a retry will not
+  | "unavailable"; // network, 5xx: retry
+
+export class StreamError extends Error {
+  override readonly name = "StreamError";
+  readonly problem: StreamProblem;
+  constructor(problem: StreamProblem, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.problem = problem;
+  }
+}
+
+export interface Stream {
+  /** All shards that are still readable, open and closed, paginated. */
+  listShards(): Promise<readonly Shard[]>;
+  iterator(shardId: string, position: Position): Promise<string>;
+  read(iterator: string, maxRecords: number): Promise<ReadResult>;
+}
