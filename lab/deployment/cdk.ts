@@ -1,0 +1,110 @@
+/**
+ * The CDK steps as child processes: synthesise once with the bundled app, then give the CLI `--app <folder>`, so
+ * that deploy and destroy do not synthesise again. cdklocal against an endpoint, cdk against real AWS.
+ */
+import { existsSync, mkdirSync, rmSync } from "node:fs";
+import { inProject, inRuntime } from "../project.ts";
+import { runLogged } from "./child.ts";
+import { stackNameOf } from "./outputs.ts";
+import { childEnvironment, type Target } from "./target.ts";
+
+/** CDK context of the stack (CONTRACT, "Stack"), and the lab's own additions. Values go through as strings. */
+export interface StackContext {
+  readonly application: string;
+  readonly shards: number;
+  readonly pods: number;
+  /** Producer's records a second; 0: deploy it stopped. */
+  readonly rate: number;
+  readonly keys: number;
+  /** Only on the embedded endpoint: where both services write their history files. */
+  readonly historyDirectory?: string;
+}
+
+export interface CdkStep {
+  readonly target: Target;
+  readonly signal: AbortSignal;
+}
+
+const EMBEDDED_ACCOUNT = "000000000000";
+const STEP_TIMEOUT_MILLIS = 180_000;
+/** A deploy to real AWS waits for a Fargate service to become steady. */
+const AWS_TIMEOUT_MILLIS = 1_200_000;
+
+const QUIET = {
+  CDK_DISABLE_CLI_TELEMETRY: "true",
+  CDK_DISABLE_VERSION_CHECK: "1",
+  CI: "true",
+  NO_COLOR: "1",
+};
+
+export const assemblyFolder = (application: string): string => inRuntime("cdk.out", application);
+
+export async function synthesize(step: CdkStep, context: StackContext): Promise<void> {
+  const folder = assemblyFolder(context.application);
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
+  await runLogged({
+    name: "synthesis",
+    command: process.execPath,
+    arguments: [inRuntime("build", "synth.mjs")],
+    environment: {
+      ...cdkEnvironment(step.target),
+      CDK_OUTDIR: folder,
+      CDK_CONTEXT_JSON: JSON.stringify(contextValues(context)),
+    },
+    logFile: inRuntime("logs", "synth.log"),
+    timeoutMillis: STEP_TIMEOUT_MILLIS,
+    signal: step.signal,
+  });
+}
+
+function contextValues(context: StackContext): Record<string, string> {
+  return Object.fromEntries(Object.entries(context).map(([name, value]) => [name, String(value)]));
+}
+
+export const bootstrap = (step: CdkStep): Promise<void> =>
+  cdk(step, "bootstrap", step.target.kind === "aws" ? [] : [`aws://${EMBEDDED_ACCOUNT}/${step.target.region}`]);
+
+export const deploy = (step: CdkStep, application: string): Promise<void> =>
+  cdk(step, "deploy", [
+    stackNameOf(application),
+    "--app",
+    assemblyFolder(application),
+    "--require-approval",
+    "never",
+    "--method",
+    "direct",
+  ]);
+
+/** Needs the assembly of the deployment; synthesises a plain one when it is gone. */
+export async function destroy(step: CdkStep, context: StackContext): Promise<void> {
+  if (!existsSync(`${assemblyFolder(context.application)}/manifest.json`)) await synthesize(step, context);
+  await cdk(step, "destroy", [
+    stackNameOf(context.application),
+    "--app",
+    assemblyFolder(context.application),
+    "--force",
+  ]);
+}
+
+function cdk(step: CdkStep, verb: string, rest: readonly string[]): Promise<void> {
+  const tool = step.target.kind === "aws" ? "cdk" : "cdklocal";
+  const script = {
+    cdk: inProject("node_modules", "aws-cdk", "bin", "cdk"),
+    cdklocal: inProject("node_modules", "aws-cdk-local", "bin", "cdklocal"),
+  }[tool];
+  return runLogged({
+    name: `${tool} ${verb}`,
+    command: process.execPath,
+    arguments: [script, verb, ...rest, "--no-notices", "--no-color", "--progress", "events"],
+    environment: cdkEnvironment(step.target),
+    logFile: inRuntime("logs", `${verb}.log`),
+    timeoutMillis: step.target.kind === "aws" ? AWS_TIMEOUT_MILLIS : STEP_TIMEOUT_MILLIS,
+    signal: step.signal,
+  });
+}
+
+function cdkEnvironment(target: Target): Record<string, string> {
+  const account = target.kind === "aws" ? {} : { CDK_DEFAULT_ACCOUNT: EMBEDDED_ACCOUNT };
+  return { ...childEnvironment(target, process.env), ...QUIET, CDK_DEFAULT_REGION: target.region, ...account };
+}

@@ -1,0 +1,91 @@
+/** Child processes whose output goes to a log file, with a bounded time and a stop that leaves nothing behind. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { closeSync, openSync, readFileSync, statSync } from "node:fs";
+import { relative } from "node:path";
+import { Interrupted, Problem } from "../problem.ts";
+import { projectRoot } from "../project.ts";
+
+export interface ChildRun {
+  /** For messages: "cdklocal deploy". */
+  readonly name: string;
+  readonly command: string;
+  readonly arguments: readonly string[];
+  readonly environment: Readonly<Record<string, string>>;
+  readonly logFile: string;
+  readonly timeoutMillis: number;
+  readonly signal: AbortSignal;
+}
+
+/** Resolves when the child ended with 0. Otherwise a Problem with the last telling line and the log's path. */
+export async function runLogged(run: ChildRun): Promise<void> {
+  if (run.signal.aborted) throw new Interrupted(run.name);
+  const log = openSync(run.logFile, "a");
+  const from = statSync(run.logFile).size;
+  try {
+    // Its own process group: a Ctrl-C of the terminal reaches us alone, and we stop the whole group.
+    const child = spawn(run.command, run.arguments, {
+      cwd: projectRoot,
+      env: run.environment,
+      stdio: ["ignore", log, log],
+      detached: true,
+    });
+    const ended = await outcome(child, run);
+    if (ended === "interrupted") throw new Interrupted(run.name);
+    if (ended === 0) return;
+    const why = ended === "timeout" ? `took over ${run.timeoutMillis / 1_000} s` : lastTellingLine(run.logFile, from);
+    throw new Problem(`${run.name} failed: ${why} (all of it: ${relative(projectRoot, run.logFile)})`);
+  } finally {
+    closeSync(log);
+  }
+}
+
+function outcome(child: ChildProcess, run: ChildRun): Promise<number | "timeout" | "interrupted"> {
+  return new Promise((resolve, reject) => {
+    let ending: "timeout" | "interrupted" | undefined;
+    const stop = (why: "timeout" | "interrupted") => {
+      ending ??= why;
+      killGroup(child, "SIGKILL");
+    };
+    const timeout = AbortSignal.timeout(run.timeoutMillis);
+    const onTimeout = () => stop("timeout");
+    const onAbort = () => stop("interrupted");
+    const settle = () => {
+      timeout.removeEventListener("abort", onTimeout);
+      run.signal.removeEventListener("abort", onAbort);
+    };
+    timeout.addEventListener("abort", onTimeout, { once: true });
+    run.signal.addEventListener("abort", onAbort, { once: true });
+    child.once("error", (error) => {
+      settle();
+      reject(new Problem(`${run.name} cannot be started: ${error.message}; run \`npx evenkeel doctor\``));
+    });
+    child.once("exit", (code) => {
+      settle();
+      resolve(ending ?? code ?? 1);
+    });
+  });
+}
+
+/** Signals the child and whatever it started. */
+function killGroup(child: ChildProcess, signal: NodeJS.Signals): void {
+  if (child.pid === undefined || child.exitCode !== null) return;
+  try {
+    process.kill(-child.pid, signal);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+  }
+}
+
+/** The last line that names an error, else the last line at all. */
+function lastTellingLine(logFile: string, from: number): string {
+  const escape = String.fromCharCode(27);
+  const lines = readFileSync(logFile)
+    .subarray(from)
+    .toString("utf8")
+    .replaceAll(new RegExp(`${escape}\\[[0-9;]*m`, "g"), "")
+    .split("\n")
+    .map((line) => line.trim())
+    .filter((line) => line !== "");
+  const telling = lines.findLast((line) => /error|fail|❌|denied|refused/i.test(line)) ?? lines.at(-1);
+  return telling?.slice(0, 200) ?? "it said nothing";
+}

@@ -1,0 +1,25 @@
+/** The lease table through the engine's own store, so that the lab sees rows as a worker does. */
+import { dynamoDbLeaseStore } from "../../services/consumer/index.ts";
+import type { Clock } from "../../services/shared/clock.ts";
+import type { Snapshot } from "../monitor/model.ts";
+import type { Clients } from "./clients.ts";
+
+export interface LeaseTable {
+  /** One consistent scan. */
+  snapshot(): Promise<Snapshot>;
+  /** The marker of page 0 that moves with every change of membership or ownership; undefined: nobody joined yet. Half a read unit. */
+  generation(): Promise<number | undefined>;
+}
+
+export function leaseTable(clients: Clients, tableName: string, clock: Clock): LeaseTable {
+  const store = dynamoDbLeaseStore({ client: clients.dynamoDb, tableName });
+  return {
+    async snapshot() {
+      const listing = await store.list({ consistent: true });
+      return { t: clock.wallMillis(), ...listing };
+    },
+    async generation() {
+      return (await store.readFleet(0))?.generation;
+    },
+  };
+}

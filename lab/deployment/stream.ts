@@ -1,0 +1,48 @@
+/** The stream as the lab looks at it: shards, lineage, status. */
+import {
+  DescribeStreamSummaryCommand,
+  ListShardsCommand,
+  type ListShardsCommandInput,
+  type Shard as KinesisShard,
+} from "@aws-sdk/client-kinesis";
+import type { HashRange } from "../../services/shared/hash-range.ts";
+import type { Clients } from "./clients.ts";
+
+export interface StreamShard {
+  readonly shardId: string;
+  readonly parents: readonly string[];
+  readonly range: HashRange;
+  readonly open: boolean;
+}
+
+/** A stream of 10,000 shards has ten pages; a hundred is a broken endpoint. */
+const MOST_PAGES = 100;
+
+export async function listShards(clients: Clients, streamName: string): Promise<StreamShard[]> {
+  const shards: StreamShard[] = [];
+  let input: ListShardsCommandInput = { StreamName: streamName };
+  for (let page = 0; page < MOST_PAGES; page++) {
+    const answer = await clients.kinesis.send(new ListShardsCommand(input));
+    shards.push(...(answer.Shards ?? []).map(toShard));
+    if (!answer.NextToken) return shards;
+    input = { NextToken: answer.NextToken };
+  }
+  throw new Error(`ListShards of ${streamName} did not end after ${MOST_PAGES} pages`);
+}
+
+function toShard(shard: KinesisShard): StreamShard {
+  return {
+    shardId: shard.ShardId ?? "",
+    parents: [shard.ParentShardId, shard.AdjacentParentShardId].filter((id) => id !== undefined),
+    range: {
+      start: BigInt(shard.HashKeyRange?.StartingHashKey ?? "0"),
+      end: BigInt(shard.HashKeyRange?.EndingHashKey ?? "0"),
+    },
+    open: shard.SequenceNumberRange?.EndingSequenceNumber === undefined,
+  };
+}
+
+export async function streamStatus(clients: Clients, streamName: string): Promise<string> {
+  const answer = await clients.kinesis.send(new DescribeStreamSummaryCommand({ StreamName: streamName }));
+  return answer.StreamDescriptionSummary?.StreamStatus ?? "UNKNOWN";
+}

@@ -1,0 +1,49 @@
+/** The ECS services of the stack: how many tasks are wanted and run, and changing how many are wanted. */
+import { DescribeServicesCommand, ListServicesCommand, UpdateServiceCommand } from "@aws-sdk/client-ecs";
+import { Problem } from "../problem.ts";
+import type { Clients } from "./clients.ts";
+import type { Deployment } from "./outputs.ts";
+
+export interface ServiceCounts {
+  readonly desired: number;
+  readonly running: number;
+  readonly pending: number;
+}
+
+export async function serviceCounts(
+  clients: Clients,
+  deployment: Deployment,
+  service: string,
+): Promise<ServiceCounts> {
+  const answer = await clients.ecs.send(
+    new DescribeServicesCommand({ cluster: deployment.clusterName, services: [service] }),
+  );
+  const found = answer.services?.[0];
+  if (!found) throw new Problem(`no service ${service} in cluster ${deployment.clusterName}; \`npm run up\` deploys it`);
+  return {
+    desired: found.desiredCount ?? 0,
+    running: found.runningCount ?? 0,
+    pending: found.pendingCount ?? 0,
+  };
+}
+
+export async function setDesiredCount(
+  clients: Clients,
+  deployment: Deployment,
+  service: string,
+  count: number,
+): Promise<void> {
+  await clients.ecs.send(
+    new UpdateServiceCommand({ cluster: deployment.clusterName, service, desiredCount: count }),
+  );
+}
+
+/** The producer's service is no output of the contract: it is the one of the cluster that is named so. */
+export async function producerService(clients: Clients, deployment: Deployment): Promise<string> {
+  const answer = await clients.ecs.send(new ListServicesCommand({ cluster: deployment.clusterName }));
+  const names = (answer.serviceArns ?? []).map((arn) => arn.split("/").at(-1) ?? arn);
+  const producer = names.find((name) => /producer/i.test(name));
+  if (!producer)
+    throw new Problem(`cluster ${deployment.clusterName} has no producer service; \`npm run up\` deploys one`);
+  return producer;
+}

@@ -1,0 +1,76 @@
+/** The rebalance state machine: start it, wait for it, and what went wrong in one line. */
+import {
+  DescribeExecutionCommand,
+  ListExecutionsCommand,
+  StartExecutionCommand,
+} from "@aws-sdk/client-sfn";
+import type { Clock } from "../../services/shared/clock.ts";
+import { Interrupted, Problem } from "../problem.ts";
+import type { Clients } from "./clients.ts";
+import type { Deployment } from "./outputs.ts";
+
+/** CONTRACT: each optional, absent = leave as it is. */
+export interface RebalanceRequest {
+  readonly targetShards?: number;
+  readonly targetTasks?: number;
+  /** Go ahead where a reshard seems done or under way. */
+  readonly force?: boolean;
+}
+
+export interface WaitOptions {
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  readonly timeoutMillis: number;
+}
+
+const POLL_MILLIS = 300;
+
+/** Resolves with the execution's output when it succeeded. */
+export async function rebalance(
+  clients: Clients,
+  deployment: Deployment,
+  request: RebalanceRequest,
+  { clock, signal, timeoutMillis }: WaitOptions,
+): Promise<unknown> {
+  const { executionArn } = await clients.stepFunctions.send(
+    new StartExecutionCommand({ stateMachineArn: deployment.stateMachineArn, input: JSON.stringify(request) }),
+  );
+  const deadline = clock.monotonicMillis() + timeoutMillis;
+  while (!signal.aborted) {
+    const answer = await clients.stepFunctions.send(new DescribeExecutionCommand({ executionArn }));
+    if (answer.status === "SUCCEEDED") return JSON.parse(answer.output ?? "null");
+    if (answer.status !== "RUNNING" && answer.status !== "PENDING_REDRIVE")
+      throw new Problem(
+        `the state machine ${answer.status?.toLowerCase()}: ${answer.error ?? ""} ${shortCause(answer.cause)}`.trim(),
+      );
+    if (clock.monotonicMillis() > deadline)
+      throw new Problem(`the state machine still runs after ${timeoutMillis / 1_000} s (execution ${executionArn})`);
+    await clock.sleep(POLL_MILLIS, signal);
+  }
+  throw new Interrupted("state machine");
+}
+
+/** Lambda's cause is JSON with an errorMessage; anything else is cut to one line. */
+export function shortCause(cause: string | undefined): string {
+  if (!cause) return "";
+  try {
+    const parsed: unknown = JSON.parse(cause);
+    if (typeof parsed === "object" && parsed !== null && "errorMessage" in parsed)
+      return String(parsed.errorMessage).split("\n")[0] ?? "";
+  } catch {
+    // Not JSON: shown as it is, below.
+  }
+  return (cause.split("\n")[0] ?? "").slice(0, 200);
+}
+
+/** The execution that is under way, if one is. */
+export async function runningExecution(clients: Clients, deployment: Deployment): Promise<string | undefined> {
+  const answer = await clients.stepFunctions.send(
+    new ListExecutionsCommand({
+      stateMachineArn: deployment.stateMachineArn,
+      statusFilter: "RUNNING",
+      maxResults: 1,
+    }),
+  );
+  return answer.executions?.[0]?.executionArn;
+}

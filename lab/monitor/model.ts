@@ -1,0 +1,149 @@
+/**
+ * What a fleet looks like at one moment, worked out from lease rows and fleet pages. Pure: the monitor, the
+ * experiment and `view-distribution` all show and judge this one state.
+ *
+ * A lease is *ended* at SHARD_END, *blocked* while a parent's lease is not, *draining* when it is open though its
+ * shard was split (a child's lease exists). Load is what is neither ended nor blocked.
+ */
+import type { FleetPage, Lease, Member } from "../../services/consumer/index.ts";
+
+const SHARD_END = "SHARD_END";
+
+export interface Snapshot {
+  readonly t: number;
+  readonly leases: readonly Lease[];
+  readonly corrupt: readonly { readonly leaseKey: string; readonly problem: string }[];
+  readonly pages: readonly FleetPage[];
+}
+
+export type LeaseState = "open" | "draining" | "blocked" | "ended";
+
+export interface LeaseView {
+  readonly leaseKey: string;
+  readonly owner: string | undefined;
+  readonly state: LeaseState;
+  readonly checkpoint: string;
+  readonly parents: readonly string[];
+}
+
+export interface WorkerView {
+  readonly workerId: string;
+  /** "unknown": owns leases but has no membership (a Java worker, or one that is gone). */
+  readonly state: Member["state"] | "unknown";
+  readonly open: number;
+  readonly draining: number;
+  readonly blocked: number;
+  readonly cap: number | undefined;
+}
+
+export interface FleetState {
+  readonly t: number;
+  readonly workers: readonly WorkerView[];
+  readonly leases: readonly LeaseView[];
+  /** Shards that could be read and that nobody owns. */
+  readonly unowned: readonly string[];
+  readonly blocked: number;
+  readonly draining: number;
+  readonly ended: number;
+  /** Open and draining: what the fleet shares out. */
+  readonly load: number;
+  readonly generation: number | undefined;
+  readonly corrupt: readonly string[];
+}
+
+export function fleetState(snapshot: Snapshot): FleetState {
+  const leases = viewLeases(snapshot.leases);
+  const members = snapshot.pages.flatMap((page) => page.members);
+  const count = (state: LeaseState) => leases.filter((lease) => lease.state === state).length;
+  const workers = viewWorkers(leases, members);
+  return {
+    t: snapshot.t,
+    workers,
+    leases,
+    unowned: leases.filter((l) => isLoad(l) && l.owner === undefined).map((l) => l.leaseKey),
+    blocked: count("blocked"),
+    draining: count("draining"),
+    ended: count("ended"),
+    load: leases.filter(isLoad).length,
+    generation: snapshot.pages.find((page) => page.page === 0)?.generation,
+    corrupt: snapshot.corrupt.map(({ leaseKey, problem }) => `${leaseKey}: ${problem}`),
+  };
+}
+
+const isLoad = (lease: LeaseView): boolean => lease.state === "open" || lease.state === "draining";
+
+function viewLeases(leases: readonly Lease[]): LeaseView[] {
+  const open = new Set(leases.filter((l) => l.checkpoint.sequenceNumber !== SHARD_END).map((l) => l.leaseKey));
+  const split = new Set(leases.flatMap((l) => l.parentShardIds));
+  const stateOf = (lease: Lease): LeaseState => {
+    if (!open.has(lease.leaseKey)) return "ended";
+    if (lease.parentShardIds.some((parent) => open.has(parent))) return "blocked";
+    return split.has(lease.leaseKey) ? "draining" : "open";
+  };
+  return leases
+    .map((lease) => ({
+      leaseKey: lease.leaseKey,
+      owner: lease.owner,
+      state: stateOf(lease),
+      checkpoint: lease.checkpoint.sequenceNumber,
+      parents: lease.parentShardIds,
+    }))
+    .toSorted((a, b) => (a.leaseKey < b.leaseKey ? -1 : 1));
+}
+
+function viewWorkers(leases: readonly LeaseView[], members: readonly Member[]): WorkerView[] {
+  const byId = new Map(members.map((member) => [member.workerId, member]));
+  const owners = leases.filter((l) => l.state !== "ended").flatMap((l) => (l.owner === undefined ? [] : [l.owner]));
+  const ids = [...new Set([...byId.keys(), ...owners])].toSorted();
+  return ids.map((workerId) => {
+    const own = leases.filter((lease) => lease.owner === workerId);
+    const count = (state: LeaseState) => own.filter((lease) => lease.state === state).length;
+    const member = byId.get(workerId);
+    return {
+      workerId,
+      state: member?.state ?? "unknown",
+      open: count("open"),
+      draining: count("draining"),
+      blocked: count("blocked"),
+      cap: member?.maxLeases,
+    };
+  });
+}
+
+/** A lease that changed hands between two states, newest state last. */
+export interface Move {
+  readonly t: number;
+  readonly leaseKey: string;
+  readonly from: string | undefined;
+  readonly to: string | undefined;
+}
+
+export function movesBetween(before: FleetState, after: FleetState): Move[] {
+  const owners = new Map(before.leases.map((lease) => [lease.leaseKey, lease.owner]));
+  return after.leases.flatMap(({ leaseKey, owner }) =>
+    owners.has(leaseKey) && owners.get(leaseKey) !== owner
+      ? [{ t: after.t, leaseKey, from: owners.get(leaseKey), to: owner }]
+      : [],
+  );
+}
+
+/** `7/7/6`: what each worker owns of the load, most first. */
+export function distribution(state: FleetState): string {
+  return state.workers
+    .map((worker) => worker.open + worker.draining)
+    .toSorted((a, b) => b - a)
+    .join("/");
+}
+
+/** Every shard owned, by exactly `workers` workers, none with more than one above another, and no parent left over. */
+export function isEven(state: FleetState, shards: number, workers: number): boolean {
+  const counts = state.workers.map((worker) => worker.open);
+  return (
+    state.load === shards &&
+    state.draining === 0 &&
+    state.blocked === 0 &&
+    state.unowned.length === 0 &&
+    state.workers.length === workers &&
+    Math.max(...counts) - Math.min(...counts) <= 1
+  );
+}

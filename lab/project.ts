@@ -1,0 +1,26 @@
+/** Where the project lies, whether this runs from source or from the bundle in `.evenkeel/build`. */
+import { existsSync, mkdirSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+function findRoot(from: string): string {
+  let folder = from;
+  while (!existsSync(join(folder, "package.json"))) {
+    const parent = dirname(folder);
+    if (parent === folder) throw new Error(`no package.json above ${from}: run this from a clone of the project`);
+    folder = parent;
+  }
+  return folder;
+}
+
+export const projectRoot = findRoot(dirname(fileURLToPath(import.meta.url)));
+
+/** A path below the project's folder. */
+export const inProject = (...parts: string[]): string => join(projectRoot, ...parts);
+
+/** A path below `.evenkeel/`, the project's runtime folder; makes the folder that holds it. */
+export function inRuntime(...parts: string[]): string {
+  const path = inProject(".evenkeel", ...parts);
+  mkdirSync(dirname(path), { recursive: true });
+  return path;
+}
