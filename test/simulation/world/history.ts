@@ -1,0 +1,126 @@
+/**
+ * What happened in a simulated run, in order, seen from outside the engine: the checkers read this and nothing
+ * else. `t` is true virtual time; sequence numbers are the stream's.
+ */
+import type { Lease } from "../../../services/consumer/core/lease.ts";
+import type { Member } from "../../../services/consumer/core/member.ts";
+import type { Position } from "../../../services/consumer/ports/stream.ts";
+import type { Scheduler } from "./scheduler.ts";
+
+export type LeaseOperation =
+  | "create"
+  | "claim"
+  | "renew"
+  | "checkpoint"
+  | "handOver"
+  | "release"
+  | "complete"
+  | "remove";
+export type MemberOperation = "join" | "beat" | "declareDead" | "leave" | "bump";
+
+/** Why a worker may be taken for dead, or may not know how a write of its ended. `until` undefined: for good. */
+export type TroubleKind =
+  | "crash"
+  | "pause"
+  | "partition"
+  | "throttle"
+  | "failed-call"
+  | "lost-answer"
+  | "slow";
+
+export type WorkerAction = "started" | "joined" | "stopping" | "stopped" | "failed";
+
+export type SimEvent =
+  | { type: "put"; t: number; shardId: string; sequenceNumber: string; key: string; n: number }
+  | {
+      type: "shard";
+      t: number;
+      shardId: string;
+      action: "opened" | "closed" | "trimmed";
+      parents: readonly string[];
+    }
+  /** A lease row was written. `worker` did it; `before`/`after`: the row around the write. */
+  | {
+      type: "write";
+      t: number;
+      worker: string;
+      operation: LeaseOperation;
+      leaseKey: string;
+      before: Lease | undefined;
+      after: Lease | undefined;
+    }
+  /** A conditional lease write whose condition did not hold. */
+  | { type: "refused"; t: number; worker: string; operation: LeaseOperation; leaseKey: string }
+  | {
+      type: "member";
+      t: number;
+      worker: string;
+      operation: MemberOperation;
+      about: string;
+      member: Member | undefined;
+    }
+  | { type: "iterator"; t: number; worker: string; shardId: string; position: Position }
+  | { type: "read"; t: number; worker: string; shardId: string; count: number; atEnd: boolean }
+  /** The handler has finished these records of one batch. */
+  | { type: "handled"; t: number; worker: string; shardId: string; sequenceNumbers: readonly string[] }
+  | {
+      type: "trouble";
+      t: number;
+      worker: string;
+      kind: TroubleKind;
+      until: number | undefined;
+      detail: string;
+    }
+  | { type: "worker"; t: number; worker: string; action: WorkerAction; detail: string }
+  | { type: "phase"; t: number; name: "safety" | "liveness" | "quiet" | "end" };
+
+/** An event before the history has put its time on it. */
+export type Happening = SimEvent extends infer E ? (E extends SimEvent ? Omit<E, "t"> : never) : never;
+
+export class History {
+  readonly events: SimEvent[] = [];
+  readonly #scheduler: Scheduler | undefined;
+
+  constructor(scheduler?: Scheduler) {
+    this.#scheduler = scheduler;
+  }
+
+  add(happening: Happening): void {
+    const event = { t: this.#scheduler?.now ?? 0, ...happening } as SimEvent;
+    this.events.push(event);
+    this.#scheduler?.trace(brief(event));
+  }
+}
+
+/** One line for people, and for the trace hash. */
+export function brief(event: SimEvent): string {
+  switch (event.type) {
+    case "put":
+      return `put ${event.key}#${event.n} -> ${event.shardId} ${event.sequenceNumber}`;
+    case "shard":
+      return `shard ${event.shardId} ${event.action}${event.parents.length > 0 ? ` of ${event.parents.join("+")}` : ""}`;
+    case "write":
+      return `${event.worker} ${event.operation} ${event.leaseKey}: ${row(event.before)} -> ${row(event.after)}`;
+    case "refused":
+      return `${event.worker} ${event.operation} ${event.leaseKey}: refused`;
+    case "member":
+      return `${event.worker} ${event.operation} ${event.about}${event.member ? ` ${event.member.state} ♥${event.member.heartbeat} cap ${event.member.maxLeases ?? "-"}` : ""}`;
+    case "iterator":
+      return `${event.worker} iterator ${event.shardId} ${event.position.kind} ${"sequenceNumber" in event.position ? event.position.sequenceNumber : ""}`;
+    case "read":
+      return `${event.worker} read ${event.shardId}: ${event.count}${event.atEnd ? " (end)" : ""}`;
+    case "handled":
+      return `${event.worker} handled ${event.shardId}: ${event.sequenceNumbers.length} to ${event.sequenceNumbers.at(-1) ?? "-"}`;
+    case "trouble":
+      return `${event.worker} TROUBLE ${event.kind} until ${event.until?.toFixed(0) ?? "ever"} ${event.detail}`;
+    case "worker":
+      return `${event.worker} ${event.action} ${event.detail}`;
+    case "phase":
+      return `---- ${event.name} ----`;
+  }
+}
+
+const row = (lease: Lease | undefined): string =>
+  lease
+    ? `${lease.owner ?? "-"} @${lease.counter} ${lease.checkpoint.sequenceNumber}${lease.childShardIds.length > 0 ? ` children ${lease.childShardIds.join("+")}` : ""}`
+    : "(none)";

@@ -1,0 +1,366 @@
+/**
+ * The lease table itself: rows and conditional writes, each of which happens at one instant, with the conditions of
+ * `services/consumer/ports/lease-store.ts` to the letter. Latency, faults and cost are the store's (memory-lease-store.ts).
+ * A condition that fails only because the very same write had already succeeded is `ok`, as the adapter tells it
+ * from the old item.
+ */
+import {
+  actualOwner,
+  type Checkpoint,
+  compareCheckpoints,
+  isEnded,
+  type Lease,
+  SHARD_END,
+  sentinel,
+} from "../../../services/consumer/core/lease.ts";
+import { type FleetPage, MEMBERS_PER_PAGE, type Member } from "../../../services/consumer/core/member.ts";
+import type {
+  BeatOutcome,
+  LeaseListing,
+  WriteOutcome,
+} from "../../../services/consumer/ports/lease-store.ts";
+import type { Happening, LeaseOperation } from "./history.ts";
+
+interface Versions<T> {
+  /** Oldest first; the last one is the present. */
+  readonly past: { readonly at: number; readonly value: T | undefined }[];
+}
+
+/** How long old versions are kept for eventually consistent reads. */
+const LONGEST_STALENESS_MILLIS = 5_000;
+
+class VersionedRows<K, T> {
+  readonly #rows = new Map<K, Versions<T>>();
+  readonly #now: () => number;
+
+  constructor(now: () => number) {
+    this.#now = now;
+  }
+
+  get(key: K, asOf = Number.POSITIVE_INFINITY): T | undefined {
+    const past = this.#rows.get(key)?.past;
+    if (past === undefined) return undefined;
+    for (let index = past.length - 1; index >= 0; index--) {
+      const version = past[index]!;
+      if (version.at <= asOf) return version.value;
+    }
+    return undefined;
+  }
+
+  set(key: K, value: T | undefined): void {
+    const versions = this.#rows.get(key) ?? { past: [] };
+    this.#rows.set(key, versions);
+    const now = this.#now();
+    versions.past.push({ at: now, value });
+    while (versions.past.length > 1 && versions.past[1]!.at < now - LONGEST_STALENESS_MILLIS)
+      versions.past.shift();
+  }
+
+  keys(): IterableIterator<K> {
+    return this.#rows.keys();
+  }
+
+  /** All rows, each as of its own moment. */
+  values(asOf: (key: K) => number = () => Number.POSITIVE_INFINITY): T[] {
+    const found: T[] = [];
+    for (const key of this.#rows.keys()) {
+      const value = this.get(key, asOf(key));
+      if (value !== undefined) found.push(value);
+    }
+    return found;
+  }
+}
+
+const sameCheckpoint = (a: Checkpoint, b: Checkpoint): boolean =>
+  a.sequenceNumber === b.sequenceNumber && a.subSequenceNumber === b.subSequenceNumber;
+
+export class LeaseTable {
+  readonly #leases: VersionedRows<string, Lease>;
+  readonly #pages: VersionedRows<number, FleetPage>;
+  readonly #record: (happening: Happening) => void;
+
+  constructor(record: (happening: Happening) => void = () => undefined, now: () => number = () => 0) {
+    this.#leases = new VersionedRows(now);
+    this.#pages = new VersionedRows(now);
+    this.#record = record;
+  }
+
+  lease(leaseKey: string): Lease | undefined {
+    return this.#leases.get(leaseKey);
+  }
+
+  leases(): Lease[] {
+    return this.#leases.values();
+  }
+
+  pages(): FleetPage[] {
+    return this.#pages.values();
+  }
+
+  /** `staleness`: how old what is read may be, drawn for each row. */
+  list(asOf?: () => number): LeaseListing {
+    return { leases: this.#leases.values(asOf), corrupt: [], pages: this.#pages.values(asOf) };
+  }
+
+  page(page: number, asOf?: number): FleetPage | undefined {
+    return this.#pages.get(page, asOf);
+  }
+
+  /** Puts a row there as it is, outside the protocol: the state a run begins with, or what an intruder wrote. */
+  put(lease: Lease): void {
+    this.#leases.set(lease.leaseKey, lease);
+  }
+
+  create(by: string, lease: Lease): "created" | "exists" {
+    if (this.lease(lease.leaseKey)) return "exists";
+    this.#write(by, "create", undefined, { ...lease, counter: 0 });
+    return "created";
+  }
+
+  claim(by: string, seen: Lease, owner: string): WriteOutcome {
+    const current = this.lease(seen.leaseKey);
+    if (current?.counter === seen.counter && current.owner === seen.owner) {
+      const previous = actualOwner(current);
+      const switched = previous !== undefined && previous !== owner;
+      return this.#write(by, "claim", current, {
+        ...current,
+        owner,
+        counter: current.counter + 1,
+        checkpointOwner: undefined,
+        ownerSwitchesSinceCheckpoint: current.ownerSwitchesSinceCheckpoint + (switched ? 1 : 0),
+      });
+    }
+    return this.#refuse(by, "claim", seen, current, (row) => row.owner === owner);
+  }
+
+  renew(by: string, held: Lease): WriteOutcome {
+    return this.#fenced(
+      by,
+      "renew",
+      held,
+      (row) => row,
+      (row) => row.owner === held.owner,
+    );
+  }
+
+  checkpoint(by: string, held: Lease, checkpoint: Checkpoint): WriteOutcome {
+    return this.#fenced(
+      by,
+      "checkpoint",
+      held,
+      (row) => ({ ...row, checkpoint, ownerSwitchesSinceCheckpoint: 0 }),
+      (row) => row.owner === held.owner && sameCheckpoint(row.checkpoint, checkpoint),
+    );
+  }
+
+  handOver(by: string, held: Lease, to: string, checkpoint: Checkpoint): WriteOutcome {
+    return this.#fenced(
+      by,
+      "handOver",
+      held,
+      (row) => ({
+        ...row,
+        owner: to,
+        checkpoint,
+        checkpointOwner: undefined,
+        // Counted since the last checkpoint: one that moves with the hand-over starts the count anew.
+        ownerSwitchesSinceCheckpoint:
+          1 + (sameCheckpoint(row.checkpoint, checkpoint) ? row.ownerSwitchesSinceCheckpoint : 0),
+      }),
+      (row) => row.owner === to && sameCheckpoint(row.checkpoint, checkpoint),
+    );
+  }
+
+  release(by: string, held: Lease, checkpoint: Checkpoint): WriteOutcome {
+    return this.#fenced(
+      by,
+      "release",
+      held,
+      (row) => ({
+        ...row,
+        owner: undefined,
+        checkpoint,
+        checkpointOwner: undefined,
+        ownerSwitchesSinceCheckpoint: sameCheckpoint(row.checkpoint, checkpoint)
+          ? row.ownerSwitchesSinceCheckpoint
+          : 0,
+      }),
+      (row) => row.owner === undefined && sameCheckpoint(row.checkpoint, checkpoint),
+    );
+  }
+
+  complete(by: string, held: Lease, childShardIds: readonly string[]): WriteOutcome {
+    return this.#fenced(
+      by,
+      "complete",
+      held,
+      (row) => ({
+        ...row,
+        owner: undefined,
+        checkpoint: sentinel(SHARD_END),
+        childShardIds: childShardIds.length > 0 ? childShardIds.toSorted() : row.childShardIds,
+        checkpointOwner: undefined,
+        ownerSwitchesSinceCheckpoint: 0,
+      }),
+      (row) => row.owner === undefined && isEnded(row),
+    );
+  }
+
+  remove(by: string, seen: Lease): "removed" | "changed" {
+    const current = this.lease(seen.leaseKey);
+    if (current?.counter !== seen.counter) return "changed";
+    this.#write(by, "remove", current, undefined);
+    return "removed";
+  }
+
+  join(by: string, page: number, member: Member): { kind: "ok"; page: FleetPage } | { kind: "full" } {
+    const current = this.page(page);
+    const others = (current?.members ?? []).filter((entry) => entry.workerId !== member.workerId);
+    if (others.length >= MEMBERS_PER_PAGE) return { kind: "full" };
+    const next = this.#setPage(page, current, [...others, member], page === 0);
+    this.#record({ type: "member", worker: by, operation: "join", about: member.workerId, member });
+    return { kind: "ok", page: next };
+  }
+
+  beat(by: string, page: number, member: Member, bump: boolean): BeatOutcome {
+    const current = this.page(page);
+    const entry = current?.members.find((candidate) => candidate.workerId === member.workerId);
+    if (entry?.incarnation !== member.incarnation || entry.state === "dead") return { kind: "superseded" };
+    const members = current!.members.map((other) => (other === entry ? member : other));
+    const next = this.#setPage(page, current, members, bump && page === 0);
+    this.#record({ type: "member", worker: by, operation: "beat", about: member.workerId, member });
+    return { kind: "ok", page: next };
+  }
+
+  declareDead(by: string, page: number, seen: Member): "declared" | "changed" {
+    const current = this.page(page);
+    const entry = current?.members.find((candidate) => candidate.workerId === seen.workerId);
+    if (entry?.incarnation !== seen.incarnation || entry.heartbeat !== seen.heartbeat) return "changed";
+    const dead: Member = { ...entry, state: "dead" };
+    this.#setPage(
+      page,
+      current,
+      current!.members.map((other) => (other === entry ? dead : other)),
+      page === 0,
+    );
+    this.#record({
+      type: "member",
+      worker: by,
+      operation: "declareDead",
+      about: seen.workerId,
+      member: dead,
+    });
+    return "declared";
+  }
+
+  leave(by: string, page: number, member: Member): "left" | "changed" {
+    const current = this.page(page);
+    const entry = current?.members.find((candidate) => candidate.workerId === member.workerId);
+    if (entry?.incarnation !== member.incarnation) return "changed";
+    const members = current!.members.filter((other) => other !== entry);
+    const elsewhere = this.pages().some((other) => other.page !== page && other.members.length > 0);
+    if (members.length === 0 && (page > 0 || !elsewhere)) this.#pages.set(page, undefined);
+    else this.#setPage(page, current, members, page === 0);
+    this.#record({
+      type: "member",
+      worker: by,
+      operation: "leave",
+      about: member.workerId,
+      member: undefined,
+    });
+    return "left";
+  }
+
+  bumpGeneration(by: string): void {
+    const first = this.page(0);
+    if (first === undefined) return;
+    this.#setPage(0, first, first.members, true);
+    this.#record({ type: "member", worker: by, operation: "bump", about: "", member: undefined });
+  }
+
+  /** What the resharder writes: list shards now. */
+  requestShardSync(): void {
+    const first = this.page(0);
+    if (first === undefined) return;
+    const asked = {
+      ...first,
+      generation: first.generation + 1,
+      shardSyncRequests: first.shardSyncRequests + 1,
+    };
+    this.#pages.set(0, asked);
+  }
+
+  #setPage(
+    page: number,
+    current: FleetPage | undefined,
+    members: readonly Member[],
+    bump: boolean,
+  ): FleetPage {
+    const base = current ?? { page, generation: 0, shardSyncRequests: 0, members: [] };
+    const sorted = members.toSorted((a, b) => (a.workerId < b.workerId ? -1 : 1));
+    const next = { ...base, members: sorted, generation: base.generation + (bump ? 1 : 0) };
+    this.#pages.set(page, next);
+    return next;
+  }
+
+  #fenced(
+    by: string,
+    operation: LeaseOperation,
+    held: Lease,
+    change: (row: Lease) => Lease,
+    isThisWrite: (row: Lease) => boolean,
+  ): WriteOutcome {
+    const current = this.lease(held.leaseKey);
+    const holds =
+      current !== undefined &&
+      current.owner === held.owner &&
+      current.counter === held.counter &&
+      (current.checkpointOwner === undefined || current.checkpointOwner === held.owner);
+    if (holds)
+      return this.#write(by, operation, current, { ...change(current), counter: current.counter + 1 });
+    return this.#refuse(by, operation, held, current, isThisWrite);
+  }
+
+  #write(
+    by: string,
+    operation: LeaseOperation,
+    before: Lease | undefined,
+    after: Lease,
+  ): { kind: "ok"; lease: Lease };
+  #write(by: string, operation: LeaseOperation, before: Lease, after: undefined): undefined;
+  #write(by: string, operation: LeaseOperation, before: Lease | undefined, after: Lease | undefined) {
+    const leaseKey = (after ?? before)!.leaseKey;
+    this.#leases.set(leaseKey, after);
+    this.#record({ type: "write", worker: by, operation, leaseKey, before, after });
+    return after && { kind: "ok", lease: after };
+  }
+
+  #refuse(
+    by: string,
+    operation: LeaseOperation,
+    held: Lease,
+    current: Lease | undefined,
+    isThisWrite: (row: Lease) => boolean,
+  ): WriteOutcome {
+    if (current?.counter === held.counter + 1 && isThisWrite(current)) return { kind: "ok", lease: current };
+    this.#record({ type: "refused", worker: by, operation, leaseKey: held.leaseKey });
+    return { kind: "lost", current };
+  }
+}
+
+/** A lease row of a shard that nobody has read yet. */
+export const freshLease = (leaseKey: string, rest: Partial<Lease> = {}): Lease => ({
+  leaseKey,
+  owner: undefined,
+  counter: 0,
+  checkpoint: sentinel("TRIM_HORIZON"),
+  ownerSwitchesSinceCheckpoint: 0,
+  parentShardIds: [],
+  childShardIds: [],
+  hashRange: undefined,
+  checkpointOwner: undefined,
+  ...rest,
+});
+
+export const movesBack = (before: Checkpoint, after: Checkpoint): boolean =>
+  compareCheckpoints(after, before) < 0;

@@ -1,0 +1,107 @@
+/** The lease store of one simulated worker: the shared table, seen through that worker's network. */
+import type { Lease } from "../../../services/consumer/core/lease.ts";
+import type { LeaseStore } from "../../../services/consumer/ports/lease-store.ts";
+import { StoreUnavailable } from "../../../services/consumer/ports/lease-store.ts";
+import type { LeaseTable } from "./lease-table.ts";
+import { type Call, directCall } from "./network.ts";
+
+/** Calls and capacity units by operation, as DynamoDB bills them. */
+export interface Cost {
+  calls: Map<string, number>;
+  readUnits: number;
+  writeUnits: number;
+}
+
+export const noCost = (): Cost => ({ calls: new Map(), readUnits: 0, writeUnits: 0 });
+
+/** A lease row with its hash range and parents is about this long; four of them share a half read unit of 4 KB … */
+const LEASE_ROW_BYTES = 420;
+const PAGE_ROW_BYTES = 1_000;
+const READ_UNIT_BYTES = 4_096;
+
+export interface MemoryLeaseStoreOptions {
+  readonly worker?: string;
+  readonly call?: Call;
+  /** True time as of which an eventually consistent read sees a row; drawn for every row. */
+  readonly asOf?: () => number;
+  readonly cost?: Cost;
+}
+
+export function memoryLeaseStore(table: LeaseTable, options: MemoryLeaseStoreOptions = {}): LeaseStore {
+  const { worker = "worker", call = directCall, asOf, cost = noCost() } = options;
+
+  const count = (operation: string, units: { read?: number; write?: number }) => {
+    cost.calls.set(operation, (cost.calls.get(operation) ?? 0) + 1);
+    cost.readUnits += units.read ?? 0;
+    cost.writeUnits += units.write ?? 0;
+  };
+  const unavailable = (operation: string) => (how: string) => new StoreUnavailable(`${operation}: ${how}`);
+
+  const write = <T>(operation: string, apply: () => T): Promise<T> => {
+    count(operation, { write: 1 });
+    return call(operation, apply, unavailable(operation));
+  };
+  /** Writes of another page than 0 move page 0's generation in a second call. */
+  const withBump = async <T>(
+    page: number,
+    changed: (outcome: T) => boolean,
+    first: Promise<T>,
+  ): Promise<T> => {
+    const outcome = await first;
+    if (page > 0 && changed(outcome)) await write("bumpGeneration", () => table.bumpGeneration(worker));
+    return outcome;
+  };
+
+  return {
+    ensureTable: async () => call("ensureTable", () => undefined, unavailable("ensureTable")),
+    async list({ consistent }) {
+      const listing = await call(
+        consistent ? "list!" : "list",
+        () => table.list(consistent ? undefined : asOf),
+        unavailable("list"),
+      );
+      const bytes = listing.leases.length * LEASE_ROW_BYTES + listing.pages.length * PAGE_ROW_BYTES;
+      count("list", { read: Math.max(1, Math.ceil(bytes / READ_UNIT_BYTES)) * (consistent ? 1 : 0.5) });
+      return listing;
+    },
+    create: (lease: Lease) => write("create", () => table.create(worker, lease)),
+    claim: (seen, owner) => write("claim", () => table.claim(worker, seen, owner)),
+    renew: (held) => write("renew", () => table.renew(worker, held)),
+    checkpoint: (held, checkpoint) => write("checkpoint", () => table.checkpoint(worker, held, checkpoint)),
+    handOver: (held, to, checkpoint) => write("handOver", () => table.handOver(worker, held, to, checkpoint)),
+    release: (held, checkpoint) => write("release", () => table.release(worker, held, checkpoint)),
+    complete: (held, children) => write("complete", () => table.complete(worker, held, children)),
+    remove: (seen) => write("remove", () => table.remove(worker, seen)),
+    readFleet(page, readOptions) {
+      const consistent = readOptions?.consistent ?? false;
+      count("readFleet", { read: consistent ? 1 : 0.5 });
+      const look = () => table.page(page, consistent ? undefined : asOf?.());
+      return call("readFleet", look, unavailable("readFleet"));
+    },
+    join: (page, member) =>
+      withBump(
+        page,
+        ({ kind }) => kind === "ok",
+        write("join", () => table.join(worker, page, member)),
+      ),
+    beat: (page, member, { bump }) =>
+      withBump(
+        page,
+        ({ kind }) => bump && kind === "ok",
+        write("beat", () => table.beat(worker, page, member, bump)),
+      ),
+    declareDead: (page, seen) =>
+      withBump(
+        page,
+        (outcome) => outcome === "declared",
+        write("declareDead", () => table.declareDead(worker, page, seen)),
+      ),
+    leave: (page, member) =>
+      withBump(
+        page,
+        (outcome) => outcome === "left",
+        write("leave", () => table.leave(worker, page, member)),
+      ),
+    bumpGeneration: () => write("bumpGeneration", () => table.bumpGeneration(worker)),
+  };
+}

@@ -1,0 +1,146 @@
+/**
+ * The stream as one simulated worker reads it, with Kinesis's rules: iterators that expire, five reads a second and
+ * 10,000 records a read, closed parents that stay readable to their end, and children named there.
+ */
+import {
+  type Position,
+  type ReadResult,
+  type Stream,
+  StreamError,
+} from "../../../services/consumer/ports/stream.ts";
+import type { Happening } from "./history.ts";
+import { type Call, directCall } from "./network.ts";
+import { EPOCH_MILLIS } from "./sim-clock.ts";
+import type { ShardData, StoredRecord, StreamData } from "./stream-data.ts";
+
+const READS_PER_SECOND = 5;
+const MOST_RECORDS = 10_000;
+const MOST_BYTES = 10 * 1_048_576;
+
+/** What is shared between all readers of a stream. */
+export interface StreamRules {
+  readonly iteratorLifeMillis: number;
+  /** False: as kinesalite, which ends an iterator without naming the children. */
+  readonly namesChildren: boolean;
+  /** The answer that carries the last records also ends the iterator; else one more, empty, read does. */
+  readonly endsWithRecords: boolean;
+  /** Times of the last reads of each shard, for the limit. */
+  readonly recentReads: Map<string, number[]>;
+}
+
+export const streamRules = (rules: Partial<Omit<StreamRules, "recentReads">> = {}): StreamRules => ({
+  iteratorLifeMillis: 300_000,
+  namesChildren: true,
+  endsWithRecords: true,
+  ...rules,
+  recentReads: new Map(),
+});
+
+export interface MemoryStreamOptions {
+  readonly worker?: string;
+  readonly call?: Call;
+  readonly now?: () => number;
+  readonly record?: (happening: Happening) => void;
+  readonly calls?: Map<string, number>;
+}
+
+export function memoryStream(
+  data: StreamData,
+  rules: StreamRules,
+  options: MemoryStreamOptions = {},
+): Stream {
+  const { worker = "worker", call = directCall, now = () => 0, record = () => undefined } = options;
+  const calls = options.calls ?? new Map<string, number>();
+
+  const counted = <T>(operation: string, apply: () => T): Promise<T> => {
+    calls.set(operation, (calls.get(operation) ?? 0) + 1);
+    return call(
+      operation,
+      apply,
+      (how) => new StreamError(how === "throttled" ? "throttled" : "unavailable", `${operation}: ${how}`),
+    );
+  };
+
+  return {
+    listShards: () => counted("listShards", () => data.shards().map(({ shard }) => shard)),
+    iterator: (shardId, position) =>
+      counted("iterator", () => {
+        const shard = data.shard(shardId);
+        if (shard === undefined) throw new StreamError("not-found", `${shardId} does not exist`);
+        const index = startIndex(shard.records, position);
+        record({ type: "iterator", worker, shardId, position });
+        return `${shardId}|${index}|${now()}`;
+      }),
+    read: (iterator, maxRecords) => counted("read", () => readAt(iterator, maxRecords)),
+  };
+
+  function readAt(iterator: string, maxRecords: number): ReadResult {
+    const [shardId, index, issuedAt] = iterator.split("|");
+    const start = Number(index);
+    if (shardId === undefined || issuedAt === undefined || Number.isNaN(start)) {
+      throw new StreamError("invalid", `not an iterator: ${iterator}`);
+    }
+    const shard = data.shard(shardId);
+    if (shard === undefined) throw new StreamError("not-found", `${shardId} does not exist`);
+    if (now() - Number(issuedAt) > rules.iteratorLifeMillis) {
+      throw new StreamError(
+        "expired-iterator",
+        `iterator of ${shardId} is older than ${rules.iteratorLifeMillis} ms`,
+      );
+    }
+    const recent = (rules.recentReads.get(shardId) ?? []).filter((at) => at > now() - 1_000);
+    rules.recentReads.set(shardId, recent);
+    if (recent.length >= READS_PER_SECOND)
+      throw new StreamError("throttled", `more than 5 reads a second of ${shardId}`);
+    recent.push(now());
+
+    const records = take(shard.records, start, Math.min(maxRecords, MOST_RECORDS));
+    const next = start + records.length;
+    const caughtUp = next >= shard.records.length;
+    const ended = caughtUp && shard.closedAt !== undefined && (rules.endsWithRecords || records.length === 0);
+    record({ type: "read", worker, shardId, count: records.length, atEnd: ended });
+    return {
+      records,
+      nextIterator: ended ? undefined : `${shardId}|${next}|${now()}`,
+      children: ended && rules.namesChildren ? data.childrenOf(shardId) : undefined,
+      millisBehindLatest: behind(shard, next, now()),
+    };
+  }
+}
+
+function take(records: readonly StoredRecord[], start: number, count: number): StoredRecord[] {
+  const taken: StoredRecord[] = [];
+  let bytes = 0;
+  for (let index = start; index < records.length && taken.length < count; index++) {
+    const record = records[index]!;
+    bytes += record.data.byteLength;
+    if (bytes > MOST_BYTES && taken.length > 0) break;
+    taken.push(record);
+  }
+  return taken;
+}
+
+const behind = ({ records }: ShardData, next: number, now: number): number =>
+  next < records.length ? Math.max(0, now - records[next]!.putAt) : 0;
+
+function startIndex(records: readonly StoredRecord[], position: Position): number {
+  const first = (matches: (record: StoredRecord) => boolean) => {
+    const index = records.findIndex(matches);
+    return index < 0 ? records.length : index;
+  };
+  switch (position.kind) {
+    case "trim-horizon":
+      return 0;
+    case "latest":
+      return records.length;
+    case "at-timestamp":
+      return first((record) => EPOCH_MILLIS + record.putAt >= position.timestamp.getTime());
+    case "at-sequence-number":
+      return first((record) => !isBefore(record.sequenceNumber, position.sequenceNumber));
+    case "after-sequence-number":
+      return first((record) => isBefore(position.sequenceNumber, record.sequenceNumber));
+  }
+}
+
+/** Decimal comparison of sequence numbers. */
+const isBefore = (a: string, b: string): boolean => a.length < b.length || (a.length === b.length && a < b);

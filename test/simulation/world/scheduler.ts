@@ -1,0 +1,123 @@
+/**
+ * Virtual time. Owns the queue of everything that will happen; runs one event, lets every promise chain that it
+ * set off settle, then runs the next. Events at the same instant run in a seeded order.
+ *
+ * Settling: a `process.nextTick` callback queued from a microtask runs only when the microtask queue is empty, so
+ * "run the event, queue a microtask that queues the next tick" is a barrier without a turn of the event loop
+ * (a `setImmediate` per event costs several times as much). The engine under simulation does no real I/O.
+ */
+import type { Dice } from "./dice.ts";
+import { textHash } from "./dice.ts";
+
+export interface Scheduled {
+  cancelled: boolean;
+}
+
+interface Entry extends Scheduled {
+  readonly at: number;
+  readonly tie: number;
+  readonly label: string;
+  readonly run: () => void;
+}
+
+const before = (a: Entry, b: Entry): boolean => a.at < b.at || (a.at === b.at && a.tie < b.tie);
+
+export class Scheduler {
+  /** Virtual milliseconds since the start of the run. */
+  now = 0;
+  /** Events run so far. */
+  steps = 0;
+  #hash = 0x811c9dc5;
+  readonly #dice: Dice;
+  readonly #heap: Entry[] = [];
+
+  constructor(dice: Dice) {
+    this.#dice = dice.fork("ties");
+  }
+
+  /** Hash of all that has happened, in order: two runs of one seed must agree on it. */
+  get traceHash(): string {
+    return this.#hash.toString(16).padStart(8, "0");
+  }
+
+  /** Adds something to the trace that is not an event of its own. */
+  trace(text: string): void {
+    this.#hash = textHash(text, this.#hash);
+  }
+
+  at(time: number, label: string, run: () => void): Scheduled {
+    const entry: Entry = {
+      at: Math.max(time, this.now),
+      tie: this.#dice.next(),
+      label,
+      run,
+      cancelled: false,
+    };
+    this.#push(entry);
+    return entry;
+  }
+
+  after(millis: number, label: string, run: () => void): Scheduled {
+    return this.at(this.now + millis, label, run);
+  }
+
+  /** Runs until `until` says so (asked after every event), virtual time reaches `limit`, or nothing is left to happen. */
+  run(limit: number, until: () => boolean = () => false): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const step = () => {
+        try {
+          if (until()) return resolve();
+          let entry = this.#heap[0];
+          while (entry?.cancelled) {
+            this.#pop();
+            entry = this.#heap[0];
+          }
+          if (entry === undefined || entry.at > limit) {
+            this.now = Math.max(this.now, limit);
+            return resolve();
+          }
+          this.#pop();
+          this.now = entry.at;
+          this.steps += 1;
+          this.trace(`${entry.at}${entry.label}`);
+          entry.run();
+        } catch (error) {
+          return reject(error);
+        }
+        // Now and then a real turn, so that signals and a terminal's progress line get through.
+        if (this.steps % 8192 === 0) setImmediate(step);
+        else queueMicrotask(() => process.nextTick(step));
+      };
+      step();
+    });
+  }
+
+  #push(entry: Entry): void {
+    const heap = this.#heap;
+    let index = heap.length;
+    heap.push(entry);
+    while (index > 0) {
+      const parent = (index - 1) >> 1;
+      if (!before(entry, heap[parent]!)) break;
+      heap[index] = heap[parent]!;
+      index = parent;
+    }
+    heap[index] = entry;
+  }
+
+  #pop(): void {
+    const heap = this.#heap;
+    const last = heap.pop()!;
+    if (heap.length === 0) return;
+    let index = 0;
+    for (;;) {
+      let child = 2 * index + 1;
+      if (child >= heap.length) break;
+      if (child + 1 < heap.length && before(heap[child + 1]!, heap[child]!)) child += 1;
+      if (!before(heap[child]!, last)) break;
+      heap[index] = heap[child]!;
+      index = child;
+    }
+    heap[index] = last;
+  }
+}

@@ -1,0 +1,96 @@
+/**
+ * A simulated process and its clock. Everything that reaches a worker (timers, answers) comes through its process:
+ * a paused process holds it all until it is resumed, a process that is gone never sees it.
+ */
+import type { Clock } from "../../../services/shared/clock.ts";
+import type { Scheduled, Scheduler } from "./scheduler.ts";
+
+export interface ClockError {
+  /** Seconds this clock counts per true second: 1.01 is one per cent fast. */
+  readonly rate: number;
+  /** How far the wall clock is off. Steps (NTP, an operator) change it while the process runs. */
+  wallOffsetMillis: number;
+}
+
+/** Where virtual time 0 lies on a right wall clock. */
+export const EPOCH_MILLIS = Date.UTC(2026, 0, 1);
+
+export class SimProcess {
+  readonly name: string;
+  state: "running" | "paused" | "gone" = "running";
+  readonly clock: Clock;
+  readonly clockError: ClockError;
+  readonly #scheduler: Scheduler;
+  #held: { label: string; run: () => void }[] = [];
+
+  constructor(name: string, scheduler: Scheduler, clockError: ClockError = { rate: 1, wallOffsetMillis: 0 }) {
+    this.name = name;
+    this.#scheduler = scheduler;
+    this.clockError = clockError;
+    const origin = scheduler.now;
+    this.clock = {
+      wallMillis: () =>
+        EPOCH_MILLIS + origin + (scheduler.now - origin) * clockError.rate + clockError.wallOffsetMillis,
+      monotonicMillis: () => 1_000_000 + (scheduler.now - origin) * clockError.rate,
+      sleep: (millis, signal) => this.#sleep(millis, signal),
+    };
+  }
+
+  /** Has `run` happen inside this process at `time`, or when it is resumed, or never when it is gone. */
+  deliver(time: number, label: string, run: () => void): Scheduled {
+    const text = `${this.name}:${label}`;
+    const scheduled = this.#scheduler.at(time, text, () => {
+      if (this.state === "running") run();
+      else if (this.state === "paused") {
+        this.#held.push({
+          label: text,
+          run: () => {
+            if (!scheduled.cancelled) run();
+          },
+        });
+      }
+    });
+    return scheduled;
+  }
+
+  pause(): void {
+    if (this.state === "running") this.state = "paused";
+  }
+
+  resume(): void {
+    if (this.state !== "paused") return;
+    this.state = "running";
+    const held = this.#held;
+    this.#held = [];
+    // In the order in which they came in, each with its promise chains settled before the next.
+    for (const [index, { label, run }] of held.entries()) {
+      this.deliver(this.#scheduler.now + index * 1e-6, `held ${label}`, run);
+    }
+  }
+
+  /** SIGKILL: no clean-up, nothing is ever delivered again. */
+  kill(): void {
+    this.state = "gone";
+    this.#held = [];
+  }
+
+  #sleep(millis: number, signal?: AbortSignal): Promise<void> {
+    if (signal?.aborted) return Promise.resolve();
+    return new Promise((resolve) => {
+      const wake = () => {
+        signal?.removeEventListener("abort", onAbort);
+        resolve();
+      };
+      const scheduled = this.deliver(
+        this.#scheduler.now + Math.max(0, millis) / this.clockError.rate,
+        "timer",
+        wake,
+      );
+      const onAbort = () => {
+        scheduled.cancelled = true;
+        resolve();
+      };
+      signal?.addEventListener("abort", onAbort, { once: true });
+    });
+  }
+}
