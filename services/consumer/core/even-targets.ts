@@ -1,0 +1,89 @@
+/**
+ * How many leases each worker should hold: the evenest counts that the caps and the unwillingness to steal allow.
+ * Water filling: raise one level for all; a worker stops at its ceiling and never sinks below its floor.
+ */
+export interface TargetWorker {
+  readonly workerId: string;
+  readonly role: "active" | "leaving" | "foreign";
+  readonly maxLeases: number | undefined;
+  readonly steals: boolean;
+  readonly owned: number;
+}
+
+/**
+ * @param workers in the order that breaks ties (by id)
+ * @param pool    leases that need an owner
+ * @returns a count for each worker; together they never exceed the leases there are
+ */
+export function evenTargets(workers: readonly TargetWorker[], pool: number): Map<string, number> {
+  const anyoneSteals = workers.some((w) => w.role === "active" && w.steals);
+  // Who does not steal is not stolen from either (vmware-go-kcl's meaning of EnableLeaseStealing).
+  const pinned = (w: TargetWorker) => (w.role === "foreign" ? !anyoneSteals : !w.steals);
+  const cap = (w: TargetWorker) => w.maxLeases ?? Number.POSITIVE_INFINITY;
+  const bounds = workers.map((w) => ({
+    worker: w,
+    floor: pinned(w) ? w.owned : 0,
+    // A foreign owner gets nothing from us; an owner above its cap keeps what nobody else has room for (below).
+    ceiling: w.role === "foreign" ? w.owned : Math.max(cap(w), pinned(w) ? w.owned : 0),
+  }));
+  const total = workers.reduce((sum, w) => sum + w.owned, 0) + pool;
+
+  // Pinned workers can grow from the pool only. Where the even level would ask for more, they share the pool.
+  const pinnedOnes = bounds.filter((b) => pinned(b.worker));
+  let counts = fill(bounds, total);
+  const growth = pinnedOnes.reduce((sum, b) => sum + counts.get(b.worker.workerId)! - b.worker.owned, 0);
+  if (growth > pool) {
+    const shared = fill(pinnedOnes, pinnedOnes.reduce((sum, b) => sum + b.worker.owned, 0) + pool);
+    const fixed = bounds.map((b) => {
+      const count = shared.get(b.worker.workerId);
+      return count === undefined ? b : { ...b, floor: count, ceiling: count };
+    });
+    counts = fill(fixed, total);
+  }
+
+  // Leases held above a cap that fit nowhere stay where they are: unread is worse than above the cap.
+  const held = total - pool;
+  let homeless = held - Math.min(held, sum(counts));
+  for (const w of workers) {
+    const stays = Math.min(homeless, Math.max(0, w.owned - counts.get(w.workerId)!));
+    counts.set(w.workerId, counts.get(w.workerId)! + stays);
+    homeless -= stays;
+  }
+  return counts;
+}
+
+const sum = (counts: ReadonlyMap<string, number>): number => {
+  let total = 0;
+  for (const n of counts.values()) total += n;
+  return total;
+};
+
+interface Bound {
+  readonly worker: TargetWorker;
+  readonly floor: number;
+  readonly ceiling: number;
+}
+
+/** The evenest counts between floors and ceilings that add up to `total` (or as near as the bounds allow). */
+function fill(bounds: readonly Bound[], total: number): Map<string, number> {
+  const at = (level: number, b: Bound) => Math.min(Math.max(level, b.floor), b.ceiling);
+  const sumAt = (level: number) => bounds.reduce((sum, b) => sum + at(level, b), 0);
+  let low = 0;
+  let high = total;
+  while (low < high) {
+    const middle = Math.ceil((low + high) / 2);
+    if (sumAt(middle) <= total) low = middle;
+    else high = middle - 1;
+  }
+  const counts = new Map(bounds.map((b) => [b.worker.workerId, at(low, b)]));
+  let left = total - sumAt(low);
+  // One more for those that hold more than the level already (no move), then by id.
+  const willing = bounds.filter((b) => at(low + 1, b) > at(low, b));
+  const stickyFirst = willing.toSorted((a, b) => Number(b.worker.owned > low) - Number(a.worker.owned > low));
+  for (const b of stickyFirst) {
+    if (left <= 0) break;
+    counts.set(b.worker.workerId, at(low, b) + 1);
+    left -= 1;
+  }
+  return counts;
+}

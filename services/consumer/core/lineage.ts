@@ -1,0 +1,51 @@
+/**
+ * Which leases may be read now. A shard's records follow its parents' records, so a lease is runnable only when
+ * every parent that has a row is at SHARD_END (L3). A parent without a row does not block: it was cleaned up
+ * after completion, or trimmed away before we came (KCL: `BlockOnParentShardTask`).
+ */
+import { isEnded, type Lease } from "./lease.ts";
+
+export type Readiness = "runnable" | "blocked" | "ended";
+
+export type LeaseTable = ReadonlyMap<string, Lease>;
+
+export const tableOf = (leases: Iterable<Lease>): LeaseTable => new Map(Array.from(leases, (l) => [l.leaseKey, l]));
+
+export function readiness(lease: Lease, table: LeaseTable): Readiness {
+  if (isEnded(lease)) return "ended";
+  for (const parent of lease.parentShardIds) {
+    const row = table.get(parent);
+    if (row !== undefined && !isEnded(row)) return "blocked";
+  }
+  return "runnable";
+}
+
+export interface Lineage {
+  readonly runnable: readonly Lease[];
+  readonly blocked: readonly Lease[];
+  readonly ended: readonly Lease[];
+}
+
+export function lineage(table: LeaseTable): Lineage {
+  const runnable: Lease[] = [];
+  const blocked: Lease[] = [];
+  const ended: Lease[] = [];
+  for (const lease of table.values()) {
+    const state = readiness(lease, table);
+    (state === "runnable" ? runnable : state === "blocked" ? blocked : ended).push(lease);
+  }
+  return { runnable, blocked, ended };
+}
+
+/**
+ * The number of shards a cap formula is asked about. Open shards are the leases without children, but while
+ * the parents of a merge drain there are more runnable leases than that: the larger number, so that the formula
+ * never orphans a parent that must be read before its child can be.
+ */
+export function shardCount(table: LeaseTable, { runnable, blocked, ended }: Lineage): number {
+  const parents = new Set<string>();
+  for (const lease of table.values()) for (const parent of lease.parentShardIds) parents.add(parent);
+  const isLeaf = (lease: Lease) => !parents.has(lease.leaseKey);
+  const leaves = runnable.filter(isLeaf).length + blocked.filter(isLeaf).length + ended.filter(isLeaf).length;
+  return Math.max(leaves - ended.filter(isLeaf).length, runnable.length);
+}
