@@ -1,0 +1,59 @@
+/** The fleet as the lease table shows it (KCL's schema): who owns what, and the bell that wakes the leading worker. */
+import {
+  type AttributeValue,
+  ConditionalCheckFailedException,
+  type DynamoDBClient,
+  ScanCommand,
+  UpdateItemCommand,
+} from "@aws-sdk/client-dynamodb";
+import { FLEET_ATTRIBUTES, fleetRowKey, LEASE_ENTITY_TYPE } from "../../shared/fleet-row.ts";
+import type { Fleet, LeaseOwner } from "../ports.ts";
+
+export interface DynamoDbFleetProps {
+  readonly client: DynamoDBClient;
+  readonly leaseTableName: string;
+}
+
+export function dynamoDbFleet({ client, leaseTableName }: DynamoDbFleetProps): Fleet {
+  return {
+    async leaseOwners() {
+      const leases: LeaseOwner[] = [];
+      let from: Record<string, AttributeValue> | undefined;
+      do {
+        const page = await client.send(
+          new ScanCommand({
+            TableName: leaseTableName,
+            ConsistentRead: true,
+            ProjectionExpression: "leaseKey, leaseOwner, entityType",
+            ...(from && { ExclusiveStartKey: from }),
+          }),
+        );
+        for (const { leaseKey, leaseOwner, entityType } of page.Items ?? []) {
+          if (leaseKey?.S === undefined || (entityType?.S ?? LEASE_ENTITY_TYPE) !== LEASE_ENTITY_TYPE) continue;
+          leases.push({ leaseKey: leaseKey.S, owner: leaseOwner?.S });
+        }
+        from = page.LastEvaluatedKey;
+      } while (from !== undefined);
+      return leases;
+    },
+    async wake() {
+      try {
+        await client.send(
+          new UpdateItemCommand({
+            TableName: leaseTableName,
+            Key: { leaseKey: { S: fleetRowKey(0) } },
+            UpdateExpression: "ADD #requests :one, #generation :one",
+            // Without a fleet there must be no row: a first worker would take it for a fleet's.
+            ConditionExpression: "attribute_exists(leaseKey)",
+            ExpressionAttributeNames: { "#requests": FLEET_ATTRIBUTES.shardSyncRequests, "#generation": FLEET_ATTRIBUTES.generation },
+            ExpressionAttributeValues: { ":one": { N: "1" } },
+          }),
+        );
+        return "woken";
+      } catch (error) {
+        if (error instanceof ConditionalCheckFailedException) return "no-fleet";
+        throw error;
+      }
+    },
+  };
+}

@@ -1,0 +1,26 @@
+/** The Lambda's entry: real clients and clock for `makeHandler`. Wrong environment shows at cold start. */
+import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
+import { KinesisClient } from "@aws-sdk/client-kinesis";
+import { NodeHttpHandler } from "@smithy/node-http-handler";
+import { RESHARDER_ENVIRONMENT } from "../shared/environment.ts";
+import { systemClock, systemRandom } from "../shared/platform.ts";
+import { dynamoDbFleet } from "./adapters/dynamodb-fleet.ts";
+import { kinesisStream } from "./adapters/kinesis-stream.ts";
+import { makeHandler } from "./make-handler.ts";
+
+function fromEnvironment(name: string): string {
+  const value = process.env[name];
+  if (!value) throw new Error(`${name} is not set; the stack sets it (infra/constructs/resharder-function.ts)`);
+  return value;
+}
+
+/** Short calls: an answer that takes longer is lost, and the next look finds out what happened. */
+const requestHandler = new NodeHttpHandler({ connectionTimeout: 2_000, requestTimeout: 10_000 });
+
+export const handler = makeHandler({
+  stream: kinesisStream({ client: new KinesisClient({ requestHandler }), streamName: fromEnvironment(RESHARDER_ENVIRONMENT.streamName) }),
+  fleet: dynamoDbFleet({ client: new DynamoDBClient({ requestHandler }), leaseTableName: fromEnvironment(RESHARDER_ENVIRONMENT.leaseTableName) }),
+  clock: systemClock,
+  random: systemRandom,
+  log: (fields, message) => console.log(JSON.stringify({ message, ...fields })),
+});
