@@ -1,0 +1,204 @@
+/**
+ * The fleet's pages in DynamoDB. Every change of a page is one conditional UpdateItem. On pages above 0 a bump of
+ * the generation is a second write, to page 0, and always *after* the entry: whoever the bump wakes then sees the
+ * entry. The other way round a watcher could look in between, see nothing new, and sleep on. If the second write
+ * fails the caller gets `StoreUnavailable` and repeats the whole operation: each may be repeated.
+ */
+import {
+  ConditionalCheckFailedException,
+  DeleteItemCommand,
+  type DynamoDBClient,
+  GetItemCommand,
+  ScanCommand,
+  UpdateItemCommand,
+} from "@aws-sdk/client-dynamodb";
+import { FLEET_ATTRIBUTES, FLEET_ENTITY_TYPE } from "../../shared/fleet-row.ts";
+import { type FleetPage, MEMBERS_PER_PAGE } from "../core/member.ts";
+import { type LeaseStore, StoreUnavailable, StoreUnusable } from "../ports/lease-store.ts";
+import { ENTITY_TYPE, type Item, RowProblem } from "./attributes.ts";
+import {
+  beatExpressions,
+  bumpExpressions,
+  declareDeadExpressions,
+  decodeFleetPage,
+  type Expressions,
+  firstJoinExpressions,
+  fleetKey,
+  joinExpressions,
+  leaveExpressions,
+} from "./fleet-rows.ts";
+import { storeProblem } from "./store-problems.ts";
+
+export type FleetStore = Pick<
+  LeaseStore,
+  "readFleet" | "join" | "beat" | "declareDead" | "leave" | "bumpGeneration"
+>;
+
+/** `old`: the row the condition failed on; undefined when there is none, or the endpoint does not return it. */
+type PageWrite =
+  | { readonly kind: "ok"; readonly page: FleetPage }
+  | { readonly kind: "failed"; readonly old: FleetPage | undefined };
+
+/** A page that rivals make, fill and delete between our looks: each round is lost to somebody's progress. */
+const JOIN_ROUNDS = 5;
+
+export function dynamoDbFleet(client: DynamoDBClient, tableName: string): FleetStore {
+  async function write(page: number, expressions: Expressions): Promise<PageWrite> {
+    try {
+      const { Attributes } = await client.send(
+        new UpdateItemCommand({
+          TableName: tableName,
+          Key: fleetKey(page),
+          ...expressions,
+          ReturnValues: "ALL_NEW",
+          ReturnValuesOnConditionCheckFailure: "ALL_OLD",
+        }),
+      );
+      return { kind: "ok", page: readPage(Attributes ?? {}, tableName) };
+    } catch (error) {
+      if (error instanceof StoreUnusable) throw error;
+      if (!(error instanceof ConditionalCheckFailedException)) {
+        throw storeProblem(error, "UpdateItem", tableName);
+      }
+      return { kind: "failed", old: error.Item && readPage(error.Item, tableName) };
+    }
+  }
+
+  async function readFleet(page: number, options: { readonly consistent?: boolean } = {}) {
+    try {
+      const { Item } = await client.send(
+        new GetItemCommand({
+          TableName: tableName,
+          Key: fleetKey(page),
+          ConsistentRead: options.consistent ?? false,
+        }),
+      );
+      return Item && readPage(Item, tableName);
+    } catch (error) {
+      if (error instanceof StoreUnusable) throw error;
+      throw storeProblem(error, "GetItem", tableName);
+    }
+  }
+
+  async function bumpGeneration(): Promise<void> {
+    await write(0, bumpExpressions()); // a failed condition: no page 0, nobody to wake
+  }
+
+  /** For pages above 0, whose own write could not carry the bump. */
+  async function bumpAfter(page: number): Promise<void> {
+    if (page > 0) await bumpGeneration();
+  }
+
+  /** Deletes a page without members. `generation`: nobody joined and left again since it was read. */
+  async function deleteIfEmpty(page: FleetPage): Promise<void> {
+    const isEmpty = "size(#members) = :none";
+    const isUnmoved = page.page === 0 ? " AND #generation = :generation" : "";
+    try {
+      await client.send(
+        new DeleteItemCommand({
+          TableName: tableName,
+          Key: fleetKey(page.page),
+          ConditionExpression: `${isEmpty}${isUnmoved}`,
+          ExpressionAttributeNames: {
+            "#members": FLEET_ATTRIBUTES.members,
+            ...(page.page === 0 ? { "#generation": FLEET_ATTRIBUTES.generation } : {}),
+          },
+          ExpressionAttributeValues: {
+            ":none": { N: "0" },
+            ...(page.page === 0 ? { ":generation": { N: String(page.generation) } } : {}),
+          },
+        }),
+      );
+    } catch (error) {
+      // Somebody joined it meanwhile, or another leaver has deleted it: both are fine.
+      if (error instanceof ConditionalCheckFailedException) return;
+      throw storeProblem(error, "DeleteItem", tableName);
+    }
+  }
+
+  /** Only asked when a page has just lost its last member, so the scan is rare. Pages may have gaps in their numbers. */
+  async function anyMembers(): Promise<boolean> {
+    let start: Item | undefined;
+    do {
+      try {
+        const { Items, LastEvaluatedKey } = await client.send(
+          new ScanCommand({
+            TableName: tableName,
+            ConsistentRead: true,
+            FilterExpression: "#entityType = :fleet AND size(#members) > :none",
+            ExpressionAttributeNames: { "#entityType": ENTITY_TYPE, "#members": FLEET_ATTRIBUTES.members },
+            ExpressionAttributeValues: { ":fleet": { S: FLEET_ENTITY_TYPE }, ":none": { N: "0" } },
+            ...(start && { ExclusiveStartKey: start }),
+          }),
+        );
+        if ((Items ?? []).length > 0) return true;
+        start = LastEvaluatedKey;
+      } catch (error) {
+        throw storeProblem(error, "Scan", tableName);
+      }
+    } while (start !== undefined);
+    return false;
+  }
+
+  return {
+    readFleet,
+    bumpGeneration,
+
+    async join(page, member) {
+      for (let round = 0; round < JOIN_ROUNDS; round++) {
+        const joined = await write(page, joinExpressions(page, member, MEMBERS_PER_PAGE));
+        // An endpoint that does not return the old row is asked for it.
+        const old =
+          joined.kind === "ok" ? undefined : (joined.old ?? (await readFleet(page, { consistent: true })));
+        const isFull = old !== undefined && old.members.length >= MEMBERS_PER_PAGE;
+        if (isFull && !old.members.some((one) => one.workerId === member.workerId)) return { kind: "full" };
+        const done = joined.kind === "ok" ? joined : await write(page, firstJoinExpressions(page, member));
+        if (done.kind === "failed") continue; // a rival made the page first: join that one
+        await bumpAfter(page);
+        return done;
+      }
+      throw new StoreUnavailable(`fleet page ${page} of lease table ${tableName} keeps changing`);
+    },
+
+    async beat(page, member, { bump }) {
+      const beaten = await write(page, beatExpressions(page, member, bump));
+      if (beaten.kind === "failed") return { kind: "superseded" };
+      if (bump) await bumpAfter(page);
+      return beaten;
+    },
+
+    async declareDead(page, seen) {
+      const declared = await write(page, declareDeadExpressions(page, seen));
+      if (declared.kind === "failed") return "changed";
+      await bumpAfter(page);
+      return "declared";
+    },
+
+    async leave(page, member) {
+      const left = await write(page, leaveExpressions(page, member));
+      const now =
+        left.kind === "ok" ? left.page : (left.old ?? (await readFleet(page, { consistent: true })));
+      if (left.kind === "failed" && now?.members.some((one) => one.workerId === member.workerId))
+        return "changed";
+      // An entry that is gone may be the work of a try whose answer was lost: what follows it is repeated as well.
+      await bumpAfter(page);
+      if (now !== undefined && now.members.length > 0) return "left";
+      if (page > 0 && now !== undefined) await deleteIfEmpty(now);
+      const first = page === 0 ? now : await readFleet(0, { consistent: true });
+      if (first?.members.length === 0 && !(await anyMembers())) await deleteIfEmpty(first);
+      return "left";
+    },
+  };
+}
+
+function readPage(item: Item, tableName: string): FleetPage {
+  try {
+    return decodeFleetPage(item);
+  } catch (error) {
+    if (!(error instanceof RowProblem)) throw error;
+    throw new StoreUnusable(
+      `a fleet row of lease table ${tableName} cannot be read: ${error.message}; delete that row, the workers write it anew`,
+      { cause: error },
+    );
+  }
+}

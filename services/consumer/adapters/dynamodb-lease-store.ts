@@ -1,0 +1,173 @@
+/**
+ * The lease table in DynamoDB (`ports/lease-store.ts` has the meaning of each operation). Every lease write is one
+ * conditional UpdateItem; the row it makes is computed, not read back. A failed condition returns the old item,
+ * which tells a rival's write from this write's own first try.
+ */
+import {
+  ConditionalCheckFailedException,
+  DeleteItemCommand,
+  type DynamoDBClient,
+  PutItemCommand,
+  paginateScan,
+  UpdateItemCommand,
+} from "@aws-sdk/client-dynamodb";
+import type { Clock } from "../../shared/clock.ts";
+import { systemClock } from "../../shared/platform.ts";
+import type { Lease } from "../core/lease.ts";
+import type { FleetPage } from "../core/member.ts";
+import type { LeaseListing, LeaseStore, WriteOutcome } from "../ports/lease-store.ts";
+import { type Item, LEASE_KEY, RowProblem } from "./attributes.ts";
+import { dynamoDbFleet } from "./dynamodb-fleet.ts";
+import { decodeFleetPage } from "./fleet-rows.ts";
+import {
+  checkpointed,
+  claimed,
+  completed,
+  handedOver,
+  released,
+  renewed,
+  sameCheckpoint,
+} from "./lease-changes.ts";
+import { classifyRow, encodeLease, LEASE_ATTRIBUTES } from "./lease-row.ts";
+import { ensureLeaseTable } from "./lease-table.ts";
+import { asHeld, asSeen, type Condition, isOwnWrite, leaseExpressions, PENDING } from "./lease-writes.ts";
+import { storeProblem } from "./store-problems.ts";
+
+export interface DynamoDbLeaseStoreOptions {
+  readonly client: DynamoDBClient;
+  readonly tableName: string;
+  /** Only for waiting until a new table is there. (Default: the machine's.) */
+  readonly clock?: Clock;
+}
+
+const HANDOVER: readonly string[] = [LEASE_ATTRIBUTES.checkpointOwner];
+
+export function dynamoDbLeaseStore({ client, tableName, clock }: DynamoDbLeaseStoreOptions): LeaseStore {
+  const key = (lease: Lease) => ({ [LEASE_KEY]: { S: lease.leaseKey } });
+
+  /** `removed`: attributes to remove whether or not we know them to be there. */
+  async function write(
+    before: Lease,
+    after: Lease,
+    conditions: readonly Condition[],
+    removed: readonly string[] = [],
+  ): Promise<WriteOutcome> {
+    try {
+      await client.send(
+        new UpdateItemCommand({
+          TableName: tableName,
+          Key: key(before),
+          ...leaseExpressions(before, after, conditions, removed),
+          ReturnValuesOnConditionCheckFailure: "ALL_OLD",
+        }),
+      );
+      return { kind: "ok", lease: after };
+    } catch (error) {
+      if (!(error instanceof ConditionalCheckFailedException)) {
+        throw storeProblem(error, "UpdateItem", tableName);
+      }
+      const current = readLease(error.Item);
+      return isOwnWrite(current, after) ? { kind: "ok", lease: after } : { kind: "lost", current };
+    }
+  }
+
+  /** A write that gives the lease up also ends a Java hand-over, and a moved checkpoint voids a prepared one. */
+  const giveUp = (held: Lease, after: Lease) =>
+    write(held, after, asHeld(held), [
+      ...HANDOVER,
+      ...(sameCheckpoint(held.checkpoint, after.checkpoint) ? [] : PENDING),
+    ]);
+
+  return {
+    ...dynamoDbFleet(client, tableName),
+
+    ensureTable: (create) => ensureLeaseTable({ client, tableName, clock: clock ?? systemClock }, create),
+
+    async list({ consistent }) {
+      try {
+        return await listRows(client, tableName, consistent);
+      } catch (error) {
+        throw storeProblem(error, "Scan", tableName);
+      }
+    },
+
+    async create(lease) {
+      try {
+        await client.send(
+          new PutItemCommand({
+            TableName: tableName,
+            Item: encodeLease({ ...lease, counter: 0 }),
+            ConditionExpression: `attribute_not_exists(${LEASE_KEY})`,
+          }),
+        );
+        return "created";
+      } catch (error) {
+        // Also after a lost answer: a rival would have written the very same row, and the caller wants it there.
+        if (error instanceof ConditionalCheckFailedException) return "exists";
+        throw storeProblem(error, "PutItem", tableName);
+      }
+    },
+
+    claim: (seen, owner) => write(seen, claimed(seen, owner), asSeen(seen), HANDOVER),
+    renew: (held) => write(held, renewed(held), asHeld(held)),
+    checkpoint: (held, checkpoint) => write(held, checkpointed(held, checkpoint), asHeld(held), PENDING),
+    handOver: (held, to, checkpoint) => giveUp(held, handedOver(held, to, checkpoint)),
+    release: (held, checkpoint) => giveUp(held, released(held, checkpoint)),
+    complete: (held, childShardIds) => giveUp(held, completed(held, childShardIds)),
+
+    async remove(seen) {
+      const isGone = `attribute_not_exists(${LEASE_KEY})`;
+      const isAsSeen = "leaseCounter = :seenCounter";
+      try {
+        await client.send(
+          new DeleteItemCommand({
+            TableName: tableName,
+            Key: key(seen),
+            // A row that is gone is what was wanted: by a rival, or by a first try whose answer was lost.
+            ConditionExpression: `${isGone} OR ${isAsSeen}`,
+            ExpressionAttributeValues: { ":seenCounter": { N: String(seen.counter) } },
+          }),
+        );
+        return "removed";
+      } catch (error) {
+        if (error instanceof ConditionalCheckFailedException) return "changed";
+        throw storeProblem(error, "DeleteItem", tableName);
+      }
+    },
+  };
+}
+
+/** Undefined: gone, not told by the endpoint, or no longer a readable lease. */
+function readLease(item: Item | undefined): Lease | undefined {
+  const row = item && classifyRow(item);
+  return row?.kind === "lease" ? row.lease : undefined;
+}
+
+async function listRows(
+  client: DynamoDBClient,
+  tableName: string,
+  consistent: boolean,
+): Promise<LeaseListing> {
+  const leases: Lease[] = [];
+  const corrupt: { leaseKey: string; problem: string }[] = [];
+  const pages: FleetPage[] = [];
+  const scan = paginateScan({ client }, { TableName: tableName, ConsistentRead: consistent });
+  for await (const { Items } of scan) {
+    for (const item of Items ?? []) {
+      const row = classifyRow(item);
+      if (row.kind === "lease") leases.push(row.lease);
+      if (row.kind === "corrupt") corrupt.push({ leaseKey: row.leaseKey, problem: row.problem });
+      if (row.kind === "fleet") addPage(item, pages, corrupt);
+    }
+  }
+  return { leases, corrupt, pages: pages.sort((a, b) => a.page - b.page) };
+}
+
+function addPage(item: Item, pages: FleetPage[], corrupt: { leaseKey: string; problem: string }[]): void {
+  try {
+    pages.push(decodeFleetPage(item));
+  } catch (error) {
+    if (!(error instanceof RowProblem)) throw error;
+    corrupt.push({ leaseKey: item[LEASE_KEY]?.S ?? "(no leaseKey)", problem: error.message });
+  }
+}

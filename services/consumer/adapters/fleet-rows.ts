@@ -1,0 +1,216 @@
+/**
+ * The fleet's pages: `{leaseKey: "evenkeel-fleet-<page>", entityType, generation, shardSyncRequests, members}`,
+ * with `members` a map from worker id to an entry of one-letter attributes. A page of 12 members stays below 1 KB,
+ * so that a heartbeat costs one write unit and a look half a read unit.
+ */
+import type { AttributeValue } from "@aws-sdk/client-dynamodb";
+import { FLEET_ATTRIBUTES, FLEET_ENTITY_TYPE, fleetRowKey } from "../../shared/fleet-row.ts";
+import type { FleetPage, Member, MemberState } from "../core/member.ts";
+import {
+  ENTITY_TYPE,
+  type Item,
+  LEASE_KEY,
+  RowProblem,
+  readCount,
+  readFlag,
+  readMap,
+  readText,
+  required,
+} from "./attributes.ts";
+
+const FLEET_KEY = /^evenkeel-fleet-(\d+)$/;
+
+export const isFleetRowKey = (leaseKey: string): boolean => FLEET_KEY.test(leaseKey);
+
+/** One letter each: an attribute's name is paid for in every entry. */
+export const ENTRY = {
+  incarnation: "i",
+  heartbeat: "h",
+  state: "s",
+  /** Absent: no cap. */
+  maxLeases: "m",
+  steals: "t",
+} as const;
+
+const STATE_LETTERS: Readonly<Record<MemberState, string>> = {
+  joining: "j",
+  active: "a",
+  leaving: "l",
+  dead: "d",
+};
+export const DEAD_LETTER = STATE_LETTERS.dead;
+
+const STATES = new Map(
+  Object.entries(STATE_LETTERS).map(([state, letter]) => [letter, state as MemberState]),
+);
+
+export function encodeMember(member: Member): AttributeValue {
+  const entry: Record<string, AttributeValue> = {
+    [ENTRY.incarnation]: { S: member.incarnation },
+    [ENTRY.heartbeat]: { N: String(member.heartbeat) },
+    [ENTRY.state]: { S: STATE_LETTERS[member.state] },
+    [ENTRY.steals]: { BOOL: member.steals },
+  };
+  if (member.maxLeases !== undefined) entry[ENTRY.maxLeases] = { N: String(member.maxLeases) };
+  return { M: entry };
+}
+
+/** Throws `RowProblem` for a page that cannot be read. A page woken into being by an outsider has no members yet. */
+export function decodeFleetPage(item: Item): FleetPage {
+  const leaseKey = required(readText(item, LEASE_KEY), LEASE_KEY);
+  const page = FLEET_KEY.exec(leaseKey)?.[1];
+  if (page === undefined)
+    throw new RowProblem(`${LEASE_KEY} is "${leaseKey}", expected evenkeel-fleet-<number>`);
+  const members = readMap(item, FLEET_ATTRIBUTES.members) ?? {};
+  return {
+    page: Number(page),
+    generation: readCount(item, FLEET_ATTRIBUTES.generation) ?? 0,
+    shardSyncRequests: readCount(item, FLEET_ATTRIBUTES.shardSyncRequests) ?? 0,
+    // In the order of their ids: a map's order means nothing, and plans are made from this.
+    members: Object.keys(members)
+      .toSorted()
+      .map((workerId) => decodeMember(workerId, readMap(members, workerId) ?? {})),
+  };
+}
+
+function decodeMember(workerId: string, entry: Item): Member {
+  try {
+    const letter = required(readText(entry, ENTRY.state), ENTRY.state);
+    const state = STATES.get(letter);
+    if (state === undefined) throw new RowProblem(`${ENTRY.state} is "${letter}", expected j, a, l or d`);
+    return {
+      workerId,
+      incarnation: required(readText(entry, ENTRY.incarnation), ENTRY.incarnation),
+      heartbeat: required(readCount(entry, ENTRY.heartbeat), ENTRY.heartbeat),
+      state,
+      maxLeases: readCount(entry, ENTRY.maxLeases),
+      steals: required(readFlag(entry, ENTRY.steals), ENTRY.steals),
+    };
+  } catch (error) {
+    if (error instanceof RowProblem) throw new RowProblem(`member ${workerId}: ${error.message}`);
+    throw error;
+  }
+}
+
+export const fleetKey = (page: number): Record<string, AttributeValue> => ({
+  [LEASE_KEY]: { S: fleetRowKey(page) },
+});
+
+/** The parts of an UpdateItem that decide it; the store adds table, key and what to return. */
+export interface Expressions {
+  readonly ConditionExpression: string;
+  readonly UpdateExpression: string;
+  readonly ExpressionAttributeNames: Record<string, string>;
+  readonly ExpressionAttributeValues: Record<string, AttributeValue>;
+}
+
+const MEMBERS = { "#members": FLEET_ATTRIBUTES.members };
+const GENERATION = { "#generation": FLEET_ATTRIBUTES.generation };
+const INCARNATION = { "#incarnation": ENTRY.incarnation };
+
+/** The generation lives on page 0 only; there it moves in the same write, elsewhere the store bumps it after. */
+function bumping(page: number, bump: boolean) {
+  const here = bump && page === 0;
+  return {
+    add: here ? " ADD #generation :one" : "",
+    names: here ? GENERATION : {},
+    values: here ? { ":one": { N: "1" } } : {},
+  };
+}
+
+/** The page exists, and has room or an entry of this name to replace. */
+export function joinExpressions(page: number, member: Member, membersPerPage: number): Expressions {
+  const { add, names, values } = bumping(page, true);
+  const hasRoom = "size(#members) < :room";
+  const isThere = "attribute_exists(#members.#id)";
+  return {
+    ConditionExpression: `attribute_exists(#members) AND (${hasRoom} OR ${isThere})`,
+    UpdateExpression: `SET #members.#id = :entry${add}`,
+    ExpressionAttributeNames: { ...MEMBERS, "#id": member.workerId, ...names },
+    ExpressionAttributeValues: {
+      ":entry": encodeMember(member),
+      ":room": { N: String(membersPerPage) },
+      ...values,
+    },
+  };
+}
+
+/** The page is not there (or an outsider's wake-up made it without members): make it, with this one member. */
+export function firstJoinExpressions(page: number, member: Member): Expressions {
+  const { add, names, values } = bumping(page, true);
+  return {
+    ConditionExpression: "attribute_not_exists(#members)",
+    UpdateExpression: `SET #entityType = :fleet, #members = :members${add}`,
+    ExpressionAttributeNames: { ...MEMBERS, "#entityType": ENTITY_TYPE, ...names },
+    ExpressionAttributeValues: {
+      ":fleet": { S: FLEET_ENTITY_TYPE },
+      ":members": { M: { [member.workerId]: encodeMember(member) } },
+      ...values,
+    },
+  };
+}
+
+/** A dead entry stays dead: its leases are being given away. The process behind it must rejoin as somebody new. */
+export function beatExpressions(page: number, member: Member, bump: boolean): Expressions {
+  const { add, names, values } = bumping(page, bump);
+  return {
+    ConditionExpression: "#members.#id.#incarnation = :incarnation AND #members.#id.#state <> :dead",
+    UpdateExpression: `SET #members.#id = :entry${add}`,
+    ExpressionAttributeNames: {
+      ...MEMBERS,
+      ...INCARNATION,
+      "#id": member.workerId,
+      "#state": ENTRY.state,
+      ...names,
+    },
+    ExpressionAttributeValues: {
+      ":entry": encodeMember(member),
+      ":incarnation": { S: member.incarnation },
+      ":dead": { S: DEAD_LETTER },
+      ...values,
+    },
+  };
+}
+
+/** Two watchers may both declare: the second finds the heartbeat as seen and changes nothing but the generation. */
+export function declareDeadExpressions(page: number, seen: Member): Expressions {
+  const { add, names, values } = bumping(page, true);
+  return {
+    ConditionExpression: "#members.#id.#incarnation = :incarnation AND #members.#id.#heartbeat = :heartbeat",
+    UpdateExpression: `SET #members.#id.#state = :dead${add}`,
+    ExpressionAttributeNames: {
+      ...MEMBERS,
+      ...INCARNATION,
+      "#id": seen.workerId,
+      "#heartbeat": ENTRY.heartbeat,
+      "#state": ENTRY.state,
+      ...names,
+    },
+    ExpressionAttributeValues: {
+      ":incarnation": { S: seen.incarnation },
+      ":heartbeat": { N: String(seen.heartbeat) },
+      ":dead": { S: DEAD_LETTER },
+      ...values,
+    },
+  };
+}
+
+export function leaveExpressions(page: number, member: Member): Expressions {
+  const { add, names, values } = bumping(page, true);
+  return {
+    ConditionExpression: "#members.#id.#incarnation = :incarnation",
+    UpdateExpression: `REMOVE #members.#id${add}`,
+    ExpressionAttributeNames: { ...MEMBERS, ...INCARNATION, "#id": member.workerId, ...names },
+    ExpressionAttributeValues: { ":incarnation": { S: member.incarnation }, ...values },
+  };
+}
+
+/** Only an existing page 0: without one there is nobody to wake. */
+export function bumpExpressions(): Expressions {
+  return {
+    ConditionExpression: "attribute_exists(#leaseKey)",
+    UpdateExpression: "ADD #generation :one",
+    ExpressionAttributeNames: { ...GENERATION, "#leaseKey": LEASE_KEY },
+    ExpressionAttributeValues: { ":one": { N: "1" } },
+  };
+}

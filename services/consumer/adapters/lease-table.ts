@@ -1,0 +1,84 @@
+/** The lease table itself: found right, or made, by several workers at once. */
+import {
+  CreateTableCommand,
+  DescribeTableCommand,
+  type DynamoDBClient,
+  ResourceInUseException,
+  ResourceNotFoundException,
+  type TableDescription,
+} from "@aws-sdk/client-dynamodb";
+import type { Clock } from "../../shared/clock.ts";
+import { StoreUnavailable, StoreUnusable } from "../ports/lease-store.ts";
+import { LEASE_KEY } from "./attributes.ts";
+import { storeProblem } from "./store-problems.ts";
+
+const POLL_MILLIS = 250;
+/** Up to 60 s. DynamoDB makes an on-demand table in about 10. */
+const MOST_POLLS = 240;
+
+export interface LeaseTable {
+  readonly client: DynamoDBClient;
+  readonly tableName: string;
+  readonly clock: Clock;
+}
+
+/** Throws `StoreUnusable` when the table is missing (and not to be created) or has another key. */
+export async function ensureLeaseTable(table: LeaseTable, create: boolean): Promise<void> {
+  let mayCreate = create;
+  for (let poll = 0; poll < MOST_POLLS; poll++) {
+    const found = await describe(table, mayCreate);
+    if (found !== undefined) {
+      checkKey(table, found);
+      // UPDATING (an index being built, tags, billing) serves reads and writes.
+      if (found.TableStatus === "ACTIVE" || found.TableStatus === "UPDATING") return;
+    } else if (mayCreate) {
+      await createTable(table);
+      mayCreate = false; // made once, by us or a rival: from now on it is only waited for
+      continue;
+    }
+    await table.clock.sleep(POLL_MILLIS);
+  }
+  throw new StoreUnavailable(
+    `lease table ${table.tableName} did not become ACTIVE within ${(MOST_POLLS * POLL_MILLIS) / 1000} s`,
+  );
+}
+
+/** Undefined: not there, and that is no error, because it is about to be created or has just been. */
+async function describe(table: LeaseTable, mayCreate: boolean): Promise<TableDescription | undefined> {
+  try {
+    const { Table } = await table.client.send(new DescribeTableCommand({ TableName: table.tableName }));
+    return Table;
+  } catch (error) {
+    if (error instanceof ResourceNotFoundException && mayCreate) return undefined;
+    throw storeProblem(error, "DescribeTable", table.tableName);
+  }
+}
+
+async function createTable({ client, tableName }: LeaseTable): Promise<void> {
+  try {
+    await client.send(
+      new CreateTableCommand({
+        TableName: tableName,
+        KeySchema: [{ AttributeName: LEASE_KEY, KeyType: "HASH" }],
+        AttributeDefinitions: [{ AttributeName: LEASE_KEY, AttributeType: "S" }],
+        BillingMode: "PAY_PER_REQUEST",
+      }),
+    );
+  } catch (error) {
+    // A worker that started at the same moment was first: as good.
+    if (error instanceof ResourceInUseException) return;
+    throw storeProblem(error, "CreateTable", tableName);
+  }
+}
+
+function checkKey({ tableName }: LeaseTable, found: TableDescription): void {
+  const keys = (found.KeySchema ?? []).map((key) => {
+    const type = found.AttributeDefinitions?.find((one) => one.AttributeName === key.AttributeName);
+    return `${key.AttributeName} (${type?.AttributeType}, ${key.KeyType})`;
+  });
+  const expected = `${LEASE_KEY} (S, HASH)`;
+  if (keys.length === 1 && keys[0] === expected) return;
+  throw new StoreUnusable(
+    `table ${tableName} has the key ${keys.join(", ")}, expected ${expected} alone: it is no lease table; set leaseTableName to another name`,
+  );
+}
