@@ -51,5 +51,8 @@ export const leaseCap = (shards: number, workers: number, limit: number): number
 export function evenDistribution(shards: number, workers: number, limit: number): number[] {
   const cap = leaseCap(shards, workers, limit);
   const owned = Math.min(shards, cap * workers);
-  return Array.from({ length: workers }, (_, i) => Math.floor(owned / workers) + (i < owned % workers ? 1 : 0));
+  return Array.from(
+    { length: workers },
+    (_, i) => Math.floor(owned / workers) + (i < owned % workers ? 1 : 0),
+  );
 }

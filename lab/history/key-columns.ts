@@ -1,0 +1,37 @@
+/**
+ * A number per (key, n), for millions of them: `n` counts up from 1 per key, so that each key is a dense column.
+ * 0 stands for "nothing yet" in a fresh column.
+ */
+export class KeyColumns {
+  private readonly columns = new Map<string, Float64Array>();
+  /** Highest n set. */
+  private readonly highest = new Map<string, number>();
+
+  get(key: string, n: number): number {
+    return this.columns.get(key)?.[n] ?? 0;
+  }
+
+  set(key: string, n: number, value: number): void {
+    let column = this.columns.get(key);
+    if (column === undefined || n >= column.length) {
+      if (n > MOST_PER_KEY) throw new RangeError(`n ${n} of key ${key}: expected at most ${MOST_PER_KEY}`);
+      const wider = new Float64Array(Math.max(64, n + 1, (column?.length ?? 0) * 2));
+      if (column !== undefined) wider.set(column);
+      column = wider;
+      this.columns.set(key, column);
+    }
+    column[n] = value;
+    if (n > (this.highest.get(key) ?? 0)) this.highest.set(key, n);
+  }
+
+  highestOf(key: string): number {
+    return this.highest.get(key) ?? 0;
+  }
+
+  keys(): IterableIterator<string> {
+    return this.columns.keys();
+  }
+}
+
+/** A wild n (a damaged line) must not take the memory of the machine: 50 M numbers are 400 MB. */
+const MOST_PER_KEY = 50_000_000;

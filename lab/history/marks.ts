@@ -1,0 +1,99 @@
+/** The marks of a run: when what was asked for, who started, which children appeared. From the `event` lines. */
+import { childrenOf, type EventLine, parentsOf, workerOf } from "./events.ts";
+
+export interface Phase {
+  readonly name: string;
+  readonly startedAt: number;
+  readonly endedAt: number;
+}
+
+export class Marks {
+  readonly starts: { readonly t: number; readonly worker: string }[] = [];
+  readonly kills: { readonly t: number; readonly worker: string }[] = [];
+  /** Child shard → when the stream listed it. */
+  readonly children = new Map<string, number>();
+  readonly parents: Record<string, readonly string[]> = {};
+  splitRequestedAt: number | undefined;
+  splitDoneAt: number | undefined;
+  scaleRequestedAt: number | undefined;
+  stopRequestedAt: number | undefined;
+  private readonly phaseStarts: { readonly name: string; readonly t: number }[] = [];
+
+  observe(event: EventLine): void {
+    const worker = workerOf(event) ?? "";
+    switch (event.name) {
+      case "task-started":
+        this.starts.push({ t: event.t, worker });
+        break;
+      case "task-killed":
+        this.kills.push({ t: event.t, worker });
+        break;
+      case "split-requested":
+        this.splitRequestedAt ??= event.t;
+        break;
+      case "split-done":
+        this.splitDoneAt = Math.max(this.splitDoneAt ?? 0, event.t);
+        for (const child of childrenOf(event))
+          if (!this.children.has(child)) this.children.set(child, event.t);
+        Object.assign(this.parents, parentsOf(event));
+        break;
+      case "lineage":
+        Object.assign(this.parents, parentsOf(event));
+        break;
+      case "scale-requested":
+        this.scaleRequestedAt ??= event.t;
+        break;
+      case "stop-requested":
+        this.stopRequestedAt ??= event.t;
+        break;
+      case "phase":
+        this.phaseStarts.push({ name: String(event["phase"]), t: event.t });
+        break;
+      default: // names of others: kept in the file, no mark
+    }
+  }
+
+  /** The initial workers' part: until something is asked of the fleet. */
+  get initialWindow(): { from: number | undefined; until: number } {
+    const until = Math.min(...this.disturbances().filter((t) => t !== undefined), Number.POSITIVE_INFINITY);
+    return { from: this.lastStart(Number.NEGATIVE_INFINITY, until), until };
+  }
+
+  /** From the end of the reshard until the scaling is asked for. */
+  get splitWindow(): { from: number | undefined; until: number } {
+    const until = Math.min(this.scaleRequestedAt ?? Number.POSITIVE_INFINITY, this.settlingEnd);
+    return { from: this.splitDoneAt ?? this.splitRequestedAt, until };
+  }
+
+  /** From the last start of an added worker (of the request, when none was added) until the teardown or a fault. */
+  get scaleWindow(): { from: number | undefined; until: number } {
+    const until = this.settlingEnd;
+    const requested = this.scaleRequestedAt;
+    if (requested === undefined) return { from: this.splitDoneAt ?? this.initialWindow.from, until };
+    return { from: this.lastStart(requested, until) ?? requested, until };
+  }
+
+  /** Nothing after it is asked to be even: the teardown, or a fault put in on purpose. */
+  private get settlingEnd(): number {
+    const faults = this.kills.map(({ t }) => t).filter((t) => t >= (this.scaleRequestedAt ?? 0));
+    return Math.min(this.stopRequestedAt ?? Number.POSITIVE_INFINITY, ...faults);
+  }
+
+  private disturbances(): (number | undefined)[] {
+    return [this.splitRequestedAt, this.scaleRequestedAt, this.stopRequestedAt, this.kills[0]?.t];
+  }
+
+  private lastStart(from: number, until: number): number | undefined {
+    const times = this.starts.map(({ t }) => t).filter((t) => t >= from && t < until);
+    return times.length === 0 ? undefined : Math.max(...times);
+  }
+
+  /** The phases by their marks; the last one ends with the history. */
+  phases(end: number): Phase[] {
+    return this.phaseStarts.map(({ name, t }, i) => ({
+      name,
+      startedAt: t,
+      endedAt: this.phaseStarts[i + 1]?.t ?? this.stopRequestedAt ?? end,
+    }));
+  }
+}
