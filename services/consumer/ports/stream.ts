@@ -1,14 +1,7 @@
 /** The stream, as the engine needs it. Adapters: Kinesis, and the simulator's. */
-import type { HashRange } from "../../shared/hash-range.ts";
+import type { Shard } from "../core/shard.ts";
 
-export interface Shard {
-  readonly shardId: string;
-  /** None, one (split) or two (merge). A parent that was trimmed away may be named and yet not listed. */
-  readonly parentShardIds: readonly string[];
-  readonly hashRange: HashRange;
-  /** It has an ending sequence number: no more writes. */
-  readonly closed: boolean;
-}
+export type { Shard } from "../core/shard.ts";
 
 export type Position =
   | { readonly kind: "trim-horizon" }

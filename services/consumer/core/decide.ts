@@ -1,0 +1,196 @@
+/**
+ * One look at the fleet, one set of decisions: pure, so that the simulator, the scenario transcripts and the
+ * engine all run the very same code. Facts in, decisions with reasons out; the engine performs them and comes
+ * back with new facts.
+ */
+import { actualOwner, isEnded, type Lease } from "./lease.ts";
+import { type LeaseTable, lineage, shardCount } from "./lineage.ts";
+import type { Member } from "./member.ts";
+import { type MoveReason, type PlanWorker, planLeases } from "./plan.ts";
+
+export interface Facts {
+  /** This worker, as it last wrote itself. */
+  readonly self: Member;
+  /** Every member of the fleet rows, this one included. */
+  readonly members: readonly Member[];
+  /** Members whose heartbeat has not moved for the failover time on my clock. */
+  readonly silentMembers: ReadonlySet<string>;
+  readonly table: LeaseTable;
+  /** Leases whose owner is no member and whose own counter has not moved for the failover time. */
+  readonly silentLeases: ReadonlySet<string>;
+  /** Leases whose owner is no member, and that I have watched for a failover time: old enough to be stolen from a living foreign owner. */
+  readonly watchedLeases: ReadonlySet<string>;
+  /** Leases this worker reads or is about to give away. Never those of others. */
+  readonly held: ReadonlyMap<string, HeldLeaseFacts>;
+  readonly computeCap: (fleet: { readonly shards: number; readonly workers: number }) => number | undefined;
+}
+
+export interface HeldLeaseFacts {
+  readonly counter: number;
+  /** reading: may be asked to drain. busy: a hand-over, completion or release of it is under way. */
+  readonly phase: "reading" | "busy";
+}
+
+export interface Decisions {
+  /** Take a lease: nobody's, a dead worker's, or one a foreign owner has too many of. */
+  readonly claim: readonly { readonly lease: Lease; readonly reason: MoveReason | "received" | "restarted" }[];
+  /** Drain, then make it `to`'s. */
+  readonly handOver: readonly { readonly leaseKey: string; readonly to: string; readonly reason: MoveReason }[];
+  /** Leaving, and nobody can take it. */
+  readonly release: readonly { readonly leaseKey: string }[];
+  /** The row says somebody else's: stop reading at once. */
+  readonly stop: readonly { readonly leaseKey: string; readonly reason: string }[];
+  readonly declareDead: readonly Member[];
+  /** Dead members that own nothing any more: the leader removes their entries. */
+  readonly bury: readonly Member[];
+  /** Where the plan wants each lease that moves; for hand-overs that were under way when the plan changed. */
+  readonly targetOf: ReadonlyMap<string, string>;
+  readonly leads: boolean;
+  readonly cap: number | undefined;
+  /** Something is still to happen: look often. */
+  readonly changing: boolean;
+  readonly fleet: FleetSummary;
+}
+
+/** What the leader publishes as metrics and everybody shows as status. */
+export interface FleetSummary {
+  readonly workers: number;
+  readonly runnable: number;
+  readonly blocked: number;
+  readonly ended: number;
+  /** Runnable leases that nobody alive owns. */
+  readonly unowned: number;
+  /** Of these, how many the caps leave no room for. */
+  readonly spilled: number;
+  /** Largest minus smallest number of runnable leases over the active members. */
+  readonly imbalance: number;
+}
+
+export function decide(facts: Facts): Decisions {
+  const { self, table, held } = facts;
+  const lines = lineage(table);
+  const alive = facts.members.filter(
+    (m) => m.workerId === self.workerId || (m.state !== "dead" && !facts.silentMembers.has(m.workerId)),
+  );
+  const aliveById = new Map(alive.map((m) => [m.workerId, m]));
+  const everMember = new Set(facts.members.map((m) => m.workerId));
+
+  const workers = planWorkers(facts, alive, lines.runnable, everMember);
+  const planned = planLeases(
+    // A foreign owner's lease that fell silent is free; its other leases may still be alive.
+    lines.runnable.map((l) => (facts.silentLeases.has(l.leaseKey) && isForeign(l, everMember) ? unownedCopy(l) : l)),
+    workers,
+  );
+  const leader = leaderOf(alive);
+  const leads = leader === self.workerId;
+  const mayAct = self.state !== "joining";
+
+  const claim: Decisions["claim"][number][] = [];
+  const handOver: Decisions["handOver"][number][] = [];
+  const targetOf = new Map<string, string>();
+  for (const move of planned.moves) {
+    targetOf.set(move.leaseKey, move.to);
+    if (!mayAct) continue;
+    const lease = table.get(move.leaseKey)!;
+    const holder = move.from === undefined ? undefined : aliveById.get(move.from);
+    if (move.from === self.workerId) {
+      if (held.get(move.leaseKey)?.phase === "reading") handOver.push({ leaseKey: move.leaseKey, to: move.to, reason: move.reason });
+    } else if (move.to === self.workerId && holder === undefined) {
+      const stolen = isForeign(lease, everMember) && !facts.silentLeases.has(lease.leaseKey) && actualOwner(lease) !== undefined;
+      if (!stolen || facts.watchedLeases.has(lease.leaseKey)) claim.push({ lease, reason: move.reason });
+    }
+  }
+  // What the rows call mine and I do not read: the old owner made it mine, or I was restarted under the same id.
+  for (const lease of lines.runnable) {
+    if (actualOwner(lease) !== self.workerId || held.has(lease.leaseKey) || !mayAct) continue;
+    if (lease.checkpointOwner === undefined) claim.push({ lease, reason: "received" });
+  }
+
+  const release: { leaseKey: string }[] = [];
+  if (self.state === "leaving") {
+    const spilled = new Set(planned.spilled);
+    for (const [leaseKey, { phase }] of held) if (phase === "reading" && spilled.has(leaseKey)) release.push({ leaseKey });
+  }
+
+  const stop: { leaseKey: string; reason: string }[] = [];
+  for (const [leaseKey, mine] of held) {
+    const row = table.get(leaseKey);
+    if (row === undefined) stop.push({ leaseKey, reason: "the lease row is gone" });
+    else if (row.counter > mine.counter && actualOwner(row) !== self.workerId)
+      stop.push({ leaseKey, reason: `the row says ${actualOwner(row) ?? "nobody"} owns it` });
+  }
+
+  const owners = new Set<string>();
+  for (const lease of table.values()) if (!isEnded(lease)) for (const id of [lease.owner, lease.checkpointOwner]) if (id) owners.add(id);
+  const dead = facts.members.filter((m) => m.state === "dead");
+  const foreignOwners = workers.filter((w) => w.role === "foreign").length;
+  const staying = alive.filter((m) => m.state !== "leaving").length;
+
+  return {
+    claim,
+    handOver,
+    release,
+    stop,
+    declareDead: facts.members.filter((m) => m.state !== "dead" && !aliveById.has(m.workerId)),
+    bury: leads ? dead.filter((m) => !owners.has(m.workerId)) : [],
+    targetOf,
+    leads,
+    cap: facts.computeCap({ shards: shardCount(table, lines), workers: Math.max(1, staying + foreignOwners) }),
+    changing: planned.moves.length > 0 || alive.some((m) => m.state === "joining" || m.state === "leaving"),
+    fleet: {
+      workers: alive.length,
+      runnable: lines.runnable.length,
+      blocked: lines.blocked.length,
+      ended: lines.ended.length,
+      unowned: planned.moves.filter((m) => m.reason === "unowned" || m.reason === "owner-gone").length + planned.spilled.length,
+      spilled: planned.spilled.length,
+      imbalance: imbalance(lines.runnable, alive),
+    },
+  };
+}
+
+function planWorkers(
+  facts: Facts,
+  alive: readonly Member[],
+  runnable: readonly Lease[],
+  everMember: ReadonlySet<string>,
+): PlanWorker[] {
+  const owning = new Set(runnable.map(actualOwner));
+  const workers: PlanWorker[] = [];
+  for (const { workerId, state, maxLeases, steals } of alive) {
+    // A joiner that owns rows already is a restarted namesake: its leases stay its own.
+    if (state === "joining" && !owning.has(workerId)) continue;
+    workers.push({ workerId, role: state === "leaving" ? "leaving" : "active", maxLeases, steals });
+  }
+  const foreign = new Set<string>();
+  for (const lease of runnable) {
+    if (isForeign(lease, everMember) && !facts.silentLeases.has(lease.leaseKey)) foreign.add(actualOwner(lease)!);
+  }
+  for (const workerId of foreign) workers.push({ workerId, role: "foreign", maxLeases: undefined, steals: false });
+  return workers;
+}
+
+/** Owned by somebody who is no member: a Java worker, or one of ours that left the rows. */
+const isForeign = (lease: Lease, members: ReadonlySet<string>): boolean => {
+  const owner = actualOwner(lease);
+  return owner !== undefined && !members.has(owner);
+};
+
+const unownedCopy = (lease: Lease): Lease => ({ ...lease, owner: undefined, checkpointOwner: undefined });
+
+/** The smallest id among the active, else among the living. Nothing is locked: a leader's work is idempotent, and two for a moment do no harm. */
+function leaderOf(alive: readonly Member[]): string | undefined {
+  const active = alive.filter((m) => m.state === "active");
+  let leader: string | undefined;
+  for (const { workerId } of active.length > 0 ? active : alive) if (leader === undefined || workerId < leader) leader = workerId;
+  return leader;
+}
+
+function imbalance(runnable: readonly Lease[], alive: readonly Member[]): number {
+  const counts = new Map(alive.filter((m) => m.state === "active").map((m) => [m.workerId, 0]));
+  for (const lease of runnable) {
+    const owner = actualOwner(lease);
+    if (owner !== undefined && counts.has(owner)) counts.set(owner, counts.get(owner)! + 1);
+  }
+  return counts.size === 0 ? 0 : Math.max(...counts.values()) - Math.min(...counts.values());
+}

@@ -1,0 +1,124 @@
+/**
+ * Which lease rows the stream asks for and the table lacks, and which rows have done their duty.
+ *
+ * Order matters: parents come before children in the list, and the engine creates one generation after another,
+ * because a child whose parent has no row is runnable at once (L3).
+ */
+import { type HashRange, holes } from "../../shared/hash-range.ts";
+import { AT_TIMESTAMP, type Checkpoint, isEnded, isSentinel, LATEST, type Lease, sentinel, TRIM_HORIZON } from "./lease.ts";
+import type { LeaseTable } from "./lineage.ts";
+import type { Shard } from "./shard.ts";
+
+export type InitialPosition = "TRIM_HORIZON" | "LATEST" | Date;
+
+const initialCheckpoint = (position: InitialPosition): Checkpoint =>
+  sentinel(position === "LATEST" ? LATEST : position === "TRIM_HORIZON" ? TRIM_HORIZON : AT_TIMESTAMP);
+
+/**
+ * @returns generations of leases to create, parents first; empty when nothing is missing.
+ *
+ * An empty table: one lease a shard at the initial position; with LATEST only open shards.
+ * Later: a shard without a row, unless one of its descendants has one (then it was completed and cleaned up).
+ * Children of a reshard always start at TRIM_HORIZON, so that nothing written before they were seen is skipped.
+ */
+export function missingLeases(shards: readonly Shard[], table: LeaseTable, initial: InitialPosition): Lease[][] {
+  const byId = new Map(shards.map((s) => [s.shardId, s]));
+  const children = childrenOf(shards);
+  const fresh = table.size === 0;
+  const wanted = shards.filter((shard) => {
+    if (table.has(shard.shardId)) return false;
+    if (fresh) return !(initial === "LATEST" && shard.closed);
+    return !hasLeasedDescendant(shard.shardId, children, table);
+  });
+  const generationOf = generations(wanted, byId);
+  const levels: Lease[][] = [];
+  for (const shard of wanted) {
+    const isChild = shard.parentShardIds.length > 0;
+    (levels[generationOf.get(shard.shardId)!] ??= []).push(newLease(shard, fresh || !isChild ? initialCheckpoint(initial) : sentinel(TRIM_HORIZON)));
+  }
+  return levels.filter((level) => level !== undefined);
+}
+
+/** The row of a child, as its parent's reader creates it at the parent's end. */
+export const childLease = (shard: Shard): Lease => newLease(shard, sentinel(TRIM_HORIZON));
+
+function newLease(shard: Shard, checkpoint: Checkpoint): Lease {
+  return {
+    leaseKey: shard.shardId,
+    owner: undefined,
+    counter: 0,
+    checkpoint,
+    ownerSwitchesSinceCheckpoint: 0,
+    parentShardIds: shard.parentShardIds,
+    childShardIds: [],
+    hashRange: shard.hashRange,
+    checkpointOwner: undefined,
+  };
+}
+
+function childrenOf(shards: readonly Shard[]): Map<string, string[]> {
+  const children = new Map<string, string[]>();
+  for (const shard of shards) {
+    for (const parent of shard.parentShardIds) {
+      const known = children.get(parent);
+      if (known) known.push(shard.shardId);
+      else children.set(parent, [shard.shardId]);
+    }
+  }
+  return children;
+}
+
+function hasLeasedDescendant(shardId: string, children: ReadonlyMap<string, string[]>, table: LeaseTable): boolean {
+  const pending = [...(children.get(shardId) ?? [])];
+  const seen = new Set<string>();
+  for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
+    if (table.has(next)) return true;
+    if (seen.has(next)) continue;
+    seen.add(next);
+    pending.push(...(children.get(next) ?? []));
+  }
+  return false;
+}
+
+/** 0 for shards whose parents are not among `shards`, else one more than the latest parent. A reshard makes children after parents, so the walk ends. */
+function generations(shards: readonly Shard[], byId: ReadonlyMap<string, Shard>): Map<string, number> {
+  const wanted = new Set(shards.map((s) => s.shardId));
+  const known = new Map<string, number>();
+  const depth = (shardId: string, guard: number): number => {
+    const cached = known.get(shardId);
+    if (cached !== undefined) return cached;
+    const parents = byId.get(shardId)?.parentShardIds.filter((p) => wanted.has(p)) ?? [];
+    const found = parents.length === 0 || guard === 0 ? 0 : 1 + Math.max(...parents.map((p) => depth(p, guard - 1)));
+    known.set(shardId, found);
+    return found;
+  };
+  // A stream keeps at most a retention's worth of generations; the guard bounds the walk on nonsense input.
+  for (const { shardId } of shards) depth(shardId, 64);
+  return known;
+}
+
+/**
+ * Ended leases whose children have all started (or ended) and whose own parents' rows are gone
+ * (KCL: `LeaseCleanupManager`). A lease that does not name its children waits until they name it.
+ */
+export function completedLeases(table: LeaseTable): Lease[] {
+  const named = new Map<string, string[]>();
+  for (const lease of table.values()) {
+    for (const parent of lease.parentShardIds) named.set(parent, [...(named.get(parent) ?? []), lease.leaseKey]);
+  }
+  return [...table.values()].filter((lease) => {
+    if (!isEnded(lease) || lease.parentShardIds.some((p) => table.has(p))) return false;
+    const children = new Set([...lease.childShardIds, ...(named.get(lease.leaseKey) ?? [])]);
+    return children.size > 0 && [...children].every((child) => hasStarted(table.get(child)));
+  });
+}
+
+/** A child without a row has been completed and cleaned up itself only after its own children started. */
+const hasStarted = (child: Lease | undefined): boolean => child !== undefined && (isEnded(child) || !isSentinel(child.checkpoint));
+
+/** Parts of the key space that no unfinished lease covers, although the stream has shards there. */
+export function uncovered(shards: readonly Shard[], table: LeaseTable): HashRange[] {
+  const ranges = [...table.values()].filter((l) => !isEnded(l)).flatMap((l) => (l.hashRange ? [l.hashRange] : []));
+  const known = [...table.values()].some((l) => !isEnded(l) && l.hashRange === undefined);
+  return known || shards.length === 0 ? [] : holes(ranges);
+}

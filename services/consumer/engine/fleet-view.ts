@@ -1,0 +1,122 @@
+/**
+ * What this worker knows of the fleet: the rows as last read, merged with its own writes, and since when each
+ * sign of life has not moved on its own clock.
+ *
+ * V1: rows only move forward. A read that began before one of our writes ended cannot undo it: the row with the
+ *     higher counter wins (every write bumps it).
+ * V2: `scannedGeneration` is the generation read *before* the scan began: a change during the scan is seen again.
+ */
+import { actualOwner, isEnded, type Lease } from "../core/lease.ts";
+import type { FleetPage, Member } from "../core/member.ts";
+import { type Observations, observe, silentKeys } from "../core/observe.ts";
+import type { LeaseListing } from "../ports/lease-store.ts";
+
+export class FleetView {
+  readonly table = new Map<string, Lease>();
+  readonly pages = new Map<number, FleetPage>();
+  #memberSigns: Observations = new Map();
+  #foreignSigns: Observations = new Map();
+  /** Rows this worker wrote since the scan under way began: the scan may have missed them. */
+  readonly #writtenSinceScan = new Set<string>();
+  generation = 0;
+  scannedGeneration = -1;
+  shardSyncRequests = 0;
+  corrupt: LeaseListing["corrupt"] = [];
+
+  members(): Member[] {
+    const newest = new Map<string, Member>();
+    for (const page of this.pages.values()) {
+      for (const member of page.members) {
+        // A namesake that moved to another page leaves a dead entry behind.
+        const known = newest.get(member.workerId);
+        if (known === undefined || known.state === "dead") newest.set(member.workerId, member);
+      }
+    }
+    return [...newest.values()];
+  }
+
+  sawPage(page: FleetPage, nowMillis: number): void {
+    this.pages.set(page.page, page);
+    if (page.page === 0) {
+      this.generation = page.generation;
+      this.shardSyncRequests = page.shardSyncRequests;
+    }
+    this.#observeMembers(nowMillis);
+  }
+
+  pageGone(page: number): void {
+    this.pages.delete(page);
+  }
+
+  wrote(lease: Lease): void {
+    const known = this.table.get(lease.leaseKey);
+    if (known === undefined || known.counter <= lease.counter) this.table.set(lease.leaseKey, lease);
+    this.#writtenSinceScan.add(lease.leaseKey);
+  }
+
+  removed(leaseKey: string): void {
+    this.table.delete(leaseKey);
+  }
+
+  scanStarts(): void {
+    this.#writtenSinceScan.clear();
+  }
+
+  scanned(listing: LeaseListing, generation: number, nowMillis: number): void {
+    const listed = new Set<string>();
+    for (const lease of listing.leases) {
+      listed.add(lease.leaseKey);
+      const known = this.table.get(lease.leaseKey);
+      if (known === undefined || known.counter <= lease.counter || !this.#writtenSinceScan.has(lease.leaseKey)) {
+        this.table.set(lease.leaseKey, lease);
+      }
+    }
+    for (const key of this.table.keys()) if (!listed.has(key) && !this.#writtenSinceScan.has(key)) this.table.delete(key);
+    for (const page of this.pages.keys()) if (!listing.pages.some((p) => p.page === page)) this.pages.delete(page);
+    for (const page of listing.pages) this.sawPage(page, nowMillis);
+    this.corrupt = listing.corrupt;
+    this.scannedGeneration = generation;
+    this.#observeForeign(nowMillis);
+  }
+
+  silentMembers(nowMillis: number, failoverTimeMillis: number): ReadonlySet<string> {
+    return silentKeys(this.#memberSigns, nowMillis, failoverTimeMillis);
+  }
+
+  silentLeases(nowMillis: number, failoverTimeMillis: number): ReadonlySet<string> {
+    return silentKeys(this.#foreignSigns, nowMillis, failoverTimeMillis);
+  }
+
+  watchedLeases(nowMillis: number, failoverTimeMillis: number): ReadonlySet<string> {
+    const watched = new Set<string>();
+    for (const [key, seen] of this.#foreignSigns) if (nowMillis - seen.firstSeenMillis > failoverTimeMillis) watched.add(key);
+    return watched;
+  }
+
+  /** Leases whose owner is no member: only their own counters tell whether somebody lives there, so the table must be read again. */
+  get hasForeignLeases(): boolean {
+    return this.#foreignSigns.size > 0;
+  }
+
+  /** A stale read of a page must not make a heartbeat that moved look unmoved: any new value counts as movement. */
+  #observeMembers(nowMillis: number): void {
+    this.#memberSigns = observe(
+      this.#memberSigns,
+      this.members().map((m) => [m.workerId, `${m.incarnation}:${m.heartbeat}:${m.state}`] as const),
+      nowMillis,
+    );
+  }
+
+  #observeForeign(nowMillis: number): void {
+    const members = new Set(this.members().map((m) => m.workerId));
+    const foreign = [...this.table.values()].filter((lease) => {
+      const owner = actualOwner(lease);
+      return owner !== undefined && !members.has(owner) && !isEnded(lease);
+    });
+    this.#foreignSigns = observe(
+      this.#foreignSigns,
+      foreign.map((l) => [l.leaseKey, `${actualOwner(l)}:${l.counter}`] as const),
+      nowMillis,
+    );
+  }
+}
