@@ -67,7 +67,8 @@ export function dynamoDbLeaseStore({ client, tableName, clock }: DynamoDbLeaseSt
         throw storeProblem(error, "UpdateItem", tableName);
       }
       const current = readLease(error.Item);
-      return isOwnWrite(current, after) ? { kind: "ok", lease: after } : { kind: "lost", current };
+      if (current !== undefined && isOwnWrite(before, after, current)) return { kind: "ok", lease: current };
+      return { kind: "lost", current };
     }
   }
 

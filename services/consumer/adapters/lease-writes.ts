@@ -91,23 +91,22 @@ export function leaseExpressions(
 
 /**
  * Whether a failed condition was this very write's own doing: its first try succeeded, the answer was lost, and the
- * SDK's second try found the counter moved. Then the row is exactly what the write makes of it:
+ * SDK's second try found the counter moved. Then the row has what the write sets, at counter n + 1:
  *
- * - claim: owner me, counter n + 1, checkpoint as seen. (Or the old owner handed it to me with nothing new
- *   processed: the same row, and as good.)
- * - renew, checkpoint: owner as held, counter n + 1, checkpoint as held or mine. Only the holder writes those.
- * - handOver: owner `to`, counter n + 1, checkpoint mine. (Or `to` claimed it as expired at that very checkpoint.)
- * - release, complete: no owner, counter n + 1, checkpoint mine or SHARD_END.
+ * - claim: owner me. (Or the old owner handed it to me at the same moment: as good, and the row says how far.)
+ * - renew: owner as held. checkpoint: also my checkpoint. Only the holder writes those.
+ * - handOver: owner `to`, and my checkpoint if it moved. (Or `to` claimed it as expired at that very checkpoint.)
+ * - release, complete: no owner, and my checkpoint if it moved.
  *
  * A rival's write differs in the owner. A row that has moved on since (counter n + 2) counts as lost: it is no
  * longer ours to write either way.
  */
-export function isOwnWrite(current: Lease | undefined, after: Lease): boolean {
+export function isOwnWrite(before: Lease, after: Lease, current: Lease): boolean {
+  const setsCheckpoint = !sameCheckpoint(before.checkpoint, after.checkpoint);
   return (
-    current !== undefined &&
     current.counter === after.counter &&
     current.owner === after.owner &&
     current.checkpointOwner === after.checkpointOwner &&
-    sameCheckpoint(current.checkpoint, after.checkpoint)
+    (!setsCheckpoint || sameCheckpoint(current.checkpoint, after.checkpoint))
   );
 }

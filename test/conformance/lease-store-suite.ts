@@ -1,0 +1,573 @@
+/**
+ * Every condition of `services/consumer/ports/lease-store.ts`, for any store. The DynamoDB adapter runs it on
+ * dynalite and on the embedded endpoint, the simulator on its memory store: what the simulator proves holds for
+ * the real store because both pass the same suite.
+ */
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import {
+  type Checkpoint,
+  type Lease,
+  SHARD_END,
+  sentinel,
+  TRIM_HORIZON,
+} from "../../services/consumer/core/lease.ts";
+import { MEMBERS_PER_PAGE, type Member } from "../../services/consumer/core/member.ts";
+import type { LeaseStore, WriteOutcome } from "../../services/consumer/ports/lease-store.ts";
+
+export interface LeaseStoreCapabilities {
+  /** A failed condition returns the old item (dynalite does not): retried writes and rivals' rows can be told. */
+  readonly returnsOldItem: boolean;
+}
+
+export interface LeaseStoreUnderTest {
+  /** An empty table. */
+  readonly store: LeaseStore;
+  /** The same table, as another worker sees it. */
+  readonly rival: LeaseStore;
+  close(): Promise<void>;
+}
+
+const at = (sequenceNumber: string, subSequenceNumber = 0): Checkpoint => ({
+  sequenceNumber,
+  subSequenceNumber,
+});
+
+const freshLease = (leaseKey: string, rest: Partial<Lease> = {}): Lease => ({
+  leaseKey,
+  owner: undefined,
+  counter: 0,
+  checkpoint: sentinel(TRIM_HORIZON),
+  ownerSwitchesSinceCheckpoint: 0,
+  parentShardIds: [],
+  childShardIds: [],
+  hashRange: undefined,
+  checkpointOwner: undefined,
+  ...rest,
+});
+
+const member = (workerId: string, rest: Partial<Member> = {}): Member => ({
+  workerId,
+  incarnation: `i-${workerId}`,
+  heartbeat: 1,
+  state: "active",
+  maxLeases: undefined,
+  steals: true,
+  ...rest,
+});
+
+function okLease(outcome: WriteOutcome): Lease {
+  if (outcome.kind !== "ok") throw new Error(`expected the write to succeed, got ${JSON.stringify(outcome)}`);
+  return outcome.lease;
+}
+
+/** `make` is called before every test and gives an empty table; `prepare` and `tearDown` surround the whole suite. */
+export function describeLeaseStore(
+  name: string,
+  make: () => Promise<LeaseStoreUnderTest>,
+  capabilities: LeaseStoreCapabilities,
+  around: { prepare?(): Promise<void>; tearDown?(): Promise<void> } = {},
+): void {
+  describe(`lease store: ${name}`, () => {
+    let store: LeaseStore;
+    let rival: LeaseStore;
+    let under: LeaseStoreUnderTest;
+    beforeAll(async () => around.prepare?.());
+    afterAll(async () => around.tearDown?.());
+    beforeEach(async () => {
+      under = await make();
+      ({ store, rival } = under);
+      return () => under.close();
+    });
+
+    const row = async (leaseKey: string): Promise<Lease | undefined> =>
+      (await rival.list({ consistent: true })).leases.find((lease) => lease.leaseKey === leaseKey);
+    const make1 = async (leaseKey: string, rest: Partial<Lease> = {}): Promise<Lease> => {
+      await store.create(freshLease(leaseKey, rest));
+      return (await row(leaseKey))!;
+    };
+    const claimed = async (leaseKey: string, owner = "me", rest: Partial<Lease> = {}): Promise<Lease> =>
+      okLease(await store.claim(await make1(leaseKey, rest), owner));
+    const generation = async () => (await rival.readFleet(0, { consistent: true }))?.generation;
+    const members = async (page: number) =>
+      (await rival.readFleet(page, { consistent: true }))?.members.map((one) => one.workerId);
+
+    const expectLost = (outcome: WriteOutcome, current: Lease | undefined) =>
+      expect(outcome).toEqual({ kind: "lost", current: capabilities.returnsOldItem ? current : undefined });
+
+    describe("create and list", () => {
+      it("keeps every field of a lease", async () => {
+        const lease = freshLease("shard-1", {
+          owner: "me",
+          checkpoint: at("49590338271490256608559692538361571095921575989136588898", 3),
+          parentShardIds: ["shard-a", "shard-b"],
+          childShardIds: ["shard-x"],
+          hashRange: { start: 0n, end: 2n ** 128n - 1n },
+        });
+        expect(await store.create(lease)).toBe("created");
+        expect(await row("shard-1")).toEqual(lease);
+        expect(await row("shard-2")).toBeUndefined();
+      });
+
+      it("starts the counter at 0 whatever the lease says", async () => {
+        await store.create(freshLease("shard-1", { counter: 41 }));
+        expect((await row("shard-1"))?.counter).toBe(0);
+      });
+
+      it("leaves an existing row as it is", async () => {
+        const held = await claimed("shard-1");
+        expect(await rival.create(freshLease("shard-1"))).toBe("exists");
+        expect(await row("shard-1")).toEqual(held);
+      });
+
+      it("creates once among rivals", async () => {
+        const outcomes = await Promise.all(
+          [store, rival, store, rival].map((one) => one.create(freshLease("shard-1"))),
+        );
+        expect(outcomes.toSorted()).toEqual(["created", "exists", "exists", "exists"]);
+      });
+
+      it("lists leases and fleet pages apart", async () => {
+        await make1("shard-1");
+        await make1("shard-2");
+        await store.join(0, member("me"));
+        const listing = await rival.list({ consistent: true });
+        expect(listing.leases.map((lease) => lease.leaseKey).toSorted()).toEqual(["shard-1", "shard-2"]);
+        expect(listing.corrupt).toEqual([]);
+        expect(listing.pages.map((page) => page.members)).toEqual([[member("me")]]);
+      });
+    });
+
+    describe("claim", () => {
+      it("makes an unowned lease mine, counter moved, no switch counted", async () => {
+        const seen = await make1("shard-1");
+        const outcome = await store.claim(seen, "me");
+        expect(outcome).toEqual({ kind: "ok", lease: { ...seen, owner: "me", counter: 1 } });
+        expect(await row("shard-1")).toEqual(okLease(outcome));
+      });
+
+      it("takes an expired lease from another, counting the switch", async () => {
+        const seen = await claimed("shard-1", "dead");
+        const lease = okLease(await store.claim(seen, "me"));
+        expect(lease).toEqual({ ...seen, owner: "me", counter: 2, ownerSwitchesSinceCheckpoint: 1 });
+        expect(await row("shard-1")).toEqual(lease);
+      });
+
+      it("counts no switch when it was mine before", async () => {
+        const again = okLease(await store.claim(await claimed("shard-1"), "me"));
+        expect(again).toMatchObject({ owner: "me", counter: 2, ownerSwitchesSinceCheckpoint: 0 });
+      });
+
+      it("has one winner among rivals", async () => {
+        const seen = await make1("shard-1");
+        const names = ["a", "b", "c", "d", "e", "f"];
+        const outcomes = await Promise.all(
+          names.map((owner, index) => (index % 2 ? rival : store).claim(seen, owner)),
+        );
+        const winners = names.filter((_, index) => outcomes[index]?.kind === "ok");
+        expect(winners).toHaveLength(1);
+        const now = await row("shard-1");
+        expect(now).toMatchObject({ owner: winners[0], counter: 1 });
+        for (const outcome of outcomes) if (outcome.kind === "lost") expectLost(outcome, now);
+      });
+
+      it("loses when the owner renewed meanwhile", async () => {
+        const seen = await claimed("shard-1", "other");
+        const renewed = okLease(await rival.renew(seen));
+        expectLost(await store.claim(seen, "me"), renewed);
+        expect(await row("shard-1")).toEqual(renewed);
+      });
+
+      it("loses when the owner is another than seen, though the counter is the same", async () => {
+        const seen = await make1("shard-1");
+        const outcome = await store.claim({ ...seen, owner: "other" }, "me");
+        expectLost(outcome, seen);
+        const owned = await claimed("shard-2", "other");
+        expectLost(await store.claim({ ...owned, owner: undefined }, "me"), owned);
+      });
+
+      it("loses a row that is gone, and does not bring it back", async () => {
+        const seen = await make1("shard-1");
+        await rival.remove(seen);
+        expect(await store.claim(seen, "me")).toEqual({ kind: "lost", current: undefined });
+        expect(await row("shard-1")).toBeUndefined();
+      });
+
+      it("ends a Java hand-over: the old owner's attribute goes, and the switch from it counts", async () => {
+        const seen = await make1("shard-1", { owner: "me", checkpointOwner: "old" });
+        const lease = okLease(await store.claim(seen, "me"));
+        expect(lease).toMatchObject({
+          owner: "me",
+          checkpointOwner: undefined,
+          ownerSwitchesSinceCheckpoint: 1,
+        });
+        expect(await row("shard-1")).toEqual(lease);
+      });
+    });
+
+    const writes: readonly {
+      readonly name: string;
+      readonly run: (store: LeaseStore, held: Lease) => Promise<WriteOutcome>;
+      readonly makes: (held: Lease) => Partial<Lease>;
+    }[] = [
+      { name: "renew", run: (one, held) => one.renew(held), makes: () => ({}) },
+      {
+        name: "checkpoint",
+        run: (one, held) => one.checkpoint(held, at("200", 1)),
+        makes: () => ({ checkpoint: at("200", 1), ownerSwitchesSinceCheckpoint: 0 }),
+      },
+      {
+        name: "handOver",
+        run: (one, held) => one.handOver(held, "next", at("200")),
+        makes: () => ({ owner: "next", checkpoint: at("200"), ownerSwitchesSinceCheckpoint: 1 }),
+      },
+      {
+        name: "handOver without progress",
+        run: (one, held) => one.handOver(held, "next", held.checkpoint),
+        makes: (held) => ({
+          owner: "next",
+          ownerSwitchesSinceCheckpoint: held.ownerSwitchesSinceCheckpoint + 1,
+        }),
+      },
+      {
+        name: "release",
+        run: (one, held) => one.release(held, at("200")),
+        makes: () => ({ owner: undefined, checkpoint: at("200"), ownerSwitchesSinceCheckpoint: 0 }),
+      },
+      {
+        name: "release without progress",
+        run: (one, held) => one.release(held, held.checkpoint),
+        makes: () => ({ owner: undefined }),
+      },
+      {
+        name: "complete",
+        run: (one, held) => one.complete(held, ["shard-y", "shard-x"]),
+        makes: () => ({
+          owner: undefined,
+          checkpoint: sentinel(SHARD_END),
+          ownerSwitchesSinceCheckpoint: 0,
+          childShardIds: ["shard-x", "shard-y"],
+        }),
+      },
+    ];
+
+    describe.each(writes)("$name", ({ run, makes }) => {
+      /** Held since it was taken from another, so that owner switches show. */
+      const held = async () => {
+        const before = await claimed("shard-1", "before", {
+          checkpoint: at("100"),
+          parentShardIds: ["shard-0"],
+          hashRange: { start: 5n, end: 9n },
+        });
+        return okLease(await store.claim(before, "me"));
+      };
+
+      it("writes what it says, moves the counter by one and touches nothing else", async () => {
+        const mine = await held();
+        const outcome = await run(store, mine);
+        expect(outcome).toEqual({
+          kind: "ok",
+          lease: { ...mine, counter: mine.counter + 1, ...makes(mine) },
+        });
+        expect(await row("shard-1")).toEqual(okLease(outcome));
+      });
+
+      it("is lost to a zombie: another has claimed the lease", async () => {
+        const mine = await held();
+        const theirs = okLease(await rival.claim(mine, "other"));
+        expectLost(await run(store, mine), theirs);
+        expect(await row("shard-1")).toEqual(theirs);
+      });
+
+      it("is lost with a counter from before", async () => {
+        const mine = await held();
+        const newest = okLease(await store.checkpoint(okLease(await store.renew(mine)), at("150")));
+        expectLost(await run(store, mine), newest);
+        expect(await row("shard-1")).toEqual(newest);
+      });
+
+      it("is lost when the row names another owner at the same counter", async () => {
+        const theirs = await claimed("shard-1", "other");
+        expectLost(await run(store, { ...theirs, owner: "me" }), theirs);
+        expect(await row("shard-1")).toEqual(theirs);
+      });
+
+      it("is lost when the row is gone, and does not bring it back", async () => {
+        const mine = await held();
+        await rival.remove(mine);
+        expect(await run(store, mine)).toEqual({ kind: "lost", current: undefined });
+        expect(await row("shard-1")).toBeUndefined();
+      });
+
+      it("has one winner against a rival's claim", async () => {
+        const mine = await held();
+        const [own, theirs] = await Promise.all([run(store, mine), rival.claim(mine, "other")]);
+        expect([own.kind, theirs.kind].toSorted()).toEqual(["lost", "ok"]);
+        expect(await row("shard-1")).toEqual(okLease(own.kind === "ok" ? own : theirs));
+      });
+
+      it.runIf(capabilities.returnsOldItem)(
+        "repeated after a lost answer succeeds and counts once",
+        async () => {
+          const mine = await held();
+          const first = okLease(await run(store, mine));
+          expect(await run(store, mine)).toEqual({ kind: "ok", lease: first });
+          expect(await row("shard-1")).toEqual(first);
+        },
+      );
+
+      it("is lost while another than the holder finishes a Java hand-over", async () => {
+        const mine = await make1("shard-1", { owner: "me", checkpointOwner: "other" });
+        const outcome = await run(store, { ...mine, checkpointOwner: undefined });
+        expectLost(outcome, mine);
+        expect(await row("shard-1")).toEqual(mine);
+      });
+
+      it("may be done by the old owner of a Java hand-over that knows of it", async () => {
+        const mine = await make1("shard-1", {
+          owner: "next-java",
+          checkpointOwner: "me",
+          checkpoint: at("100"),
+        });
+        const outcome = await run(store, mine);
+        expect(outcome).toMatchObject({ kind: "ok", lease: { counter: 1 } });
+        expect(await row("shard-1")).toEqual(okLease(outcome));
+      });
+    });
+
+    it.runIf(capabilities.returnsOldItem)(
+      "claim repeated after a lost answer succeeds and counts once",
+      async () => {
+        const seen = await make1("shard-1");
+        const first = okLease(await store.claim(seen, "me"));
+        expect(await store.claim(seen, "me")).toEqual({ kind: "ok", lease: first });
+        expect(await row("shard-1")).toEqual(first);
+      },
+    );
+
+    it("complete without children keeps those the row names", async () => {
+      const held = await claimed("shard-1", "me", { childShardIds: ["shard-x"] });
+      expect(okLease(await store.complete(held, [])).childShardIds).toEqual(["shard-x"]);
+      expect((await row("shard-1"))?.childShardIds).toEqual(["shard-x"]);
+    });
+
+    describe("remove", () => {
+      it("deletes a row whose counter is as seen; one that is gone is removed", async () => {
+        const seen = await make1("shard-1");
+        expect(await store.remove(seen)).toBe("removed");
+        expect(await row("shard-1")).toBeUndefined();
+        expect(await store.remove(seen)).toBe("removed");
+      });
+
+      it("leaves a row that has moved", async () => {
+        const seen = await make1("shard-1");
+        const now = okLease(await rival.claim(seen, "other"));
+        expect(await store.remove(seen)).toBe("changed");
+        expect(await row("shard-1")).toEqual(now);
+      });
+    });
+
+    describe("join", () => {
+      it("makes page 0 with the first member, and adds others", async () => {
+        expect(await store.readFleet(0)).toBeUndefined();
+        const one = member("a", { maxLeases: 7, steals: false, state: "joining", heartbeat: 12 });
+        const first = await store.join(0, one);
+        expect(first).toEqual({
+          kind: "ok",
+          page: { page: 0, generation: 1, shardSyncRequests: 0, members: [one] },
+        });
+        const second = await rival.join(0, member("b"));
+        expect(second).toEqual({
+          kind: "ok",
+          page: { page: 0, generation: 2, shardSyncRequests: 0, members: [one, member("b")] },
+        });
+        expect(await rival.readFleet(0, { consistent: true })).toEqual(second.kind === "ok" && second.page);
+      });
+
+      it("loses nobody when all start at once", async () => {
+        const names = ["a", "b", "c", "d", "e", "f"];
+        await Promise.all(names.map((id, index) => (index % 2 ? rival : store).join(0, member(id))));
+        expect(await members(0)).toEqual(names);
+        expect(await generation()).toBe(names.length);
+      });
+
+      it("replaces a namesake, who is then superseded", async () => {
+        const old = member("a", { incarnation: "old" });
+        await store.join(0, old);
+        await rival.join(0, member("a", { incarnation: "new" }));
+        expect(await members(0)).toEqual(["a"]);
+        expect(await store.beat(0, { ...old, heartbeat: 2 }, { bump: false })).toEqual({
+          kind: "superseded",
+        });
+      });
+
+      it("is refused on a full page, except to a namesake", async () => {
+        for (let n = 0; n < MEMBERS_PER_PAGE; n++) await store.join(0, member(`w${n}`));
+        const before = await generation();
+        expect(await store.join(0, member("late"))).toEqual({ kind: "full" });
+        expect(await generation()).toBe(before);
+        expect(await store.join(0, member("w0", { incarnation: "again" }))).toMatchObject({ kind: "ok" });
+        expect(await members(0)).toHaveLength(MEMBERS_PER_PAGE);
+      });
+
+      it("gives the last place of a page to one of two", async () => {
+        for (let n = 1; n < MEMBERS_PER_PAGE; n++) await store.join(0, member(`w${n}`));
+        const outcomes = await Promise.all([store.join(0, member("x")), rival.join(0, member("y"))]);
+        expect(outcomes.map((outcome) => outcome.kind).toSorted()).toEqual(["full", "ok"]);
+        expect(await members(0)).toHaveLength(MEMBERS_PER_PAGE);
+      });
+
+      it("on another page moves the generation of page 0", async () => {
+        await store.join(0, member("a"));
+        expect(await store.join(1, member("b"))).toMatchObject({
+          kind: "ok",
+          page: { page: 1, generation: 0 },
+        });
+        expect(await members(1)).toEqual(["b"]);
+        expect(await generation()).toBe(2);
+      });
+    });
+
+    describe("beat", () => {
+      it("writes the entry and returns the page", async () => {
+        await store.join(0, member("a"));
+        await store.join(0, member("b"));
+        const next = member("a", { heartbeat: 2, state: "leaving", maxLeases: 4 });
+        const outcome = await store.beat(0, next, { bump: false });
+        expect(outcome).toEqual({
+          kind: "ok",
+          page: { page: 0, generation: 2, shardSyncRequests: 0, members: [next, member("b")] },
+        });
+        expect(await rival.readFleet(0, { consistent: true })).toEqual(outcome.kind === "ok" && outcome.page);
+      });
+
+      it("moves the generation when asked, on page 0 and from another page", async () => {
+        await store.join(0, member("a"));
+        await store.join(1, member("b"));
+        await store.beat(0, member("a", { heartbeat: 2 }), { bump: true });
+        expect(await generation()).toBe(3);
+        await store.beat(1, member("b", { heartbeat: 2 }), { bump: true });
+        expect(await generation()).toBe(4);
+        await store.beat(1, member("b", { heartbeat: 3 }), { bump: false });
+        expect(await generation()).toBe(4);
+      });
+
+      it("is superseded where there is no such member, page or living entry", async () => {
+        expect(await store.beat(0, member("a"), { bump: true })).toEqual({ kind: "superseded" });
+        expect(await store.readFleet(0, { consistent: true })).toBeUndefined();
+        await store.join(0, member("a"));
+        expect(await store.beat(0, member("b"), { bump: false })).toEqual({ kind: "superseded" });
+        await rival.declareDead(0, member("a"));
+        expect(await store.beat(0, member("a", { heartbeat: 2 }), { bump: true })).toEqual({
+          kind: "superseded",
+        });
+        expect((await store.readFleet(0, { consistent: true }))?.members).toEqual([
+          member("a", { state: "dead" }),
+        ]);
+      });
+    });
+
+    describe("declareDead", () => {
+      it("marks a member whose heartbeat is as seen, and wakes the fleet", async () => {
+        await store.join(0, member("a", { heartbeat: 5 }));
+        expect(await rival.declareDead(0, member("a", { heartbeat: 5 }))).toBe("declared");
+        expect((await rival.readFleet(0, { consistent: true }))?.members[0]?.state).toBe("dead");
+        expect(await generation()).toBe(2);
+      });
+
+      it("on another page moves the generation of page 0", async () => {
+        await store.join(0, member("a"));
+        await store.join(1, member("b"));
+        expect(await rival.declareDead(1, member("b"))).toBe("declared");
+        expect(await generation()).toBe(3);
+      });
+
+      it("fails when it beat meanwhile, was replaced, or is gone", async () => {
+        await store.join(0, member("a"));
+        const seen = member("a");
+        await store.beat(0, member("a", { heartbeat: 2 }), { bump: false });
+        expect(await rival.declareDead(0, seen)).toBe("changed");
+        expect(await rival.declareDead(0, member("a", { heartbeat: 2, incarnation: "other" }))).toBe(
+          "changed",
+        );
+        expect(await rival.declareDead(0, member("b"))).toBe("changed");
+        expect(await rival.declareDead(1, member("b"))).toBe("changed");
+        expect((await rival.readFleet(0, { consistent: true }))?.members[0]?.state).toBe("active");
+        expect(await generation()).toBe(1);
+        expect(await rival.readFleet(1, { consistent: true })).toBeUndefined();
+      });
+
+      it("is overcome by a rejoin", async () => {
+        await store.join(0, member("a"));
+        await rival.declareDead(0, member("a"));
+        const again = member("a", { incarnation: "again" });
+        await store.join(0, again);
+        expect((await store.beat(0, { ...again, heartbeat: 2 }, { bump: false })).kind).toBe("ok");
+      });
+    });
+
+    describe("leave", () => {
+      it("removes the entry and wakes the fleet", async () => {
+        await store.join(0, member("a"));
+        await store.join(0, member("b"));
+        expect(await store.leave(0, member("a", { heartbeat: 99 }))).toBe("left");
+        expect(await members(0)).toEqual(["b"]);
+        expect(await generation()).toBe(3);
+      });
+
+      it("leaves a namesake alone; an entry that is gone has left", async () => {
+        await store.join(0, member("a", { incarnation: "new" }));
+        await store.join(0, member("b"));
+        expect(await store.leave(0, member("a", { incarnation: "old" }))).toBe("changed");
+        expect(await members(0)).toEqual(["a", "b"]);
+        expect(await store.leave(0, member("b"))).toBe("left");
+        expect(await store.leave(0, member("b"))).toBe("left");
+        expect(await store.leave(3, member("c"))).toBe("left");
+        expect(await members(0)).toEqual(["a"]);
+        expect(await rival.readFleet(3, { consistent: true })).toBeUndefined();
+      });
+
+      it("deletes page 0 with the last member of the fleet", async () => {
+        await store.join(0, member("a"));
+        expect(await store.leave(0, member("a"))).toBe("left");
+        expect((await rival.list({ consistent: true })).pages).toEqual([]);
+      });
+
+      it("deletes another page with its last member, and wakes the fleet", async () => {
+        await store.join(0, member("a"));
+        await store.join(1, member("b"));
+        await store.join(1, member("c"));
+        await store.leave(1, member("b"));
+        expect(await members(1)).toEqual(["c"]);
+        await store.leave(1, member("c"));
+        expect(await rival.readFleet(1, { consistent: true })).toBeUndefined();
+        expect(await generation()).toBe(5);
+      });
+
+      it("keeps an empty page 0 while another page has members, and deletes it with the last of them", async () => {
+        await store.join(0, member("a"));
+        await store.join(2, member("b"));
+        await store.leave(0, member("a"));
+        expect(await members(0)).toEqual([]);
+        expect(await generation()).toBe(3);
+        await store.leave(2, member("b"));
+        expect((await rival.list({ consistent: true })).pages).toEqual([]);
+      });
+
+      it("cleans up completely when all leave at once", async () => {
+        const all = ["a", "b", "c", "d"].map((id) => member(id));
+        for (const one of all) await store.join(one.workerId < "c" ? 0 : 1, one);
+        await Promise.all(all.map((one) => rival.leave(one.workerId < "c" ? 0 : 1, one)));
+        expect((await store.list({ consistent: true })).pages.flatMap((page) => page.members)).toEqual([]);
+      });
+    });
+
+    it("bumpGeneration moves page 0, and makes none where none is", async () => {
+      await store.bumpGeneration();
+      expect(await rival.readFleet(0, { consistent: true })).toBeUndefined();
+      await store.join(0, member("a"));
+      await Promise.all([store.bumpGeneration(), rival.bumpGeneration()]);
+      expect(await generation()).toBe(3);
+      expect(await members(0)).toEqual(["a"]);
+    });
+  });
+}
