@@ -147,3 +147,10 @@ export function isEven(state: FleetState, shards: number, workers: number): bool
     Math.max(...counts) - Math.min(...counts) <= 1
   );
 }
+
+/** Worker ids carry long task ids: the beginning and the end tell them apart. */
+export function shortWorker(workerId: string, width: number): string {
+  if (workerId.length <= width) return workerId;
+  const tail = Math.floor((width - 1) / 2);
+  return `${workerId.slice(0, width - 1 - tail)}…${workerId.slice(-tail)}`;
+}

@@ -1,0 +1,97 @@
+import { isAbsolute, relative } from "node:path";
+import { settingsFrom } from "../../experiment/options.ts";
+import { SEED_SETTINGS } from "../../settings.ts";
+import { wantsColour } from "../../terminal/paint.ts";
+import { wrongUse } from "../../problem.ts";
+import { choiceFor, numberFor } from "../arguments.ts";
+import type { GlobalOptions, Register } from "../context.ts";
+
+const whole = (option: string, min: number, max: number) => numberFor(option, { min, max });
+
+interface Options extends GlobalOptions {
+  readonly shards: number;
+  readonly splitTo: number;
+  readonly pods: number;
+  readonly scaleTo: number;
+  readonly rate: number;
+  readonly timeline: "fast" | "seed";
+  readonly out: string;
+  readonly keep: boolean;
+  readonly json: boolean;
+}
+
+export const registerExperiment: Register = (program, context) => {
+  const seed = SEED_SETTINGS;
+  program
+    .command("experiment")
+    .description("the whole experiment: deploy, 7/7/6, split, 10/10/10, scale, 6/6/6/6/6, proof in out/")
+    .option("--shards <n>", "open shards at the start", whole("--shards", 1, 200), seed.shards)
+    .option("--split-to <n>", "open shards after the split", whole("--split-to", 1, 200), seed.splitTo)
+    .option("--pods <n>", "consumer tasks at the start", whole("--pods", 1, 20), seed.pods)
+    .option("--scale-to <n>", "consumer tasks at the end", whole("--scale-to", 1, 20), seed.scaleTo)
+    .option("--rate <n>", "records a second", whole("--rate", 1, 2_000), seed.rate)
+    .option("--timeline <name>", "fast: go on when a phase is seen done; seed: SEED.md's clock", choiceFor("--timeline", ["fast", "seed"]), seed.timeline)
+    .option("--out <folder>", "where the results go", seed.out)
+    .option("--keep", "leave the endpoint and the stack running", false)
+    .option("--json", "print report.json's content instead of the table", false)
+    .action(async (_local, command) => {
+      const options: Options = command.optsWithGlobals();
+      const settings = settingsFrom(pick(options));
+      if (options.aws || process.env.AWS_ENDPOINT_URL)
+        await requireEmbedded(options);
+      const { runExperiment } = await import("../../experiment/run.ts");
+      const { liveProgress, plainProgress } = await import("../../experiment/progress.ts");
+      const { summaryLines } = await import("../../experiment/summary.ts");
+      const screen = context.stderr;
+      const progress = screen.isTTY
+        ? liveProgress(screen, context.clock, phasesOf(settings), wantsColour(screen, process.env))
+        : plainProgress(context.note, context.clock);
+      const report = await runExperiment({
+        settings,
+        application: options.application,
+        keep: options.keep,
+        clock: context.clock,
+        signal: context.signal,
+        progress,
+      }).finally(() => progress.close());
+      if (options.json) context.printJson(report);
+      else for (const line of summaryLines(report, shownPath(settings.out), context.colour)) context.print(line);
+      if (!report.ok) context.notOk();
+    });
+};
+
+const pick = ({ shards, splitTo, pods, scaleTo, rate, timeline, out }: Options) => ({
+  shards,
+  splitTo,
+  pods,
+  scaleTo,
+  rate,
+  timeline,
+  out,
+});
+
+/** The proof reads files that only the embedded endpoint's tasks write. */
+async function requireEmbedded(options: Options): Promise<void> {
+  const { resolveTarget } = await import("../../deployment/target.ts");
+  const target = await resolveTarget({ aws: options.aws, environment: process.env });
+  if (target.kind !== "embedded")
+    throw wrongUse(
+      `the experiment runs on the embedded endpoint only, and ${target.endpointUrl ?? "--aws"} is another; unset AWS_ENDPOINT_URL, or take its steps one by one (split-shards, scale, analyze-rebalancing)`,
+    );
+}
+
+function phasesOf(settings: { shards: number; splitTo: number; pods: number; scaleTo: number }): string[] {
+  return [
+    "endpoint",
+    "bootstrap",
+    "deploy",
+    "initial-balance",
+    ...(settings.splitTo > settings.shards ? ["split"] : []),
+    ...(settings.scaleTo > settings.pods ? ["scale"] : []),
+    "drain",
+    "report",
+    "destroy",
+  ];
+}
+
+const shownPath = (out: string): string => (isAbsolute(out) ? out : relative(".", out));

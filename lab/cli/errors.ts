@@ -1,0 +1,60 @@
+/** Anything thrown → one line on stderr and an exit code. Unexpected errors leave their stack in a log file. */
+import { appendFileSync } from "node:fs";
+import { relative } from "node:path";
+import { type Command, CommanderError } from "commander";
+import { Interrupted, messageOf, Problem } from "../problem.ts";
+import { inRuntime } from "../project.ts";
+import type { Context } from "./context.ts";
+import { closest } from "./suggest.ts";
+
+const INTERRUPTED_EXIT = 130;
+
+export function reportError(error: unknown, context: Context, program: Command): number {
+  if (error instanceof Interrupted) return INTERRUPTED_EXIT;
+  if (error instanceof CommanderError) return reportUsage(error, context, program);
+  const verbose = program.opts().verbose === true;
+  const expected = expectedProblem(error);
+  if (expected) {
+    context.note(`error: ${oneLine(expected.message)}`);
+    if (verbose) context.note(stackOf(error));
+    return expected.exitCode;
+  }
+  const log = inRuntime("logs", "cli-errors.log");
+  appendFileSync(log, `${new Date(context.clock.wallMillis()).toISOString()} ${process.argv.slice(2).join(" ")}\n${stackOf(error)}\n\n`);
+  context.note(
+    `error: ${oneLine(messageOf(error))} (unexpected; ${verbose ? "stack below" : `--verbose shows more, and so does ${relative(process.cwd(), log)}`})`,
+  );
+  if (verbose) context.note(stackOf(error));
+  return 1;
+}
+
+/** Errors that say themselves what to do: ours, those of the parts that carry an exit code, and a silent endpoint. */
+function expectedProblem(error: unknown): { message: string; exitCode: number } | undefined {
+  if (error instanceof Problem) return error;
+  if (!(error instanceof Error)) return undefined;
+  if ("exitCode" in error && (error.exitCode === 1 || error.exitCode === 2))
+    return { message: error.message, exitCode: error.exitCode };
+  const code = "code" in error ? String(error.code) : "";
+  if (["ECONNREFUSED", "ECONNRESET", "ENOTFOUND", "EHOSTUNREACH"].includes(code))
+    return { message: `the AWS endpoint does not answer (${code}); is it up? \`npm run up\` starts the embedded one`, exitCode: 1 };
+  if (error.name === "CredentialsProviderError")
+    return { message: `no AWS credentials (${error.message}); sign in, or leave --aws out`, exitCode: 1 };
+  return undefined;
+}
+
+function reportUsage(error: CommanderError, context: Context, program: Command): number {
+  if (error.exitCode === 0) return 0; // --help, --version
+  if (error.code === "commander.help") return 2; // no command: the help was shown
+  const message = oneLine(error.message.replace(/^error: /, ""));
+  const unknown = error.code === "commander.unknownCommand" ? /'(.+?)'/.exec(message)?.[1] : undefined;
+  const names = program.commands.map((command) => command.name());
+  const near = unknown === undefined ? undefined : closest(unknown, names);
+  const bare = unknown === undefined ? message : `unknown command '${unknown}'`;
+  const hint = near ? `; did you mean ${near}?` : unknown ? "; `evenkeel --help` lists them" : "";
+  context.note(`error: ${bare}${hint}`);
+  return 2;
+}
+
+const oneLine = (text: string): string => text.trim().replaceAll(/\s*\n\s*/g, " ");
+
+const stackOf = (error: unknown): string => (error instanceof Error ? (error.stack ?? error.message) : String(error));

@@ -1,0 +1,45 @@
+/** `evenkeel <command>`: wires the commands up and turns whatever goes wrong into one line and an exit code. */
+import { systemClock } from "../../services/shared/platform.ts";
+import { wantsColour } from "../terminal/paint.ts";
+import type { Context } from "./context.ts";
+import { reportError } from "./errors.ts";
+import { buildProgram } from "./program.ts";
+
+const stopping = new AbortController();
+let stopSignals = 0;
+const onStop = (name: NodeJS.Signals) => {
+  stopSignals += 1;
+  if (stopSignals === 1) {
+    stopping.abort();
+    if (process.stderr.isTTY) process.stderr.write("\nstopping … (once more to stop without tidying up)\n");
+  } else if (stopSignals > 2 || name === "SIGINT") process.exit(130);
+};
+process.on("SIGINT", onStop);
+process.on("SIGTERM", onStop);
+// `evenkeel … | head` closes our output: that is no error of ours.
+for (const stream of [process.stdout, process.stderr])
+  stream.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code === "EPIPE") process.exit(process.exitCode ?? 0);
+    throw error;
+  });
+
+const context: Context = {
+  clock: systemClock,
+  signal: stopping.signal,
+  stdout: process.stdout,
+  stderr: process.stderr,
+  colour: wantsColour(process.stdout, process.env),
+  print: (line) => void process.stdout.write(`${line}\n`),
+  printJson: (value) => void process.stdout.write(`${JSON.stringify(value, null, 2)}\n`),
+  note: (line) => void process.stderr.write(`${line}\n`),
+  notOk: () => {
+    process.exitCode = 1;
+  },
+};
+
+const program = buildProgram(context);
+try {
+  await program.parseAsync(process.argv);
+} catch (error) {
+  process.exitCode = reportError(error, context, program);
+}

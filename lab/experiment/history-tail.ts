@@ -1,0 +1,84 @@
+/**
+ * Follows the history files that producer and consumers write while they run: how many records were put, how many
+ * of them no consumer has handled yet. For progress and for "drained"; the proof reads the files again, whole.
+ */
+import { open, readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { parseHistoryLine } from "../history/parse.ts";
+
+const CHUNK_BYTES = 1 << 18;
+/** More than this unhandled is no longer followed one by one (a run of hours with no consumer at all). */
+const MOST_PENDING = 2_000_000;
+
+export interface Flow {
+  readonly produced: number;
+  readonly processed: number;
+  readonly pending: number;
+  readonly newestPutAt: number | undefined;
+}
+
+export class HistoryTail {
+  private readonly folder: string;
+  private readonly offsets = new Map<string, { offset: number; rest: string }>();
+  /** Put and not handled, or handled and its put line not read yet: the two files are read one after the other. */
+  private readonly unmatched = new Map<string, "put" | "record">();
+  private produced = 0;
+  private processed = 0;
+  private pending = 0;
+  private newestPutAt: number | undefined;
+
+  constructor(folder: string) {
+    this.folder = folder;
+  }
+
+  /** Reads what was added since the last call. */
+  async poll(): Promise<Flow> {
+    for (const name of await readdir(this.folder)) {
+      if (name.endsWith(".jsonl") && name !== "lab.jsonl") await this.pollFile(name);
+    }
+    const { produced, processed, pending, newestPutAt } = this;
+    return { produced, processed, pending, newestPutAt };
+  }
+
+  private async pollFile(name: string): Promise<void> {
+    const state = this.offsets.get(name) ?? { offset: 0, rest: "" };
+    this.offsets.set(name, state);
+    const file = await open(join(this.folder, name), "r");
+    try {
+      const buffer = Buffer.alloc(CHUNK_BYTES);
+      for (;;) {
+        const { bytesRead } = await file.read(buffer, 0, CHUNK_BYTES, state.offset);
+        if (bytesRead === 0) return;
+        // Keys and ids are ASCII, and a cut multi-byte character would only make its own line unreadable here.
+        const lines = (state.rest + buffer.toString("latin1", 0, bytesRead)).split("\n");
+        state.offset += bytesRead;
+        state.rest = lines.pop() ?? "";
+        for (const line of lines) this.take(line);
+      }
+    } finally {
+      await file.close();
+    }
+  }
+
+  private take(line: string): void {
+    if (!line.includes('"put"') && !line.includes('"record"')) return;
+    const parsed = parseHistoryLine(line);
+    if ("problem" in parsed) return; // the proof names corrupt lines
+    const { event } = parsed;
+    if (event.type !== "put" && event.type !== "record") return;
+    const id = `${event.shardId}/${event.sequenceNumber}`;
+    const other = this.unmatched.get(id);
+    if (event.type === "put") {
+      this.produced += 1;
+      this.newestPutAt = Math.max(this.newestPutAt ?? 0, event.t);
+    }
+    if (other !== undefined && other !== event.type) {
+      this.unmatched.delete(id);
+      this.processed += 1;
+      if (other === "put") this.pending -= 1;
+    } else if (other === undefined && this.unmatched.size < MOST_PENDING) {
+      this.unmatched.set(id, event.type);
+      if (event.type === "put") this.pending += 1;
+    }
+  }
+}

@@ -1,0 +1,84 @@
+/** Where the experiment tells what it does: a live block on a terminal, a line per phase elsewhere. */
+import type { Clock } from "../../services/shared/clock.ts";
+import { LiveRegion, type Screen } from "../terminal/live-region.ts";
+import { duration } from "../terminal/table.ts";
+import { distribution } from "../monitor/model.ts";
+import type { Sight } from "./observer.ts";
+import { type PhaseLine, renderExperiment } from "./view.ts";
+
+export interface Progress {
+  start(name: string, text: string): void;
+  end(name: string, ok: boolean, text: string): void;
+  sight(sight: Sight): void;
+  close(): void;
+}
+
+const REDRAW_MILLIS = 200;
+
+export function liveProgress(screen: Screen, clock: Clock, planned: readonly string[], colour: boolean): Progress {
+  const region = new LiveRegion(screen);
+  const startedAt = new Map<string, number>();
+  const lines = new Map<string, PhaseLine>(
+    planned.map((name) => [name, { name, state: "waiting", text: "", millis: undefined }]),
+  );
+  let sight: Sight | undefined;
+  const draw = () => {
+    const now = clock.monotonicMillis();
+    const phases = [...lines.values()].map((line) =>
+      line.state === "running" ? { ...line, millis: now - (startedAt.get(line.name) ?? now) } : line,
+    );
+    region.draw(renderExperiment({ phases, fleet: sight?.fleet, flow: sight?.flow }, region.width, colour));
+  };
+  const closing = new AbortController();
+  const redraw = async () => {
+    while (!closing.signal.aborted) {
+      draw();
+      await clock.sleep(REDRAW_MILLIS, closing.signal);
+    }
+  };
+  void redraw();
+  return {
+    start(name, text) {
+      startedAt.set(name, clock.monotonicMillis());
+      lines.set(name, { name, state: "running", text, millis: 0 });
+      draw();
+    },
+    end(name, ok, text) {
+      const millis = clock.monotonicMillis() - (startedAt.get(name) ?? clock.monotonicMillis());
+      lines.set(name, { name, state: ok ? "ok" : "failed", text, millis });
+      draw();
+    },
+    sight(seen) {
+      sight = seen;
+    },
+    close() {
+      if (closing.signal.aborted) return;
+      draw();
+      closing.abort();
+      region.close({ erase: false });
+    },
+  };
+}
+
+export function plainProgress(write: (line: string) => void, clock: Clock): Progress {
+  const began = clock.monotonicMillis();
+  const startedAt = new Map<string, number>();
+  let shown = "";
+  const at = () => duration(clock.monotonicMillis() - began).padStart(8);
+  return {
+    start(name, text) {
+      startedAt.set(name, clock.monotonicMillis());
+      write(`${at()}  ${name}: ${text}`);
+    },
+    end(name, ok, text) {
+      const millis = clock.monotonicMillis() - (startedAt.get(name) ?? began);
+      write(`${at()}  ${name}: ${ok ? "ok" : "FAILED"} in ${duration(millis)}: ${text}`);
+    },
+    sight({ fleet }) {
+      const now = distribution(fleet);
+      if (now !== "" && now !== shown) write(`${at()}    leases ${now}`);
+      shown = now;
+    },
+    close: () => undefined,
+  };
+}

@@ -1,0 +1,104 @@
+/**
+ * The place an experiment runs in: the embedded endpoint with the stack deployed to it. Opens and closes as a whole;
+ * an opening that fails or is interrupted closes what it had opened.
+ */
+import { mkdirSync, readdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { findEndpoint, startEndpoint } from "../../local/index.ts";
+import { bootstrap, deploy, destroy, type StackContext, synthesize } from "../deployment/cdk.ts";
+import { type Clients, clientsFor } from "../deployment/clients.ts";
+import { resetCalls } from "../deployment/gateway.ts";
+import { type Deployment, findDeployment, requireDeployment } from "../deployment/outputs.ts";
+import { embeddedTarget, type Target } from "../deployment/target.ts";
+import { Interrupted, Problem } from "../problem.ts";
+import { inRuntime } from "../project.ts";
+import type { ExperimentSettings } from "../settings.ts";
+
+export interface Stage {
+  readonly url: string;
+  readonly target: Target;
+  readonly clients: Clients;
+  readonly deployment: Deployment;
+  readonly historyDirectory: string;
+  /** Destroys the stack, and stops the endpoint when this stage started it. */
+  close(ending: Ending): Promise<void>;
+}
+
+/** `done`: destroy the stack as a user would. `interrupted`: be gone, the quick way. `keep`: leave all of it running. */
+export type Ending = "done" | "interrupted" | "keep";
+
+export interface StageOptions {
+  readonly settings: ExperimentSettings;
+  readonly application: string;
+  readonly signal: AbortSignal;
+  readonly step: <T>(name: string, text: string, work: () => Promise<T>) => Promise<T>;
+}
+
+interface OpenEndpoint {
+  readonly url: string;
+  /** Undefined: it ran before us and goes on running after us. */
+  readonly stop: (() => Promise<void>) | undefined;
+}
+
+export async function openStage(options: StageOptions): Promise<Stage> {
+  const { settings, application, signal, step } = options;
+  const historyDirectory = emptyHistory();
+  const context: StackContext = {
+    application,
+    shards: settings.shards,
+    pods: settings.pods,
+    rate: settings.rate,
+    keys: settings.keys,
+    historyDirectory,
+  };
+  // Synthesis needs no endpoint, and the endpoint takes seconds to come up.
+  const synthesis = synthesize({ target: NOWHERE, signal }, context);
+  synthesis.catch(() => undefined); // awaited below; it may fail before that
+  const endpoint = await step("endpoint", "starting the embedded AWS endpoint", openEndpoint);
+  const target = embeddedTarget(endpoint.url);
+  const clients = clientsFor(target);
+  const cdkStep = { target, signal };
+  let deployed = false;
+  const close = async (ending: Ending) => {
+    try {
+      // An endpoint of our own forgets the stack when it stops; one that goes on must be left without it.
+      if (deployed && (ending === "done" || (ending === "interrupted" && endpoint.stop === undefined)))
+        await step("destroy", "cdklocal destroy", () =>
+          destroy({ target, signal: new AbortController().signal }, context),
+        );
+    } finally {
+      clients.close();
+      if (ending !== "keep") await endpoint.stop?.();
+    }
+  };
+  try {
+    if (await findDeployment(clients, application))
+      throw new Problem(`a stack is deployed at ${endpoint.url} already; take it down with \`npm run down\` first`);
+    await step("bootstrap", "cdklocal bootstrap, and synthesis", () => Promise.all([bootstrap(cdkStep), synthesis]));
+    await resetCalls(endpoint.url);
+    deployed = true;
+    await step("deploy", "cdklocal deploy", () => deploy(cdkStep, application));
+    const deployment = await requireDeployment(clients, application);
+    return { url: endpoint.url, target, clients, deployment, historyDirectory, close };
+  } catch (error) {
+    await close("interrupted");
+    throw signal.aborted ? new Interrupted("stage") : error;
+  }
+}
+
+const NOWHERE: Target = { ...embeddedTarget(""), endpointUrl: undefined };
+
+async function openEndpoint(): Promise<OpenEndpoint> {
+  const running = await findEndpoint();
+  if (running) return { url: running.url, stop: undefined };
+  const started = await startEndpoint();
+  return { url: started.url, stop: () => started.stop() };
+}
+
+/** Lines of an earlier run would be lines of this one. */
+function emptyHistory(): string {
+  const folder = inRuntime("history");
+  mkdirSync(folder, { recursive: true });
+  for (const name of readdirSync(folder)) if (name.endsWith(".jsonl")) rmSync(join(folder, name));
+  return folder;
+}
