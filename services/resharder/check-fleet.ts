@@ -43,7 +43,8 @@ export function checkConverged(
   const owned = checkOwned(openShardIds, leases);
   const counts = Object.values(owned.owners);
   if (targetTasks === 0) {
-    const problem = counts.length === 0 ? undefined : `${counts.length} workers still own shards; none should`;
+    const problem =
+      counts.length === 0 ? undefined : `${counts.length} workers still own shards; none should`;
     return { ...owned, done: problem === undefined, problem };
   }
   if (!owned.done) return owned;

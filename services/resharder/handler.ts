@@ -10,7 +10,8 @@ import { makeHandler } from "./make-handler.ts";
 
 function fromEnvironment(name: string): string {
   const value = process.env[name];
-  if (!value) throw new Error(`${name} is not set; the stack sets it (infra/constructs/resharder-function.ts)`);
+  if (!value)
+    throw new Error(`${name} is not set; the stack sets it (infra/constructs/resharder-function.ts)`);
   return value;
 }
 
@@ -18,8 +19,14 @@ function fromEnvironment(name: string): string {
 const requestHandler = new NodeHttpHandler({ connectionTimeout: 2_000, requestTimeout: 10_000 });
 
 export const handler = makeHandler({
-  stream: kinesisStream({ client: new KinesisClient({ requestHandler }), streamName: fromEnvironment(RESHARDER_ENVIRONMENT.streamName) }),
-  fleet: dynamoDbFleet({ client: new DynamoDBClient({ requestHandler }), leaseTableName: fromEnvironment(RESHARDER_ENVIRONMENT.leaseTableName) }),
+  stream: kinesisStream({
+    client: new KinesisClient({ requestHandler }),
+    streamName: fromEnvironment(RESHARDER_ENVIRONMENT.streamName),
+  }),
+  fleet: dynamoDbFleet({
+    client: new DynamoDBClient({ requestHandler }),
+    leaseTableName: fromEnvironment(RESHARDER_ENVIRONMENT.leaseTableName),
+  }),
   clock: systemClock,
   random: systemRandom,
   log: (fields, message) => console.log(JSON.stringify({ message, ...fields })),

@@ -26,7 +26,9 @@ export function parseRequest(input: unknown): RebalanceRequest {
   const { targetShards, targetTasks, force, ...rest } = input as Record<string, unknown>;
   const unknown = Object.keys(rest);
   if (unknown.length > 0) {
-    throw new InvalidInput(`unknown field ${JSON.stringify(unknown[0])}; expected targetShards, targetTasks or force, ${EXAMPLE}`);
+    throw new InvalidInput(
+      `unknown field ${JSON.stringify(unknown[0])}; expected targetShards, targetTasks or force, ${EXAMPLE}`,
+    );
   }
   if (force !== undefined && typeof force !== "boolean") {
     throw new InvalidInput(`force is ${JSON.stringify(force)}; expected true or false`);
@@ -41,5 +43,7 @@ export function parseRequest(input: unknown): RebalanceRequest {
 function wholeNumber(name: string, value: unknown, least: number, most: number): number | undefined {
   if (value === undefined || value === null) return undefined;
   if (typeof value === "number" && Number.isInteger(value) && value >= least && value <= most) return value;
-  throw new InvalidInput(`${name} is ${JSON.stringify(value)}; expected a whole number from ${least} to ${most}, or none to leave it as it is`);
+  throw new InvalidInput(
+    `${name} is ${JSON.stringify(value)}; expected a whole number from ${least} to ${most}, or none to leave it as it is`,
+  );
 }

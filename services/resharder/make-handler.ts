@@ -65,7 +65,10 @@ export interface RemainingTime {
 const MOST_STEPS_SHOWN = 100;
 
 export function makeHandler(deps: ReshardDeps) {
-  return async (event: ResharderEvent, context: RemainingTime): Promise<PlanResult | ReshardResult | CheckResult> => {
+  return async (
+    event: ResharderEvent,
+    context: RemainingTime,
+  ): Promise<PlanResult | ReshardResult | CheckResult> => {
     const remainingMillis = () => context.getRemainingTimeInMillis();
     switch (event.action) {
       case "plan":
@@ -77,14 +80,22 @@ export function makeHandler(deps: ReshardDeps) {
       case undefined:
         return reshard(event, deps, remainingMillis);
       default:
-        throw new InvalidInput(`unknown action ${JSON.stringify((event as { action: unknown }).action)}; expected plan, reshard, checkOwned or checkConverged`);
+        throw new InvalidInput(
+          `unknown action ${JSON.stringify((event as { action: unknown }).action)}; expected plan, reshard, checkOwned or checkConverged`,
+        );
     }
   };
 }
 
 async function plan(input: unknown, deps: ReshardDeps): Promise<PlanResult> {
   const startedAtMillis = deps.clock.wallMillis();
-  const refused = (error: Error): PlanResult => ({ ...NOTHING_PLANNED, accepted: false, problem: error.message, errorName: error.name, startedAtMillis });
+  const refused = (error: Error): PlanResult => ({
+    ...NOTHING_PLANNED,
+    accepted: false,
+    problem: error.message,
+    errorName: error.name,
+    startedAtMillis,
+  });
   let request: RebalanceRequest;
   try {
     request = parseRequest(input);
@@ -92,7 +103,8 @@ async function plan(input: unknown, deps: ReshardDeps): Promise<PlanResult> {
     if (error instanceof InvalidInput) return refused(error);
     throw error;
   }
-  if (!request.force && request.targetShards !== undefined && (await deps.stream.status()) === "updating") return refused(underWay());
+  if (!request.force && request.targetShards !== undefined && (await deps.stream.status()) === "updating")
+    return refused(underWay());
   const open = await deps.stream.openShards();
   const owners = checkOwned(
     open.map(({ shardId }) => shardId),
@@ -114,7 +126,15 @@ async function plan(input: unknown, deps: ReshardDeps): Promise<PlanResult> {
   };
 }
 
-const NOTHING_PLANNED = { targetShards: null, targetTasks: null, openShards: 0, direction: null, stepCount: 0, steps: [], workers: 0 };
+const NOTHING_PLANNED = {
+  targetShards: null,
+  targetTasks: null,
+  openShards: 0,
+  direction: null,
+  stepCount: 0,
+  steps: [],
+  workers: 0,
+};
 
 async function reshard(
   event: Extract<ResharderEvent, { action?: "reshard" }>,
@@ -123,7 +143,12 @@ async function reshard(
 ): Promise<ReshardResult> {
   const before = event.previous ?? { round: 0, splits: 0, merges: 0 };
   const startedAtMillis = event.plan?.startedAtMillis ?? deps.clock.wallMillis();
-  const finish = (outcome: { done: boolean; splits: number; merges: number; openShards: number }): ReshardResult => ({
+  const finish = (outcome: {
+    done: boolean;
+    splits: number;
+    merges: number;
+    openShards: number;
+  }): ReshardResult => ({
     done: outcome.done,
     round: before.round + 1,
     splits: before.splits + outcome.splits,
@@ -133,11 +158,18 @@ async function reshard(
   });
   const { targetShards } = parseRequest({ targetShards: event.plan?.targetShards ?? event.targetShards });
   if (targetShards === undefined) {
-    if (event.plan === undefined) throw new InvalidInput('targetShards is missing; expected for example {"targetShards":30}');
+    if (event.plan === undefined)
+      throw new InvalidInput('targetShards is missing; expected for example {"targetShards":30}');
     return finish({ done: true, splits: 0, merges: 0, openShards: event.plan.openShards });
   }
   const takeOver = event.force === true || event.previous !== undefined;
-  return finish(await performReshard({ targetShards, direction: event.plan?.direction ?? undefined, takeOver }, deps, remainingMillis));
+  return finish(
+    await performReshard(
+      { targetShards, direction: event.plan?.direction ?? undefined, takeOver },
+      deps,
+      remainingMillis,
+    ),
+  );
 }
 
 async function check({ action, plan, previous }: CheckEvent, deps: ReshardDeps): Promise<CheckResult> {
@@ -146,7 +178,9 @@ async function check({ action, plan, previous }: CheckEvent, deps: ReshardDeps):
   // Where no worker runs and none is asked for, or the tasks are yet to be started, there is nobody to wait for.
   const nobody = plan.workers === 0 && (action === "checkOwned" || plan.targetTasks === null);
   const verdict =
-    action === "checkOwned" ? checkOwned(openShardIds, leases) : checkConverged(openShardIds, leases, plan.targetTasks ?? undefined);
+    action === "checkOwned"
+      ? checkOwned(openShardIds, leases)
+      : checkConverged(openShardIds, leases, plan.targetTasks ?? undefined);
   return {
     ...verdict,
     done: verdict.done || nobody,

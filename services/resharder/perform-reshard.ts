@@ -45,14 +45,19 @@ const LEAST_TIME_MILLIS = 10_000;
 /** Refusals in a row before giving up: with full jitter up to 5 s each that is about half a minute of a stream that is ACTIVE and refuses. */
 const MOST_REFUSALS = 12;
 
-export async function performReshard(order: ReshardOrder, deps: ReshardDeps, remainingMillis: () => number): Promise<ReshardOutcome> {
+export async function performReshard(
+  order: ReshardOrder,
+  deps: ReshardDeps,
+  remainingMillis: () => number,
+): Promise<ReshardOutcome> {
   const { stream, fleet, log } = deps;
   const counts = { splits: 0, merges: 0 };
   let refusals = 0;
   let stepOpen = false;
   if (!order.takeOver && (await stream.status()) === "updating") throw underWay();
   for (;;) {
-    if (!(await becomesActive(deps, remainingMillis))) return { done: false, ...counts, openShards: (await stream.openShards()).length };
+    if (!(await becomesActive(deps, remainingMillis)))
+      return { done: false, ...counts, openShards: (await stream.openShards()).length };
     if (stepOpen) await wake(fleet, log);
     stepOpen = false;
     const open = await stream.openShards();
@@ -83,12 +88,17 @@ export async function performReshard(order: ReshardOrder, deps: ReshardDeps, rem
 }
 
 export const underWay = () =>
-  new ReshardUnderWay("the stream is being resharded already; wait until it is ACTIVE (verify-stream), or insist with force");
+  new ReshardUnderWay(
+    "the stream is being resharded already; wait until it is ACTIVE (verify-stream), or insist with force",
+  );
 
 /** For people and logs. */
 export function describeStep(step: ReshardStep): { action: string; reason: string } {
   const name = (shardId: string | undefined) => shardId ?? "a child of this plan";
-  const action = step.kind === "split" ? `split ${name(step.shard.shardId)}` : `merge ${name(step.lower.shardId)} and ${name(step.upper.shardId)}`;
+  const action =
+    step.kind === "split"
+      ? `split ${name(step.shard.shardId)}`
+      : `merge ${name(step.lower.shardId)} and ${name(step.upper.shardId)}`;
   return { action, reason: step.reason };
 }
 
@@ -99,8 +109,15 @@ function performStep(stream: ReshardableStream, step: ReshardStep): Promise<void
 }
 
 /** Looks often at first (a local split takes milliseconds), then once a second (on AWS it takes half a minute). */
-async function becomesActive({ stream, clock }: ReshardDeps, remainingMillis: () => number): Promise<boolean> {
-  for (let pauseMillis = 25; (await stream.status()) !== "active"; pauseMillis = Math.min(1_000, pauseMillis * 1.5)) {
+async function becomesActive(
+  { stream, clock }: ReshardDeps,
+  remainingMillis: () => number,
+): Promise<boolean> {
+  for (
+    let pauseMillis = 25;
+    (await stream.status()) !== "active";
+    pauseMillis = Math.min(1_000, pauseMillis * 1.5)
+  ) {
     if (remainingMillis() < LEAST_TIME_MILLIS) return false;
     await clock.sleep(pauseMillis);
   }
@@ -112,6 +129,9 @@ async function wake(fleet: Fleet, log: ReshardDeps["log"]): Promise<void> {
   try {
     log({ outcome: await fleet.wake() }, "fleet wake-up");
   } catch (error) {
-    log({ error: String(error) }, "the fleet could not be woken; it will find the children at its next shard sync");
+    log(
+      { error: String(error) },
+      "the fleet could not be woken; it will find the children at its next shard sync",
+    );
   }
 }

@@ -15,7 +15,12 @@ export interface OpenShard {
 }
 
 export type ReshardStep =
-  | { readonly kind: "split"; readonly shard: OpenShard; readonly newStartingHashKey: bigint; readonly reason: string }
+  | {
+      readonly kind: "split";
+      readonly shard: OpenShard;
+      readonly newStartingHashKey: bigint;
+      readonly reason: string;
+    }
   | { readonly kind: "merge"; readonly lower: OpenShard; readonly upper: OpenShard; readonly reason: string };
 
 /** The shards cannot be planned from: the listing has a hole, an overlap, or nothing left to split. */
@@ -57,12 +62,19 @@ function inOrder(open: readonly OpenShard[]): OpenShard[] {
 }
 
 function nextSplit(shards: readonly OpenShard[]): ReshardStep {
-  let widest = 0n;
-  for (const { hashRange } of shards) if (width(hashRange) > widest) widest = width(hashRange);
-  const shard = best(shards.filter(({ hashRange }) => alike(width(hashRange), widest)), ({ hashRange }) => spread(hashRange));
+  const widest = width(best(shards, ({ hashRange }) => -width(hashRange)).hashRange);
+  const shard = best(
+    shards.filter(({ hashRange }) => alike(width(hashRange), widest)),
+    ({ hashRange }) => spread(hashRange),
+  );
   const newStartingHashKey = midpoint(shard.hashRange);
   if (newStartingHashKey === undefined) throw new UnplannableReshard("no shard is wide enough to be split");
-  return { kind: "split", shard, newStartingHashKey, reason: `widest: ${share(shard.hashRange)} of the key space` };
+  return {
+    kind: "split",
+    shard,
+    newStartingHashKey,
+    reason: `widest: ${share(shard.hashRange)} of the key space`,
+  };
 }
 
 interface Pair {
@@ -79,18 +91,22 @@ function nextMerge(shards: readonly OpenShard[]): ReshardStep {
     if (!adjacent(lower.hashRange, upper.hashRange)) continue;
     pairs.push({ lower, upper, range: { start: lower.hashRange.start, end: upper.hashRange.end } });
   }
-  const narrowest = pairs.reduce((least, { range }) => (width(range) < least ? width(range) : least), width(FULL_RANGE));
+  if (pairs.length === 0) throw new UnplannableReshard("a single shard cannot be merged with another");
+  const narrowest = width(best(pairs, ({ range }) => width(range)).range);
   const candidates = pairs.filter(({ range }) => alike(width(range), narrowest));
   const siblings = candidates.filter(areSiblings);
   // Off the grid, a merge would strand a narrow shard between two wide ones.
   const aligned = candidates.filter(({ range }) => onGrid(range));
   const kind = siblings.length > 0 ? "siblings" : "neighbours";
-  const pair = best(siblings.length > 0 ? siblings : aligned.length > 0 ? aligned : candidates, ({ range }) => spread(range));
+  const pair = best(siblings.length > 0 ? siblings : aligned.length > 0 ? aligned : candidates, ({ range }) =>
+    spread(range),
+  );
   const reason = `narrowest ${kind}: together ${share(pair.range)} of the key space`;
   return { kind: "merge", lower: pair.lower, upper: pair.upper, reason };
 }
 
-const areSiblings = ({ lower, upper }: Pair) => lower.splitFrom !== undefined && lower.splitFrom === upper.splitFrom;
+const areSiblings = ({ lower, upper }: Pair) =>
+  lower.splitFrom !== undefined && lower.splitFrom === upper.splitFrom;
 
 /** A planned parent has no id: its place in the key space names it as well. */
 const placeholder = ({ start, end }: HashRange) => `planned:${start}-${end}`;
@@ -99,8 +115,16 @@ function perform(shards: OpenShard[], step: ReshardStep): void {
   if (step.kind === "split") {
     const { hashRange, shardId } = step.shard;
     const splitFrom = shardId ?? placeholder(hashRange);
-    const lower = { shardId: undefined, hashRange: { start: hashRange.start, end: step.newStartingHashKey - 1n }, splitFrom };
-    const upper = { shardId: undefined, hashRange: { start: step.newStartingHashKey, end: hashRange.end }, splitFrom };
+    const lower = {
+      shardId: undefined,
+      hashRange: { start: hashRange.start, end: step.newStartingHashKey - 1n },
+      splitFrom,
+    };
+    const upper = {
+      shardId: undefined,
+      hashRange: { start: step.newStartingHashKey, end: hashRange.end },
+      splitFrom,
+    };
     shards.splice(shards.indexOf(step.shard), 1, lower, upper);
   } else {
     const hashRange = { start: step.lower.hashRange.start, end: step.upper.hashRange.end };
@@ -139,8 +163,9 @@ function spread(range: HashRange): number {
 }
 
 /** The first with the lowest score (the caller's order decides ties). */
-function best<T>(items: readonly T[], score: (item: T) => number): T {
+function best<T>(items: readonly T[], score: (item: T) => number | bigint): T {
   return items.reduce((least, item) => (score(item) < score(least) ? item : least));
 }
 
-const share = (range: HashRange) => `${(Number((width(range) * 1_000_000n) / width(FULL_RANGE)) / 10_000).toFixed(2)} %`;
+const share = (range: HashRange) =>
+  `${(Number((width(range) * 1_000_000n) / width(FULL_RANGE)) / 10_000).toFixed(2)} %`;

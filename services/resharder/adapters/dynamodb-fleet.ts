@@ -29,7 +29,8 @@ export function dynamoDbFleet({ client, leaseTableName }: DynamoDbFleetProps): F
           }),
         );
         for (const { leaseKey, leaseOwner, entityType } of page.Items ?? []) {
-          if (leaseKey?.S === undefined || (entityType?.S ?? LEASE_ENTITY_TYPE) !== LEASE_ENTITY_TYPE) continue;
+          if (leaseKey?.S === undefined || (entityType?.S ?? LEASE_ENTITY_TYPE) !== LEASE_ENTITY_TYPE)
+            continue;
           leases.push({ leaseKey: leaseKey.S, owner: leaseOwner?.S });
         }
         from = page.LastEvaluatedKey;
@@ -45,7 +46,10 @@ export function dynamoDbFleet({ client, leaseTableName }: DynamoDbFleetProps): F
             UpdateExpression: "ADD #requests :one, #generation :one",
             // Without a fleet there must be no row: a first worker would take it for a fleet's.
             ConditionExpression: "attribute_exists(leaseKey)",
-            ExpressionAttributeNames: { "#requests": FLEET_ATTRIBUTES.shardSyncRequests, "#generation": FLEET_ATTRIBUTES.generation },
+            ExpressionAttributeNames: {
+              "#requests": FLEET_ATTRIBUTES.shardSyncRequests,
+              "#generation": FLEET_ATTRIBUTES.generation,
+            },
             ExpressionAttributeValues: { ":one": { N: "1" } },
           }),
         );

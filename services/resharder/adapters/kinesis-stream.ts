@@ -7,7 +7,7 @@ import {
   type Shard,
   SplitShardCommand,
 } from "@aws-sdk/client-kinesis";
-import { type ExistingShard, type ReshardableStream, StreamRefusal, type StreamProblem } from "../ports.ts";
+import { type ExistingShard, type ReshardableStream, type StreamProblem, StreamRefusal } from "../ports.ts";
 
 export interface KinesisStreamProps {
   readonly client: KinesisClient;
@@ -17,7 +17,9 @@ export interface KinesisStreamProps {
 export function kinesisStream({ client, streamName }: KinesisStreamProps): ReshardableStream {
   return {
     async status() {
-      const answer = await refusing(client.send(new DescribeStreamSummaryCommand({ StreamName: streamName })));
+      const answer = await refusing(
+        client.send(new DescribeStreamSummaryCommand({ StreamName: streamName })),
+      );
       const status = answer.StreamDescriptionSummary?.StreamStatus;
       if (status === "DELETING") throw new Error(`stream ${streamName} is being deleted`);
       return status === "ACTIVE" ? "active" : "updating";
@@ -28,7 +30,9 @@ export function kinesisStream({ client, streamName }: KinesisStreamProps): Resha
       do {
         // Closed shards are listed too (ShardFilter would leave them out, but not every endpoint knows it).
         const page = await refusing(
-          client.send(new ListShardsCommand(token === undefined ? { StreamName: streamName } : { NextToken: token })),
+          client.send(
+            new ListShardsCommand(token === undefined ? { StreamName: streamName } : { NextToken: token }),
+          ),
         );
         open.push(...(page.Shards ?? []).filter(isOpen).map(toOpenShard));
         token = page.NextToken;
@@ -36,7 +40,11 @@ export function kinesisStream({ client, streamName }: KinesisStreamProps): Resha
       return open;
     },
     async split(shardId, newStartingHashKey) {
-      const cut = { StreamName: streamName, ShardToSplit: shardId, NewStartingHashKey: String(newStartingHashKey) };
+      const cut = {
+        StreamName: streamName,
+        ShardToSplit: shardId,
+        NewStartingHashKey: String(newStartingHashKey),
+      };
       await refusing(client.send(new SplitShardCommand(cut)));
     },
     async merge(lowerShardId, upperShardId) {
@@ -79,6 +87,8 @@ async function refusing<T>(call: Promise<T>): Promise<T> {
   } catch (error) {
     const problem = error instanceof Error ? PROBLEMS[error.name] : undefined;
     if (problem === undefined) throw error;
-    throw new StreamRefusal(problem, `${(error as Error).name}: ${(error as Error).message}`, { cause: error });
+    throw new StreamRefusal(problem, `${(error as Error).name}: ${(error as Error).message}`, {
+      cause: error,
+    });
   }
 }

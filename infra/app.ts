@@ -1,0 +1,14 @@
+import { App } from "aws-cdk-lib";
+import { EvenkeelStack } from "./evenkeel-stack.ts";
+import { readSettings, SettingsError, stackName } from "./settings.ts";
+
+const app = new App();
+try {
+  const settings = readSettings((name) => app.node.tryGetContext(name), process.env);
+  // Not bound to an account or region: the same template for the embedded endpoint, LocalStack and AWS.
+  new EvenkeelStack(app, stackName(settings.application), settings);
+} catch (error) {
+  if (!(error instanceof SettingsError)) throw error;
+  console.error(`evenkeel stack: ${error.message}`);
+  process.exit(2);
+}

@@ -1,0 +1,94 @@
+import type { Duration } from "aws-cdk-lib";
+import type { ITable } from "aws-cdk-lib/aws-dynamodb";
+import type { ContainerImage, FargateService, ICluster } from "aws-cdk-lib/aws-ecs";
+import { PolicyStatement } from "aws-cdk-lib/aws-iam";
+import type { IStream } from "aws-cdk-lib/aws-kinesis";
+import type { LogGroup } from "aws-cdk-lib/aws-logs";
+import { Construct } from "constructs";
+import { CONSUMER_ENVIRONMENT as NAMES } from "../../services/shared/environment.ts";
+import { FleetService } from "./fleet-service.ts";
+
+export interface ConsumerServiceProps {
+  readonly cluster: ICluster;
+  readonly image: ContainerImage;
+  readonly stream: IStream;
+  readonly leaseTable: ITable;
+  /** Metric namespace. */
+  readonly applicationName: string;
+  readonly desiredCount: number;
+  /** How long a worker may take after SIGTERM to hand its leases over. */
+  readonly stopBudget: Duration;
+  /** From SIGTERM to SIGKILL; must be longer than `stopBudget`. */
+  readonly stopTimeout: Duration;
+  /** Folder for history files. @default - history goes to the log */
+  readonly historyDirectory?: string;
+  /** Limit of the lease cap min(limit, ceil(shards / workers)). @default 10, the seed's */
+  readonly maxLeasesLimit?: number;
+  /** Silence after which a worker counts as dead. @default 4000, under half the library's: a lab wants to see a crash healed */
+  readonly failoverTimeMillis?: number;
+}
+
+/** The fleet: each task is one worker. It may read the stream, keep its lease rows and send its own metrics. */
+export class ConsumerService extends Construct {
+  readonly service: FargateService;
+  readonly logGroup: LogGroup;
+
+  constructor(scope: Construct, id: string, props: ConsumerServiceProps) {
+    super(scope, id);
+    const { stream, leaseTable, applicationName, stopBudget, stopTimeout } = props;
+    if (stopTimeout.toMilliseconds() <= stopBudget.toMilliseconds()) {
+      throw new Error(
+        `stopTimeout is ${stopTimeout.toMilliseconds()} ms and stopBudget ${stopBudget.toMilliseconds()} ms; the timeout must be longer, or tasks are killed while they hand over`,
+      );
+    }
+    const fleet = new FleetService(this, "Fleet", {
+      cluster: props.cluster,
+      image: props.image,
+      containerName: "consumer",
+      desiredCount: props.desiredCount,
+      stopTimeout,
+      environment: {
+        [NAMES.applicationName]: applicationName,
+        [NAMES.streamName]: stream.streamName,
+        [NAMES.leaseTableName]: leaseTable.tableName,
+        [NAMES.maxLeasesLimit]: String(props.maxLeasesLimit ?? 10),
+        [NAMES.failoverTimeMillis]: String(props.failoverTimeMillis ?? 4_000),
+        [NAMES.shardSyncIntervalMillis]: "5000",
+        [NAMES.enableLeaseStealing]: "true",
+        [NAMES.stopBudgetMillis]: String(stopBudget.toMilliseconds()),
+        ...(props.historyDirectory !== undefined && { [NAMES.historyDirectory]: props.historyDirectory }),
+      },
+    });
+    this.service = fleet.service;
+    this.logGroup = fleet.logGroup;
+
+    const may = (statement: PolicyStatement) => fleet.taskDefinition.addToTaskRolePolicy(statement);
+    may(
+      new PolicyStatement({
+        actions: [
+          "kinesis:ListShards",
+          "kinesis:GetShardIterator",
+          "kinesis:GetRecords",
+          "kinesis:DescribeStreamSummary",
+        ],
+        resources: [stream.streamArn],
+      }),
+    );
+    may(
+      new PolicyStatement({
+        actions: ["DescribeTable", "GetItem", "Query", "Scan", "PutItem", "UpdateItem", "DeleteItem"].map(
+          (action) => `dynamodb:${action}`,
+        ),
+        resources: [leaseTable.tableArn],
+      }),
+    );
+    may(
+      new PolicyStatement({
+        actions: ["cloudwatch:PutMetricData"],
+        // The action knows no resources; the namespace is what limits it.
+        resources: ["*"],
+        conditions: { StringEquals: { "cloudwatch:namespace": applicationName } },
+      }),
+    );
+  }
+}

@@ -1,0 +1,74 @@
+import { type Duration, RemovalPolicy } from "aws-cdk-lib";
+import { type ISecurityGroup, SecurityGroup, SubnetType } from "aws-cdk-lib/aws-ec2";
+import {
+  type ContainerImage,
+  CpuArchitecture,
+  FargateService,
+  FargateTaskDefinition,
+  type ICluster,
+  LogDrivers,
+  OperatingSystemFamily,
+} from "aws-cdk-lib/aws-ecs";
+import { LogGroup, RetentionDays } from "aws-cdk-lib/aws-logs";
+import { Construct } from "constructs";
+
+export interface FleetServiceProps {
+  readonly cluster: ICluster;
+  readonly image: ContainerImage;
+  /** The container's name: the embedded endpoint accounts API calls to it. */
+  readonly containerName: string;
+  readonly environment: Readonly<Record<string, string>>;
+  readonly desiredCount: number;
+  /** From SIGTERM to SIGKILL. At most 120 s on Fargate. */
+  readonly stopTimeout: Duration;
+}
+
+/** A Fargate service without a load balancer: nothing connects to it, it only calls AWS APIs. */
+export class FleetService extends Construct {
+  readonly service: FargateService;
+  readonly taskDefinition: FargateTaskDefinition;
+  readonly logGroup: LogGroup;
+
+  constructor(scope: Construct, id: string, props: FleetServiceProps) {
+    super(scope, id);
+    this.logGroup = new LogGroup(this, "Logs", {
+      retention: RetentionDays.ONE_WEEK,
+      removalPolicy: RemovalPolicy.DESTROY,
+    });
+    this.taskDefinition = new FargateTaskDefinition(this, "Task", {
+      cpu: 256,
+      memoryLimitMiB: 512,
+      runtimePlatform: {
+        cpuArchitecture: CpuArchitecture.X86_64,
+        operatingSystemFamily: OperatingSystemFamily.LINUX,
+      },
+    });
+    this.taskDefinition.addContainer(props.containerName, {
+      image: props.image,
+      environment: props.environment,
+      stopTimeout: props.stopTimeout,
+      readonlyRootFilesystem: true,
+      // Node as process 1 gets no default signal handlers and does not reap; the services handle SIGTERM themselves.
+      logging: LogDrivers.awsLogs({ logGroup: this.logGroup, streamPrefix: props.containerName }),
+    });
+    this.service = new FargateService(this, "Service", {
+      cluster: props.cluster,
+      taskDefinition: this.taskDefinition,
+      desiredCount: props.desiredCount,
+      // A deployment starts the new tasks beside the old ones: the fleet never runs below its count.
+      minHealthyPercent: 100,
+      maxHealthyPercent: 200,
+      circuitBreaker: { rollback: true },
+      assignPublicIp: true,
+      vpcSubnets: { subnetType: SubnetType.PUBLIC },
+      securityGroups: [this.outboundOnly(props.cluster)],
+    });
+  }
+
+  private outboundOnly(cluster: ICluster): ISecurityGroup {
+    return new SecurityGroup(this, "OutboundOnly", {
+      vpc: cluster.vpc,
+      description: "Outbound only: the tasks call AWS APIs, nothing connects to them",
+    });
+  }
+}

@@ -1,0 +1,30 @@
+import { GatewayVpcEndpointAwsService, IpAddresses, type IVpc, SubnetType, Vpc } from "aws-cdk-lib/aws-ec2";
+import { Construct } from "constructs";
+
+export interface NetworkProps {
+  /** Availability zones. @default 2, so that one may fail */
+  readonly zones?: number;
+}
+
+/**
+ * Public subnets, no NAT. The tasks talk to AWS APIs only and nothing talks to them, so a public address behind a
+ * security group without inbound rules is as closed as a private subnet. Per month, two zones: a NAT gateway in each
+ * is about 65 dollars before traffic; interface endpoints for Kinesis, ECR (two), CloudWatch and its logs about 73;
+ * public addresses for six tasks about 22. DynamoDB's gateway endpoint is free and keeps the lease traffic inside.
+ */
+export class Network extends Construct {
+  readonly vpc: IVpc;
+
+  constructor(scope: Construct, id: string, props: NetworkProps = {}) {
+    super(scope, id);
+    this.vpc = new Vpc(this, "Vpc", {
+      ipAddresses: IpAddresses.cidr("10.60.0.0/16"),
+      maxAzs: props.zones ?? 2,
+      natGateways: 0,
+      subnetConfiguration: [
+        { name: "public", subnetType: SubnetType.PUBLIC, cidrMask: 20, mapPublicIpOnLaunch: false },
+      ],
+      gatewayEndpoints: { DynamoDb: { service: GatewayVpcEndpointAwsService.DYNAMODB } },
+    }) as IVpc; // CDK is not typed for exactOptionalPropertyTypes: its classes do not fit its interfaces
+  }
+}

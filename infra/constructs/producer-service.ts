@@ -1,0 +1,53 @@
+import { Duration } from "aws-cdk-lib";
+import type { ContainerImage, FargateService, ICluster } from "aws-cdk-lib/aws-ecs";
+import { PolicyStatement } from "aws-cdk-lib/aws-iam";
+import type { IStream } from "aws-cdk-lib/aws-kinesis";
+import type { LogGroup } from "aws-cdk-lib/aws-logs";
+import { Construct } from "constructs";
+import { PRODUCER_ENVIRONMENT as NAMES } from "../../services/shared/environment.ts";
+import { FleetService } from "./fleet-service.ts";
+
+export interface ProducerServiceProps {
+  readonly cluster: ICluster;
+  readonly image: ContainerImage;
+  readonly stream: IStream;
+  /** Producers. Several never share a key. */
+  readonly desiredCount: number;
+  /** Records a second, each. */
+  readonly rate: number;
+  /** Distinct partition keys, each. */
+  readonly keys: number;
+  /** Zipf exponent of the key choice. @default 0, even */
+  readonly skew?: number;
+  /** Folder for history files. @default - history goes to the log */
+  readonly historyDirectory?: string;
+}
+
+/** The load: counted records, so that nothing lost, doubled or reordered goes unseen. It may put records, no more. */
+export class ProducerService extends Construct {
+  readonly service: FargateService;
+  readonly logGroup: LogGroup;
+
+  constructor(scope: Construct, id: string, props: ProducerServiceProps) {
+    super(scope, id);
+    const fleet = new FleetService(this, "Fleet", {
+      cluster: props.cluster,
+      image: props.image,
+      containerName: "producer",
+      desiredCount: props.desiredCount,
+      stopTimeout: Duration.seconds(5),
+      environment: {
+        [NAMES.streamName]: props.stream.streamName,
+        [NAMES.rate]: String(props.rate),
+        [NAMES.keys]: String(props.keys),
+        [NAMES.skew]: String(props.skew ?? 0),
+        ...(props.historyDirectory !== undefined && { [NAMES.historyDirectory]: props.historyDirectory }),
+      },
+    });
+    this.service = fleet.service;
+    this.logGroup = fleet.logGroup;
+    fleet.taskDefinition.addToTaskRolePolicy(
+      new PolicyStatement({ actions: ["kinesis:PutRecords"], resources: [props.stream.streamArn] }),
+    );
+  }
+}
