@@ -2,7 +2,7 @@
  * What happened in a simulated run, in order, seen from outside the engine: the checkers read this and nothing
  * else. `t` is true virtual time; sequence numbers are the stream's.
  */
-import type { Lease } from "../../../services/consumer/core/lease.ts";
+import { LATEST, type Lease } from "../../../services/consumer/core/lease.ts";
 import type { Member } from "../../../services/consumer/core/member.ts";
 import type { Position } from "../../../services/consumer/ports/stream.ts";
 import type { Scheduler } from "./scheduler.ts";
@@ -79,6 +79,11 @@ export type Happening = SimEvent extends infer E ? (E extends SimEvent ? Omit<E,
 
 export class History {
   readonly events: SimEvent[] = [];
+  /** Sequence numbers of all records that a handler has finished at least once. */
+  readonly handled = new Set<string>();
+  /** The checkpoint each lease row was created with. */
+  readonly created = new Map<string, string>();
+  #listener: ((line: string) => void) | undefined;
   readonly #scheduler: Scheduler | undefined;
 
   constructor(scheduler?: Scheduler) {
@@ -88,7 +93,24 @@ export class History {
   add(happening: Happening): void {
     const event = { t: this.#scheduler?.now ?? 0, ...happening } as SimEvent;
     this.events.push(event);
-    this.#scheduler?.trace(brief(event));
+    if (event.type === "handled") for (const number of event.sequenceNumbers) this.handled.add(number);
+    if (event.type === "write" && event.operation === "create") {
+      this.created.set(event.leaseKey, event.after!.checkpoint.sequenceNumber);
+    }
+    const line = brief(event);
+    this.#scheduler?.trace(line);
+    this.#listener?.(line);
+  }
+
+  /** Records of this shard may have been put before anybody was to read them. */
+  fromLatest(shardId: string, initialPosition: string): boolean {
+    const start = this.created.get(shardId);
+    return start === LATEST || (initialPosition === LATEST && start === undefined);
+  }
+
+  /** Has every event told as it happens, for a verbose replay. */
+  listen(listener: (line: string) => void): void {
+    this.#listener = listener;
   }
 }
 

@@ -111,6 +111,12 @@ export class LeaseTable {
     this.#leases.set(lease.leaseKey, lease);
   }
 
+  /** What no store offers: a checkpoint without a fence. For the mutation that must be found. */
+  overwriteCheckpoint(by: string, current: Lease, checkpoint: Checkpoint): Lease {
+    return this.#write(by, "checkpoint", current, { ...current, checkpoint, counter: current.counter + 1 })
+      .lease;
+  }
+
   create(by: string, lease: Lease): "created" | "exists" {
     if (this.lease(lease.leaseKey)) return "exists";
     this.#write(by, "create", undefined, { ...lease, counter: 0 });

@@ -1,0 +1,62 @@
+/**
+ * L2: a checkpoint never moves back, never passes a record that no handler has finished, and reading begins right
+ * after it. SHARD_END stands only where every record of the shard has been handled.
+ */
+import { compareCheckpoints, isSentinel, LATEST, SHARD_END } from "../../../services/consumer/core/lease.ts";
+import type { SimEvent } from "../world/history.ts";
+import { type Evidence, invalid, VALID, type Verdict } from "./verdict.ts";
+
+interface ShardState {
+  readonly puts: Extract<SimEvent, { type: "put" }>[];
+  /** How many of `puts`, from the first on, have been handled. */
+  handledUpTo: number;
+}
+
+export function checkCheckpoints({ events, swarm }: Evidence): Verdict {
+  const shards = new Map<string, ShardState>();
+  const handled = new Set<string>();
+  const last = new Map<string, SimEvent>();
+  const openedAt = new Map<string, number>();
+  let firstJoined: number | undefined;
+  const stateOf = (shardId: string): ShardState => {
+    let state = shards.get(shardId);
+    if (state === undefined) {
+      state = { puts: [], handledUpTo: 0 };
+      shards.set(shardId, state);
+    }
+    return state;
+  };
+
+  for (const event of events) {
+    if (event.type === "put") stateOf(event.shardId).puts.push(event);
+    if (event.type === "shard" && event.action === "opened") openedAt.set(event.shardId, event.t);
+    if (event.type === "worker" && event.action === "joined") firstJoined ??= event.t;
+    if (event.type === "handled") for (const number of event.sequenceNumbers) handled.add(number);
+    if (event.type !== "write" || event.after === undefined) continue;
+    const { before, after, leaseKey } = event;
+    if (event.operation === "create" && after.checkpoint.sequenceNumber === LATEST) {
+      if (firstJoined !== undefined && (openedAt.get(leaseKey) ?? 0) > firstJoined)
+        return invalid("L2: a shard that was opened while the fleet was up starts at LATEST", event);
+    }
+    if (before !== undefined && compareCheckpoints(after.checkpoint, before.checkpoint) < 0)
+      return invalid("L2: the checkpoint moved back", last.get(leaseKey), event);
+    last.set(leaseKey, event);
+    if (swarm.initialPosition === "LATEST" && (event.operation === "create" || !shards.has(leaseKey)))
+      continue;
+    const moved = before !== undefined && compareCheckpoints(after.checkpoint, before.checkpoint) > 0;
+    if (!moved || (isSentinel(after.checkpoint) && after.checkpoint.sequenceNumber !== SHARD_END)) continue;
+    const state = stateOf(leaseKey);
+    if (swarm.initialPosition === "LATEST") continue; // What came before the first read is not to be handled.
+    while (state.handledUpTo < state.puts.length) {
+      const put = state.puts[state.handledUpTo]!;
+      const passed =
+        compareCheckpoints({ sequenceNumber: put.sequenceNumber, subSequenceNumber: 0 }, after.checkpoint) <=
+        0;
+      if (!passed) break;
+      if (!handled.has(put.sequenceNumber))
+        return invalid("L2: the checkpoint passed a record that was not handled", put, event);
+      state.handledUpTo += 1;
+    }
+  }
+  return VALID;
+}

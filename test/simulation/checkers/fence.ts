@@ -1,0 +1,73 @@
+/**
+ * L1: one holder a fence. A lease row is written by its owner only, one counter at a time; an owned lease is taken
+ * only from an owner that is gone or had trouble; nobody is declared dead whose heart beat within the failover time;
+ * and nobody reads a shard it does not own, but for a worker in trouble that has not heard of its loss yet.
+ */
+import type { SimEvent } from "../world/history.ts";
+import { Troubles } from "./troubles.ts";
+import { type Evidence, invalid, VALID, type Verdict } from "./verdict.ts";
+
+const FENCED: ReadonlySet<string> = new Set(["renew", "checkpoint", "handOver", "release", "complete"]);
+/** Drawn clocks are at most 3 % off, each. */
+const CLOCK_ERROR = 0.07;
+
+export function checkFence({ swarm, events }: Evidence): Verdict {
+  const troubles = new Troubles(events);
+  const failover = swarm.failoverTimeMillis;
+  const lastSign = new Map<string, SimEvent>();
+  const lastWrite = new Map<string, SimEvent>();
+  const owned = new Map<string, { owner: string | undefined; since: SimEvent }>();
+  /** `worker/lease` → the event with which the worker lost it, and whether it gave it away itself. */
+  const lost = new Map<string, { event: SimEvent; itself: boolean }>();
+
+  for (const event of events) {
+    if (event.type === "member" && (event.operation === "join" || event.operation === "beat")) {
+      lastSign.set(event.about, event);
+    }
+    if (event.type === "member" && event.operation === "declareDead") {
+      const sign = lastSign.get(event.about);
+      if (sign && event.t - sign.t < failover * (1 - CLOCK_ERROR) - 1)
+        return invalid("L1: declared dead within the failover time of its last heartbeat", sign, event);
+    }
+    if (event.type === "write") {
+      const { before, after, worker, operation, leaseKey } = event;
+      if (before && after && after.counter !== before.counter + 1)
+        return invalid("L1: the counter did not move by one", lastWrite.get(leaseKey), event);
+      if (before && FENCED.has(operation) && before.owner !== worker)
+        return invalid("L1: written by somebody who does not own it", lastWrite.get(leaseKey), event);
+      const from = before?.owner;
+      if (operation === "claim" && from !== undefined && from !== worker) {
+        const sign = lastSign.get(from);
+        const unseen = sign ?? lastWrite.get(leaseKey);
+        const quietFor = event.t - Math.max(unseen?.t ?? 0, 0);
+        const excuse = troubles.between(from, event.t - 3 * failover - 10_000, event.t);
+        const away = events.find(
+          (e) => e.type === "worker" && e.worker === from && e.action === "stopped" && e.t < event.t,
+        );
+        if (sign && !excuse && !away) return invalid("L1: claimed from an owner that was well", sign, event);
+        if (!sign && quietFor < failover * (1 - CLOCK_ERROR) - 1)
+          return invalid("L1: claimed from an unknown owner within the failover time", unseen, event);
+      }
+      lastWrite.set(leaseKey, event);
+      const was = owned.get(leaseKey)?.owner ?? before?.owner;
+      if (was !== after?.owner) {
+        if (was !== undefined) lost.set(`${was}/${leaseKey}`, { event, itself: was === worker });
+        if (after?.owner !== undefined) lost.delete(`${after.owner}/${leaseKey}`);
+        owned.set(leaseKey, { owner: after?.owner, since: event });
+      }
+    }
+    if (event.type === "read") {
+      const { worker, shardId } = event;
+      if (owned.get(shardId)?.owner === worker) continue;
+      const loss = lost.get(`${worker}/${shardId}`);
+      if (loss === undefined)
+        return invalid("L1: read by a worker that never owned the lease", owned.get(shardId)?.since, event);
+      const healthySince = troubles.lastEnd(worker, event.t) ?? 0;
+      const allowedUntil = Math.max(loss.event.t, healthySince) + failover + 5_000;
+      const excused = !loss.itself && troubles.between(worker, loss.event.t - 3 * failover - 10_000, event.t);
+      if (!excused || event.t > allowedUntil)
+        return invalid("L1: read after the lease was lost", loss.event, event);
+    }
+  }
+  return VALID;
+}

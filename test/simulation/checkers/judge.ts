@@ -1,0 +1,38 @@
+/** All laws over one history. */
+import { checkCheckpoints } from "./checkpoints.ts";
+import { checkFence } from "./fence.ts";
+import { checkLiveness, checkQuiet, checkStop } from "./liveness.ts";
+import { checkParents } from "./parents.ts";
+import { checkRecords } from "./records.ts";
+import type { Evidence, Verdict } from "./verdict.ts";
+
+export const LAWS = {
+  "L1 one holder a fence": checkFence,
+  "L2 checkpoints only forward": checkCheckpoints,
+  "L3 parents before children": checkParents,
+  "L4 every record, in order": checkRecords,
+  "L5 converges": checkLiveness,
+  "L6 quiet": checkQuiet,
+  "L7 stops cleanly": checkStop,
+} as const satisfies Record<string, (evidence: Evidence) => Verdict>;
+
+export interface Report {
+  readonly ok: boolean;
+  readonly verdicts: Readonly<Record<string, Verdict>>;
+}
+
+export function judge(evidence: Evidence): Report {
+  const verdicts = Object.fromEntries(Object.entries(LAWS).map(([law, check]) => [law, check(evidence)]));
+  return { ok: Object.values(verdicts).every((verdict) => verdict.kind === "valid"), verdicts };
+}
+
+/** The first law that did not hold, for people. */
+export function complaint({ verdicts }: Report): string | undefined {
+  for (const [law, verdict] of Object.entries(verdicts)) {
+    if (verdict.kind === "invalid") return `${law}: ${verdict.witness}`;
+  }
+  for (const [law, verdict] of Object.entries(verdicts)) {
+    if (verdict.kind === "unknown") return `${law}: unknown, ${verdict.reason}`;
+  }
+  return undefined;
+}

@@ -1,0 +1,76 @@
+/**
+ * L5: after healing, every runnable lease is owned, evenly, and everything is handled, within a bounded time.
+ * L6: then nobody writes ownership, and the calls stay within what was promised.
+ * L7: stop() comes back when everything is handed over or released, and nothing is done after it.
+ */
+import type { SimEvent } from "../world/history.ts";
+import { Troubles } from "./troubles.ts";
+import { type Evidence, invalid, VALID, type Verdict } from "./verdict.ts";
+
+export function checkLiveness({ unsettled, escaped }: Evidence): Verdict {
+  if (escaped.length > 0) return invalid(`L5: an error escaped: ${escaped[0]}`);
+  return unsettled === undefined
+    ? VALID
+    : invalid(`L5: not as it must be when the time was up: ${unsettled}`);
+}
+
+const OWNERSHIP: ReadonlySet<string> = new Set(["create", "claim", "handOver", "release", "complete"]);
+const MEMBERSHIP: ReadonlySet<string> = new Set(["join", "declareDead", "leave", "bump"]);
+
+export function checkQuiet({ events, unsettled }: Evidence): Verdict {
+  if (unsettled !== undefined) return { kind: "unknown", reason: "there was no quiet phase" };
+  let quiet = false;
+  for (const event of events) {
+    if (event.type === "phase") quiet = event.name === "quiet";
+    if (!quiet) continue;
+    if (event.type === "write" && OWNERSHIP.has(event.operation))
+      return invalid("L6: ownership was written in a quiet fleet", event);
+    if (event.type === "member" && MEMBERSHIP.has(event.operation))
+      return invalid("L6: membership was written in a quiet fleet", event);
+  }
+  return VALID;
+}
+
+export function checkStop({ swarm, events, finalLeases, finalPages, unsettled }: Evidence): Verdict {
+  const troubles = new Troubles(events);
+  const stopping = new Map<string, SimEvent>();
+  const stopped = new Map<string, Extract<SimEvent, { type: "worker" }>>();
+  const owner = new Map<string, string | undefined>();
+  for (const event of events) {
+    if (event.type === "write") owner.set(event.leaseKey, event.after?.owner);
+    if (event.type === "worker" && event.action === "started") stopped.delete(event.worker);
+    if (event.type === "worker" && event.action === "stopping") stopping.set(event.worker, event);
+    if (event.type === "worker" && event.action === "stopped") {
+      stopped.set(event.worker, event);
+      const asked = stopping.get(event.worker);
+      const kept = [...owner].find(([, id]) => id === event.worker);
+      const excused = troubles.between(event.worker, (asked?.t ?? 0) - swarm.failoverTimeMillis, event.t);
+      if (kept && event.detail === "" && !excused)
+        return invalid(`L7: stop() came back while ${kept[0]} was still owned`, asked, event);
+      stopping.delete(event.worker);
+      continue;
+    }
+    if (
+      event.type === "read" ||
+      event.type === "handled" ||
+      event.type === "write" ||
+      event.type === "member" ||
+      event.type === "iterator"
+    ) {
+      const end = stopped.get(event.worker);
+      if (end && !troubles.between(event.worker, end.t - 10_000, event.t))
+        return invalid("L7: still at work after stop() had come back", end, event);
+    }
+  }
+  for (const [worker, asked] of stopping) {
+    const crashed = troubles.between(worker, Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY);
+    if (!crashed) return invalid("L7: stop() never came back", asked);
+  }
+  if (unsettled !== undefined) return VALID;
+  const left = finalLeases.find((lease) => lease.owner !== undefined);
+  if (left) return invalid(`L7: everybody stopped, and ${left.leaseKey} is still owned by ${left.owner}`);
+  const member = finalPages.flatMap((page) => page.members).find((entry) => entry.state !== "dead");
+  return member
+    ? invalid(`L7: everybody stopped, and ${member.workerId} is still a member (${member.state})`)
+    : VALID;
+}

@@ -1,0 +1,35 @@
+/** L3: a child is not read before all its parents are at SHARD_END. A parent that was trimmed before anybody leased it holds nobody up. */
+import { isEnded } from "../../../services/consumer/core/lease.ts";
+import type { SimEvent } from "../world/history.ts";
+import { type Evidence, invalid, VALID, type Verdict } from "./verdict.ts";
+
+export function checkParents({ events, swarm }: Evidence): Verdict {
+  const parents = new Map<string, readonly string[]>();
+  const openings = new Map<string, SimEvent>();
+  const done = new Set<string>();
+  const leased = new Set<string>();
+  for (const event of events) {
+    if (event.type === "shard" && event.action === "opened") {
+      parents.set(event.shardId, event.parents);
+      openings.set(event.shardId, event);
+    }
+    if (event.type === "shard" && event.action === "trimmed") done.add(event.shardId);
+    if (event.type === "write" && event.after !== undefined) {
+      leased.add(event.leaseKey);
+      if (isEnded(event.after)) done.add(event.leaseKey);
+    }
+    if (event.type === "read" || event.type === "handled") {
+      for (const parent of parents.get(event.shardId) ?? []) {
+        // With LATEST, what was closed before the fleet began is not read at all.
+        const skipped = swarm.initialPosition === "LATEST" && !leased.has(parent);
+        if (!done.has(parent) && !skipped)
+          return invalid(
+            `L3: read before its parent ${parent} was at SHARD_END`,
+            openings.get(event.shardId),
+            event,
+          );
+      }
+    }
+  }
+  return VALID;
+}

@@ -1,0 +1,36 @@
+/**
+ * When a worker had trouble: it crashed, froze, was cut off, or a call of its failed. Only then may it be taken for
+ * dead, lose a lease or leave something to be done twice.
+ */
+import type { SimEvent } from "../world/history.ts";
+
+type Trouble = Extract<SimEvent, { type: "trouble" }>;
+
+export class Troubles {
+  readonly #byWorker = new Map<string, Trouble[]>();
+
+  constructor(events: readonly SimEvent[]) {
+    for (const event of events) {
+      if (event.type !== "trouble") continue;
+      const known = this.#byWorker.get(event.worker);
+      if (known) known.push(event);
+      else this.#byWorker.set(event.worker, [event]);
+    }
+  }
+
+  /** A trouble of this worker that overlaps [from, to]. */
+  between(worker: string, from: number, to: number): Trouble | undefined {
+    return this.#byWorker
+      .get(worker)
+      ?.find((trouble) => trouble.t <= to && (trouble.until ?? Number.POSITIVE_INFINITY) >= from);
+  }
+
+  /** When the last trouble that began before `to` ended; undefined: none, Infinity: it has not. */
+  lastEnd(worker: string, to: number): number | undefined {
+    let last: number | undefined;
+    for (const trouble of this.#byWorker.get(worker) ?? []) {
+      if (trouble.t <= to) last = Math.max(last ?? 0, trouble.until ?? Number.POSITIVE_INFINITY);
+    }
+    return last;
+  }
+}

@@ -1,0 +1,378 @@
+/**
+ * The simulated fleet: one table, one stream, and workers that come, freeze, are cut off and go. Performs what the
+ * schedule says; knows nothing of how the engine works inside.
+ */
+
+import type { LeaseStore } from "../../services/consumer/ports/lease-store.ts";
+import type { Stream, StreamRecord } from "../../services/consumer/ports/stream.ts";
+import type { Clock } from "../../services/shared/clock.ts";
+import type { Random } from "../../services/shared/random.ts";
+import type { Mutation } from "./mutation.ts";
+import type { Action, CapRule, Swarm } from "./swarm.ts";
+import { Dice } from "./world/dice.ts";
+import { History } from "./world/history.ts";
+import { freshLease, LeaseTable } from "./world/lease-table.ts";
+import { type Cost, memoryLeaseStore, noCost } from "./world/memory-lease-store.ts";
+import { memoryStream, streamRules } from "./world/memory-stream.ts";
+import { NO_FAULTS, networkCall, type Weather } from "./world/network.ts";
+import { Scheduler } from "./world/scheduler.ts";
+import { SimProcess } from "./world/sim-clock.ts";
+import { StreamData } from "./world/stream-data.ts";
+
+/** All that an engine gets from outside. */
+export interface EnginePorts {
+  readonly store: LeaseStore;
+  readonly stream: Stream;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+export interface EngineOptions {
+  readonly workerId: string;
+  readonly swarm: Swarm;
+  readonly maxLeases: ((fleet: { shards: number; workers: number }) => number) | undefined;
+  readonly processRecords: (
+    shardId: string,
+    records: readonly StreamRecord[],
+    signal: AbortSignal,
+  ) => Promise<void>;
+  readonly log: (level: string, message: string, fields: object) => void;
+}
+
+export interface Engine {
+  start(): Promise<void>;
+  /** Resolves with what is not as it should be at the end (budget spent), or undefined. */
+  stop(): Promise<string | undefined>;
+}
+
+export type StartEngine = (ports: EnginePorts, options: EngineOptions) => Engine;
+
+type WorkerState = "starting" | "joined" | "stopping" | "stopped" | "gone";
+
+export interface SimWorker {
+  readonly id: string;
+  readonly process: SimProcess;
+  readonly engine: Engine;
+  readonly weather: { readonly store: Weather; readonly stream: Weather };
+  readonly cost: Cost;
+  readonly streamCalls: Map<string, number>;
+  state: WorkerState;
+}
+
+const fairWeather = (): Weather => ({ rates: { ...NO_FAULTS }, partitioned: false });
+
+export function capOf(rule: CapRule, shards: number, workers: number): number | undefined {
+  if (rule.kind === "none") return undefined;
+  return rule.kind === "number" ? rule.limit : Math.min(rule.limit, Math.ceil(shards / workers));
+}
+
+export class Cluster {
+  readonly swarm: Swarm;
+  readonly scheduler: Scheduler;
+  readonly history: History;
+  readonly table: LeaseTable;
+  readonly stream: StreamData;
+  readonly workers: SimWorker[] = [];
+  /** Errors that the engine let out: promises that must not reject and did. */
+  readonly escaped: string[] = [];
+  /** Set by a verbose replay. */
+  log: (line: string) => void = () => undefined;
+  faultsOn = true;
+  readonly #dice: Dice;
+  readonly #rules;
+  readonly #startEngine: StartEngine;
+  readonly #mutation: Mutation | undefined;
+  readonly #counters = new Map<string, number>();
+  readonly #keyHashes: { readonly key: string; readonly hash: bigint }[];
+  #failedBatches = new Set<string>();
+  #startedWorkers = 0;
+
+  constructor(swarm: Swarm, startEngine: StartEngine, mutation?: Mutation) {
+    this.swarm = swarm;
+    this.#startEngine = startEngine;
+    this.#mutation = mutation;
+    this.#dice = new Dice(swarm.seed).fork("cluster");
+    this.scheduler = new Scheduler(new Dice(swarm.seed));
+    this.history = new History(this.scheduler);
+    const record = this.history.add.bind(this.history);
+    const now = () => this.scheduler.now;
+    this.table = new LeaseTable(record, now);
+    this.stream = new StreamData(swarm.shards, record, now);
+    this.#rules = streamRules(swarm);
+    const hashes = this.#dice.fork("keys");
+    this.#keyHashes = Array.from({ length: swarm.keys }, (_, index) => ({
+      key: `k${index}`,
+      hash: randomHash(hashes),
+    }));
+    this.#prepareStream();
+  }
+
+  up(): SimWorker[] {
+    return this.workers.filter((worker) => worker.state === "starting" || worker.state === "joined");
+  }
+
+  startWorker(id = `w${++this.#startedWorkers}`): SimWorker {
+    const { swarm, scheduler, history } = this;
+    const dice = this.#dice.fork(`worker ${id} ${this.workers.length}`);
+    const drift = swarm.driftPercent / 100;
+    const clockError = {
+      rate: 1 + dice.between(-drift, drift),
+      wallOffsetMillis: swarm.wallClocksHoursOff ? dice.integer(-2, 2) * 3_600_000 : 0,
+    };
+    const process = new SimProcess(id, scheduler, clockError);
+    const rates = this.faultsOn ? swarm.rates : NO_FAULTS;
+    const weather = {
+      store: { rates: { ...rates }, partitioned: false },
+      // The stream's answers are reads: what is lost was only read.
+      stream: { rates: { ...rates, lostAnswer: 0 }, partitioned: false },
+    };
+    const call = (service: "store" | "stream") =>
+      networkCall(process, scheduler, dice.fork(service), weather[service], swarm, (kind, until, detail) =>
+        history.add({ type: "trouble", worker: id, kind, until, detail: `${service} ${detail}` }),
+      );
+    const cost = noCost();
+    const streamCalls = new Map<string, number>();
+    const stale = dice.fork("stale");
+    let store = memoryLeaseStore(this.table, {
+      worker: id,
+      call: call("store"),
+      cost,
+      asOf: () => scheduler.now - stale.next() * swarm.stalenessMillis,
+    });
+    let stream = memoryStream(this.stream, this.#rules, {
+      worker: id,
+      call: call("stream"),
+      calls: streamCalls,
+      now: () => scheduler.now,
+      record: history.add.bind(history),
+    });
+    let clock = process.clock;
+    if (this.#mutation?.store) store = this.#mutation.store(store, this.table, id);
+    if (this.#mutation?.stream) stream = this.#mutation.stream(stream);
+    if (this.#mutation?.clock) clock = this.#mutation.clock(clock);
+
+    history.add({
+      type: "worker",
+      worker: id,
+      action: "started",
+      detail: `clock ×${clockError.rate.toFixed(4)}`,
+    });
+    const engine = this.#startEngine(
+      { store, stream, clock, random: dice.fork("engine") },
+      {
+        workerId: id,
+        swarm,
+        maxLeases: this.#capFunction(),
+        processRecords: (shardId, records) => this.#handle(worker, shardId, records, dice),
+        log: (level, message, fields) => this.log(`${id} [${level}] ${message} ${JSON.stringify(fields)}`),
+      },
+    );
+    const worker: SimWorker = { id, process, engine, weather, cost, streamCalls, state: "starting" };
+    this.workers.push(worker);
+    this.#watchStart(worker);
+    return worker;
+  }
+
+  /** SIGTERM. */
+  stopWorker(worker: SimWorker): void {
+    if (worker.state !== "joined" && worker.state !== "starting") return;
+    worker.state = "stopping";
+    this.history.add({ type: "worker", worker: worker.id, action: "stopping", detail: "" });
+    worker.engine.stop().then(
+      (left) => {
+        if (worker.state === "gone") return;
+        worker.state = "stopped";
+        this.history.add({ type: "worker", worker: worker.id, action: "stopped", detail: left ?? "" });
+      },
+      (error: unknown) => {
+        this.escaped.push(`${worker.id}: stop() rejected: ${String(error)}`);
+      },
+    );
+  }
+
+  /** SIGKILL. */
+  crash(worker: SimWorker, why = "crash"): void {
+    if (worker.state === "gone" || worker.state === "stopped") return;
+    worker.process.kill();
+    worker.state = "gone";
+    this.history.add({ type: "trouble", worker: worker.id, kind: "crash", until: undefined, detail: why });
+  }
+
+  perform(action: Action, who: number): void {
+    const { scheduler } = this;
+    const worker = pickAt(this.up(), who);
+    switch (action.kind) {
+      case "join":
+        this.startWorker();
+        return;
+      case "split":
+        for (let index = 0; index < action.count; index++) {
+          const shard = index === 0 ? pickAt(this.stream.openShards(), who) : this.stream.widestOpen();
+          if (shard !== undefined) this.stream.split(shard.shard.shardId);
+        }
+        if (action.wake) this.table.requestShardSync();
+        return;
+      case "merge": {
+        const shard = pickAt(this.stream.openShards(), who);
+        if (shard !== undefined) this.stream.merge(shard.shard.shardId);
+        return;
+      }
+    }
+    if (worker === undefined) return;
+    switch (action.kind) {
+      case "stop":
+        // Somebody must stay to take over.
+        if (this.up().length > 1) this.stopWorker(worker);
+        return;
+      case "crash":
+        this.crash(worker);
+        if (action.restartAfterMillis !== undefined) {
+          // Under the same id (a pod of a StatefulSet) or as somebody new.
+          const id = this.#dice.chance(0.5) ? worker.id : undefined;
+          scheduler.after(action.restartAfterMillis, "restart", () => void this.startWorker(id));
+        } else if (this.up().length === 0) this.startWorker();
+        return;
+      case "pause":
+        worker.process.pause();
+        this.#trouble(worker, "pause", action.millis, "");
+        scheduler.after(action.millis, `resume ${worker.id}`, () => worker.process.resume());
+        return;
+      case "partition": {
+        const hit = (["store", "stream"] as const).filter(
+          (s) => action.service === s || action.service === "both",
+        );
+        for (const service of hit) worker.weather[service].partitioned = true;
+        this.#trouble(worker, "partition", action.millis, action.service);
+        scheduler.after(action.millis, `heal ${worker.id}`, () => {
+          for (const service of hit) worker.weather[service].partitioned = false;
+        });
+        return;
+      }
+      case "burst":
+        Object.assign(worker.weather.store.rates, action.rates);
+        this.#trouble(worker, "throttle", action.millis, "burst");
+        scheduler.after(action.millis, `calm ${worker.id}`, () =>
+          Object.assign(worker.weather.store.rates, this.faultsOn ? this.swarm.rates : NO_FAULTS),
+        );
+        return;
+      case "step-wall-clock":
+        worker.process.clockError.wallOffsetMillis += action.millis;
+        this.log(`${worker.id} wall clock stepped by ${action.millis} ms`);
+        return;
+    }
+  }
+
+  /** From now on nothing goes wrong any more. */
+  heal(): void {
+    this.faultsOn = false;
+    for (const worker of this.workers) {
+      Object.assign(worker.weather.store, fairWeather());
+      Object.assign(worker.weather.stream, fairWeather());
+      worker.process.resume();
+    }
+  }
+
+  putSome(count: number): void {
+    for (let index = 0; index < count; index++) {
+      const { key, hash } = this.#dice.pick(this.#keyHashes);
+      const n = (this.#counters.get(key) ?? 0) + 1;
+      this.#counters.set(key, n);
+      this.stream.put(key, hash, n);
+    }
+  }
+
+  #prepareStream(): void {
+    const { swarm, stream } = this;
+    const dice = this.#dice.fork("earlier");
+    this.putSome(dice.integer(0, 3 * swarm.shards));
+    for (let index = 0; index < swarm.earlierReshards; index++) {
+      const shard = dice.pick(stream.openShards()).shard.shardId;
+      const merged = dice.chance(0.4) && stream.merge(shard);
+      if (!merged) stream.split(shard);
+      this.putSome(dice.integer(0, swarm.shards));
+    }
+    if (swarm.trimmed) {
+      for (const { shard, closedAt } of stream.shards())
+        if (closedAt !== undefined) stream.trim(shard.shardId);
+    }
+    if (swarm.ghosts) {
+      for (const [index, { shard }] of stream.openShards().entries()) {
+        if (shard.parentShardIds.length > 0 || !dice.chance(0.7)) continue;
+        const rest = { owner: `ghost${index % 2}`, counter: 7, hashRange: shard.hashRange };
+        this.table.put(freshLease(shard.shardId, rest));
+      }
+    }
+  }
+
+  #capFunction() {
+    const { cap } = this.swarm;
+    if (cap.kind === "none") return undefined;
+    const broken = this.#mutation?.cap;
+    return ({ shards, workers }: { shards: number; workers: number }) =>
+      broken && cap.kind === "formula" ? broken(shards, workers, cap.limit) : capOf(cap, shards, workers)!;
+  }
+
+  async #handle(
+    worker: SimWorker,
+    shardId: string,
+    records: readonly StreamRecord[],
+    dice: Dice,
+  ): Promise<void> {
+    const { swarm } = this;
+    const { low, high } = swarm.handlerMillis;
+    if (high > 0) await worker.process.clock.sleep(dice.between(low, high));
+    const first = records[0]?.sequenceNumber ?? "";
+    if (dice.chance(swarm.handlerFailures) && !this.#failedBatches.has(first)) {
+      this.#failedBatches.add(first);
+      throw new Error("the handler failed, as drawn");
+    }
+    this.history.add({
+      type: "handled",
+      worker: worker.id,
+      shardId,
+      sequenceNumbers: records.map((record) => record.sequenceNumber),
+    });
+  }
+
+  #watchStart(worker: SimWorker): void {
+    worker.engine.start().then(
+      () => {
+        if (worker.state !== "starting") return;
+        worker.state = "joined";
+        this.history.add({ type: "worker", worker: worker.id, action: "joined", detail: "" });
+      },
+      (error: unknown) => {
+        this.history.add({ type: "worker", worker: worker.id, action: "failed", detail: String(error) });
+        if (worker.state !== "starting") return;
+        // The process exits, and its scheduler (ECS, Kubernetes) starts it again.
+        this.crash(worker, `start() rejected: ${String(error)}`);
+        this.scheduler.after(1_000, "restart", () => void this.startWorker(worker.id));
+      },
+    );
+  }
+
+  #trouble(
+    worker: SimWorker,
+    kind: "pause" | "partition" | "throttle",
+    millis: number,
+    detail: string,
+  ): void {
+    this.history.add({
+      type: "trouble",
+      worker: worker.id,
+      kind,
+      until: this.scheduler.now + millis,
+      detail,
+    });
+  }
+}
+
+function pickAt<T>(choices: readonly T[], who: number): T | undefined {
+  return choices[Math.min(choices.length - 1, Math.floor(who * choices.length))];
+}
+
+function randomHash(dice: Dice): bigint {
+  let hash = 0n;
+  for (let part = 0; part < 4; part++) hash = (hash << 32n) | BigInt(Math.floor(dice.next() * 4_294_967_296));
+  return hash;
+}

@@ -1,0 +1,53 @@
+/** What an onlooker who sees everything at once makes of the lease table: who should hold how much. */
+import { isEnded, type Lease } from "../../services/consumer/core/lease.ts";
+
+/** Not ended, and no parent still being read. A parent without a row (cleaned up, trimmed) holds nobody up. */
+export function runnableLeases(leases: readonly Lease[]): Lease[] {
+  const byKey = new Map(leases.map((lease) => [lease.leaseKey, lease]));
+  return leases.filter(
+    (lease) =>
+      !isEnded(lease) &&
+      lease.parentShardIds.every((parent) => {
+        const row = byKey.get(parent);
+        return row === undefined || isEnded(row);
+      }),
+  );
+}
+
+export interface Expected {
+  /** Workers that are up, each with the cap it should have (undefined: none). */
+  readonly caps: ReadonlyMap<string, number | undefined>;
+  readonly steals: boolean;
+}
+
+/**
+ * What is wrong with the distribution, or undefined when it is as it must be: every runnable lease owned by a worker
+ * that is up (as far as the caps allow), nobody above its cap, and the counts within one of each other (unless a cap
+ * or switched-off stealing is in the way).
+ */
+export function unbalance(leases: readonly Lease[], { caps, steals }: Expected): string | undefined {
+  const runnable = runnableLeases(leases);
+  const counts = new Map([...caps.keys()].map((worker) => [worker, 0]));
+  let unowned = 0;
+  for (const lease of runnable) {
+    const owner = lease.owner;
+    if (owner === undefined) unowned += 1;
+    else if (!counts.has(owner)) return `${lease.leaseKey} is owned by ${owner}, which is not up`;
+    else counts.set(owner, counts.get(owner)! + 1);
+  }
+  const room = (worker: string) => (caps.get(worker) ?? Number.POSITIVE_INFINITY) - counts.get(worker)!;
+  const distribution = [...counts].map(([worker, count]) => `${worker}:${count}`).join(" ");
+  for (const worker of counts.keys()) {
+    if (steals && room(worker) < 0)
+      return `${worker} holds more than its cap of ${caps.get(worker)} (${distribution})`;
+  }
+  const withRoom = [...counts.keys()].filter((worker) => room(worker) > 0);
+  if (unowned > 0 && withRoom.length > 0) {
+    const which = runnable.filter((lease) => lease.owner === undefined).map((lease) => lease.leaseKey);
+    return `${which.join(", ")} unowned although ${withRoom.join(", ")} had room (${distribution})`;
+  }
+  if (!steals || withRoom.length === 0) return undefined;
+  const least = Math.min(...withRoom.map((worker) => counts.get(worker)!));
+  const most = Math.max(...counts.values());
+  return most - least > 1 ? `counts differ by ${most - least} (${distribution})` : undefined;
+}

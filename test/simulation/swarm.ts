@@ -1,0 +1,193 @@
+/**
+ * A seed's whole run, drawn before it starts and printed with it: fleet, stream, options, faults and the schedule
+ * of what happens when. Everything a run does follows from this and from the seed's random streams.
+ */
+import { Dice } from "./world/dice.ts";
+import type { FaultRates } from "./world/network.ts";
+import { NO_FAULTS } from "./world/network.ts";
+
+/** planned: joins, stops and reshards only, so nothing may be doubled. crashes: processes die or freeze. everything: and calls fail. */
+export type Profile = "planned" | "crashes" | "everything";
+
+export type CapRule =
+  | { readonly kind: "none" }
+  | { readonly kind: "number"; readonly limit: number }
+  /** min(limit, ceil(shards / workers)) */
+  | { readonly kind: "formula"; readonly limit: number };
+
+export type Action =
+  | { readonly kind: "join" }
+  | { readonly kind: "stop" }
+  | { readonly kind: "crash"; readonly restartAfterMillis: number | undefined }
+  | { readonly kind: "pause"; readonly millis: number }
+  | { readonly kind: "partition"; readonly millis: number; readonly service: "store" | "stream" | "both" }
+  | { readonly kind: "burst"; readonly millis: number; readonly rates: FaultRates }
+  | { readonly kind: "split"; readonly count: number; readonly wake: boolean }
+  | { readonly kind: "merge" }
+  | { readonly kind: "step-wall-clock"; readonly millis: number };
+
+/** `who`: which of those there then (0 to 1 through the list): a worker or an open shard. */
+export interface Scheduled {
+  readonly at: number;
+  readonly who: number;
+  readonly action: Action;
+}
+
+export interface Swarm {
+  readonly seed: number;
+  readonly profile: Profile;
+  readonly workers: number;
+  /** The first workers start within this time. */
+  readonly startSpreadMillis: number;
+  readonly shards: number;
+  /** Splits and merges before any worker starts. */
+  readonly earlierReshards: number;
+  /** The stream has forgotten the closed shards of those. */
+  readonly trimmed: boolean;
+  /** Lease rows that a crashed fleet left behind, owned by workers that are no more. */
+  readonly ghosts: boolean;
+  readonly cap: CapRule;
+  readonly steals: boolean;
+  readonly failoverTimeMillis: number;
+  readonly shardSyncIntervalMillis: number;
+  readonly leaseRenewal: "worker" | "lease";
+  readonly checkpointIntervalMillis: number;
+  readonly idleTimeBetweenReadsMillis: number;
+  readonly maxRecords: number;
+  readonly initialPosition: "TRIM_HORIZON" | "LATEST";
+  readonly handlerMillis: { readonly low: number; readonly high: number };
+  /** Of all batches, how many throw (once; the retry works). */
+  readonly handlerFailures: number;
+  readonly keys: number;
+  readonly putsPerSecond: number;
+  readonly driftPercent: number;
+  readonly wallClocksHoursOff: boolean;
+  readonly latencyMillis: { readonly low: number; readonly high: number };
+  readonly timeoutMillis: number;
+  readonly stalenessMillis: number;
+  readonly rates: FaultRates;
+  readonly iteratorLifeMillis: number;
+  readonly namesChildren: boolean;
+  readonly endsWithRecords: boolean;
+  readonly stopBudgetMillis: number;
+  readonly safetyMillis: number;
+  readonly schedule: readonly Scheduled[];
+}
+
+export function drawSwarm(seed: number): Swarm {
+  const dice = new Dice(seed).fork("swarm");
+  const profile = dice.pick<Profile>(["planned", "planned", "crashes", "everything", "everything"]);
+  const faulty = profile === "everything";
+  const workers = dice.integer(1, dice.chance(0.3) ? 8 : 5);
+  const shards = dice.integer(1, dice.chance(0.3) ? 24 : 10);
+  const failoverTimeMillis = dice.pick([2_000, 4_000, 4_000, 10_000]);
+  const safetyMillis = dice.integer(10, 40) * 1_000;
+  const earlierReshards = dice.chance(0.3) ? dice.integer(1, 4) : 0;
+  const slowHandler = dice.chance(0.2);
+  return {
+    seed,
+    profile,
+    workers,
+    startSpreadMillis: dice.pick([0, 100, 3_000]),
+    shards,
+    earlierReshards,
+    trimmed: earlierReshards > 0 && dice.chance(0.5),
+    ghosts: dice.chance(0.15),
+    cap: drawCap(dice, shards, workers),
+    steals: dice.chance(0.85),
+    failoverTimeMillis,
+    shardSyncIntervalMillis: dice.pick([1_000, 5_000, 5_000]),
+    leaseRenewal: dice.chance(0.75) ? "worker" : "lease",
+    checkpointIntervalMillis: dice.pick([0, 1_000, 5_000]),
+    idleTimeBetweenReadsMillis: dice.pick([300, 1_000, 1_000]),
+    maxRecords: dice.pick([10, 100, 10_000]),
+    initialPosition: dice.chance(0.9) ? "TRIM_HORIZON" : "LATEST",
+    handlerMillis: slowHandler ? { low: 50, high: 2_500 } : { low: 0, high: dice.pick([0, 20, 200]) },
+    handlerFailures: dice.chance(0.3) ? 0.05 : 0,
+    keys: dice.integer(1, 3 * shards),
+    putsPerSecond: dice.integer(2, 20),
+    driftPercent: dice.pick([0, 0.01, 1, 3]),
+    wallClocksHoursOff: dice.chance(0.5),
+    latencyMillis: dice.pick([
+      { low: 1, high: 5 },
+      { low: 2, high: 40 },
+      { low: 5, high: 150 },
+    ]),
+    timeoutMillis: dice.pick([1_000, 3_000]),
+    stalenessMillis: dice.pick([0, 20, 300, 1_000]),
+    rates: faulty ? drawRates(dice, 0.03) : NO_FAULTS,
+    iteratorLifeMillis: dice.pick([300_000, 300_000, 8_000]),
+    namesChildren: dice.chance(0.7),
+    endsWithRecords: dice.chance(0.5),
+    stopBudgetMillis: 30_000,
+    safetyMillis,
+    schedule: drawSchedule(dice.fork("schedule"), profile, safetyMillis, failoverTimeMillis),
+  };
+}
+
+function drawCap(dice: Dice, shards: number, workers: number): CapRule {
+  const kind = dice.pick(["none", "none", "number", "formula", "formula"] as const);
+  if (kind === "none") return { kind };
+  if (kind === "formula") return { kind, limit: dice.pick([10, 100]) };
+  return { kind, limit: Math.max(1, Math.ceil(shards / workers) + dice.integer(-1, 4)) };
+}
+
+/** Each kind of fault is there or not: a run with one kind only finds what a mixture would hide. */
+function drawRates(dice: Dice, most: number): FaultRates {
+  const rate = () => (dice.chance(0.5) ? dice.between(0, most) : 0);
+  return { throttle: rate(), fail: rate(), lostAnswer: rate(), slow: rate() };
+}
+
+function drawSchedule(
+  dice: Dice,
+  profile: Profile,
+  safetyMillis: number,
+  failoverMillis: number,
+): Scheduled[] {
+  const kinds: Action["kind"][] = ["join", "stop", "split", "split", "merge", "step-wall-clock"];
+  if (profile !== "planned") kinds.push("crash", "crash", "pause", "pause");
+  if (profile === "everything") kinds.push("partition", "partition", "burst");
+  const count = dice.integer(0, 8);
+  // Some runs have it all at about the same time.
+  const crowded = dice.chance(0.3) ? dice.between(0, safetyMillis) : undefined;
+  return Array.from({ length: count }, () => {
+    const at = crowded === undefined ? dice.between(0, safetyMillis) : crowded + dice.between(0, 1_500);
+    return { at, who: dice.next(), action: drawAction(dice, dice.pick(kinds), failoverMillis) };
+  }).toSorted((a, b) => a.at - b.at);
+}
+
+function drawAction(dice: Dice, kind: Action["kind"], failoverMillis: number): Action {
+  // Shorter and longer than it takes to be declared dead.
+  const millis = failoverMillis * dice.pick([0.3, 0.9, 1.1, 2.5]);
+  switch (kind) {
+    case "crash":
+      return {
+        kind,
+        restartAfterMillis: dice.chance(0.6) ? dice.between(50, 2 * failoverMillis) : undefined,
+      };
+    case "pause":
+      return { kind, millis };
+    case "partition":
+      return { kind, millis, service: dice.pick(["store", "store", "stream", "both"] as const) };
+    case "burst":
+      return { kind, millis, rates: drawRates(dice, 0.6) };
+    case "split":
+      return { kind, count: dice.pick([1, 1, 2, 5]), wake: dice.chance(0.5) };
+    case "step-wall-clock":
+      return { kind, millis: dice.pick([3_600_000, -3_600_000, 60_000, -500]) };
+    default:
+      return { kind };
+  }
+}
+
+/** What the seed drew, for people: one line of settings and one a scheduled action. */
+export function describeSwarm(swarm: Swarm): string {
+  const { schedule, ...settings } = swarm;
+  const value = (setting: unknown) =>
+    typeof setting === "object" ? JSON.stringify(setting).replaceAll('"', "") : String(setting);
+  const lines = Object.entries(settings).map(([name, setting]) => `  ${name} ${value(setting)}`);
+  const actions = schedule.map(
+    ({ at, who, action }) => `  ${at.toFixed(0).padStart(6)} ms  who ${who.toFixed(2)}  ${value(action)}`,
+  );
+  return [...lines, ...actions].join("\n");
+}
