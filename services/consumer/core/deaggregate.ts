@@ -111,7 +111,11 @@ function parseAggregate(body: Uint8Array): UserRecord[] | undefined {
 }
 
 function parseRecord(body: Uint8Array): RecordFields | undefined {
-  const fields: RecordFields = { partitionKeyIndex: undefined, explicitHashKeyIndex: undefined, data: undefined };
+  const fields: RecordFields = {
+    partitionKeyIndex: undefined,
+    explicitHashKeyIndex: undefined,
+    data: undefined,
+  };
   const wellFormed = forEachField(body, (field, value) => {
     if (field === 1 || field === 2) {
       if (typeof value !== "number") return false;
