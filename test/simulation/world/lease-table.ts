@@ -214,7 +214,8 @@ export class LeaseTable {
 
   remove(by: string, seen: Lease): "removed" | "changed" {
     const current = this.lease(seen.leaseKey);
-    if (current?.counter !== seen.counter) return "changed";
+    if (current === undefined) return "removed";
+    if (current.counter !== seen.counter) return "changed";
     this.#write(by, "remove", current, undefined);
     return "removed";
   }
@@ -262,18 +263,25 @@ export class LeaseTable {
   leave(by: string, page: number, member: Member): "left" | "changed" {
     const current = this.page(page);
     const entry = current?.members.find((candidate) => candidate.workerId === member.workerId);
-    if (entry?.incarnation !== member.incarnation) return "changed";
-    const members = current!.members.filter((other) => other !== entry);
-    const elsewhere = this.pages().some((other) => other.page !== page && other.members.length > 0);
-    if (members.length === 0 && (page > 0 || !elsewhere)) this.#pages.set(page, undefined);
-    else this.#setPage(page, current, members, page === 0);
-    this.#record({
-      type: "member",
-      worker: by,
-      operation: "leave",
-      about: member.workerId,
-      member: undefined,
-    });
+    if (entry !== undefined && entry.incarnation !== member.incarnation) return "changed";
+    if (entry !== undefined) {
+      this.#setPage(
+        page,
+        current,
+        current!.members.filter((other) => other !== entry),
+        page === 0,
+      );
+      this.#record({
+        type: "member",
+        worker: by,
+        operation: "leave",
+        about: member.workerId,
+        member: undefined,
+      });
+    } else if (page === 0) this.bumpGeneration(by);
+    // An entry that is gone may be the work of a try whose answer was lost: what follows it is repeated as well.
+    if (page > 0 && this.page(page)?.members.length === 0) this.#pages.set(page, undefined);
+    if (this.pages().every((other) => other.members.length === 0)) this.#pages.set(0, undefined);
     return "left";
   }
 
@@ -321,7 +329,8 @@ export class LeaseTable {
       current !== undefined &&
       current.owner === held.owner &&
       current.counter === held.counter &&
-      (current.checkpointOwner === undefined || current.checkpointOwner === held.owner);
+      (current.checkpointOwner === actualOwner(held) ||
+        (current.checkpointOwner === undefined && held.checkpointOwner === undefined));
     if (holds)
       return this.#write(by, operation, current, { ...change(current), counter: current.counter + 1 });
     return this.#refuse(by, operation, held, current, isThisWrite);
