@@ -41,6 +41,8 @@ type PageWrite =
 
 /** A page that rivals make, fill and delete between our looks: each round is lost to somebody's progress. */
 const JOIN_ROUNDS = 5;
+/** Leavers that bump the generation between our look and our delete. An empty page 0 left behind does no harm. */
+const CLEANUP_ROUNDS = 5;
 
 export function dynamoDbFleet(client: DynamoDBClient, tableName: string): FleetStore {
   async function write(page: number, expressions: Expressions): Promise<PageWrite> {
@@ -89,8 +91,11 @@ export function dynamoDbFleet(client: DynamoDBClient, tableName: string): FleetS
     if (page > 0) await bumpGeneration();
   }
 
-  /** Deletes a page without members. `generation`: nobody joined and left again since it was read. */
-  async function deleteIfEmpty(page: FleetPage): Promise<void> {
+  /**
+   * Deletes a page without members. Page 0 only if its generation has not moved since it was read: a joiner or a
+   * leaver of another page may have come by.
+   */
+  async function deleteIfEmpty(page: FleetPage): Promise<"deleted" | "changed"> {
     const isEmpty = "size(#members) = :none";
     const isUnmoved = page.page === 0 ? " AND #generation = :generation" : "";
     try {
@@ -109,9 +114,9 @@ export function dynamoDbFleet(client: DynamoDBClient, tableName: string): FleetS
           },
         }),
       );
+      return "deleted";
     } catch (error) {
-      // Somebody joined it meanwhile, or another leaver has deleted it: both are fine.
-      if (error instanceof ConditionalCheckFailedException) return;
+      if (error instanceof ConditionalCheckFailedException) return "changed";
       throw storeProblem(error, "DeleteItem", tableName);
     }
   }
@@ -138,6 +143,15 @@ export function dynamoDbFleet(client: DynamoDBClient, tableName: string): FleetS
       }
     } while (start !== undefined);
     return false;
+  }
+
+  /** After the last member of a page has left: page 0 goes with the last member of the fleet, whoever that was. */
+  async function deleteFirstPage(): Promise<void> {
+    for (let round = 0; round < CLEANUP_ROUNDS; round++) {
+      const first = await readFleet(0, { consistent: true });
+      if (first === undefined || first.members.length > 0 || (await anyMembers())) return;
+      if ((await deleteIfEmpty(first)) === "deleted") return;
+    }
   }
 
   return {
@@ -184,8 +198,7 @@ export function dynamoDbFleet(client: DynamoDBClient, tableName: string): FleetS
       await bumpAfter(page);
       if (now !== undefined && now.members.length > 0) return "left";
       if (page > 0 && now !== undefined) await deleteIfEmpty(now);
-      const first = page === 0 ? now : await readFleet(0, { consistent: true });
-      if (first?.members.length === 0 && !(await anyMembers())) await deleteIfEmpty(first);
+      await deleteFirstPage();
       return "left";
     },
   };
