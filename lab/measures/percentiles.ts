@@ -1,0 +1,34 @@
+/** Nearest-rank percentile of unsorted numbers; undefined when there are none. */
+export function percentile(values: readonly number[], fraction: number): number | undefined {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.max(0, Math.ceil(fraction * sorted.length) - 1)];
+}
+
+const EXACT_UP_TO_MILLIS = 120_000;
+
+/** Millions of durations in fixed memory: exact to the millisecond up to two minutes; above that only the maximum is. */
+export class MillisHistogram {
+  private readonly counts = new Uint32Array(EXACT_UP_TO_MILLIS + 1);
+  count = 0;
+  max = 0;
+
+  add(millis: number): void {
+    const whole = Math.max(0, Math.round(millis));
+    const slot = Math.min(EXACT_UP_TO_MILLIS, whole);
+    this.counts[slot] = (this.counts[slot] as number) + 1;
+    this.count += 1;
+    this.max = Math.max(this.max, whole);
+  }
+
+  /** Nearest rank; undefined when nothing was added. */
+  percentile(fraction: number): number | undefined {
+    if (this.count === 0) return undefined;
+    const rank = Math.max(1, Math.ceil(fraction * this.count));
+    let below = 0;
+    for (let millis = 0; millis < EXACT_UP_TO_MILLIS; millis++) {
+      below += this.counts[millis] as number;
+      if (below >= rank) return millis;
+    }
+    return this.max;
+  }
+}

@@ -1,0 +1,90 @@
+/** GOALS.md's figures beside the measured ones. They are shown; they do not decide. */
+import { loadsText } from "../history/lease-timeline.ts";
+import type { Measures } from "../measures/index.ts";
+import { type ExperimentSettings, evenDistribution } from "../settings.ts";
+
+export interface Goal {
+  readonly name: string;
+  readonly goal: string;
+  readonly actual: string;
+  readonly met: boolean;
+}
+
+interface Limit {
+  readonly name: string;
+  readonly actual: number | null | undefined;
+  readonly atMost: number;
+  readonly unit: "ms" | "" | "$ a month";
+}
+
+/** What was not measured (no reshard, no count of calls) has no row. */
+export function goalsOf(
+  measures: Measures,
+  settings: ExperimentSettings,
+  afterSplit: string | undefined,
+): Goal[] {
+  const limits: Limit[] = [
+    { name: "workers started → even", actual: measures.initialBalanceMillis, atMost: 2_000, unit: "ms" },
+    {
+      name: "split → child has a lease row, worst",
+      actual: measures.childDetectionMillis?.max,
+      atMost: 1_000,
+      unit: "ms",
+    },
+    {
+      name: "split → first record of a child, worst",
+      actual: measures.childFirstRecordMillis?.max,
+      atMost: 2_500,
+      unit: "ms",
+    },
+    {
+      name: "workers added → even, staying so",
+      actual: measures.convergenceMillis,
+      atMost: 1_500,
+      unit: "ms",
+    },
+    {
+      name: "lease moves for it",
+      actual: measures.leaseMoves,
+      atMost: measures.minimumLeaseMoves ?? 0,
+      unit: "",
+    },
+    { name: "hand-over gap, p99", actual: measures.handoffGapMillis?.p99, atMost: 500, unit: "ms" },
+    { name: "put → handler, p50", actual: measures.putToHandlerMillis?.p50, atMost: 550, unit: "ms" },
+    {
+      name: "DynamoDB writes a minute",
+      actual: measures.dynamoDb?.writeUnitsPerMinute,
+      atMost: 500,
+      unit: "",
+    },
+    {
+      name: "DynamoDB read units a minute",
+      actual: measures.dynamoDb?.readUnitsPerMinute,
+      atMost: 150,
+      unit: "",
+    },
+  ];
+  const goals = limits.flatMap(({ name, actual, atMost, unit }) =>
+    actual === null || actual === undefined
+      ? []
+      : [
+          {
+            name,
+            goal: `≤ ${atMost} ${unit}`.trim(),
+            actual: `${actual} ${unit}`.trim(),
+            met: actual <= atMost,
+          },
+        ],
+  );
+  const even = loadsText(evenDistribution(settings.splitTo, settings.pods, settings.maxLeasesLimit));
+  if (afterSplit === undefined) return goals;
+  return [
+    {
+      name: "leases after the split, before the scaling",
+      goal: even,
+      actual: afterSplit,
+      met: afterSplit === even,
+    },
+    ...goals,
+  ];
+}
