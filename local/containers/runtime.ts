@@ -1,0 +1,227 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import type { Clock } from "../../services/shared/clock.ts";
+import { signalGroup, type Watchdog } from "../watchdog.ts";
+import { findImage, type ImageTable } from "./images.ts";
+import { LogBuffer } from "./log-buffer.ts";
+
+export const SIGNALS = ["SIGKILL", "SIGSTOP", "SIGCONT", "SIGTERM"] as const;
+export type ProcessSignal = (typeof SIGNALS)[number];
+export const isSignal = (value: unknown): value is ProcessSignal =>
+  SIGNALS.some((signal) => signal === value);
+
+/** A running process that stands for a container of an ECS task. */
+export interface ContainerProcess {
+  id: string;
+  name: string;
+  image: string;
+  pid: number;
+  /** Epoch milliseconds. */
+  startedAt: number;
+  taskArn?: string;
+}
+
+export type ContainerState =
+  | { status: "created" }
+  | { status: "running"; pid: number; startedAt: number }
+  | { status: "exited"; exitCode: number; startedAt: number; finishedAt: number };
+
+export interface Container {
+  id: string;
+  name: string;
+  image: string;
+  labels: Record<string, string>;
+  environment: Record<string, string>;
+  args: string[];
+  createdAt: number;
+  state: ContainerState;
+  logs: LogBuffer;
+}
+
+export interface ContainerRequest {
+  name: string;
+  image: string;
+  labels: Record<string, string>;
+  environment: Record<string, string>;
+  args: string[];
+}
+
+const MAX_CONTAINERS = 500;
+const APP_ID = "AWS_SDK_UA_APP_ID";
+
+/**
+ * Containers as child processes, each in a process group of its own. A container is known by id or name until it is
+ * removed, also after its process ended, as with a Docker Engine.
+ */
+export class ContainerRuntime {
+  readonly #containers = new Map<string, Container>();
+  readonly #children = new Map<string, ChildProcess>();
+  readonly #listeners = new Set<() => void>();
+  readonly #images: ImageTable;
+  readonly #watchdog: Watchdog;
+  readonly #clock: Clock;
+  readonly #workingDirectory: string;
+  #isClosing = false;
+
+  constructor(options: { images: ImageTable; watchdog: Watchdog; clock: Clock; workingDirectory: string }) {
+    this.#images = options.images;
+    this.#watchdog = options.watchdog;
+    this.#clock = options.clock;
+    this.#workingDirectory = options.workingDirectory;
+  }
+
+  hasImage(reference: string): boolean {
+    return findImage(this.#images, reference) !== undefined;
+  }
+
+  /** Returns the container, or in words why not. */
+  create(request: ContainerRequest): Container | string {
+    if (this.#isClosing) return "the endpoint is stopping";
+    if (this.#containers.size >= MAX_CONTAINERS) return `there are ${MAX_CONTAINERS} containers already`;
+    const id = randomBytes(32).toString("hex");
+    const created: Container = {
+      ...request,
+      id,
+      createdAt: this.#clock.wallMillis(),
+      state: { status: "created" },
+      logs: new LogBuffer(),
+    };
+    this.#containers.set(id, created);
+    return created;
+  }
+
+  find(idOrName: string): Container | undefined {
+    const byId = this.#containers.get(idOrName);
+    if (byId) return byId;
+    for (const container of this.#containers.values())
+      if (container.name === idOrName || (idOrName.length >= 12 && container.id.startsWith(idOrName)))
+        return container;
+    return undefined;
+  }
+
+  list(): Container[] {
+    return [...this.#containers.values()];
+  }
+
+  /** Starts the container's process. Returns in words why not, otherwise undefined. */
+  async start(container: Container): Promise<string | undefined> {
+    if (this.#isClosing) return "the endpoint is stopping";
+    const image = findImage(this.#images, container.image);
+    if (!image) return `no such image: ${container.image}`;
+    const child = spawn(image.run.command, [...image.run.args, ...container.args], {
+      cwd: this.#workingDirectory,
+      env: this.#environmentOf(container),
+      detached: true,
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    const started = await Promise.race([
+      once(child, "spawn").then(() => undefined),
+      once(child, "error").then(
+        ([error]) => `cannot start ${image.run.command}: ${(error as Error).message}`,
+      ),
+    ]);
+    const { pid } = child;
+    if (started !== undefined || pid === undefined) return started ?? "the process has no id";
+    this.#watchdog.add(pid);
+    container.logs.follow(child.stdout!, child.stderr!);
+    this.#children.set(container.id, child);
+    const startedAt = this.#clock.wallMillis();
+    container.state = { status: "running", pid, startedAt };
+    child.once("exit", (code, signal) => {
+      this.#children.delete(container.id);
+      // What the process started ends with it, as with a container's first process.
+      signalGroup(pid, "SIGKILL");
+      this.#watchdog.remove(pid);
+      // As a container's: 128 + the signal's number; only 9 and 15 are sent here.
+      const exitCode = code ?? 128 + (signal === "SIGKILL" ? 9 : 15);
+      container.state = { status: "exited", exitCode, startedAt, finishedAt: this.#clock.wallMillis() };
+      this.#changed();
+    });
+    this.#changed();
+    return undefined;
+  }
+
+  /** SIGTERM, and SIGKILL when the process has not ended after `graceMillis`. Resolves when it has. */
+  async stop(container: Container, graceMillis: number): Promise<void> {
+    const child = this.#children.get(container.id);
+    if (!child) return;
+    const ended = once(child, "exit");
+    this.#kill(child, "SIGTERM");
+    const grace = new AbortController();
+    const winner = await Promise.race([
+      ended.then(() => "ended"),
+      this.#clock.sleep(graceMillis, grace.signal),
+    ]);
+    grace.abort();
+    if (winner !== "ended") this.#kill(child, "SIGKILL");
+    await ended;
+  }
+
+  /** Sends a signal to the container's process group. False when it has no running process. */
+  signal(idOrName: string, signal: ProcessSignal): boolean {
+    const container = this.find(idOrName);
+    const child = container && this.#children.get(container.id);
+    if (!child) return false;
+    this.#kill(child, signal);
+    return true;
+  }
+
+  remove(container: Container): void {
+    const child = this.#children.get(container.id);
+    if (child) this.#kill(child, "SIGKILL");
+    container.logs.end();
+    this.#containers.delete(container.id);
+    this.#changed();
+  }
+
+  processes(): ContainerProcess[] {
+    return this.list().flatMap(({ id, name, image, labels, state }) => {
+      if (state.status !== "running") return [];
+      const taskArn = labels["com.amazonaws.ecs.task-arn"];
+      const process = { id: id.slice(0, 12), name, image, pid: state.pid, startedAt: state.startedAt };
+      return [taskArn === undefined ? process : { ...process, taskArn }];
+    });
+  }
+
+  /** Resolves at the next start, end or removal of any container, at the latest after `atMostMillis`. */
+  async untilChange(atMostMillis: number, signal: AbortSignal): Promise<void> {
+    const done = new AbortController();
+    const wake = () => done.abort();
+    this.#listeners.add(wake);
+    signal.addEventListener("abort", wake, { once: true });
+    await this.#clock.sleep(atMostMillis, done.signal);
+    this.#listeners.delete(wake);
+    signal.removeEventListener("abort", wake);
+  }
+
+  /** Starts nothing any more, and stops everything that runs, all at once. */
+  async close(graceMillis: number): Promise<void> {
+    this.#isClosing = true;
+    await Promise.all(this.list().map((container) => this.stop(container, graceMillis)));
+  }
+
+  #changed(): void {
+    for (const wake of this.#listeners) wake();
+  }
+
+  #kill(child: ChildProcess, signal: ProcessSignal): void {
+    if (child.pid !== undefined && child.exitCode === null && child.signalCode === null)
+      signalGroup(child.pid, signal);
+  }
+
+  /** What a Fargate task sees, nothing of this machine's own settings beyond what a program needs to start. */
+  #environmentOf({ environment, labels, name }: Container): NodeJS.ProcessEnv {
+    const region = environment.AWS_REGION ?? "us-east-1";
+    return {
+      PATH: process.env.PATH,
+      HOME: process.env.HOME,
+      TMPDIR: process.env.TMPDIR,
+      AWS_REGION: region,
+      AWS_DEFAULT_REGION: region,
+      AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: "true",
+      [APP_ID]: labels["com.amazonaws.ecs.container-name"] ?? name,
+      ...environment,
+    };
+  }
+}

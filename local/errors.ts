@@ -1,0 +1,10 @@
+/** A failure of the endpoint that the user can act on: the message is one line, `exitCode` 2 means wrong use or set-up. */
+export class EndpointError extends Error {
+  override readonly name = "EndpointError";
+  readonly exitCode: 1 | 2;
+
+  constructor(message: string, exitCode: 1 | 2 = 1) {
+    super(message);
+    this.exitCode = exitCode;
+  }
+}

@@ -1,0 +1,95 @@
+import {
+  Agent,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type OutgoingHttpHeaders,
+  request,
+} from "node:http";
+import type { Readable } from "node:stream";
+
+export interface BackendRequest {
+  method: string;
+  path: string;
+  headers: OutgoingHttpHeaders;
+  /** A buffered body can be sent again, a stream cannot. */
+  body: Buffer | Readable;
+  signal?: AbortSignal;
+}
+
+/** One of the servers behind the gateway: HTTP/1.1 over kept connections. */
+export class Backend {
+  readonly name: string;
+  readonly #port: number;
+  // Free sockets are closed well before either server's own idle limit (60 s and more), so that none is found dead.
+  readonly #agent = new Agent({ keepAlive: true, maxSockets: 256, timeout: 30_000 });
+
+  constructor(name: string, port: number) {
+    this.name = name;
+    this.#port = port;
+  }
+
+  /** Resolves with the answer's head; its body is for the caller to read. */
+  send({ method, path, headers, body, signal }: BackendRequest): Promise<IncomingMessage> {
+    return new Promise((resolve, reject) => {
+      const options = { host: "127.0.0.1", port: this.#port, agent: this.#agent, method, path, headers };
+      const outgoing = request(signal ? { ...options, signal } : options);
+      outgoing.once("response", resolve);
+      outgoing.once("error", reject);
+      if (Buffer.isBuffer(body)) outgoing.end(body);
+      else body.pipe(outgoing);
+    });
+  }
+
+  /** One call of a JSON 1.1 operation, e.g. `Kinesis_20131202.DescribeStreamSummary`. */
+  async call(target: string, input: object): Promise<{ status: number; output: Record<string, unknown> }> {
+    const service = target.startsWith("Kinesis") ? "kinesis" : "unsigned";
+    const answer = await this.send({
+      method: "POST",
+      path: "/",
+      headers: {
+        "content-type": "application/x-amz-json-1.1",
+        "x-amz-target": target,
+        // Neither server verifies signatures; both read account and region from the scope.
+        authorization: `AWS4-HMAC-SHA256 Credential=test/20000101/us-east-1/${service}/aws4_request, SignedHeaders=host, Signature=0`,
+      },
+      body: Buffer.from(JSON.stringify(input)),
+    });
+    const text = (await readAll(answer)).toString("utf8");
+    return { status: answer.statusCode ?? 0, output: text === "" ? {} : JSON.parse(text) };
+  }
+
+  close(): void {
+    this.#agent.destroy();
+  }
+}
+
+export async function readAll(stream: Readable, limitBytes = Number.POSITIVE_INFINITY): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of stream) {
+    size += chunk.length;
+    if (size > limitBytes) throw new RangeError(`body over ${limitBytes} bytes`);
+    chunks.push(chunk);
+  }
+  return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks);
+}
+
+/** Headers that belong to one connection and not to the message (RFC 9110 §7.6.1), and HTTP/2's pseudo-headers. */
+const HOP_BY_HOP = new Set([
+  "connection",
+  "keep-alive",
+  "proxy-connection",
+  "te",
+  "trailer",
+  "transfer-encoding",
+  "upgrade",
+  "expect",
+  "http2-settings",
+]);
+
+export function endToEndHeaders(headers: IncomingHttpHeaders): OutgoingHttpHeaders {
+  const kept: OutgoingHttpHeaders = {};
+  for (const [name, value] of Object.entries(headers))
+    if (value !== undefined && !name.startsWith(":") && !HOP_BY_HOP.has(name)) kept[name] = value;
+  return kept;
+}

@@ -1,0 +1,148 @@
+import type { OutgoingHttpHeaders } from "node:http";
+import { pipeline } from "node:stream/promises";
+import type { Clock } from "../../services/shared/clock.ts";
+import { cutOff, type GatewayRequest, type GatewayResponse, isHttp2, sendAwsError } from "./answers.ts";
+import { type Backend, endToEndHeaders, readAll } from "./backend.ts";
+import type { CallCounter } from "./calls.ts";
+import type { FaultBoard, FaultRule } from "./faults.ts";
+import { callerOf, header, namedInBody, operationOf, type RequestShape } from "./operation.ts";
+import type { StreamBridge } from "./stream-bridge.ts";
+import { streamNameIn } from "./stream-name.ts";
+
+/** AWS's own limits are below this (Kinesis 5 MiB of JSON's base64, Lambda 6 MiB). Larger uploads are S3's: streamed. */
+const MAX_BUFFERED_BYTES = 32 * 1024 * 1024;
+const RPC_KINESIS = /^\/service\/Kinesis_20131202\/operation\/(\w+)/;
+const DEFAULT_DELAY_MILLIS = 1_000;
+
+export interface ProxyParts {
+  ministack: Backend;
+  kinesis: Backend;
+  bridge: StreamBridge;
+  calls: CallCounter;
+  faults: FaultBoard;
+  clock: Clock;
+}
+
+/** Answers one AWS request: Kinesis from kinesis-local, everything else from MiniStack. */
+export async function proxy(
+  request: GatewayRequest,
+  response: GatewayResponse,
+  parts: ProxyParts,
+): Promise<void> {
+  const shape: RequestShape = {
+    method: request.method ?? "GET",
+    url: request.url ?? "/",
+    headers: request.headers,
+  };
+  const body = isCall(shape) ? await readAll(request, MAX_BUFFERED_BYTES) : undefined;
+  const operation = operationOf(shape, body);
+  const caller = callerOf(shape);
+  parts.calls.add(caller, operation);
+  const gone = new AbortController();
+  response.once("close", () => gone.abort());
+
+  const fault = parts.faults.match(caller, operation);
+  if (fault?.fault === "blackhole") return;
+  if (fault?.fault === "throttle" || fault?.fault === "fail")
+    return sendFault(response, shape, operation, fault);
+  if (fault?.fault === "delay") {
+    await parts.clock.sleep(fault.delayMillis ?? DEFAULT_DELAY_MILLIS, gone.signal);
+    if (gone.signal.aborted) return;
+  }
+  // A dropped answer belongs to a call that happened: the client going away must not undo it.
+  const signal = fault?.fault === "drop" ? undefined : gone.signal;
+  const answer = operation.startsWith("Kinesis.")
+    ? await sendToKinesis(
+        shape,
+        body ?? (await readAll(request, MAX_BUFFERED_BYTES)),
+        operation,
+        parts,
+        signal,
+      )
+    : await sendToMiniStack(shape, body ?? request, operation, parts, signal);
+  if (fault?.fault === "drop") {
+    await readAll(answer);
+    return cutOff(response);
+  }
+  const headers = endToEndHeaders(answer.headers);
+  if (RPC_KINESIS.test(shape.url))
+    Object.assign(headers, { "content-type": "application/cbor", "smithy-protocol": "rpc-v2-cbor" });
+  if (isHttp2(response)) response.writeHead(answer.statusCode ?? 502, headers);
+  else response.writeHead(answer.statusCode ?? 502, headers);
+  await pipeline(answer, response as NodeJS.WritableStream);
+}
+
+/** Calls have small bodies that say what they are; uploads are passed on as they come. */
+function isCall(shape: RequestShape): boolean {
+  return header(shape, "x-amz-target") !== "" || shape.url.startsWith("/service/") || namedInBody(shape);
+}
+
+function forwardedHeaders(shape: RequestShape, body: unknown): OutgoingHttpHeaders {
+  const headers = endToEndHeaders(shape.headers);
+  headers.host ??= header(shape, ":authority");
+  if (Buffer.isBuffer(body)) headers["content-length"] = body.length;
+  return headers;
+}
+
+async function sendToMiniStack(
+  shape: RequestShape,
+  body: Buffer | GatewayRequest,
+  operation: string,
+  { ministack, bridge }: ProxyParts,
+  signal: AbortSignal | undefined,
+) {
+  bridge.observe(operation);
+  const headers = forwardedHeaders(shape, body);
+  const answer = await ministack.send({
+    method: shape.method,
+    path: shape.url,
+    headers,
+    body,
+    ...(signal ? { signal } : {}),
+  });
+  bridge.observe(operation);
+  return answer;
+}
+
+async function sendToKinesis(
+  shape: RequestShape,
+  body: Buffer,
+  operation: string,
+  { kinesis, bridge }: ProxyParts,
+  signal: AbortSignal | undefined,
+) {
+  const name = streamNameIn(body);
+  if (operation === "Kinesis.ListStreams") await bridge.ensureAll();
+  else if (name !== undefined) await bridge.ensure(name);
+  const headers = forwardedHeaders(shape, body);
+  const rpc = RPC_KINESIS.exec(shape.url);
+  if (rpc) {
+    // kinesis-local knows CBOR only in the older protocol's clothes: the same body under another name.
+    headers["x-amz-target"] = `Kinesis_20131202.${rpc[1]}`;
+    headers["content-type"] = "application/x-amz-cbor-1.1";
+  }
+  const answer = await kinesis.send({
+    method: shape.method,
+    path: rpc ? "/" : shape.url,
+    headers,
+    body,
+    ...(signal ? { signal } : {}),
+  });
+  if (operation === "Kinesis.DeleteStream" && answer.statusCode === 200 && name)
+    await bridge.deletedByClient(name);
+  return answer;
+}
+
+function sendFault(
+  response: GatewayResponse,
+  shape: RequestShape,
+  operation: string,
+  { id, fault }: FaultRule,
+): void {
+  const message = `Injected by fault ${id}`;
+  const isThroughput = /^(Kinesis|DynamoDB)\./.test(operation);
+  const throttled = isThroughput ? "ProvisionedThroughputExceededException" : "ThrottlingException";
+  const error =
+    fault === "fail" ? { status: 500, code: "InternalFailure" } : { status: 400, code: throttled };
+  sendAwsError(response, shape, { ...error, message });
+}

@@ -1,0 +1,64 @@
+import { createServer as createHttpServer } from "node:http";
+import { createServer as createHttp2Server } from "node:http2";
+import { createServer, type Server, type Socket } from "node:net";
+import { type GatewayRequest, type GatewayResponse, sendAwsError } from "./answers.ts";
+
+export type Handler = (request: GatewayRequest, response: GatewayResponse) => Promise<void>;
+
+/**
+ * One port for HTTP/1.1 and for HTTP/2 with prior knowledge, which the SDK's Kinesis client speaks: the first byte of
+ * a connection tells (no HTTP/1.1 method that AWS uses begins with "P" followed by "RI").
+ */
+export class GatewayServer {
+  readonly #server: Server;
+  readonly #sockets = new Set<Socket>();
+
+  constructor(handle: Handler, onProblem: (error: unknown) => void) {
+    const answer = (request: GatewayRequest, response: GatewayResponse) => {
+      handle(request, response).catch((error: unknown) => {
+        // A client that went away is its own business; there is nobody to answer.
+        if (response.destroyed || response.closed) return;
+        onProblem(error);
+        if (response.headersSent) response.destroy();
+        else {
+          const shape = { method: request.method ?? "", url: request.url ?? "", headers: request.headers };
+          const message = `The endpoint could not answer: ${error instanceof Error ? error.message : error}`;
+          sendAwsError(response, shape, { status: 503, code: "ServiceUnavailable", message });
+        }
+      });
+    };
+    const http1 = createHttpServer({ keepAliveTimeout: 75_000, requestTimeout: 0 }, answer);
+    const http2 = createHttp2Server({}, answer);
+    http2.on("sessionError", onProblem);
+    this.#server = createServer({ noDelay: true }, (socket) => {
+      this.#sockets.add(socket);
+      socket.once("close", () => this.#sockets.delete(socket));
+      // A reset by the client is no event for a server; without a listener it would end the process.
+      socket.on("error", () => socket.destroy());
+      socket.once("readable", () => {
+        const first: Buffer | null = socket.read();
+        if (first === null) return socket.destroy();
+        socket.unshift(first);
+        const isHttp2 = first.toString("latin1", 0, 3) === "PRI";
+        (isHttp2 ? http2 : http1).emit("connection", socket);
+      });
+    });
+  }
+
+  listen(port: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#server.once("error", reject);
+      this.#server.listen(port, "127.0.0.1", () => {
+        this.#server.off("error", reject);
+        resolve();
+      });
+    });
+  }
+
+  /** Cuts every connection: the endpoint is going away as a whole. */
+  close(): Promise<void> {
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    for (const socket of this.#sockets) socket.destroy();
+    return closed;
+  }
+}

@@ -1,0 +1,148 @@
+import type { Clock } from "../../services/shared/clock.ts";
+import type { Backend } from "./backend.ts";
+
+/** How long after a stack operation was seen its streams may still come and go: MiniStack's take seconds. */
+const STACK_CHANGE_WINDOW_MILLIS = 30_000;
+/** Within that window, how old an answer about a stream may be. */
+const RECHECK_MILLIS = 500;
+const CHANGE_DEADLINE_MILLIS = 15_000;
+/** Names come from requests, so their number is bounded; the cache is rebuilt when it is full. */
+const MAX_NAMES = 1_000;
+
+const STACK_CHANGES =
+  /^CloudFormation\.(CreateStack|UpdateStack|DeleteStack|ExecuteChangeSet|RollbackStack)$/;
+const STACK_LOOKS = /^CloudFormation\.Describe/;
+
+/** `stack`: made by MiniStack's CloudFormation at `createdAt` and copied here; `client`: not MiniStack's business. */
+type Known =
+  | { origin: "stack"; createdAt: number; checkedAt: number }
+  | { origin: "client"; checkedAt: number };
+
+/**
+ * CloudFormation in MiniStack makes streams in MiniStack's own Kinesis, which nobody uses. This bridge makes each of
+ * them in kinesis-local when it is first named, and deletes it there when its stack is gone or made it anew.
+ */
+export class StreamBridge {
+  readonly #ministack: Backend;
+  readonly #kinesis: Backend;
+  readonly #clock: Clock;
+  readonly #known = new Map<string, Known>();
+  readonly #underWay = new Map<string, Promise<void>>();
+  #stacksChangeUntil = 0;
+
+  constructor({ ministack, kinesis, clock }: { ministack: Backend; kinesis: Backend; clock: Clock }) {
+    this.#ministack = ministack;
+    this.#kinesis = kinesis;
+    this.#clock = clock;
+  }
+
+  /** To be told of every operation: after one that changes stacks, what is known about streams is checked again. */
+  observe(operation: string): void {
+    const now = this.#clock.monotonicMillis();
+    const extendsWindow = now < this.#stacksChangeUntil && STACK_LOOKS.test(operation);
+    if (STACK_CHANGES.test(operation) || extendsWindow)
+      this.#stacksChangeUntil = now + STACK_CHANGE_WINDOW_MILLIS;
+  }
+
+  /** Resolves when kinesis-local's stream of this name agrees with MiniStack's stacks. */
+  async ensure(name: string): Promise<void> {
+    const known = this.#known.get(name);
+    if (known && this.#isFresh(known)) return;
+    let check = this.#underWay.get(name);
+    if (!check) {
+      check = this.#reconcile(name).finally(() => this.#underWay.delete(name));
+      this.#underWay.set(name, check);
+    }
+    await check;
+  }
+
+  /** Before a ListStreams: makes what stacks have made and deletes what went with them. */
+  async ensureAll(): Promise<void> {
+    const { output } = await this.#ministack.call("Kinesis_20131202.ListStreams", { Limit: 1000 });
+    const made = (output.StreamNames ?? []) as string[];
+    const copied = [...this.#known].filter(([, known]) => known.origin === "stack").map(([name]) => name);
+    for (const name of new Set([...made, ...copied])) {
+      const known = this.#known.get(name);
+      if (known) known.checkedAt = Number.NEGATIVE_INFINITY;
+      await this.ensure(name);
+    }
+  }
+
+  /** A client deleted the stream by the Kinesis API: MiniStack's copy goes too, or it would come back when named. */
+  async deletedByClient(name: string): Promise<void> {
+    await this.#ministack.call("Kinesis_20131202.DeleteStream", { StreamName: name });
+    this.#known.delete(name);
+  }
+
+  #isFresh({ checkedAt }: Known): boolean {
+    return this.#clock.monotonicMillis() - checkedAt < RECHECK_MILLIS || checkedAt > this.#stacksChangeUntil;
+  }
+
+  async #reconcile(name: string): Promise<void> {
+    const before = this.#known.get(name);
+    const checkedAt = this.#clock.monotonicMillis();
+    const made = await this.#summary(this.#ministack, name);
+    const isSame = before?.origin === "stack" && before.createdAt === made?.StreamCreationTimestamp;
+    if (before?.origin === "stack" && !isSame) await this.#deleteStream(name);
+    if (made && !isSame) await this.#createStream(name, made);
+    if (this.#known.size >= MAX_NAMES) this.#known.clear();
+    this.#known.set(
+      name,
+      made
+        ? { origin: "stack", createdAt: made.StreamCreationTimestamp, checkedAt }
+        : { origin: "client", checkedAt },
+    );
+  }
+
+  async #createStream(name: string, made: StreamSummary): Promise<void> {
+    if (await this.#summary(this.#kinesis, name)) return;
+    await this.#must("CreateStream", {
+      StreamName: name,
+      ShardCount: made.OpenShardCount,
+      StreamModeDetails: made.StreamModeDetails,
+    });
+    await this.#until(name, (summary) => summary?.StreamStatus === "ACTIVE");
+    if (made.RetentionPeriodHours > 24)
+      await this.#must("IncreaseStreamRetentionPeriod", {
+        StreamName: name,
+        RetentionPeriodHours: made.RetentionPeriodHours,
+      });
+  }
+
+  async #deleteStream(name: string): Promise<void> {
+    if (!(await this.#summary(this.#kinesis, name))) return;
+    await this.#must("DeleteStream", { StreamName: name, EnforceConsumerDeletion: true });
+    await this.#until(name, (summary) => summary === undefined);
+  }
+
+  async #summary(backend: Backend, name: string): Promise<StreamSummary | undefined> {
+    const { status, output } = await backend.call("Kinesis_20131202.DescribeStreamSummary", {
+      StreamName: name,
+    });
+    if (status === 200) return output.StreamDescriptionSummary as StreamSummary;
+    if (status < 500) return undefined;
+    throw new Error(`${backend.name} failed to describe stream ${name}: ${JSON.stringify(output)}`);
+  }
+
+  async #must(operation: string, input: object): Promise<void> {
+    const { status, output } = await this.#kinesis.call(`Kinesis_20131202.${operation}`, input);
+    if (status !== 200) throw new Error(`${operation} in kinesis-local failed: ${JSON.stringify(output)}`);
+  }
+
+  async #until(name: string, holds: (summary: StreamSummary | undefined) => boolean): Promise<void> {
+    const deadline = this.#clock.monotonicMillis() + CHANGE_DEADLINE_MILLIS;
+    while (!holds(await this.#summary(this.#kinesis, name))) {
+      if (this.#clock.monotonicMillis() > deadline)
+        throw new Error(`stream ${name} in kinesis-local did not settle in ${CHANGE_DEADLINE_MILLIS} ms`);
+      await this.#clock.sleep(20);
+    }
+  }
+}
+
+interface StreamSummary {
+  StreamStatus: string;
+  StreamCreationTimestamp: number;
+  OpenShardCount: number;
+  RetentionPeriodHours: number;
+  StreamModeDetails?: { StreamMode: string };
+}

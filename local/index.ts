@@ -1,0 +1,164 @@
+/** The embedded AWS endpoint: start it, find the running one, and use what its gateway offers beside AWS. */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { closeSync, mkdirSync, openSync } from "node:fs";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { systemClock } from "../services/shared/platform.ts";
+import { endpointAdmin } from "./admin-client.ts";
+import type { ImageTable } from "./containers/images.ts";
+import type { ContainerProcess } from "./containers/runtime.ts";
+import { EndpointError } from "./errors.ts";
+import type { MainOptions, Report } from "./main.ts";
+import { type EndpointRecord, readRecord } from "./record.ts";
+import { type EndpointPorts, portsFromEnvironment, projectRoot, runtimeFolder } from "./settings.ts";
+import { toolEnvironment } from "./tool-environment.ts";
+
+export { type EndpointAdmin, type EndpointHealth, endpointAdmin } from "./admin-client.ts";
+export type { ImageCommand, ImageTable } from "./containers/images.ts";
+export type { ContainerProcess, ProcessSignal } from "./containers/runtime.ts";
+export { EndpointError } from "./errors.ts";
+export type { CallCount } from "./gateway/calls.ts";
+export { FAULT_KINDS, type FaultKind, type FaultRule } from "./gateway/faults.ts";
+export { type EndpointPorts, freePorts, portsFromEnvironment } from "./settings.ts";
+export { toolEnvironment } from "./tool-environment.ts";
+
+export interface StartOptions {
+  /** Default: EVENKEEL_PORT (4566) and the three after it. */
+  ports?: EndpointPorts;
+  /** Images beside evenkeel/consumer and evenkeel/producer: name → program. */
+  images?: ImageTable;
+  /** Whether other commands find this endpoint by `.evenkeel/endpoint.json`. Default true. */
+  announce?: boolean;
+  /** Leave it running when this process ends (`npm run up`). Default false: it ends with this process, however that ends. */
+  detached?: boolean;
+  /** Default: `.evenkeel/logs`. */
+  logFolder?: string;
+}
+
+export interface Endpoint {
+  /** The address for every AWS client. */
+  url: string;
+  /** The supervisor's process. */
+  pid: number;
+  ports: EndpointPorts;
+  /** Variables for AWS tools and SDKs; see `toolEnvironment`. */
+  environment: Record<string, string>;
+  /** The running processes of ECS tasks. */
+  processes: () => Promise<ContainerProcess[]>;
+  /** Resolves with the reason when the endpoint ended without being told to; never otherwise. */
+  failure: Promise<EndpointError>;
+  /** Stops tasks (SIGTERM, then SIGKILL after 5 s) and all parts; resolves when no process is left. */
+  stop: () => Promise<void>;
+}
+
+/** An endpoint that another process started. */
+export type RunningEndpoint = EndpointRecord & Pick<Endpoint, "environment" | "processes" | "stop">;
+
+const OPTIONS_VARIABLE: typeof import("./main.ts").OPTIONS_VARIABLE = "EVENKEEL_ENDPOINT_OPTIONS";
+const STOP_DEADLINE_MILLIS = 15_000;
+
+/**
+ * Starts the endpoint as a process of its own, with the consumer and producer bundles up to date.
+ * Resolves when all parts answer. Throws EndpointError: exit code 2 for a used port or a missing installation,
+ * 1 when a part fails.
+ */
+export async function startEndpoint(options: StartOptions = {}): Promise<Endpoint> {
+  const settings: MainOptions = {
+    ports: options.ports ?? portsFromEnvironment(process.env),
+    images: options.images ?? {},
+    announce: options.announce ?? true,
+    detached: options.detached ?? false,
+    logFolder: options.logFolder ?? join(runtimeFolder(), "logs"),
+  };
+  await bundlePrograms();
+  mkdirSync(settings.logFolder, { recursive: true });
+  const log = openSync(join(settings.logFolder, "endpoint.log"), "w");
+  const child = spawn(process.execPath, [join(runtimeFolder(), "build/local.mjs")], {
+    cwd: projectRoot(),
+    env: { ...process.env, [OPTIONS_VARIABLE]: JSON.stringify(settings) },
+    // Of its own group: Ctrl-C is for this process, which then stops the endpoint in order.
+    detached: true,
+    stdio: ["ignore", log, log, "ipc"],
+  });
+  closeSync(log);
+  const ended = once(child, "exit");
+  const failure = new Promise<EndpointError>((resolve) => {
+    child.on("message", (report: Report) => {
+      if (report.type === "failed") resolve(new EndpointError(report.message, report.exitCode));
+    });
+    void ended.then(([code, signal]) =>
+      resolve(
+        new EndpointError(
+          `The AWS endpoint ended (${signal ?? `exit code ${code}`}): see ${settings.logFolder}`,
+        ),
+      ),
+    );
+  });
+  const ready = new Promise<undefined>((resolve) => {
+    child.on("message", (report: Report) => report.type === "ready" && resolve(undefined));
+  });
+  const problem = await Promise.race([ready, failure]);
+  if (problem) throw problem;
+  if (settings.detached) {
+    child.disconnect();
+    child.unref();
+  }
+  const url = `http://127.0.0.1:${settings.ports.gateway}`;
+  let isStopping = false;
+  const stop = async () => {
+    isStopping = true;
+    child.kill("SIGTERM");
+    if (child.exitCode === null && child.signalCode === null) await ended;
+  };
+  return {
+    url,
+    pid: child.pid!,
+    ports: settings.ports,
+    environment: toolEnvironment(url),
+    processes: () => endpointAdmin(url).processes(),
+    failure: new Promise((resolve) => void failure.then((error) => !isStopping && resolve(error))),
+    stop,
+  };
+}
+
+/** The endpoint that runs for this clone, if one does and it is well. */
+export async function findEndpoint(): Promise<RunningEndpoint | undefined> {
+  const record = readRecord();
+  if (!record || !isAlive(record.pid)) return undefined;
+  const { processes, health } = endpointAdmin(record.url);
+  try {
+    if (!(await health()).ok) return undefined;
+  } catch (error) {
+    if (error instanceof EndpointError) return undefined;
+    throw error;
+  }
+  const stop = async () => {
+    process.kill(record.pid, "SIGTERM");
+    const deadline = systemClock.monotonicMillis() + STOP_DEADLINE_MILLIS;
+    while (isAlive(record.pid)) {
+      if (systemClock.monotonicMillis() > deadline)
+        throw new EndpointError(
+          `The AWS endpoint (process ${record.pid}) did not stop in ${STOP_DEADLINE_MILLIS / 1000} s`,
+        );
+      await systemClock.sleep(50);
+    }
+  };
+  return { ...record, environment: toolEnvironment(record.url), processes, stop };
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
+}
+
+/** The bundler is a plain script that also runs before anything is built, so it is loaded by path. */
+async function bundlePrograms(): Promise<void> {
+  const bundler = pathToFileURL(join(projectRoot(), "tools/bundle.mjs")).href;
+  const { bundle } = (await import(bundler)) as { bundle: (names: string[]) => Promise<unknown> };
+  await bundle(["local", "consumer", "producer"]);
+}

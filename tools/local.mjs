@@ -1,0 +1,5 @@
+/** `npm run local`: brings the bundles up to date and becomes the endpoint, in this same process. */
+import { bundle } from "./bundle.mjs";
+
+await bundle(["local", "consumer", "producer"]);
+await import("../.evenkeel/build/local.mjs");
