@@ -1,8 +1,9 @@
 import { App } from "aws-cdk-lib";
 import { EvenkeelStack } from "./evenkeel-stack.ts";
+import { FEATURE_FLAGS } from "./feature-flags.ts";
 import { readSettings, SettingsError, stackName } from "./settings.ts";
 
-const app = new App();
+const app = new App({ postCliContext: FEATURE_FLAGS });
 try {
   const settings = readSettings((name) => app.node.tryGetContext(name), process.env);
   // Not bound to an account or region: the same template for the embedded endpoint, LocalStack and AWS.

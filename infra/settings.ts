@@ -11,7 +11,7 @@ export interface StackSettings {
   readonly application: string;
   /** Records a second from the producer. Default: 200, as in GOALS.md. */
   readonly rate: number;
-  /** Distinct partition keys of the producer. Default: 200, enough to hit every one of 30 shards. */
+  /** Distinct partition keys of the producer. Default: 400, enough that each of 30 shards gets some. */
   readonly keys: number;
   /** Zipf exponent of the producer's key choice. Default: 0, even. */
   readonly skew: number;
@@ -66,7 +66,7 @@ export function readSettings(
     producers: number("producers", 1, 0, 1),
     application,
     rate: number("rate", 200, 1, 10_000),
-    keys: number("keys", 200, 1, 100_000),
+    keys: number("keys", 400, 1, 100_000),
     skew: number("skew", 0, 0, 5, false),
     historyDirectory,
     emulated,

@@ -1,0 +1,8 @@
+/** CDK's feature flags, here rather than in cdk.json: the app synthesizes the same with and without the CLI. */
+export const FEATURE_FLAGS = {
+  "@aws-cdk/core:enablePartitionLiterals": true,
+  "@aws-cdk/aws-iam:minimizePolicies": true,
+  "@aws-cdk/aws-ecs:arnFormatIncludesClusterName": true,
+  "@aws-cdk/aws-ecs:disableExplicitDeploymentControllerForCircuitBreaker": true,
+  "@aws-cdk/aws-ecs:removeDefaultDeploymentAlarm": true,
+};

@@ -1,0 +1,82 @@
+/**
+ * Which record of which key may be sent now. Pure. The counter of a key goes up in the stream without exception:
+ * - At most one record of a key is under way, so a failed one cannot be overtaken by the next.
+ * - A record that was certainly not put gives its number back.
+ * - After an unknown outcome (it may be in the stream, or arrive there later) the key is retired with that number, and
+ *   a new key takes its place: nothing can come after it, nothing is ever sent twice.
+ */
+import type { CountedRecord } from "../shared/history.ts";
+
+export type PutOutcome = "put" | "not-put" | "unknown";
+
+export interface KeyedRecord extends CountedRecord {
+  readonly index: number;
+}
+
+interface KeyState {
+  generation: number;
+  nextNumber: number;
+  waiting: number;
+  underWay: boolean;
+}
+
+export class KeyLedger {
+  private readonly prefix: string;
+  private readonly states: KeyState[];
+  /** Keys with a waiting record and none under way, longest waiting first. */
+  private readonly ready = new Set<number>();
+  private waitingTotal = 0;
+
+  /** `prefix`: unlike any other producer's, so that several never share a key. */
+  constructor(prefix: string, keys: number) {
+    this.prefix = prefix;
+    this.states = Array.from({ length: keys }, () => ({
+      generation: 0,
+      nextNumber: 1,
+      waiting: 0,
+      underWay: false,
+    }));
+  }
+
+  /** Records that wait or are under way. */
+  get outstanding(): number {
+    return this.waitingTotal;
+  }
+
+  add(index: number): void {
+    const state = this.states[index]!;
+    state.waiting += 1;
+    this.waitingTotal += 1;
+    if (!state.underWay) this.ready.add(index);
+  }
+
+  /** The next batch, a key at most once in it. Every record taken must be settled. */
+  take(most: number): KeyedRecord[] {
+    const batch: KeyedRecord[] = [];
+    for (const index of this.ready) {
+      if (batch.length === most) break;
+      const state = this.states[index]!;
+      this.ready.delete(index);
+      state.underWay = true;
+      batch.push({ index, key: this.keyName(index, state.generation), n: state.nextNumber });
+    }
+    return batch;
+  }
+
+  settle({ index }: KeyedRecord, outcome: PutOutcome): void {
+    const state = this.states[index]!;
+    state.underWay = false;
+    state.waiting -= 1;
+    this.waitingTotal -= 1;
+    if (outcome === "put") state.nextNumber += 1;
+    if (outcome === "unknown") {
+      state.generation += 1;
+      state.nextNumber = 1;
+    }
+    if (state.waiting > 0) this.ready.add(index);
+  }
+
+  private keyName(index: number, generation: number): string {
+    return generation === 0 ? `${this.prefix}-${index}` : `${this.prefix}-${index}.${generation}`;
+  }
+}

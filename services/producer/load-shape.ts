@@ -1,0 +1,52 @@
+/** When a record is due, and which key it gets. Pure. */
+import type { Random } from "../shared/random.ts";
+
+/** Debt beyond this is written off: a stream that was away for a minute is not flooded when it is back. */
+const MOST_DEBT_MILLIS = 1_000;
+
+/** Spreads `rate` records a second over time, whatever the rhythm in which it is asked. */
+export class RateSchedule {
+  private readonly rate: number;
+  private pointMillis: number;
+  private given = 0;
+
+  constructor(rate: number, startMillis: number) {
+    this.rate = rate;
+    this.pointMillis = startMillis;
+  }
+
+  /** Records that have become due since the last call. */
+  due(nowMillis: number): number {
+    const wanted = Math.floor(((nowMillis - this.pointMillis) * this.rate) / 1_000);
+    const most = Math.max(1, Math.floor((MOST_DEBT_MILLIS * this.rate) / 1_000));
+    if (wanted - this.given > most) {
+      this.pointMillis = nowMillis;
+      this.given = 0;
+      return most;
+    }
+    const due = wanted - this.given;
+    this.given = wanted;
+    return due;
+  }
+}
+
+/** Draws key indexes 0 … keys-1 with weight 1 / (index + 1)^skew (Zipf; 0 is even). */
+export function keyChooser(keys: number, skew: number, random: Random): () => number {
+  const upTo: number[] = [];
+  let total = 0;
+  for (let index = 0; index < keys; index++) {
+    total += 1 / (index + 1) ** skew;
+    upTo.push(total);
+  }
+  return () => {
+    const point = random.next() * total;
+    let low = 0;
+    let high = keys - 1;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (upTo[middle]! > point) high = middle;
+      else low = middle + 1;
+    }
+    return low;
+  };
+}

@@ -1,0 +1,19 @@
+/** The producer's container: settings from the environment, SIGTERM or SIGINT ends it with a last flush. */
+import { pino } from "pino";
+import { readProducerSettings, SettingsError } from "./settings.ts";
+import { startProducer } from "./start-producer.ts";
+
+async function main(): Promise<void> {
+  const { logLevel, ...settings } = readProducerSettings(process.env);
+  const log = pino({ level: logLevel, base: { service: "producer" } });
+  const stop = new AbortController();
+  for (const name of ["SIGTERM", "SIGINT"] as const) process.once(name, () => stop.abort());
+  await startProducer({ ...settings, log, signal: stop.signal });
+}
+
+try {
+  await main();
+} catch (error) {
+  console.error(`evenkeel producer: ${error instanceof Error ? error.message : String(error)}`);
+  process.exitCode = error instanceof SettingsError ? 2 : 1;
+}

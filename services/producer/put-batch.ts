@@ -1,0 +1,94 @@
+/** One PutRecords call and what is known after it. */
+import { type KinesisClient, PutRecordsCommand } from "@aws-sdk/client-kinesis";
+import type { CountedRecord } from "../shared/history.ts";
+
+export type RecordAnswer =
+  | { readonly kind: "put"; readonly shardId: string; readonly sequenceNumber: string }
+  | { readonly kind: "failed"; readonly code: string };
+
+export type BatchAnswer =
+  /** One answer per record, in order. */
+  | { readonly kind: "answered"; readonly records: readonly RecordAnswer[] }
+  /** Nothing was put; a later call may succeed. */
+  | { readonly kind: "refused"; readonly problem: string }
+  /** Each record may or may not be in the stream, or arrive there yet. */
+  | { readonly kind: "unknown"; readonly problem: string };
+
+/** Throws `UnusableStream` where no later call can succeed. */
+export type PutBatch = (records: readonly CountedRecord[]) => Promise<BatchAnswer>;
+
+/** Kinesis takes 500 records and 5 MB a call. Records are `{"key","n"}`, under 100 bytes, so only the count can bind. */
+export const MOST_RECORDS_PER_CALL = 500;
+
+export class UnusableStream extends Error {
+  override readonly name = "UnusableStream";
+}
+
+const HOPELESS: ReadonlySet<string> = new Set([
+  "ResourceNotFoundException",
+  "AccessDeniedException",
+  "UnrecognizedClientException",
+  "InvalidSignatureException",
+  "ValidationException",
+  "InvalidArgumentException",
+]);
+
+/** Connections that were never made: the request cannot have arrived. */
+const UNREACHED: ReadonlySet<string> = new Set([
+  "ECONNREFUSED",
+  "ENOTFOUND",
+  "EAI_AGAIN",
+  "EHOSTUNREACH",
+  "ENETUNREACH",
+]);
+
+export interface KinesisPutBatchProps {
+  /** Must be made with `maxAttempts: 1`: a retry inside the SDK after a lost answer would put the batch twice, unseen. */
+  readonly client: KinesisClient;
+  readonly streamName: string;
+}
+
+export function kinesisPutBatch({ client, streamName }: KinesisPutBatchProps): PutBatch {
+  return async (records) => {
+    const Records = records.map(({ key, n }) => ({
+      PartitionKey: key,
+      Data: Buffer.from(JSON.stringify({ key, n })),
+    }));
+    try {
+      const answer = await client.send(new PutRecordsCommand({ StreamName: streamName, Records }));
+      const results = answer.Records ?? [];
+      if (results.length !== records.length) {
+        return {
+          kind: "unknown",
+          problem: `PutRecords answered ${results.length} results for ${records.length} records`,
+        };
+      }
+      return {
+        kind: "answered",
+        records: results.map(({ ShardId: shardId, SequenceNumber: sequenceNumber, ErrorCode: code }) =>
+          shardId !== undefined && sequenceNumber !== undefined
+            ? { kind: "put", shardId, sequenceNumber }
+            : { kind: "failed", code: code ?? "no error code" },
+        ),
+      };
+    } catch (error) {
+      return afterFailure(error, streamName);
+    }
+  };
+}
+
+/** What a failed call says about its records. Only a client fault or a connection never made is a certain "nothing was put". */
+export function afterFailure(error: unknown, streamName: string): BatchAnswer {
+  const { name, message, code, $fault } = error as {
+    name: string;
+    message: string;
+    code?: string;
+    $fault?: string;
+  };
+  const problem = `${name}: ${message}`;
+  if (HOPELESS.has(name)) {
+    throw new UnusableStream(`cannot put records into stream ${streamName}: ${problem}`, { cause: error });
+  }
+  if ($fault === "client" || (code !== undefined && UNREACHED.has(code))) return { kind: "refused", problem };
+  return { kind: "unknown", problem };
+}

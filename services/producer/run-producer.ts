@@ -1,0 +1,168 @@
+/** The producer's loop: makes records due at the wanted rate and sends them, a few calls at a time, until stopped. */
+import type { Clock } from "../shared/clock.ts";
+import type { HistoryEvent } from "../shared/history.ts";
+import { backoffMillis, type Random } from "../shared/random.ts";
+import { type KeyedRecord, KeyLedger } from "./key-ledger.ts";
+import { keyChooser, RateSchedule } from "./load-shape.ts";
+import { MOST_RECORDS_PER_CALL, type PutBatch } from "./put-batch.ts";
+
+export interface ProducerOptions {
+  readonly putBatch: PutBatch;
+  /** Records a second. */
+  readonly rate: number;
+  /** Distinct partition keys. */
+  readonly keys: number;
+  /** Zipf exponent of the key choice; 0: even. */
+  readonly skew: number;
+  /** Start of every key, unlike any other producer's. */
+  readonly keyPrefix: string;
+  readonly history: HistorySink;
+  readonly log: ProducerLog;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Ends the producer: nothing new is made, what waits is sent within `STOP_BUDGET_MILLIS`. */
+  readonly signal: AbortSignal;
+  /** Called about ten times a second. */
+  readonly onProgress?: (progress: ProducerProgress) => void;
+}
+
+export interface HistorySink {
+  write(event: HistoryEvent): void;
+  /** Resolves when the sink takes more without buffering without bound. */
+  ready(): Promise<void>;
+}
+
+export interface ProducerLog {
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+}
+
+export interface ProducerProgress {
+  readonly put: number;
+  /** Attempts that were certainly not put (they are sent again). */
+  readonly failedAttempts: number;
+  /** Calls without an answer: their records may or may not be in the stream. */
+  readonly unknown: number;
+  /** Records made, but not put yet. */
+  readonly outstanding: number;
+}
+
+const TICK_MILLIS = 100;
+const MOST_CALLS_AT_ONCE = 4;
+/** ECS allows 5 s between SIGTERM and SIGKILL. */
+const STOP_BUDGET_MILLIS = 4_000;
+/** About half a minute with full jitter up to 5 s. The record's number is then free for the next one. */
+const MOST_ATTEMPTS = 15;
+
+/** Resolves when stopped and drained. Rejects when the stream is unusable, or the history cannot be written. */
+export async function runProducer(options: ProducerOptions): Promise<ProducerProgress> {
+  const { clock, signal, log } = options;
+  const ledger = new KeyLedger(options.keyPrefix, options.keys);
+  const schedule = new RateSchedule(options.rate, clock.monotonicMillis());
+  const chooseKey = keyChooser(options.keys, options.skew, options.random);
+  const counts = { put: 0, failedAttempts: 0, unknown: 0 };
+  const progress = (): ProducerProgress => ({ ...counts, outstanding: ledger.outstanding });
+  const mostOutstanding = Math.max(MOST_RECORDS_PER_CALL, 2 * options.rate);
+  const calls = new Set<Promise<void>>();
+  /** Aborts waits between attempts when the stop budget is used up, or the producer failed. */
+  const giveUp = new AbortController();
+  let failure: unknown;
+
+  const pump = () => {
+    while (calls.size < MOST_CALLS_AT_ONCE && !giveUp.signal.aborted) {
+      const batch = ledger.take(MOST_RECORDS_PER_CALL);
+      if (batch.length === 0) return;
+      const call: Promise<void> = deliver(batch, options, ledger, counts, giveUp.signal)
+        .catch((error: unknown) => {
+          failure ??= error;
+          giveUp.abort();
+        })
+        .finally(() => {
+          calls.delete(call);
+          pump();
+        });
+      calls.add(call);
+    }
+  };
+
+  log.info(
+    { rate: options.rate, keys: options.keys, skew: options.skew, keyPrefix: options.keyPrefix },
+    "producer started",
+  );
+  let heldBack = false;
+  while (!signal.aborted && failure === undefined) {
+    await options.history.ready();
+    const due = schedule.due(clock.monotonicMillis());
+    const room = mostOutstanding - ledger.outstanding;
+    for (let made = 0; made < Math.min(due, room); made++) ledger.add(chooseKey());
+    if (due > room !== heldBack) {
+      heldBack = due > room;
+      log.warn(
+        progress(),
+        heldBack
+          ? "the stream takes less than the wanted rate: making fewer records"
+          : "the wanted rate is reached again",
+      );
+    }
+    pump();
+    options.onProgress?.(progress());
+    await clock.sleep(TICK_MILLIS, signal);
+  }
+
+  const deadlineMillis = clock.monotonicMillis() + STOP_BUDGET_MILLIS;
+  while (failure === undefined && ledger.outstanding > 0 && clock.monotonicMillis() < deadlineMillis) {
+    await clock.sleep(Math.min(TICK_MILLIS, 20));
+  }
+  giveUp.abort();
+  await Promise.all(calls);
+  log.info(progress(), "producer stopped");
+  if (failure !== undefined) throw failure;
+  return progress();
+}
+
+/** Sends a batch until each record is put, given up or of unknown fate. Its keys have nothing else under way meanwhile. */
+async function deliver(
+  batch: readonly KeyedRecord[],
+  { putBatch, history, log, clock, random }: ProducerOptions,
+  ledger: KeyLedger,
+  counts: { put: number; failedAttempts: number; unknown: number },
+  giveUp: AbortSignal,
+): Promise<void> {
+  let left = batch;
+  for (let attempt = 1; ; attempt++) {
+    const t = clock.wallMillis();
+    const answer = await putBatch(left);
+    if (answer.kind === "unknown") {
+      for (const record of left) {
+        history.write({ type: "event", t, name: "put-unknown", key: record.key, n: record.n });
+        ledger.settle(record, "unknown");
+      }
+      counts.unknown += left.length;
+      log.warn(
+        { records: left.length, problem: answer.problem },
+        "no answer from PutRecords: these keys are retired",
+      );
+      return;
+    }
+    const failed: KeyedRecord[] = [];
+    for (const [i, record] of left.entries()) {
+      const result = answer.kind === "answered" ? answer.records[i]! : undefined;
+      if (result?.kind !== "put") {
+        failed.push(record);
+        continue;
+      }
+      const { shardId, sequenceNumber } = result;
+      history.write({ type: "put", t, key: record.key, n: record.n, shardId, sequenceNumber });
+      ledger.settle(record, "put");
+      counts.put += 1;
+    }
+    if (failed.length === 0) return;
+    counts.failedAttempts += failed.length;
+    left = failed;
+    if (attempt === MOST_ATTEMPTS || giveUp.aborted) break;
+    await clock.sleep(backoffMillis(attempt, random), giveUp);
+    if (giveUp.aborted) break;
+  }
+  for (const record of left) ledger.settle(record, "not-put");
+  log.warn({ records: left.length }, "given up: certainly not put");
+}

@@ -1,0 +1,47 @@
+/** The producer on a real stream: wires client, history, clock and randomness to `runProducer`. */
+import { KinesisClient } from "@aws-sdk/client-kinesis";
+import { NodeHttpHandler } from "@smithy/node-http-handler";
+import { randomSuffix, systemClock, systemRandom } from "../shared/platform.ts";
+import { fileHistory, streamHistory } from "./history-sink.ts";
+import { kinesisPutBatch } from "./put-batch.ts";
+import { type ProducerLog, type ProducerProgress, runProducer } from "./run-producer.ts";
+import type { ProducerSettings } from "./settings.ts";
+
+export interface StartProducerOptions extends Omit<ProducerSettings, "logLevel"> {
+  readonly log: ProducerLog;
+  /** Ends it: what waits is still sent. */
+  readonly signal: AbortSignal;
+  /** @default - the SDK's own, from AWS_ENDPOINT_URL and the like */
+  readonly endpoint?: string;
+  /** @default - the SDK's own */
+  readonly region?: string;
+  readonly onProgress?: (progress: ProducerProgress) => void;
+}
+
+/** Puts records until `signal` aborts; resolves with the totals. Without `historyDirectory` the history goes to standard output. */
+export async function startProducer(options: StartProducerOptions): Promise<ProducerProgress> {
+  const suffix = randomSuffix();
+  const client = new KinesisClient({
+    maxAttempts: 1,
+    // HTTP/1.1 with kept connections; a slow call fails before the stop budget is over.
+    requestHandler: new NodeHttpHandler({ connectionTimeout: 1_000, requestTimeout: 3_000 }),
+    ...(options.endpoint !== undefined && { endpoint: options.endpoint }),
+    ...(options.region !== undefined && { region: options.region }),
+  });
+  const { historyDirectory } = options;
+  const history =
+    historyDirectory === undefined ? streamHistory(process.stdout) : fileHistory(historyDirectory, suffix);
+  try {
+    return await runProducer({
+      ...options,
+      putBatch: kinesisPutBatch({ client, streamName: options.streamName }),
+      keyPrefix: suffix,
+      history,
+      clock: systemClock,
+      random: systemRandom,
+    });
+  } finally {
+    await history.close();
+    client.destroy();
+  }
+}
