@@ -1,9 +1,29 @@
 /** The program: global options and every command. */
 import { Command } from "commander";
+import { registerConfig } from "./commands/config.ts";
+import { registerConsumer } from "./commands/consumer.ts";
+import { registerEnv } from "./commands/env.ts";
 import { registerExperiment } from "./commands/experiment.ts";
+import { registerExportLeaseData } from "./commands/export-lease-data.ts";
+import { registerProducer } from "./commands/producer.ts";
+import { registerScale } from "./commands/scale.ts";
+import { registerSplitShards } from "./commands/split-shards.ts";
+import { registerVerifyStream } from "./commands/verify-stream.ts";
+import { registerViewDistribution } from "./commands/view-distribution.ts";
 import type { Context, Register } from "./context.ts";
 
-const COMMANDS: readonly Register[] = [registerExperiment];
+const COMMANDS: readonly Register[] = [
+  registerExperiment,
+  registerVerifyStream,
+  registerProducer,
+  registerConsumer,
+  registerSplitShards,
+  registerScale,
+  registerViewDistribution,
+  registerExportLeaseData,
+  registerConfig,
+  registerEnv,
+];
 
 export function buildProgram(context: Context): Command {
   const program = new Command("evenkeel")
@@ -12,6 +32,7 @@ export function buildProgram(context: Context): Command {
     .option("--yes", "do not ask", false)
     .option("--application <name>", "the deployed application", "evenkeel")
     .option("--verbose", "show the stack of an error", false)
+    // Before any command is added: they inherit these settings when they are made.
     .exitOverride()
     .configureHelp({ showGlobalOptions: true })
     .configureOutput({
@@ -20,6 +41,5 @@ export function buildProgram(context: Context): Command {
       outputError: () => undefined, // reportError says it, in one line
     });
   for (const register of COMMANDS) register(program, context);
-  // Commands made before exitOverride would inherit nothing: all of them are made after it.
   return program;
 }

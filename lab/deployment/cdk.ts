@@ -13,7 +13,9 @@ export interface StackContext {
   readonly application: string;
   readonly shards: number;
   readonly pods: number;
-  /** Producer's records a second; 0: deploy it stopped. */
+  /** Producer tasks: 0 or 1. */
+  readonly producers: number;
+  /** The producer's records a second. */
   readonly rate: number;
   readonly keys: number;
   /** Only on the embedded endpoint: where both services write their history files. */

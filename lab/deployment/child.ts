@@ -1,6 +1,7 @@
 /** Child processes whose output goes to a log file, with a bounded time and a stop that leaves nothing behind. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, openSync, readFileSync, statSync } from "node:fs";
+import { constants } from "node:os";
 import { relative } from "node:path";
 import { Interrupted, Problem } from "../problem.ts";
 import { projectRoot } from "../project.ts";
@@ -16,6 +17,14 @@ export interface ChildRun {
   readonly signal: AbortSignal;
 }
 
+const osSignals = constants.signals;
+
+/** Children run in process groups of their own: a hard exit of ours (a second Ctrl-C) must not leave them behind. */
+const living = new Set<ChildProcess>();
+process.on("exit", () => {
+  for (const child of living) killGroup(child, "SIGKILL");
+});
+
 /** Resolves when the child ended with 0. Otherwise a Problem with the last telling line and the log's path. */
 export async function runLogged(run: ChildRun): Promise<void> {
   if (run.signal.aborted) throw new Interrupted(run.name);
@@ -29,7 +38,8 @@ export async function runLogged(run: ChildRun): Promise<void> {
       stdio: ["ignore", log, log],
       detached: true,
     });
-    const ended = await outcome(child, run);
+    living.add(child);
+    const ended = await outcome(child, run).finally(() => living.delete(child));
     if (ended === "interrupted") throw new Interrupted(run.name);
     if (ended === 0) return;
     const why = ended === "timeout" ? `took over ${run.timeoutMillis / 1_000} s` : lastTellingLine(run.logFile, from);
@@ -88,4 +98,39 @@ function lastTellingLine(logFile: string, from: number): string {
     .filter((line) => line !== "");
   const telling = lines.findLast((line) => /error|fail|❌|denied|refused/i.test(line)) ?? lines.at(-1);
   return telling?.slice(0, 200) ?? "it said nothing";
+}
+
+export interface ForegroundRun {
+  readonly command: string;
+  readonly arguments: readonly string[];
+  readonly environment: Readonly<Record<string, string>>;
+  /** Aborted: SIGTERM, and the child ends in its own time. */
+  readonly signal: AbortSignal;
+  /** Where its output goes: this terminal, or nowhere (then only errors are shown). */
+  readonly output: "inherit" | "ignore";
+}
+
+/** Runs a service in the foreground; resolves with its exit code (128 + n when a signal ended it). */
+export function runForeground(run: ForegroundRun): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(run.command, run.arguments, {
+      cwd: projectRoot,
+      env: run.environment,
+      stdio: ["ignore", run.output, "inherit"],
+      detached: true,
+    });
+    living.add(child);
+    const onAbort = () => void child.kill("SIGTERM");
+    if (run.signal.aborted) onAbort();
+    run.signal.addEventListener("abort", onAbort, { once: true });
+    child.once("error", (error) => {
+      living.delete(child);
+      reject(new Problem(`${run.arguments[0]} cannot be started: ${error.message}`));
+    });
+    child.once("exit", (code, signal) => {
+      living.delete(child);
+      run.signal.removeEventListener("abort", onAbort);
+      resolve(code ?? 128 + (signal ? osSignals[signal] : 1));
+    });
+  });
 }

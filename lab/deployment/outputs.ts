@@ -1,5 +1,5 @@
-/** The deployed stack: its outputs by name, and what it was deployed with. Looked up once per process and stack. */
-import { DescribeStacksCommand, GetTemplateCommand } from "@aws-sdk/client-cloudformation";
+/** The deployed stack by its CloudFormation outputs. */
+import { DescribeStacksCommand } from "@aws-sdk/client-cloudformation";
 import { messageOf, Problem } from "../problem.ts";
 import type { Clients } from "./clients.ts";
 
@@ -10,9 +10,12 @@ export interface Deployment {
   readonly leaseTableName: string;
   readonly clusterName: string;
   readonly consumerServiceName: string;
+  readonly producerServiceName: string;
   readonly stateMachineArn: string;
   readonly resharderFunctionName: string;
   readonly dashboardName: string;
+  /** Open shards at the first deployment: what `--percent` counts from. */
+  readonly deployedShards: number;
 }
 
 export const stackNameOf = (application: string): string =>
@@ -23,9 +26,11 @@ const OUTPUTS = {
   leaseTableName: "LeaseTableName",
   clusterName: "ClusterName",
   consumerServiceName: "ConsumerServiceName",
+  producerServiceName: "ProducerServiceName",
   stateMachineArn: "StateMachineArn",
   resharderFunctionName: "ResharderFunctionName",
   dashboardName: "DashboardName",
+  deployedShards: "DeployedShards",
 } as const;
 
 /** Undefined: no such stack. Throws when it is there but half made. */
@@ -42,7 +47,8 @@ export async function findDeployment(clients: Clients, application: string): Pro
       );
     return [name, value] as const;
   });
-  return { application, stackName, ...(Object.fromEntries(named) as Record<keyof typeof OUTPUTS, string>) };
+  const found = Object.fromEntries(named) as Record<keyof typeof OUTPUTS, string>;
+  return { ...found, application, stackName, deployedShards: Number(found.deployedShards) };
 }
 
 export async function requireDeployment(clients: Clients, application: string): Promise<Deployment> {
@@ -61,33 +67,4 @@ async function describe(clients: Clients, stackName: string) {
     if (error instanceof Error && /does not exist/i.test(messageOf(error))) return undefined;
     throw error;
   }
-}
-
-/** The shard and task counts of the deployed template: what `--percent` counts from. */
-export async function deployedCounts(
-  clients: Clients,
-  deployment: Deployment,
-): Promise<{ readonly shards: number; readonly pods: number }> {
-  const { TemplateBody } = await clients.cloudFormation.send(
-    new GetTemplateCommand({ StackName: deployment.stackName }),
-  );
-  return countsInTemplate(TemplateBody ?? "{}", deployment.stackName);
-}
-
-interface TemplateResource {
-  readonly Type?: string;
-  readonly Properties?: Readonly<Record<string, unknown>>;
-}
-
-/** Pure: reads a synthesised (JSON) template. */
-export function countsInTemplate(body: string, stackName: string): { shards: number; pods: number } {
-  const template = JSON.parse(body) as { Resources?: Record<string, TemplateResource> };
-  const resources = Object.entries(template.Resources ?? {});
-  const stream = resources.find(([, resource]) => resource.Type === "AWS::Kinesis::Stream")?.[1];
-  const shards = Number(stream?.Properties?.ShardCount);
-  if (!Number.isInteger(shards) || shards < 1)
-    throw new Problem(`the template of stack ${stackName} gives no shard count; say how many with --to`);
-  const services = resources.filter(([, resource]) => resource.Type === "AWS::ECS::Service");
-  const consumer = services.find(([id]) => /consumer/i.test(id)) ?? services[0];
-  return { shards, pods: Number(consumer?.[1].Properties?.DesiredCount ?? 0) };
 }

@@ -1,5 +1,5 @@
 /** The ECS services of the stack: how many tasks are wanted and run, and changing how many are wanted. */
-import { DescribeServicesCommand, ListServicesCommand, UpdateServiceCommand } from "@aws-sdk/client-ecs";
+import { DescribeServicesCommand, UpdateServiceCommand } from "@aws-sdk/client-ecs";
 import { Problem } from "../problem.ts";
 import type { Clients } from "./clients.ts";
 import type { Deployment } from "./outputs.ts";
@@ -36,14 +36,4 @@ export async function setDesiredCount(
   await clients.ecs.send(
     new UpdateServiceCommand({ cluster: deployment.clusterName, service, desiredCount: count }),
   );
-}
-
-/** The producer's service is no output of the contract: it is the one of the cluster that is named so. */
-export async function producerService(clients: Clients, deployment: Deployment): Promise<string> {
-  const answer = await clients.ecs.send(new ListServicesCommand({ cluster: deployment.clusterName }));
-  const names = (answer.serviceArns ?? []).map((arn) => arn.split("/").at(-1) ?? arn);
-  const producer = names.find((name) => /producer/i.test(name));
-  if (!producer)
-    throw new Problem(`cluster ${deployment.clusterName} has no producer service; \`npm run up\` deploys one`);
-  return producer;
 }

@@ -1,10 +1,12 @@
 /** The whole experiment: stage up, the script, the proof, stage down. The verdict is the report's. */
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
+import { type EndpointError, endpointAdmin } from "../../local/index.ts";
 import type { Clock } from "../../services/shared/clock.ts";
-import { callsOf } from "../deployment/gateway.ts";
+import { exportLeases, type PlainRow } from "../deployment/lease-export.ts";
 import { leaseTable } from "../deployment/lease-table.ts";
 import { listShards } from "../deployment/stream.ts";
-import { producerService, setDesiredCount } from "../deployment/tasks.ts";
+import { setDesiredCount } from "../deployment/tasks.ts";
 import { rebalance } from "../deployment/workflow.ts";
 import { Interrupted } from "../problem.ts";
 import { type Report, writeReport } from "../report/index.ts";
@@ -30,7 +32,16 @@ const WORKFLOW_TIMEOUT_MILLIS = 180_000;
 
 /** Throws Interrupted when the signal aborted: everything is put away by then. */
 export async function runExperiment(run: ExperimentRun): Promise<Report> {
-  const { progress, signal, clock } = run;
+  const { progress } = run;
+  // Ctrl-C, or an endpoint that dies: both end the run at the next await, and `broken` tells them apart.
+  const ending = new AbortController();
+  let broken: EndpointError | undefined;
+  const onEndpointFailure = (error: EndpointError) => {
+    broken = error;
+    ending.abort();
+  };
+  const signal = AbortSignal.any([run.signal, ending.signal]);
+  const cause = (error: unknown) => broken ?? (run.signal.aborted ? new Interrupted("experiment") : error);
   const step = async <T>(name: string, text: string, work: () => Promise<T>): Promise<T> => {
     if (signal.aborted && name !== "destroy") throw new Interrupted(name);
     progress.start(name, text);
@@ -43,58 +54,72 @@ export async function runExperiment(run: ExperimentRun): Promise<Report> {
       throw error;
     }
   };
-  const stage = await openStage({ ...run, step });
+  const stage = await openStage({ ...run, signal, onEndpointFailure, step }).catch((error: unknown) => {
+    throw cause(error);
+  });
   let report: Report;
   try {
-    const leases = await perform(run, stage);
-    report = await step("report", join(run.settings.out, "report.html"), async () =>
+    const finalLeases = await perform({ ...run, signal }, stage);
+    ({ report } = await step("report", join(run.settings.out, "report.html"), async () =>
       writeReport({
         settings: run.settings,
-        historyDirectory: stage.historyDirectory,
-        leases,
-        apiCalls: await callsOf(stage.url, "consumer"),
+        historyFiles: historyFiles(stage.historyDirectory),
+        apiCalls: await consumersCalls(stage.url),
+        finalLeases,
+        out: run.settings.out,
       }),
-    );
+    ));
   } catch (error) {
     await stage.close("interrupted");
-    throw signal.aborted ? new Interrupted("experiment") : error;
+    throw cause(error);
   }
   await stage.close(run.keep ? "keep" : "done");
   return report;
+}
 
-  /** Runs the script with a watching observer; gives the final lease table. */
-  async function perform(_: ExperimentRun, on: Stage) {
-    const history = new HistoryWriter(join(on.historyDirectory, "lab.jsonl"));
-    const tail = new HistoryTail(on.historyDirectory);
-    const table = leaseTable(on.clients, on.deployment.leaseTableName, clock);
-    const observer = new Observer(
-      {
-        leases: table,
-        listShards: () => listShards(on.clients, on.deployment.streamName),
-        flow: () => tail.poll(),
-      },
-      (event) => history.write(event),
+/** `<Service.Operation>` → count, of the consumers alone. */
+async function consumersCalls(url: string): Promise<Record<string, number>> {
+  const calls = (await endpointAdmin(url).calls()).filter((call) => call.caller === "consumer");
+  return Object.fromEntries(calls.map(({ operation, count }) => [operation, count] as const).toSorted());
+}
+
+const historyFiles = (folder: string): string[] =>
+  readdirSync(folder)
+    .filter((name) => name.endsWith(".jsonl"))
+    .map((name) => join(folder, name));
+
+/** Runs the script with a watching observer; gives the final lease table. */
+async function perform({ settings, progress, signal, clock }: ExperimentRun, on: Stage): Promise<PlainRow[]> {
+  const history = new HistoryWriter(join(on.historyDirectory, "lab.jsonl"));
+  const tail = new HistoryTail(on.historyDirectory);
+  const table = leaseTable(on.clients, on.deployment.leaseTableName, clock);
+  const observer = new Observer(
+    {
+      leases: table,
+      listShards: () => listShards(on.clients, on.deployment.streamName),
+      flow: () => tail.poll(),
+    },
+    (event) => history.write(event),
+    clock,
+    (sight) => progress.sight(sight),
+  );
+  observer.start();
+  try {
+    await runScript({
+      settings,
+      observer,
+      controls: controlsOf(on, clock, signal),
       clock,
-      (sight) => progress.sight(sight),
-    );
-    observer.start();
-    try {
-      await runScript({
-        settings: run.settings,
-        observer,
-        controls: controlsOf(on, clock, signal),
-        clock,
-        signal,
-        write: (event) => history.write(event),
-        phase: (name, goal) => progress.start(name, goal),
-        done: (name, result) => progress.end(name, result.ok, result.text),
-      });
-      history.write({ type: "event", t: clock.wallMillis(), name: "stop-requested" });
-      return await table.snapshot();
-    } finally {
-      await observer.stop();
-      await history.close();
-    }
+      signal,
+      write: (event) => history.write(event),
+      phase: (name, goal) => progress.start(name, goal),
+      done: (name, result) => progress.end(name, result.ok, result.text),
+    });
+    history.write({ type: "event", t: clock.wallMillis(), name: "stop-requested" });
+    return await exportLeases(on.clients, on.deployment.leaseTableName);
+  } finally {
+    await observer.stop();
+    await history.close();
   }
 }
 
@@ -108,6 +133,6 @@ function controlsOf(stage: Stage, clock: Clock, signal: AbortSignal): Controls {
     scale: async (targetTasks) => {
       await rebalance(clients, deployment, { targetTasks }, wait);
     },
-    stopProducer: async () => setDesiredCount(clients, deployment, await producerService(clients, deployment), 0),
+    stopProducer: async () => setDesiredCount(clients, deployment, deployment.producerServiceName, 0),
   };
 }

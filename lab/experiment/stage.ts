@@ -4,13 +4,12 @@
  */
 import { mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { findEndpoint, startEndpoint } from "../../local/index.ts";
+import { type EndpointError, endpointAdmin, findEndpoint, startEndpoint } from "../../local/index.ts";
 import { bootstrap, deploy, destroy, type StackContext, synthesize } from "../deployment/cdk.ts";
 import { type Clients, clientsFor } from "../deployment/clients.ts";
-import { resetCalls } from "../deployment/gateway.ts";
 import { type Deployment, findDeployment, requireDeployment } from "../deployment/outputs.ts";
 import { embeddedTarget, type Target } from "../deployment/target.ts";
-import { Interrupted, Problem } from "../problem.ts";
+import { Problem } from "../problem.ts";
 import { inRuntime } from "../project.ts";
 import type { ExperimentSettings } from "../settings.ts";
 
@@ -31,6 +30,10 @@ export interface StageOptions {
   readonly settings: ExperimentSettings;
   readonly application: string;
   readonly signal: AbortSignal;
+  /** The endpoint is to go on running when this process is gone. */
+  readonly keep: boolean;
+  /** The endpoint died under us. */
+  readonly onEndpointFailure: (error: EndpointError) => void;
   readonly step: <T>(name: string, text: string, work: () => Promise<T>) => Promise<T>;
 }
 
@@ -38,15 +41,17 @@ interface OpenEndpoint {
   readonly url: string;
   /** Undefined: it ran before us and goes on running after us. */
   readonly stop: (() => Promise<void>) | undefined;
+  readonly failure: Promise<EndpointError> | undefined;
 }
 
 export async function openStage(options: StageOptions): Promise<Stage> {
-  const { settings, application, signal, step } = options;
+  const { settings, application, signal, keep, step } = options;
   const historyDirectory = emptyHistory();
   const context: StackContext = {
     application,
     shards: settings.shards,
     pods: settings.pods,
+    producers: 1,
     rate: settings.rate,
     keys: settings.keys,
     historyDirectory,
@@ -54,7 +59,8 @@ export async function openStage(options: StageOptions): Promise<Stage> {
   // Synthesis needs no endpoint, and the endpoint takes seconds to come up.
   const synthesis = synthesize({ target: NOWHERE, signal }, context);
   synthesis.catch(() => undefined); // awaited below; it may fail before that
-  const endpoint = await step("endpoint", "starting the embedded AWS endpoint", openEndpoint);
+  const endpoint = await step("endpoint", "starting the embedded AWS endpoint", () => openEndpoint(keep));
+  void endpoint.failure?.then(options.onEndpointFailure);
   const target = embeddedTarget(endpoint.url);
   const clients = clientsFor(target);
   const cdkStep = { target, signal };
@@ -75,24 +81,25 @@ export async function openStage(options: StageOptions): Promise<Stage> {
     if (await findDeployment(clients, application))
       throw new Problem(`a stack is deployed at ${endpoint.url} already; take it down with \`npm run down\` first`);
     await step("bootstrap", "cdklocal bootstrap, and synthesis", () => Promise.all([bootstrap(cdkStep), synthesis]));
-    await resetCalls(endpoint.url);
+    await endpointAdmin(endpoint.url).resetCalls();
     deployed = true;
     await step("deploy", "cdklocal deploy", () => deploy(cdkStep, application));
     const deployment = await requireDeployment(clients, application);
     return { url: endpoint.url, target, clients, deployment, historyDirectory, close };
   } catch (error) {
     await close("interrupted");
-    throw signal.aborted ? new Interrupted("stage") : error;
+    throw error;
   }
 }
 
-const NOWHERE: Target = { ...embeddedTarget(""), endpointUrl: undefined };
+/** The app only wants to know that it is an emulator: synthesis contacts nothing. */
+const NOWHERE: Target = embeddedTarget("http://127.0.0.1");
 
-async function openEndpoint(): Promise<OpenEndpoint> {
+async function openEndpoint(detached: boolean): Promise<OpenEndpoint> {
   const running = await findEndpoint();
-  if (running) return { url: running.url, stop: undefined };
-  const started = await startEndpoint();
-  return { url: started.url, stop: () => started.stop() };
+  if (running) return { url: running.url, stop: undefined, failure: undefined };
+  const started = await startEndpoint({ detached });
+  return { url: started.url, stop: () => started.stop(), failure: started.failure };
 }
 
 /** Lines of an earlier run would be lines of this one. */

@@ -1,4 +1,4 @@
-import { isAbsolute, relative } from "node:path";
+import { join } from "node:path";
 import { settingsFrom } from "../../experiment/options.ts";
 import { SEED_SETTINGS } from "../../settings.ts";
 import { wantsColour } from "../../terminal/paint.ts";
@@ -41,7 +41,7 @@ export const registerExperiment: Register = (program, context) => {
         await requireEmbedded(options);
       const { runExperiment } = await import("../../experiment/run.ts");
       const { liveProgress, plainProgress } = await import("../../experiment/progress.ts");
-      const { summaryLines } = await import("../../experiment/summary.ts");
+      const { renderReport } = await import("../../report/index.ts");
       const screen = context.stderr;
       const progress = screen.isTTY
         ? liveProgress(screen, context.clock, phasesOf(settings), wantsColour(screen, process.env))
@@ -55,7 +55,12 @@ export const registerExperiment: Register = (program, context) => {
         progress,
       }).finally(() => progress.close());
       if (options.json) context.printJson(report);
-      else for (const line of summaryLines(report, shownPath(settings.out), context.colour)) context.print(line);
+      else {
+        const where = ["report.html", "report.json", "leases.json", "history.jsonl"];
+        for (const line of renderReport(report, { colour: context.colour })) context.print(line);
+        context.print("");
+        for (const name of where) context.print(join(settings.out, name));
+      }
       if (!report.ok) context.notOk();
     });
 };
@@ -93,5 +98,3 @@ function phasesOf(settings: { shards: number; splitTo: number; pods: number; sca
     "destroy",
   ];
 }
-
-const shownPath = (out: string): string => (isAbsolute(out) ? out : relative(".", out));

@@ -1,0 +1,43 @@
+import { CONSUMER_ENVIRONMENT } from "../../../services/shared/environment.ts";
+import { runForeground } from "../../deployment/child.ts";
+import { consumerEnvironment, effectiveSettings, readPodConfig } from "../../deployment/pod-config.ts";
+import { childEnvironment } from "../../deployment/target.ts";
+import { Problem } from "../../problem.ts";
+import { inRuntime } from "../../project.ts";
+import { numberFor } from "../arguments.ts";
+import { type Register, withSite } from "../context.ts";
+import { configFile } from "./config.ts";
+
+export const registerConsumer: Register = (program, context) => {
+  program
+    .command("consumer")
+    .description("one worker in the foreground: a pod by hand; Ctrl-C hands its leases over")
+    .option("--pod <n>", "which config/config-podN.yaml", numberFor("--pod", { min: 1, max: 1_000 }), 1)
+    .option("--config <file>", "another file")
+    .action(async (_local, command) => {
+      const options = command.optsWithGlobals();
+      const settings = effectiveSettings(readPodConfig(configFile(options)), process.env);
+      await withSite(context, options, async ({ clients, deployment }) => {
+        const { target } = clients;
+        const names = CONSUMER_ENVIRONMENT;
+        const environment = {
+          ...childEnvironment(target, process.env),
+          ...consumerEnvironment(settings),
+          [names.applicationName]: deployment.application,
+          [names.streamName]: deployment.streamName,
+          [names.leaseTableName]: deployment.leaseTableName,
+          [names.historyDirectory]: target.kind === "embedded" ? inRuntime("history", "") : "",
+          AWS_SDK_UA_APP_ID: "consumer",
+        };
+        const exitCode = await runForeground({
+          command: process.execPath,
+          arguments: [inRuntime("build", "consumer.mjs")],
+          environment,
+          signal: context.signal,
+          output: "inherit",
+        });
+        if (exitCode !== 0 && !context.signal.aborted)
+          throw new Problem(`the consumer ended with ${exitCode}; its log above says why`, exitCode === 2 ? 2 : 1);
+      });
+    });
+};

@@ -1,0 +1,44 @@
+/** The lease table as plain JSON, row by row as it stands: leases in KCL's schema, fleet rows too. */
+import { type AttributeValue, ScanCommand, type ScanCommandInput } from "@aws-sdk/client-dynamodb";
+import type { Clients } from "./clients.ts";
+
+export type PlainValue = string | number | boolean | null | PlainValue[] | { [name: string]: PlainValue };
+export type PlainRow = Readonly<Record<string, PlainValue>>;
+
+/** 1 MB a page: a table of a million leases is 400 of them. */
+const MOST_PAGES = 1_000;
+
+export async function exportLeases(clients: Clients, tableName: string): Promise<PlainRow[]> {
+  const rows: PlainRow[] = [];
+  let startKey: Record<string, AttributeValue> | undefined;
+  for (let page = 0; page < MOST_PAGES; page++) {
+    const input: ScanCommandInput = { TableName: tableName, ConsistentRead: true };
+    const answer = await clients.dynamoDb.send(
+      new ScanCommand(startKey === undefined ? input : { ...input, ExclusiveStartKey: startKey }),
+    );
+    for (const item of answer.Items ?? []) rows.push(plainRow(item));
+    startKey = answer.LastEvaluatedKey;
+    if (startKey === undefined) return rows.toSorted((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
+  }
+  throw new Error(`the scan of ${tableName} did not end after ${MOST_PAGES} pages`);
+}
+
+const keyOf = (row: PlainRow): string => String(row.leaseKey ?? "");
+
+const plainRow = (item: Record<string, AttributeValue>): PlainRow =>
+  Object.fromEntries(Object.entries(item).map(([name, value]) => [name, plainValue(value)]));
+
+/** Pure. Numbers beyond what JSON can carry exactly stay text. */
+export function plainValue(value: AttributeValue): PlainValue {
+  if (value.S !== undefined) return value.S;
+  if (value.N !== undefined) return plainNumber(value.N);
+  if (value.BOOL !== undefined) return value.BOOL;
+  if (value.SS !== undefined) return value.SS.toSorted();
+  if (value.NS !== undefined) return value.NS.map(plainNumber);
+  if (value.L !== undefined) return value.L.map(plainValue);
+  if (value.M !== undefined) return { ...plainRow(value.M) };
+  if (value.B !== undefined) return Buffer.from(value.B).toString("base64");
+  return null;
+}
+
+const plainNumber = (text: string): PlainValue => (String(Number(text)) === text ? Number(text) : text);

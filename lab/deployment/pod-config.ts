@@ -1,0 +1,133 @@
+/**
+ * A pod's configuration file (`config/config-podN.yaml`): the seed's names, checked, with every unknown key named.
+ * The effective value of each setting is the environment's, else the file's, else the default, and says which.
+ */
+import { readFileSync } from "node:fs";
+import { parseDocument } from "yaml";
+import { z } from "zod";
+import { closest } from "../cli/suggest.ts";
+import { CONSUMER_ENVIRONMENT } from "../../services/shared/environment.ts";
+import { messageOf, wrongUse } from "../problem.ts";
+
+/** `min(10, shards/pods)`, the seed's formula; the number in it is all that may differ. */
+const CAP_FORMULA = /^min\(\s*(\d+)\s*,\s*(?:num)?shards\s*\/\s*(?:num)?pods\s*\)$/i;
+
+const millis = (least: number) => z.int().min(least).max(3_600_000);
+
+interface Setting {
+  /** Where in the file: section, then the seed's (KCL's) name. */
+  readonly section: "worker" | "lease" | "reader";
+  readonly name: string;
+  readonly variable: keyof typeof CONSUMER_ENVIRONMENT;
+  readonly schema: z.ZodType<string | number | boolean>;
+  readonly expected: string;
+  /** What applies when neither file nor environment says anything: the library's and the stack's defaults. */
+  readonly fallback: string;
+}
+
+const duration = (least: number) => ({ schema: millis(least), expected: `milliseconds, a whole number from ${least}` });
+
+export const SETTINGS: readonly Setting[] = [
+  { section: "worker", name: "WorkerId", variable: "workerId", schema: z.string().min(1).max(200), expected: "a name", fallback: "" },
+  { section: "lease", name: "EnableLeaseStealing", variable: "enableLeaseStealing", schema: z.boolean(), expected: "true or false", fallback: "true" },
+  { section: "lease", name: "LeaseStealing.StealingStrategy", variable: "enableLeaseStealing", schema: z.literal("EVEN_DISTRIBUTION"), expected: "EVEN_DISTRIBUTION", fallback: "EVEN_DISTRIBUTION" },
+  { section: "lease", name: "MaxLeasesForWorker", variable: "maxLeasesLimit", schema: z.string().regex(CAP_FORMULA), expected: '"min(10, shards/pods)" with any number for the 10', fallback: "min(10, shards/pods)" },
+  { section: "lease", name: "ShardSyncIntervalMillis", variable: "shardSyncIntervalMillis", ...duration(100), fallback: "5000" },
+  { section: "lease", name: "FailoverTimeMillis", variable: "failoverTimeMillis", ...duration(500), fallback: "4000" },
+  { section: "lease", name: "LeaseRenewal", variable: "leaseRenewal", schema: z.enum(["worker", "lease"]), expected: "worker or lease", fallback: "worker" },
+  { section: "reader", name: "InitialPosition", variable: "initialPosition", schema: z.enum(["TRIM_HORIZON", "LATEST"]), expected: "TRIM_HORIZON or LATEST", fallback: "TRIM_HORIZON" },
+  { section: "reader", name: "IdleTimeBetweenReadsMillis", variable: "idleTimeBetweenReadsMillis", ...duration(200), fallback: "1000" },
+  { section: "reader", name: "CheckpointIntervalMillis", variable: "checkpointIntervalMillis", ...duration(0), fallback: "5000" },
+  { section: "worker", name: "MetricsLevel", variable: "metricsLevel", schema: z.enum(["none", "summary", "detailed"]), expected: "none, summary or detailed", fallback: "summary" },
+  { section: "worker", name: "LogLevel", variable: "logLevel", schema: z.enum(["debug", "info", "warn", "error"]), expected: "debug, info, warn or error", fallback: "info" },
+];
+
+export interface EffectiveSetting {
+  readonly name: string;
+  readonly value: string;
+  readonly origin: "default" | "file" | "environment";
+}
+
+type Values = ReadonlyMap<string, string>;
+
+/** Throws a Problem that names the file, the line's key, what was given and what was expected. */
+export function readPodConfig(file: string): Values {
+  let text: string;
+  try {
+    text = readFileSync(file, "utf8");
+  } catch (error) {
+    throw wrongUse(`cannot read ${file} (${messageOf(error)}); config/config-pod1.yaml is an example`);
+  }
+  return parsePodConfig(text, file);
+}
+
+/** Pure. */
+export function parsePodConfig(text: string, file: string): Values {
+  const document = parseDocument(text);
+  const broken = document.errors[0];
+  if (broken) throw wrongUse(`${file} is no YAML: ${broken.message.split("\n")[0]}`);
+  const content: unknown = document.toJS() ?? {};
+  if (!isSection(content)) throw wrongUse(`${file}: expected the sections worker, lease and reader`);
+  const sections = [...new Set(SETTINGS.map((setting) => setting.section))];
+  const values = new Map<string, string>();
+  for (const [section, entries] of Object.entries(content)) {
+    if (!sections.some((known) => known === section)) throw unknownKey(file, section, sections);
+    if (!isSection(entries)) throw wrongUse(`${file}: ${section} is ${JSON.stringify(entries)}; expected settings below it`);
+    const known = SETTINGS.filter((setting) => setting.section === section);
+    for (const [name, value] of Object.entries(entries)) {
+      const setting = known.find((candidate) => candidate.name === name);
+      if (!setting) throw unknownKey(file, `${section}.${name}`, known.map((k) => `${section}.${k.name}`));
+      const checked = setting.schema.safeParse(value);
+      if (!checked.success)
+        throw wrongUse(`${file}: ${section}.${name} is ${JSON.stringify(value)}; expected ${setting.expected}`);
+      values.set(name, String(checked.data));
+    }
+  }
+  return values;
+}
+
+const isSection = (value: unknown): value is Record<string, unknown> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+function unknownKey(file: string, name: string, known: readonly string[]) {
+  const near = closest(name, known);
+  return wrongUse(`${file}: ${name} is unknown; ${near ? `did you mean ${near}?` : `known are ${known.join(", ")}`}`);
+}
+
+export function effectiveSettings(
+  file: Values,
+  environment: Readonly<Record<string, string | undefined>>,
+): EffectiveSetting[] {
+  return SETTINGS.map((setting) => {
+    const { name } = setting;
+    const fromEnvironment = ownsVariable(setting) ? environment[CONSUMER_ENVIRONMENT[setting.variable]] : undefined;
+    const inFile = file.get(name);
+    if (fromEnvironment) return { name, value: displayed(setting, fromEnvironment), origin: "environment" };
+    if (inFile !== undefined) return { name, value: inFile, origin: "file" };
+    return { name, value: setting.fallback, origin: "default" };
+  });
+}
+
+/** The strategy has one value and no variable of its own. */
+const ownsVariable = (setting: Setting): boolean => setting.name !== "LeaseStealing.StealingStrategy";
+
+const displayed = (setting: Setting, value: string): string =>
+  setting.variable === "maxLeasesLimit" ? `min(${value}, shards/pods)` : value;
+
+/** The number in the cap's formula. */
+export function limitOf(settings: readonly EffectiveSetting[]): number {
+  const formula = settings.find((setting) => setting.name === "MaxLeasesForWorker")?.value ?? "";
+  return Number(CAP_FORMULA.exec(formula)?.[1] ?? 10);
+}
+
+/** The environment a consumer is started with: the same names that `infra/` sets. */
+export function consumerEnvironment(settings: readonly EffectiveSetting[]): Record<string, string> {
+  const environment: Record<string, string> = {};
+  for (const setting of SETTINGS.filter(ownsVariable)) {
+    const value = settings.find((effective) => effective.name === setting.name)?.value ?? "";
+    if (value === "") continue;
+    environment[CONSUMER_ENVIRONMENT[setting.variable]] =
+      setting.variable === "maxLeasesLimit" ? String(limitOf(settings)) : value;
+  }
+  return environment;
+}
