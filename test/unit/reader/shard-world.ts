@@ -1,0 +1,298 @@
+/**
+ * One shard and one lease in memory, and a reader on them. The stream keeps Kinesis's rules (positions, expiry, end of
+ * shard, 10 MiB an answer); faults are pushed by the test and happen to the next calls.
+ */
+
+import type { Checkpoint } from "../../../services/consumer/core/lease.ts";
+import type { ConsumerRecord } from "../../../services/consumer/core/record.ts";
+import { createByteBudget } from "../../../services/consumer/engine/byte-budget.ts";
+import type {
+  HeldLease,
+  ShardConsumer,
+  ShardOutcome,
+} from "../../../services/consumer/engine/shard-consumer.ts";
+import { startShardConsumer } from "../../../services/consumer/engine/shard-reader.ts";
+import type {
+  ProcessRecordsInput,
+  ShardEvent,
+  ShardReaderDependencies,
+  ShardReaderOptions,
+} from "../../../services/consumer/engine/shard-reader-options.ts";
+import { noMetrics } from "../../../services/consumer/ports/metrics.ts";
+import {
+  type Position,
+  type ReadResult,
+  type Shard,
+  type Stream,
+  StreamError,
+  type StreamProblem,
+  type StreamRecord,
+} from "../../../services/consumer/ports/stream.ts";
+import { FULL_RANGE } from "../../../services/shared/hash-range.ts";
+import { seededRandom } from "../../../services/shared/random.ts";
+import { VirtualClock } from "./virtual-clock.ts";
+
+export const SHARD_ID = "shardId-000000000000";
+
+export const shard = (shardId: string, parentShardIds: string[] = [], closed = false): Shard => ({
+  shardId,
+  parentShardIds,
+  hashRange: FULL_RANGE,
+  closed,
+});
+
+/** Sequence numbers as Kinesis's: long, and rising by more than one. */
+export const sequence = (n: number): string => (49_000_000_000_000_000_000n + BigInt(n) * 7n).toString();
+
+export class TestStream implements Stream {
+  readonly records: (StreamRecord & { readonly at: number })[] = [];
+  readonly reads: {
+    readonly at: number;
+    readonly count: number;
+    readonly bytes: number;
+    readonly limit: number;
+  }[] = [];
+  readonly positions: Position[] = [];
+  readonly readFaults: (StreamProblem | undefined)[] = [];
+  readonly iteratorFaults: (StreamProblem | undefined)[] = [];
+  shards: Shard[] = [shard(SHARD_ID)];
+  children: Shard[] | undefined;
+  closed = false;
+  readLatencyMillis = 10;
+  iteratorLifeMillis = 300_000;
+  listings = 0;
+  #trimmed = 0;
+  readonly #clock: VirtualClock;
+
+  constructor(clock: VirtualClock) {
+    this.#clock = clock;
+  }
+
+  put(count: number, bytes = 100): void {
+    for (let index = 0; index < count; index += 1) this.putData(new Uint8Array(bytes));
+  }
+
+  putData(data: Uint8Array): void {
+    const n = this.records.length + 1;
+    this.records.push({
+      data,
+      partitionKey: `key-${n % 5}`,
+      sequenceNumber: sequence(n),
+      approximateArrivalTimestamp: new Date(this.#clock.wallMillis()),
+      at: this.#clock.now,
+    });
+  }
+
+  /** The first `count` records fall out of retention. */
+  trim(count: number): void {
+    this.#trimmed = Math.max(this.#trimmed, count);
+  }
+
+  listShards(): Promise<readonly Shard[]> {
+    this.listings += 1;
+    return Promise.resolve(this.shards);
+  }
+
+  async iterator(_shardId: string, position: Position): Promise<string> {
+    this.#fault(this.iteratorFaults);
+    this.positions.push(position);
+    return `${Math.max(this.#trimmed, this.#index(position))}@${this.#clock.now}`;
+  }
+
+  async read(iterator: string, maxRecords: number): Promise<ReadResult> {
+    const startedAt = this.#clock.now;
+    const index = this.reads.push({ at: startedAt, count: 0, bytes: 0, limit: maxRecords }) - 1;
+    await this.#clock.sleep(this.readLatencyMillis);
+    this.#fault(this.readFaults);
+    const [from, issuedAt] = iterator.split("@").map(Number) as [number, number];
+    if (startedAt - issuedAt > this.iteratorLifeMillis) throw new StreamError("expired-iterator", "expired");
+    const taken: StreamRecord[] = [];
+    let bytes = 0;
+    for (const record of this.records.slice(Math.max(from, this.#trimmed), from + maxRecords)) {
+      const size = record.data.length + record.partitionKey.length;
+      if (bytes + size > 10 * 1024 * 1024 && taken.length > 0) break;
+      bytes += size;
+      taken.push(record);
+    }
+    this.reads[index] = { at: startedAt, count: taken.length, bytes, limit: maxRecords };
+    const next = Math.max(from, this.#trimmed) + taken.length;
+    const ended = this.closed && next >= this.records.length;
+    const pending = this.records[next];
+    return {
+      records: taken,
+      nextIterator: ended ? undefined : `${next}@${this.#clock.now}`,
+      children: ended ? this.children : undefined,
+      millisBehindLatest: pending === undefined ? 0 : Math.max(1, this.#clock.now - pending.at),
+    };
+  }
+
+  #fault(faults: (StreamProblem | undefined)[]): void {
+    const problem = faults.shift();
+    if (problem !== undefined) throw new StreamError(problem, `injected: ${problem}`);
+  }
+
+  #index(position: Position): number {
+    const first = (matches: (record: StreamRecord & { at: number }) => boolean) => {
+      const index = this.records.findIndex(matches);
+      return index === -1 ? this.records.length : index;
+    };
+    switch (position.kind) {
+      case "trim-horizon":
+        return 0;
+      case "latest":
+        return this.records.length;
+      case "at-timestamp":
+        return first((record) => record.approximateArrivalTimestamp >= position.timestamp);
+      case "at-sequence-number":
+        return first((record) => BigInt(record.sequenceNumber) >= BigInt(position.sequenceNumber));
+      case "after-sequence-number":
+        return first((record) => BigInt(record.sequenceNumber) > BigInt(position.sequenceNumber));
+    }
+  }
+}
+
+export class TestLease implements HeldLease {
+  readonly leaseKey = SHARD_ID;
+  readonly writes: { readonly at: number; readonly checkpoint: Checkpoint }[] = [];
+  /** What happens to the next writes; "ok" when empty. */
+  readonly outcomes: ("ok" | "lost" | Error)[] = [];
+  readonly #clock: VirtualClock;
+  #checkpoint: Checkpoint;
+
+  constructor(clock: VirtualClock, checkpoint: Checkpoint) {
+    this.#clock = clock;
+    this.#checkpoint = checkpoint;
+  }
+
+  get lease() {
+    return {
+      leaseKey: SHARD_ID,
+      owner: "me",
+      counter: this.writes.length,
+      checkpoint: this.#checkpoint,
+      ownerSwitchesSinceCheckpoint: 0,
+      parentShardIds: [],
+      childShardIds: [],
+      hashRange: FULL_RANGE,
+      checkpointOwner: undefined,
+    };
+  }
+
+  async checkpoint(checkpoint: Checkpoint): Promise<"ok" | "lost"> {
+    await this.#clock.sleep(5);
+    const outcome = this.outcomes.shift() ?? "ok";
+    if (outcome instanceof Error) throw outcome;
+    if (outcome === "lost") return "lost";
+    this.writes.push({ at: this.#clock.now, checkpoint });
+    this.#checkpoint = checkpoint;
+    return "ok";
+  }
+}
+
+export interface LogLine {
+  readonly level: string;
+  readonly message: string;
+  readonly fields: Record<string, unknown>;
+}
+
+export interface ShardWorld {
+  readonly clock: VirtualClock;
+  readonly stream: TestStream;
+  readonly lease: TestLease;
+  readonly consumer: ShardConsumer;
+  /** Every record of every handler call, in order of delivery. */
+  readonly delivered: ConsumerRecord[];
+  readonly calls: ProcessRecordsInput[];
+  readonly events: ShardEvent[];
+  readonly logs: LogLine[];
+  readonly metrics: { name: string; value: number; operation: string; shardId: string | undefined }[];
+  /** Set when the consumer has finished. */
+  outcome: ShardOutcome | undefined;
+  /** How many of the delivered records the handler has seen, as indexes 1… in the stream. */
+  indexes(): number[];
+}
+
+export interface WorldSetup {
+  readonly options?: Partial<ShardReaderOptions>;
+  readonly dependencies?: Partial<ShardReaderDependencies>;
+  readonly checkpoint?: Checkpoint;
+  readonly clock?: VirtualClock;
+  /** Prepares the stream before the reader starts. */
+  readonly prepare?: (stream: TestStream, lease: TestLease, clock: VirtualClock) => void;
+  /** What the handler does, after the call has been noted. */
+  readonly handler?: (input: ProcessRecordsInput, world: ShardWorld) => Promise<void> | void;
+  readonly seed?: number;
+}
+
+export function shardWorld(setup: WorldSetup = {}): ShardWorld {
+  const clock = setup.clock ?? new VirtualClock();
+  const stream = new TestStream(clock);
+  const lease = new TestLease(
+    clock,
+    setup.checkpoint ?? { sequenceNumber: "TRIM_HORIZON", subSequenceNumber: 0 },
+  );
+  setup.prepare?.(stream, lease, clock);
+  const logs: LogLine[] = [];
+  const log = (level: string) => (fields: object, message: string) => {
+    logs.push({ level, message, fields: fields as Record<string, unknown> });
+  };
+  const world = {
+    clock,
+    stream,
+    lease,
+    delivered: [] as ConsumerRecord[],
+    calls: [] as ProcessRecordsInput[],
+    events: [] as ShardEvent[],
+    logs,
+    metrics: [] as ShardWorld["metrics"],
+    outcome: undefined as ShardOutcome | undefined,
+    indexes: () => world.delivered.map((record) => indexOf(record)),
+  };
+  const dependencies: ShardReaderDependencies = {
+    stream,
+    clock,
+    random: seededRandom(setup.seed ?? 1),
+    logger: { debug: log("debug"), info: log("info"), warn: log("warn"), error: log("error") },
+    metrics: {
+      ...noMetrics,
+      record: (name, value, _unit, dimensions) => {
+        world.metrics.push({ name, value, operation: dimensions.Operation, shardId: dimensions.ShardId });
+      },
+    },
+    budget: createByteBudget(64 * 1024 * 1024),
+    whenFresh: () => Promise.resolve(),
+    observe: (event) => world.events.push(event),
+    ...setup.dependencies,
+  };
+  const options: ShardReaderOptions = {
+    initialPosition: "TRIM_HORIZON",
+    onError: "stop",
+    processTimeoutMillis: undefined,
+    checkpointMode: "auto",
+    checkpointIntervalMillis: 5_000,
+    maxRecords: 10_000,
+    idleTimeBetweenReadsMillis: 1_000,
+    ...setup.options,
+    processRecords: async (input) => {
+      world.calls.push(input);
+      world.delivered.push(...input.records);
+      await setup.handler?.(input, world as ShardWorld);
+    },
+  };
+  const consumer = startShardConsumer(dependencies, options, lease);
+  void consumer.finished.then((outcome) => {
+    world.outcome = outcome;
+  });
+  return Object.assign(world, { consumer });
+}
+
+/** 1 for the first record ever put. */
+export const indexOf = (position: { readonly sequenceNumber: string }): number =>
+  Number((BigInt(position.sequenceNumber) - 49_000_000_000_000_000_000n) / 7n);
+
+export const upTo = (count: number): number[] => Array.from({ length: count }, (_, index) => index + 1);
+
+export const checkpointAt = (n: number, subSequenceNumber = 0): Checkpoint => ({
+  sequenceNumber: sequence(n),
+  subSequenceNumber,
+});
