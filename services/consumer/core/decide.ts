@@ -13,7 +13,7 @@ export interface Facts {
   readonly self: Member;
   /** Every member of the fleet rows, this one included. */
   readonly members: readonly Member[];
-  /** Members whose heartbeat has not moved for the failover time on my clock. */
+  /** Members whose heartbeat has not moved for the failover time on my clock. They are declared dead in the rows first, and planned without once the rows say so: all plan from the same rows. */
   readonly silentMembers: ReadonlySet<string>;
   readonly table: LeaseTable;
   /** Leases whose owner is no member and whose own counter has not moved for the failover time. */
@@ -22,6 +22,8 @@ export interface Facts {
   readonly watchedLeases: ReadonlySet<string>;
   /** Leases this worker reads or is about to give away. Never those of others. */
   readonly held: ReadonlyMap<string, HeldLeaseFacts>;
+  /** Leaving, and the others had time to raise their caps: what nobody has room for may be released. */
+  readonly mayRelease: boolean;
   readonly computeCap: (fleet: { readonly shards: number; readonly workers: number }) => number | undefined;
 }
 
@@ -33,9 +35,16 @@ export interface HeldLeaseFacts {
 
 export interface Decisions {
   /** Take a lease: nobody's, a dead worker's, or one a foreign owner has too many of. */
-  readonly claim: readonly { readonly lease: Lease; readonly reason: MoveReason | "received" | "restarted" }[];
+  readonly claim: readonly {
+    readonly lease: Lease;
+    readonly reason: MoveReason | "received" | "restarted";
+  }[];
   /** Drain, then make it `to`'s. */
-  readonly handOver: readonly { readonly leaseKey: string; readonly to: string; readonly reason: MoveReason }[];
+  readonly handOver: readonly {
+    readonly leaseKey: string;
+    readonly to: string;
+    readonly reason: MoveReason;
+  }[];
   /** Leaving, and nobody can take it. */
   readonly release: readonly { readonly leaseKey: string }[];
   /** The row says somebody else's: stop reading at once. */
@@ -69,16 +78,16 @@ export interface FleetSummary {
 export function decide(facts: Facts): Decisions {
   const { self, table, held } = facts;
   const lines = lineage(table);
-  const alive = facts.members.filter(
-    (m) => m.workerId === self.workerId || (m.state !== "dead" && !facts.silentMembers.has(m.workerId)),
-  );
+  const alive = facts.members.filter((m) => m.state !== "dead");
   const aliveById = new Map(alive.map((m) => [m.workerId, m]));
   const everMember = new Set(facts.members.map((m) => m.workerId));
 
   const workers = planWorkers(facts, alive, lines.runnable, everMember);
   const planned = planLeases(
     // A foreign owner's lease that fell silent is free; its other leases may still be alive.
-    lines.runnable.map((l) => (facts.silentLeases.has(l.leaseKey) && isForeign(l, everMember) ? unownedCopy(l) : l)),
+    lines.runnable.map((l) =>
+      facts.silentLeases.has(l.leaseKey) && isForeign(l, everMember) ? unownedCopy(l) : l,
+    ),
     workers,
   );
   const leader = leaderOf(alive);
@@ -94,9 +103,13 @@ export function decide(facts: Facts): Decisions {
     const lease = table.get(move.leaseKey)!;
     const holder = move.from === undefined ? undefined : aliveById.get(move.from);
     if (move.from === self.workerId) {
-      if (held.get(move.leaseKey)?.phase === "reading") handOver.push({ leaseKey: move.leaseKey, to: move.to, reason: move.reason });
+      if (held.get(move.leaseKey)?.phase === "reading")
+        handOver.push({ leaseKey: move.leaseKey, to: move.to, reason: move.reason });
     } else if (move.to === self.workerId && holder === undefined) {
-      const stolen = isForeign(lease, everMember) && !facts.silentLeases.has(lease.leaseKey) && actualOwner(lease) !== undefined;
+      const stolen =
+        isForeign(lease, everMember) &&
+        !facts.silentLeases.has(lease.leaseKey) &&
+        actualOwner(lease) !== undefined;
       if (!stolen || facts.watchedLeases.has(lease.leaseKey)) claim.push({ lease, reason: move.reason });
     }
   }
@@ -107,9 +120,10 @@ export function decide(facts: Facts): Decisions {
   }
 
   const release: { leaseKey: string }[] = [];
-  if (self.state === "leaving") {
+  if (self.state === "leaving" && facts.mayRelease) {
     const spilled = new Set(planned.spilled);
-    for (const [leaseKey, { phase }] of held) if (phase === "reading" && spilled.has(leaseKey)) release.push({ leaseKey });
+    for (const [leaseKey, { phase }] of held)
+      if (phase === "reading" && spilled.has(leaseKey)) release.push({ leaseKey });
   }
 
   const stop: { leaseKey: string; reason: string }[] = [];
@@ -121,7 +135,8 @@ export function decide(facts: Facts): Decisions {
   }
 
   const owners = new Set<string>();
-  for (const lease of table.values()) if (!isEnded(lease)) for (const id of [lease.owner, lease.checkpointOwner]) if (id) owners.add(id);
+  for (const lease of table.values())
+    if (!isEnded(lease)) for (const id of [lease.owner, lease.checkpointOwner]) if (id) owners.add(id);
   const dead = facts.members.filter((m) => m.state === "dead");
   const foreignOwners = workers.filter((w) => w.role === "foreign").length;
   const staying = alive.filter((m) => m.state !== "leaving").length;
@@ -131,18 +146,26 @@ export function decide(facts: Facts): Decisions {
     handOver,
     release,
     stop,
-    declareDead: facts.members.filter((m) => m.state !== "dead" && !aliveById.has(m.workerId)),
+    declareDead: alive.filter((m) => m.workerId !== self.workerId && facts.silentMembers.has(m.workerId)),
     bury: leads ? dead.filter((m) => !owners.has(m.workerId)) : [],
     targetOf,
     leads,
-    cap: facts.computeCap({ shards: shardCount(table, lines), workers: Math.max(1, staying + foreignOwners) }),
-    changing: planned.moves.length > 0 || alive.some((m) => m.state === "joining" || m.state === "leaving"),
+    cap: facts.computeCap({
+      shards: shardCount(table, lines),
+      workers: Math.max(1, staying + foreignOwners),
+    }),
+    changing:
+      planned.moves.length > 0 ||
+      facts.silentMembers.size > 0 ||
+      alive.some((m) => m.state === "joining" || m.state === "leaving"),
     fleet: {
       workers: alive.length,
       runnable: lines.runnable.length,
       blocked: lines.blocked.length,
       ended: lines.ended.length,
-      unowned: planned.moves.filter((m) => m.reason === "unowned" || m.reason === "owner-gone").length + planned.spilled.length,
+      unowned:
+        planned.moves.filter((m) => m.reason === "unowned" || m.reason === "owner-gone").length +
+        planned.spilled.length,
       spilled: planned.spilled.length,
       imbalance: imbalance(lines.runnable, alive),
     },
@@ -164,9 +187,11 @@ function planWorkers(
   }
   const foreign = new Set<string>();
   for (const lease of runnable) {
-    if (isForeign(lease, everMember) && !facts.silentLeases.has(lease.leaseKey)) foreign.add(actualOwner(lease)!);
+    if (isForeign(lease, everMember) && !facts.silentLeases.has(lease.leaseKey))
+      foreign.add(actualOwner(lease)!);
   }
-  for (const workerId of foreign) workers.push({ workerId, role: "foreign", maxLeases: undefined, steals: false });
+  for (const workerId of foreign)
+    workers.push({ workerId, role: "foreign", maxLeases: undefined, steals: false });
   return workers;
 }
 
@@ -182,7 +207,8 @@ const unownedCopy = (lease: Lease): Lease => ({ ...lease, owner: undefined, chec
 function leaderOf(alive: readonly Member[]): string | undefined {
   const active = alive.filter((m) => m.state === "active");
   let leader: string | undefined;
-  for (const { workerId } of active.length > 0 ? active : alive) if (leader === undefined || workerId < leader) leader = workerId;
+  for (const { workerId } of active.length > 0 ? active : alive)
+    if (leader === undefined || workerId < leader) leader = workerId;
   return leader;
 }
 

@@ -9,7 +9,8 @@ export type Readiness = "runnable" | "blocked" | "ended";
 
 export type LeaseTable = ReadonlyMap<string, Lease>;
 
-export const tableOf = (leases: Iterable<Lease>): LeaseTable => new Map(Array.from(leases, (l) => [l.leaseKey, l]));
+export const tableOf = (leases: Iterable<Lease>): LeaseTable =>
+  new Map(Array.from(leases, (l) => [l.leaseKey, l]));
 
 export function readiness(lease: Lease, table: LeaseTable): Readiness {
   if (isEnded(lease)) return "ended";

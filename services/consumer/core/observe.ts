@@ -1,29 +1,39 @@
 /**
- * Liveness without clocks of others: something is silent when its counter has not moved for `failoverTimeMillis`
- * of *my* monotonic clock (KCL: `DynamoDBLeaseTaker.updateAllLeases`). What I see for the first time counts as
- * having moved just now, so a newcomer must watch a full failover time before it may call anybody dead.
+ * Liveness without clocks of others: something is silent when it was seen again, more than `failoverTimeMillis` of
+ * *my* monotonic clock after its counter last moved, with the same counter (KCL: `DynamoDBLeaseTaker.updateAllLeases`).
+ * What I see for the first time counts as having moved just now, so a newcomer must watch a full failover time
+ * before it may call anybody dead; and what I cannot read I cannot call dead.
  */
 export interface Observation {
   readonly token: string;
   readonly firstSeenMillis: number;
   readonly movedMillis: number;
+  readonly lastSeenMillis: number;
 }
 
 export type Observations = ReadonlyMap<string, Observation>;
 
 /** @param current key → a token that changes with every sign of life. Keys that are gone are forgotten. */
-export function observe(before: Observations, current: Iterable<readonly [string, string]>, nowMillis: number): Observations {
+export function observe(
+  before: Observations,
+  current: Iterable<readonly [string, string]>,
+  nowMillis: number,
+): Observations {
   const next = new Map<string, Observation>();
   for (const [key, token] of current) {
     const known = before.get(key);
-    if (known === undefined) next.set(key, { token, firstSeenMillis: nowMillis, movedMillis: nowMillis });
-    else next.set(key, known.token === token ? known : { ...known, token, movedMillis: nowMillis });
+    next.set(key, {
+      token,
+      firstSeenMillis: known?.firstSeenMillis ?? nowMillis,
+      movedMillis: known?.token === token ? known.movedMillis : nowMillis,
+      lastSeenMillis: nowMillis,
+    });
   }
   return next;
 }
 
-export function silentKeys(observations: Observations, nowMillis: number, failoverTimeMillis: number): ReadonlySet<string> {
-  const silent = new Set<string>();
-  for (const [key, seen] of observations) if (nowMillis - seen.movedMillis > failoverTimeMillis) silent.add(key);
-  return silent;
-}
+export const isSilent = (seen: Observation, failoverTimeMillis: number): boolean =>
+  seen.lastSeenMillis - seen.movedMillis > failoverTimeMillis;
+
+export const isWatched = (seen: Observation, failoverTimeMillis: number): boolean =>
+  seen.lastSeenMillis - seen.firstSeenMillis > failoverTimeMillis;

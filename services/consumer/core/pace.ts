@@ -15,7 +15,10 @@ export interface Pace {
   readonly scanSpreadMillis: number;
 }
 
-export function paceOf(fleet: { readonly workers: number; readonly leases: number }, failoverTimeMillis: number): Pace {
+export function paceOf(
+  fleet: { readonly workers: number; readonly leases: number },
+  failoverTimeMillis: number,
+): Pace {
   return {
     // 75 looks a minute, of which 18 are heartbeats at the default failover time: under 60 reads a minute a worker.
     // From 80 workers on it grows with the fleet: 1,000 workers look every 10 s.
@@ -24,6 +27,7 @@ export function paceOf(fleet: { readonly workers: number; readonly leases: numbe
     busyForMillis: 3_000,
     beatMillis: failoverTimeMillis / 3,
     // The fleet together scans at most 20,000 rows a second; nobody waits longer than half a minute.
-    scanSpreadMillis: fleet.workers * fleet.leases < 5_000 ? 0 : Math.min(30_000, (fleet.workers * fleet.leases) / 20),
+    scanSpreadMillis:
+      fleet.workers * fleet.leases < 5_000 ? 0 : Math.min(30_000, (fleet.workers * fleet.leases) / 20),
   };
 }

@@ -68,7 +68,9 @@ export function planLeases(runnable: readonly Lease[], workers: readonly PlanWor
     else owned.get(worker.workerId)!.push(lease);
   }
 
-  const sorted = workers.filter((w) => w.role !== "leaving").toSorted((a, b) => (a.workerId < b.workerId ? -1 : 1));
+  const sorted = workers
+    .filter((w) => w.role !== "leaving")
+    .toSorted((a, b) => (a.workerId < b.workerId ? -1 : 1));
   const targets = evenTargets(
     sorted.map((w) => ({ ...w, owned: owned.get(w.workerId)!.length })),
     pool.length,
@@ -103,7 +105,8 @@ export function planLeases(runnable: readonly Lease[], workers: readonly PlanWor
   const widestFirst = pool.toSorted(
     (a, b) =>
       // A held lease is moved before anything is spilled: what is spilled must be what nobody holds.
-      Number(a.reason === "unowned" || a.reason === "owner-gone") - Number(b.reason === "unowned" || b.reason === "owner-gone") ||
+      Number(a.reason === "unowned" || a.reason === "owner-gone") -
+        Number(b.reason === "unowned" || b.reason === "owner-gone") ||
       share(b.lease, runnable.length) - share(a.lease, runnable.length) ||
       byKey(a.lease, b.lease),
   );
@@ -121,14 +124,17 @@ export function planLeases(runnable: readonly Lease[], workers: readonly PlanWor
   return {
     moves,
     spilled,
-    targets: new Map(sorted.filter((w) => w.role === "active").map((w) => [w.workerId, targets.get(w.workerId)!])),
+    targets: new Map(
+      sorted.filter((w) => w.role === "active").map((w) => [w.workerId, targets.get(w.workerId)!]),
+    ),
   };
 }
 
 const byKey = (a: Lease, b: Lease) => (a.leaseKey < b.leaseKey ? -1 : a.leaseKey > b.leaseKey ? 1 : 0);
 
 /** Part of the key space, as a number: exact enough to compare loads. A lease that does not say counts as average. */
-const share = (lease: Lease, count: number): number => (lease.hashRange ? shareOfRange(lease.hashRange) : 1 / count);
+const share = (lease: Lease, count: number): number =>
+  lease.hashRange ? shareOfRange(lease.hashRange) : 1 / count;
 const shares = new WeakMap<HashRange, number>();
 function shareOfRange(range: HashRange): number {
   let known = shares.get(range);

@@ -5,7 +5,16 @@
  * because a child whose parent has no row is runnable at once (L3).
  */
 import { type HashRange, holes } from "../../shared/hash-range.ts";
-import { AT_TIMESTAMP, type Checkpoint, isEnded, isSentinel, LATEST, type Lease, sentinel, TRIM_HORIZON } from "./lease.ts";
+import {
+  AT_TIMESTAMP,
+  type Checkpoint,
+  isEnded,
+  isSentinel,
+  LATEST,
+  type Lease,
+  sentinel,
+  TRIM_HORIZON,
+} from "./lease.ts";
 import type { LeaseTable } from "./lineage.ts";
 import type { Shard } from "./shard.ts";
 
@@ -21,7 +30,11 @@ const initialCheckpoint = (position: InitialPosition): Checkpoint =>
  * Later: a shard without a row, unless one of its descendants has one (then it was completed and cleaned up).
  * Children of a reshard always start at TRIM_HORIZON, so that nothing written before they were seen is skipped.
  */
-export function missingLeases(shards: readonly Shard[], table: LeaseTable, initial: InitialPosition): Lease[][] {
+export function missingLeases(
+  shards: readonly Shard[],
+  table: LeaseTable,
+  initial: InitialPosition,
+): Lease[][] {
   const byId = new Map(shards.map((s) => [s.shardId, s]));
   const children = childrenOf(shards);
   const fresh = table.size === 0;
@@ -34,7 +47,9 @@ export function missingLeases(shards: readonly Shard[], table: LeaseTable, initi
   const levels: Lease[][] = [];
   for (const shard of wanted) {
     const isChild = shard.parentShardIds.length > 0;
-    (levels[generationOf.get(shard.shardId)!] ??= []).push(newLease(shard, fresh || !isChild ? initialCheckpoint(initial) : sentinel(TRIM_HORIZON)));
+    (levels[generationOf.get(shard.shardId)!] ??= []).push(
+      newLease(shard, fresh || !isChild ? initialCheckpoint(initial) : sentinel(TRIM_HORIZON)),
+    );
   }
   return levels.filter((level) => level !== undefined);
 }
@@ -68,7 +83,11 @@ function childrenOf(shards: readonly Shard[]): Map<string, string[]> {
   return children;
 }
 
-function hasLeasedDescendant(shardId: string, children: ReadonlyMap<string, string[]>, table: LeaseTable): boolean {
+function hasLeasedDescendant(
+  shardId: string,
+  children: ReadonlyMap<string, string[]>,
+  table: LeaseTable,
+): boolean {
   const pending = [...(children.get(shardId) ?? [])];
   const seen = new Set<string>();
   for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
@@ -88,7 +107,8 @@ function generations(shards: readonly Shard[], byId: ReadonlyMap<string, Shard>)
     const cached = known.get(shardId);
     if (cached !== undefined) return cached;
     const parents = byId.get(shardId)?.parentShardIds.filter((p) => wanted.has(p)) ?? [];
-    const found = parents.length === 0 || guard === 0 ? 0 : 1 + Math.max(...parents.map((p) => depth(p, guard - 1)));
+    const found =
+      parents.length === 0 || guard === 0 ? 0 : 1 + Math.max(...parents.map((p) => depth(p, guard - 1)));
     known.set(shardId, found);
     return found;
   };
@@ -100,25 +120,36 @@ function generations(shards: readonly Shard[], byId: ReadonlyMap<string, Shard>)
 /**
  * Ended leases whose children have all started (or ended) and whose own parents' rows are gone
  * (KCL: `LeaseCleanupManager`). A lease that does not name its children waits until they name it.
+ *
+ * @param started "may-have-started": also those whose children may have started since these rows were read. Says
+ * whether reading them anew is worth it.
  */
-export function completedLeases(table: LeaseTable): Lease[] {
+export function completedLeases(
+  table: LeaseTable,
+  started: "have-started" | "may-have-started" = "have-started",
+): Lease[] {
   const named = new Map<string, string[]>();
   for (const lease of table.values()) {
-    for (const parent of lease.parentShardIds) named.set(parent, [...(named.get(parent) ?? []), lease.leaseKey]);
+    for (const parent of lease.parentShardIds)
+      named.set(parent, [...(named.get(parent) ?? []), lease.leaseKey]);
   }
   return [...table.values()].filter((lease) => {
     if (!isEnded(lease) || lease.parentShardIds.some((p) => table.has(p))) return false;
     const children = new Set([...lease.childShardIds, ...(named.get(lease.leaseKey) ?? [])]);
-    return children.size > 0 && [...children].every((child) => hasStarted(table.get(child)));
+    if (children.size === 0) return false;
+    return started === "may-have-started" || [...children].every((child) => hasStarted(table.get(child)));
   });
 }
 
 /** A child without a row has been completed and cleaned up itself only after its own children started. */
-const hasStarted = (child: Lease | undefined): boolean => child !== undefined && (isEnded(child) || !isSentinel(child.checkpoint));
+const hasStarted = (child: Lease | undefined): boolean =>
+  child !== undefined && (isEnded(child) || !isSentinel(child.checkpoint));
 
 /** Parts of the key space that no unfinished lease covers, although the stream has shards there. */
 export function uncovered(shards: readonly Shard[], table: LeaseTable): HashRange[] {
-  const ranges = [...table.values()].filter((l) => !isEnded(l)).flatMap((l) => (l.hashRange ? [l.hashRange] : []));
+  const ranges = [...table.values()]
+    .filter((l) => !isEnded(l))
+    .flatMap((l) => (l.hashRange ? [l.hashRange] : []));
   const known = [...table.values()].some((l) => !isEnded(l) && l.hashRange === undefined);
   return known || shards.length === 0 ? [] : holes(ranges);
 }

@@ -8,13 +8,13 @@
  */
 import { actualOwner, isEnded, type Lease } from "../core/lease.ts";
 import type { FleetPage, Member } from "../core/member.ts";
-import { type Observations, observe, silentKeys } from "../core/observe.ts";
+import { isSilent, isWatched, type Observation, type Observations, observe } from "../core/observe.ts";
 import type { LeaseListing } from "../ports/lease-store.ts";
 
 export class FleetView {
   readonly table = new Map<string, Lease>();
   readonly pages = new Map<number, FleetPage>();
-  #memberSigns: Observations = new Map();
+  readonly #memberSigns = new Map<number, Observations>();
   #foreignSigns: Observations = new Map();
   /** Rows this worker wrote since the scan under way began: the scan may have missed them. */
   readonly #writtenSinceScan = new Set<string>();
@@ -36,16 +36,25 @@ export class FleetView {
   }
 
   sawPage(page: FleetPage, nowMillis: number): void {
+    // An eventually consistent look may be older than what a heartbeat's answer already showed.
+    if (page.page === 0 && page.generation < this.generation) return;
     this.pages.set(page.page, page);
     if (page.page === 0) {
       this.generation = page.generation;
       this.shardSyncRequests = page.shardSyncRequests;
     }
-    this.#observeMembers(nowMillis);
+    const signs = page.members.map(
+      (m) => [m.workerId, `${m.incarnation}:${m.heartbeat}:${m.state}`] as const,
+    );
+    this.#memberSigns.set(
+      page.page,
+      observe(this.#memberSigns.get(page.page) ?? new Map(), signs, nowMillis),
+    );
   }
 
   pageGone(page: number): void {
     this.pages.delete(page);
+    this.#memberSigns.delete(page);
   }
 
   wrote(lease: Lease): void {
@@ -67,44 +76,45 @@ export class FleetView {
     for (const lease of listing.leases) {
       listed.add(lease.leaseKey);
       const known = this.table.get(lease.leaseKey);
-      if (known === undefined || known.counter <= lease.counter || !this.#writtenSinceScan.has(lease.leaseKey)) {
+      if (
+        known === undefined ||
+        known.counter <= lease.counter ||
+        !this.#writtenSinceScan.has(lease.leaseKey)
+      ) {
         this.table.set(lease.leaseKey, lease);
       }
     }
-    for (const key of this.table.keys()) if (!listed.has(key) && !this.#writtenSinceScan.has(key)) this.table.delete(key);
-    for (const page of this.pages.keys()) if (!listing.pages.some((p) => p.page === page)) this.pages.delete(page);
+    for (const key of this.table.keys())
+      if (!listed.has(key) && !this.#writtenSinceScan.has(key)) this.table.delete(key);
+    for (const page of this.pages.keys())
+      if (!listing.pages.some((p) => p.page === page)) this.pageGone(page);
     for (const page of listing.pages) this.sawPage(page, nowMillis);
     this.corrupt = listing.corrupt;
     this.scannedGeneration = generation;
     this.#observeForeign(nowMillis);
   }
 
-  silentMembers(nowMillis: number, failoverTimeMillis: number): ReadonlySet<string> {
-    return silentKeys(this.#memberSigns, nowMillis, failoverTimeMillis);
+  /** Members seen again, unmoved, after the failover time. Pages nobody here looks at tell nothing. */
+  silentMembers(failoverTimeMillis: number): ReadonlySet<string> {
+    return new Set(
+      [...this.#memberSigns.values()].flatMap((signs) =>
+        keysWhere(signs, (seen) => isSilent(seen, failoverTimeMillis)),
+      ),
+    );
   }
 
-  silentLeases(nowMillis: number, failoverTimeMillis: number): ReadonlySet<string> {
-    return silentKeys(this.#foreignSigns, nowMillis, failoverTimeMillis);
+  /** Leases of owners that are no members, unmoved for the failover time. */
+  silentLeases(failoverTimeMillis: number): ReadonlySet<string> {
+    return new Set(keysWhere(this.#foreignSigns, (seen) => isSilent(seen, failoverTimeMillis)));
   }
 
-  watchedLeases(nowMillis: number, failoverTimeMillis: number): ReadonlySet<string> {
-    const watched = new Set<string>();
-    for (const [key, seen] of this.#foreignSigns) if (nowMillis - seen.firstSeenMillis > failoverTimeMillis) watched.add(key);
-    return watched;
+  watchedLeases(failoverTimeMillis: number): ReadonlySet<string> {
+    return new Set(keysWhere(this.#foreignSigns, (seen) => isWatched(seen, failoverTimeMillis)));
   }
 
   /** Leases whose owner is no member: only their own counters tell whether somebody lives there, so the table must be read again. */
   get hasForeignLeases(): boolean {
     return this.#foreignSigns.size > 0;
-  }
-
-  /** A stale read of a page must not make a heartbeat that moved look unmoved: any new value counts as movement. */
-  #observeMembers(nowMillis: number): void {
-    this.#memberSigns = observe(
-      this.#memberSigns,
-      this.members().map((m) => [m.workerId, `${m.incarnation}:${m.heartbeat}:${m.state}`] as const),
-      nowMillis,
-    );
   }
 
   #observeForeign(nowMillis: number): void {
@@ -120,3 +130,6 @@ export class FleetView {
     );
   }
 }
+
+const keysWhere = (signs: Observations, holds: (seen: Observation) => boolean): string[] =>
+  [...signs].filter(([, seen]) => holds(seen)).map(([key]) => key);

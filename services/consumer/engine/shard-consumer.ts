@@ -20,7 +20,11 @@ export interface HeldLease {
 
 export type ShardOutcome =
   /** Read and processed to the end of the shard; `children` undefined: the endpoint did not say. Nothing was written yet: creating children, the `shardEnded` hook and SHARD_END are the coordinator's. */
-  | { readonly kind: "ended"; readonly children: readonly Shard[] | undefined; readonly checkpoint: Checkpoint }
+  | {
+      readonly kind: "ended";
+      readonly children: readonly Shard[] | undefined;
+      readonly checkpoint: Checkpoint;
+    }
   /** After `drain()`: nothing is in the handler's hands any more; everything up to `checkpoint` (the lease's own when nothing was processed) is done. Not yet written: the hand-over writes it with the new owner in one write. */
   | { readonly kind: "drained"; readonly checkpoint: Checkpoint }
   /** After `stop()` or a failed fence. */

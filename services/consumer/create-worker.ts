@@ -1,0 +1,87 @@
+/** The public way in: a worker on real AWS clients. */
+import { randomSuffix, systemClock, systemRandom } from "../shared/platform.ts";
+import { cloudWatchClient, dynamoDbClient, kinesisClient } from "./adapters/aws-clients.ts";
+import { cloudWatchMetrics } from "./adapters/cloudwatch-metrics.ts";
+import { dynamoDbLeaseStore } from "./adapters/dynamodb-lease-store.ts";
+import { kinesisStream } from "./adapters/kinesis-stream.ts";
+import { decide } from "./core/decide.ts";
+import { Coordinator } from "./engine/coordinator.ts";
+import { noMetrics } from "./ports/metrics.ts";
+import { compileOptions, loggerOf, type WorkerOptions } from "./worker-options.ts";
+
+export interface Worker {
+  readonly workerId: string;
+  /** Resolves when the worker takes part in the fleet. Rejects when the lease table cannot be used (`StoreUnusable`, with what to do). */
+  start(): Promise<void>;
+  /** A plain snapshot: state, leases, per-shard position and lag. */
+  status(): WorkerStatus;
+  /**
+   * Resolves when every lease was drained, checkpointed and handed over or released.
+   * @param budgetMillis default 25000, below Kubernetes's and ECS's 30 s: after it, handlers are aborted and leases released at their last checkpoint.
+   * @returns the leases that had to be given up that way; empty after a clean stop
+   */
+  stop(budgetMillis?: number): Promise<readonly string[]>;
+}
+
+export type WorkerStatus = ReturnType<Coordinator["status"]>;
+
+const DEFAULT_STOP_BUDGET_MILLIS = 25_000;
+
+/** @throws OptionError naming the option, the value and the remedy. */
+export function createWorker(options: WorkerOptions): Worker {
+  const engineOptions = compileOptions(options);
+  const logger = loggerOf(options);
+  const { workerId, failoverTimeMillis } = engineOptions;
+  const location = { region: options.region, endpoint: options.endpoint };
+  const { kinesis, dynamodb, cloudwatch } = options.clients ?? {};
+  const level = options.metricsLevel ?? "summary";
+  const metrics =
+    level === "none"
+      ? noMetrics
+      : cloudWatchMetrics({
+          client: cloudwatch ?? cloudWatchClient(location),
+          namespace: options.applicationName,
+          level,
+          logger,
+          clock: systemClock,
+        });
+  const client = kinesis ?? kinesisClient(location);
+  const coordinator = new Coordinator(
+    {
+      store: dynamoDbLeaseStore({
+        client: dynamodb ?? dynamoDbClient({ ...location, failoverTimeMillis }),
+        tableName: options.leaseTableName ?? options.applicationName,
+        clock: systemClock,
+      }),
+      stream:
+        options.streamArn !== undefined
+          ? kinesisStream({ client, streamArn: options.streamArn })
+          : kinesisStream({ client, streamName: options.streamName! }),
+      clock: systemClock,
+      random: systemRandom,
+      logger,
+      metrics,
+      newIncarnation: () => randomSuffix(8),
+      decide,
+    },
+    engineOptions,
+  );
+  let started: Promise<void> | undefined;
+  let stopped: Promise<readonly string[]> | undefined;
+  return {
+    workerId,
+    start: () => {
+      started ??= coordinator.start();
+      return started;
+    },
+    status: () => coordinator.status(),
+    stop: (budgetMillis = DEFAULT_STOP_BUDGET_MILLIS) => {
+      stopped ??= (async () => {
+        const given = started === undefined ? [] : await coordinator.stop(budgetMillis);
+        await metrics.stop();
+        return given;
+      })();
+      return stopped;
+    },
+  };
+}

@@ -1,0 +1,61 @@
+/** What the parts of the engine share: ports, compiled options, and the events it tells. */
+import type { Clock } from "../../shared/clock.ts";
+import type { LeaseAction } from "../../shared/history.ts";
+import type { Random } from "../../shared/random.ts";
+import type { Decisions, Facts } from "../core/decide.ts";
+import type { LeaseStore } from "../ports/lease-store.ts";
+import type { Logger } from "../ports/logger.ts";
+import type { Metrics } from "../ports/metrics.ts";
+import type { Stream } from "../ports/stream.ts";
+import type { CheckpointFunction, ShardEvent, ShardReaderOptions } from "./shard-reader-options.ts";
+
+export interface Ports {
+  readonly store: LeaseStore;
+  readonly stream: Stream;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  /** A name no earlier start of this worker has used. */
+  readonly newIncarnation: () => string;
+  /** The decisions; the simulator's tests of the tests break them here. */
+  readonly decide: (facts: Facts) => Decisions;
+}
+
+/** Options with every default filled in: nothing optional, units in the names. */
+export interface EngineOptions extends ShardReaderOptions {
+  readonly workerId: string;
+  readonly createLeaseTable: boolean;
+  readonly enableLeaseStealing: boolean;
+  readonly maxLeasesForWorker: (fleet: {
+    readonly shards: number;
+    readonly workers: number;
+  }) => number | undefined;
+  readonly failoverTimeMillis: number;
+  readonly shardSyncIntervalMillis: number;
+  readonly leaseRenewal: "worker" | "lease";
+  readonly maxBufferedBytes: number;
+  readonly hooks: Hooks;
+  readonly observe: (event: WorkerEvent) => void;
+}
+
+export interface Hooks {
+  /** The lease went to another worker without this one's doing: stop having effects for the shard. KCL: `leaseLost`. */
+  readonly leaseLost?: ((input: { readonly shardId: string }) => Promise<void> | void) | undefined;
+  /** Every record of the shard is processed. SHARD_END is written, and its children can start, when this has resolved. KCL: `shardEnded`. */
+  readonly shardEnded?: ((input: { readonly shardId: string }) => Promise<void> | void) | undefined;
+  /** Before a planned move or a stop: the last chance to checkpoint. KCL: `shutdownRequested`. */
+  readonly shutdownRequested?:
+    | ((input: { readonly shardId: string; readonly checkpoint: CheckpointFunction }) => Promise<void> | void)
+    | undefined;
+}
+
+export type WorkerEvent =
+  | ShardEvent
+  | {
+      readonly type: "lease";
+      readonly leaseKey: string;
+      readonly action: LeaseAction;
+      readonly reason: string;
+      readonly atMillis: number;
+    };

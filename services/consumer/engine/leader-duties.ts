@@ -1,0 +1,118 @@
+/**
+ * What one worker does for all: listing shards and creating the rows that are missing, removing rows that have
+ * done their duty, and saying how the fleet stands. Everything is idempotent, so two leaders for a moment do no harm.
+ */
+import type { FleetSummary } from "../core/decide.ts";
+import type { Lease } from "../core/lease.ts";
+import { completedLeases, type InitialPosition, missingLeases, uncovered } from "../core/shard-sync.ts";
+import type { Shard } from "../ports/stream.ts";
+import type { Ports } from "./engine-context.ts";
+import type { FleetView } from "./fleet-view.ts";
+
+/** KCL's `leaseCleanupIntervalMillis`: a completed row costs nothing but a line in every scan. */
+const CLEANUP_INTERVAL_MILLIS = 60_000;
+/** A hole must be seen this often before it is worth a warning: a listing may lag behind a reshard (KCL's confidence threshold). */
+const HOLE_CONFIDENCE = 3;
+/** ListShards allows 1,000 calls a second per account, but ten splits in a row must not make a hundred. */
+const MIN_SYNC_SPACING_MILLIS = 200;
+
+export class LeaderDuties {
+  readonly #ports: Pick<Ports, "store" | "stream" | "clock" | "logger" | "metrics">;
+  readonly #view: FleetView;
+  readonly #options: { readonly initialPosition: InitialPosition; readonly shardSyncIntervalMillis: number };
+  #syncedMillis = Number.NEGATIVE_INFINITY;
+  #syncedRequests = -1;
+  #cleanedMillis: number;
+  #holesInARow = 0;
+
+  constructor(
+    ports: Pick<Ports, "store" | "stream" | "clock" | "logger" | "metrics">,
+    view: FleetView,
+    options: { readonly initialPosition: InitialPosition; readonly shardSyncIntervalMillis: number },
+  ) {
+    this.#ports = ports;
+    this.#view = view;
+    this.#options = options;
+    this.#cleanedMillis = ports.clock.monotonicMillis();
+  }
+
+  /** A worker that stopped leading starts afresh when it leads again: the stream may have changed meanwhile. */
+  resigned(): void {
+    this.#syncedMillis = Number.NEGATIVE_INFINITY;
+  }
+
+  syncIsDue(nowMillis: number): boolean {
+    const since = nowMillis - this.#syncedMillis;
+    if (since < MIN_SYNC_SPACING_MILLIS) return false;
+    return (
+      since >= this.#options.shardSyncIntervalMillis || this.#view.shardSyncRequests !== this.#syncedRequests
+    );
+  }
+
+  cleanupIsDue(nowMillis: number): boolean {
+    return (
+      nowMillis - this.#cleanedMillis >= CLEANUP_INTERVAL_MILLIS &&
+      completedLeases(this.#view.table, "may-have-started").length > 0
+    );
+  }
+
+  /** @returns the shards listed, and whether rows were created. */
+  async syncShards(): Promise<{ readonly shards: readonly Shard[]; readonly created: number }> {
+    const requests = this.#view.shardSyncRequests;
+    const startedMillis = this.#ports.clock.monotonicMillis();
+    const shards = await this.#ports.stream.listShards();
+    let created = 0;
+    for (const generation of missingLeases(shards, this.#view.table, this.#options.initialPosition)) {
+      const outcomes = await Promise.all(generation.map((lease) => this.#create(lease)));
+      created += outcomes.filter((outcome) => outcome === "created").length;
+    }
+    this.#syncedMillis = startedMillis;
+    this.#syncedRequests = requests;
+    this.#auditHoles(shards);
+    return { shards, created };
+  }
+
+  /** @returns how many rows were removed. The view must have been read anew: children start without telling anybody. */
+  async cleanUp(): Promise<number> {
+    this.#cleanedMillis = this.#ports.clock.monotonicMillis();
+    let removed = 0;
+    for (const lease of completedLeases(this.#view.table)) {
+      if ((await this.#ports.store.remove(lease)) !== "removed") continue;
+      this.#view.removed(lease.leaseKey);
+      removed += 1;
+    }
+    return removed;
+  }
+
+  publish(fleet: FleetSummary): void {
+    const dimensions = { Operation: "LeaseAssignment" };
+    this.#ports.metrics.record("UnownedShards", fleet.unowned, "Count", dimensions);
+    this.#ports.metrics.record("LeaseImbalance", fleet.imbalance, "Count", dimensions);
+    this.#ports.metrics.record("LeaseSpillover", fleet.spilled, "Count", dimensions);
+    this.#ports.metrics.record("TotalLeases", fleet.runnable, "Count", dimensions);
+    this.#ports.metrics.record("NumWorkers", fleet.workers, "Count", dimensions);
+    if (fleet.spilled > 0) {
+      this.#ports.logger.error(
+        { spilled: fleet.spilled, workers: fleet.workers, runnable: fleet.runnable },
+        "maxLeasesForWorker × workers is less than the number of shards: shards stay unread; raise the cap or add workers",
+      );
+    }
+  }
+
+  async #create(lease: Lease): Promise<"created" | "exists"> {
+    const outcome = await this.#ports.store.create(lease);
+    if (outcome === "created") this.#view.wrote(lease);
+    return outcome;
+  }
+
+  #auditHoles(shards: readonly Shard[]): void {
+    const missing = uncovered(shards, this.#view.table);
+    this.#holesInARow = missing.length > 0 ? this.#holesInARow + 1 : 0;
+    if (this.#holesInARow === HOLE_CONFIDENCE) {
+      this.#ports.logger.error(
+        { ranges: missing.slice(0, 5).map((r) => `${r.start}-${r.end}`) },
+        "no lease covers part of the key space although every listed shard has one: were lease rows deleted by hand?",
+      );
+    }
+  }
+}

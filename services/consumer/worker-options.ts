@@ -1,0 +1,268 @@
+/** The options of `createWorker`: what each means, its default and why, and the checks with the remedy in the message. */
+import type { CloudWatchClient } from "@aws-sdk/client-cloudwatch";
+import type { DynamoDBClient } from "@aws-sdk/client-dynamodb";
+import type { KinesisClient } from "@aws-sdk/client-kinesis";
+import { randomSuffix } from "../shared/platform.ts";
+import type { EngineOptions, Hooks, WorkerEvent } from "./engine/engine-context.ts";
+import type { OnError, ProcessRecords } from "./engine/shard-reader-options.ts";
+import { type Logger, silentLogger } from "./ports/logger.ts";
+
+export interface WorkerOptions extends Hooks {
+  /** Names the fleet: workers with the same name share the stream. Also the lease table's name and the metrics' namespace. */
+  readonly applicationName: string;
+  /** The stream to read; or `streamArn`. */
+  readonly streamName?: string;
+  readonly streamArn?: string;
+  /** Must be unique in the fleet. Default: the ECS task id, else the host name, plus a random part. */
+  readonly workerId?: string;
+  /** Default: `applicationName`, as in KCL. */
+  readonly leaseTableName?: string;
+  /** Default: what the AWS SDK finds. */
+  readonly region?: string;
+  /** Default: AWS_ENDPOINT_URL, else AWS. */
+  readonly endpoint?: string;
+  /** Ready-made SDK clients, for credentials, proxies and tests. */
+  readonly clients?: {
+    readonly kinesis?: KinesisClient;
+    readonly dynamodb?: DynamoDBClient;
+    readonly cloudwatch?: CloudWatchClient;
+  };
+  /** Create the lease table (on demand) when it is missing. Default: true, as in KCL. */
+  readonly createLeaseTable?: boolean;
+  /** Where an application that has no leases yet begins. Children of a reshard always begin at TRIM_HORIZON. Default: TRIM_HORIZON, so that nothing is skipped unasked. */
+  readonly initialPosition?: "TRIM_HORIZON" | "LATEST" | Date;
+  /** Move leases between living workers to even them out. False: take only unowned and expired ones. Default: true. */
+  readonly enableLeaseStealing?: boolean;
+  readonly leaseStealing?: { readonly stealingStrategy?: "EVEN_DISTRIBUTION" };
+  /** Most leases this worker takes: a number, or a function of the open shards and living workers (fractions are rounded up). Where cap × workers < shards, shards stay unread: loudly. Default: no cap. */
+  readonly maxLeasesForWorker?:
+    | number
+    | ((fleet: { readonly shards: number; readonly workers: number }) => number);
+  /** A worker whose heartbeat has not moved for this long is dead. Milliseconds. Default: 10000, as in KCL: two heartbeats may fail. */
+  readonly failoverTimeMillis?: number;
+  /** How often the leading worker lists shards. Milliseconds. Default: 5000; the resharder wakes the fleet at once. */
+  readonly shardSyncIntervalMillis?: number;
+  /** "worker" (default): one heartbeat per worker. "lease": every lease's counter moves too, for a fleet shared with Java KCL. */
+  readonly leaseRenewal?: "worker" | "lease";
+  /** Wait after a read that found nothing. Milliseconds, at least 200 (five reads a second a shard). Default: 1000. */
+  readonly idleTimeBetweenReadsMillis?: number;
+  /** Most records of one read, 1 to 10000. Default: 10000, Kinesis's most. */
+  readonly maxRecords?: number;
+  /** Most bytes of records in this process, read and not yet processed, over all shards. Default: 64 MiB. */
+  readonly maxBufferedBytes?: number;
+  /** "auto" (default): what `processRecords` has finished is checkpointed. "manual": only what it says through `checkpoint`. */
+  readonly checkpointMode?: "auto" | "manual";
+  /** At most one checkpoint write a shard in it; always before a hand-over. A crash replays at most this much. Milliseconds; 0: after every batch. Default: 5000. */
+  readonly checkpointIntervalMillis?: number;
+  readonly processRecords: ProcessRecords;
+  /** A handler that takes longer is aborted and counts as failed. Milliseconds. Default: no limit. */
+  readonly processTimeoutMillis?: number;
+  /** After the retries of a failing batch: "stop" (default) keeps the lease and stops the shard, loudly; "skip"; or a dead letter. */
+  readonly onError?: OnError;
+  /** pino-like. Default: silent. */
+  readonly logger?: Logger;
+  /** Default: "summary". */
+  readonly metricsLevel?: "none" | "summary" | "detailed";
+  /** Told of every batch and every lease that changes hands. Must be quick and must not throw. */
+  readonly onEvent?: (event: WorkerEvent) => void;
+}
+
+export class OptionError extends Error {
+  override readonly name = "OptionError";
+}
+
+/** Every default filled in. @throws OptionError naming the option, the value and the remedy. */
+export function compileOptions(options: WorkerOptions): EngineOptions {
+  known(options);
+  text(
+    "applicationName",
+    options.applicationName,
+    /^[a-zA-Z0-9_.-]{1,255}$/,
+    "letters, digits, '_', '.' and '-': it names the lease table",
+  );
+  if ((options.streamName === undefined) === (options.streamArn === undefined)) {
+    throw new OptionError("give exactly one of streamName and streamArn");
+  }
+  if (typeof options.processRecords !== "function")
+    wrong("processRecords", options.processRecords, "a function that handles a batch");
+  const failoverTimeMillis = whole(
+    "failoverTimeMillis",
+    options.failoverTimeMillis ?? 10_000,
+    1_000,
+    3_600_000,
+  );
+  const onError = options.onError ?? "stop";
+  if (onError !== "stop" && onError !== "skip" && typeof onError?.deadLetter !== "function") {
+    wrong("onError", onError, '"stop", "skip" or { deadLetter: async (record, error) => {} }');
+  }
+  const position = options.initialPosition ?? "TRIM_HORIZON";
+  if (
+    position !== "TRIM_HORIZON" &&
+    position !== "LATEST" &&
+    !(position instanceof Date && !Number.isNaN(position.getTime()))
+  ) {
+    wrong("initialPosition", position, '"TRIM_HORIZON", "LATEST" or a valid Date');
+  }
+  const strategy = options.leaseStealing?.stealingStrategy ?? "EVEN_DISTRIBUTION";
+  oneOf("leaseStealing.stealingStrategy", strategy, ["EVEN_DISTRIBUTION"]);
+  oneOf("metricsLevel", options.metricsLevel ?? "summary", ["none", "summary", "detailed"]);
+  return {
+    workerId: text(
+      "workerId",
+      options.workerId ?? defaultWorkerId(),
+      /^[^\s]{1,128}$/,
+      "1 to 128 characters without spaces",
+    ),
+    createLeaseTable: flag("createLeaseTable", options.createLeaseTable ?? true),
+    enableLeaseStealing: flag("enableLeaseStealing", options.enableLeaseStealing ?? true),
+    maxLeasesForWorker: cap(options.maxLeasesForWorker),
+    failoverTimeMillis,
+    shardSyncIntervalMillis: whole(
+      "shardSyncIntervalMillis",
+      options.shardSyncIntervalMillis ?? 5_000,
+      250,
+      3_600_000,
+    ),
+    leaseRenewal: oneOf("leaseRenewal", options.leaseRenewal ?? "worker", ["worker", "lease"]),
+    idleTimeBetweenReadsMillis: whole(
+      "idleTimeBetweenReadsMillis",
+      options.idleTimeBetweenReadsMillis ?? 1_000,
+      200,
+      60_000,
+    ),
+    maxRecords: whole("maxRecords", options.maxRecords ?? 10_000, 1, 10_000),
+    maxBufferedBytes: whole(
+      "maxBufferedBytes",
+      options.maxBufferedBytes ?? 64 * 1024 * 1024,
+      1024 * 1024,
+      2 ** 40,
+    ),
+    checkpointMode: oneOf("checkpointMode", options.checkpointMode ?? "auto", ["auto", "manual"]),
+    checkpointIntervalMillis: whole(
+      "checkpointIntervalMillis",
+      options.checkpointIntervalMillis ?? 5_000,
+      0,
+      3_600_000,
+    ),
+    processRecords: options.processRecords,
+    processTimeoutMillis:
+      options.processTimeoutMillis === undefined
+        ? undefined
+        : whole("processTimeoutMillis", options.processTimeoutMillis, 1, 86_400_000),
+    onError,
+    initialPosition: position,
+    hooks: {
+      leaseLost: hook("leaseLost", options.leaseLost),
+      shardEnded: hook("shardEnded", options.shardEnded),
+      shutdownRequested: hook("shutdownRequested", options.shutdownRequested),
+    },
+    observe: options.onEvent ?? (() => undefined),
+  };
+}
+
+export const loggerOf = (options: WorkerOptions): Logger => options.logger ?? silentLogger;
+
+const OPTION_NAMES: Readonly<Record<keyof WorkerOptions, true>> = {
+  applicationName: true,
+  streamName: true,
+  streamArn: true,
+  workerId: true,
+  leaseTableName: true,
+  region: true,
+  endpoint: true,
+  clients: true,
+  createLeaseTable: true,
+  initialPosition: true,
+  enableLeaseStealing: true,
+  leaseStealing: true,
+  maxLeasesForWorker: true,
+  failoverTimeMillis: true,
+  shardSyncIntervalMillis: true,
+  leaseRenewal: true,
+  idleTimeBetweenReadsMillis: true,
+  maxRecords: true,
+  maxBufferedBytes: true,
+  checkpointMode: true,
+  checkpointIntervalMillis: true,
+  processRecords: true,
+  processTimeoutMillis: true,
+  onError: true,
+  leaseLost: true,
+  shardEnded: true,
+  shutdownRequested: true,
+  logger: true,
+  metricsLevel: true,
+  onEvent: true,
+};
+
+function known(options: WorkerOptions): void {
+  if (typeof options !== "object" || options === null)
+    throw new OptionError("createWorker takes an object of options");
+  for (const name of Object.keys(options)) {
+    if (Object.hasOwn(OPTION_NAMES, name)) continue;
+    const near = Object.keys(OPTION_NAMES).find((n) =>
+      n.toLowerCase().startsWith(name.toLowerCase().slice(0, 6)),
+    );
+    throw new OptionError(`there is no option ${name}${near ? `: did you mean ${near}?` : ""}`);
+  }
+}
+
+function cap(value: WorkerOptions["maxLeasesForWorker"]): EngineOptions["maxLeasesForWorker"] {
+  if (value === undefined) return () => undefined;
+  if (typeof value === "number") {
+    const most = whole("maxLeasesForWorker", value, 1, 1_000_000);
+    return () => most;
+  }
+  if (typeof value !== "function")
+    return wrong("maxLeasesForWorker", value, "a whole number from 1, or a function of { shards, workers }");
+  return (fleet) => {
+    const most = value(fleet);
+    // 20 shards over 3 workers are 6.67 each: rounded down, two shards would be nobody's.
+    if (!Number.isFinite(most) || most <= 0) {
+      return wrong(
+        `maxLeasesForWorker(${JSON.stringify(fleet)})`,
+        most,
+        "a number above 0: return Infinity-free arithmetic, e.g. Math.ceil(shards / workers)",
+      );
+    }
+    return Math.ceil(most);
+  };
+}
+
+const defaultWorkerId = (): string => {
+  // ECS: the last part of the metadata URI is the container's runtime id, which begins with the task id.
+  const task = process.env.ECS_CONTAINER_METADATA_URI_V4?.split("/").at(-1)?.split("-")[0];
+  return `${task || process.env.HOSTNAME || "worker"}-${randomSuffix(6)}`;
+};
+
+function wrong(name: string, value: unknown, expected: string): never {
+  throw new OptionError(
+    `${name} is ${typeof value === "object" || typeof value === "string" ? JSON.stringify(value) : String(value)}: expected ${expected}`,
+  );
+}
+
+function whole(name: string, value: number, least: number, most: number): number {
+  if (!Number.isInteger(value) || value < least || value > most)
+    wrong(name, value, `a whole number from ${least} to ${most}`);
+  return value;
+}
+
+function text(name: string, value: string, pattern: RegExp, expected: string): string {
+  if (typeof value !== "string" || !pattern.test(value)) wrong(name, value, expected);
+  return value;
+}
+
+function flag(name: string, value: boolean): boolean {
+  if (typeof value !== "boolean") wrong(name, value, "true or false");
+  return value;
+}
+
+function oneOf<T extends string>(name: string, value: T, allowed: readonly T[]): T {
+  if (!allowed.includes(value)) wrong(name, value, allowed.map((a) => JSON.stringify(a)).join(" or "));
+  return value;
+}
+
+function hook<T>(name: string, value: T): T {
+  if (value !== undefined && typeof value !== "function") wrong(name, value, "a function");
+  return value;
+}
