@@ -60,7 +60,7 @@ export function convergence(settings: ExperimentSettings): Checker {
   const changes = splitTo !== settings.shards || scaleTo !== pods;
   return {
     name: "convergence",
-    expected: changes ? `${goal} within ${bounds.convergenceMillis} ms, staying so` : goal,
+    expected: changes ? `${goal} ≤ ${bounds.convergenceMillis} ms` : goal,
     observe: (event) => samples.observe(event),
     verdict() {
       const { from, until } = samples.marks.scaleWindow;
@@ -70,10 +70,10 @@ export function convergence(settings: ExperimentSettings): Checker {
         return unknown("no scale-requested event");
       const settled = settledAt(samples.timeline, samples.marks.parents, { from, until }, even);
       if (settled === undefined) return notSpread(samples, Math.min(until - 1, samples.end), goal);
-      if (settled - from <= bounds.convergenceMillis) return valid(`${goal} after ${settled - from} ms`);
+      if (settled - from <= bounds.convergenceMillis) return valid(`${goal} ${settled - from} ms`);
       const late = new Witnesses();
       late.add({ text: `${goal} only ${settled - from} ms after the last worker started`, t: settled });
-      return late.invalid(`${goal} after ${settled - from} ms`);
+      return late.invalid(`${goal} ${settled - from} ms`);
     },
   };
 }
@@ -91,7 +91,7 @@ function notSpread(samples: Samples, t: number, expected: string): Verdict {
 export function nothingUnowned(): Checker {
   const samples = new Samples();
   return {
-    name: "no shard unowned at the end",
+    name: "no shard unowned",
     expected: 0,
     observe: (event) => samples.observe(event),
     verdict() {
@@ -113,7 +113,7 @@ export function childrenDetected(settings: ExperimentSettings): Checker {
   const bound = settings.bounds.childDetectionMillis;
   return {
     name: "children detected",
-    expected: `within ${bound} ms`,
+    expected: `≤ ${bound} ms`,
     observe: (event) => samples.observe(event),
     verdict() {
       const { children } = samples.marks;
@@ -136,7 +136,7 @@ export function childrenDetected(settings: ExperimentSettings): Checker {
       const actual =
         worst === Number.POSITIVE_INFINITY
           ? "never"
-          : `${children.size} children, the slowest after ${worst} ms`;
+          : `≤ ${worst} ms (${children.size})`;
       return late.total > 0 ? late.invalid(actual) : valid(actual);
     },
   };
