@@ -146,7 +146,8 @@ export class ContainerRuntime {
   async stop(container: Container, graceMillis: number): Promise<void> {
     const child = this.#children.get(container.id);
     if (!child) return;
-    const ended = once(child, "exit");
+    // "close" comes after "exit", when the last output was read too.
+    const ended = once(child, "close");
     this.#kill(child, "SIGTERM");
     const grace = new AbortController();
     const winner = await Promise.race([
@@ -170,7 +171,8 @@ export class ContainerRuntime {
   remove(container: Container): void {
     const child = this.#children.get(container.id);
     if (child) this.#kill(child, "SIGKILL");
-    container.logs.end();
+    // A log that was begun ends with its process, when everything has been read.
+    if (container.state.status === "created") container.logs.end();
     this.#containers.delete(container.id);
     this.#changed();
   }

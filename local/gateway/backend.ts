@@ -50,6 +50,7 @@ export class Backend {
         "content-type": "application/x-amz-json-1.1",
         "x-amz-target": target,
         // Neither server verifies signatures; both read account and region from the scope.
+        "x-amz-date": "20000101T000000Z",
         authorization: `AWS4-HMAC-SHA256 Credential=test/20000101/us-east-1/${service}/aws4_request, SignedHeaders=host, Signature=0`,
       },
       body: Buffer.from(JSON.stringify(input)),

@@ -120,7 +120,7 @@ export class StreamBridge {
       StreamName: name,
     });
     if (status === 200) return output.StreamDescriptionSummary as StreamSummary;
-    if (status < 500) return undefined;
+    if (String(output.__type).endsWith("ResourceNotFoundException")) return undefined;
     throw new Error(`${backend.name} failed to describe stream ${name}: ${JSON.stringify(output)}`);
   }
 

@@ -1,0 +1,12 @@
+import { systemClock } from "../../../services/shared/platform.ts";
+
+/** Looks every 50 ms until `look` gives something other than undefined or false; throws with `what` after 30 s. */
+export async function until<T>(what: string, look: () => Promise<T | undefined | false>): Promise<T> {
+  const deadline = systemClock.monotonicMillis() + 30_000;
+  for (;;) {
+    const seen = await look();
+    if (seen !== undefined && seen !== false) return seen;
+    if (systemClock.monotonicMillis() > deadline) throw new Error(`waited 30 s in vain: ${what}`);
+    await systemClock.sleep(50);
+  }
+}

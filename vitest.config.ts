@@ -1,0 +1,26 @@
+import { defineConfig } from "vitest/config";
+
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: {
+          name: "unit",
+          include: ["test/{unit,scenarios,simulation,conformance,infra}/**/*.test.ts"],
+          testTimeout: 30_000,
+        },
+      },
+      {
+        test: {
+          name: "endpoint",
+          include: ["test/{integration,e2e}/**/*.test.ts"],
+          globalSetup: ["test/integration/endpoint-setup.ts"],
+          // One endpoint serves them all, and two cores carry it: one file after the other.
+          fileParallelism: false,
+          testTimeout: 60_000,
+          hookTimeout: 180_000,
+        },
+      },
+    ],
+  },
+});
