@@ -18,6 +18,7 @@ import {
   type StreamProblem,
   type StreamRecord,
 } from "../ports/stream.ts";
+import { describeError } from "./error-text.ts";
 
 export type StreamReference = { readonly streamName: string } | { readonly streamArn: string };
 export type KinesisStreamOptions = { readonly client: KinesisClient } & StreamReference;
@@ -161,8 +162,6 @@ const PROBLEMS: Readonly<Record<string, StreamProblem>> = {
 
 function streamProblem(error: unknown, operation: string): StreamError {
   if (error instanceof StreamError) return error;
-  const { name, message } = error instanceof Error ? error : { name: "Error", message: String(error) };
-  return new StreamError(PROBLEMS[name] ?? "unavailable", `${operation} failed: ${name}: ${message}`, {
-    cause: error,
-  });
+  const { name, text } = describeError(error);
+  return new StreamError(PROBLEMS[name] ?? "unavailable", `${operation} failed: ${text}`, { cause: error });
 }

@@ -1,5 +1,6 @@
 /** DynamoDB's errors in the port's two words: worth another try, or not before somebody does something. */
 import { StoreUnavailable, StoreUnusable } from "../ports/lease-store.ts";
+import { describeError } from "./error-text.ts";
 
 /** By error name: what to do about it. Everything else may pass by itself: throttling, 5xx, network, time-outs. */
 const REMEDIES: Readonly<Record<string, string>> = {
@@ -17,8 +18,8 @@ export function storeProblem(
   operation: string,
   tableName: string,
 ): StoreUnavailable | StoreUnusable {
-  const { name, message } = error instanceof Error ? error : { name: "Error", message: String(error) };
-  const what = `${operation} on lease table ${tableName} failed: ${name}: ${message}`;
+  const { name, text } = describeError(error);
+  const what = `${operation} on lease table ${tableName} failed: ${text}`;
   const remedy = REMEDIES[name];
   if (remedy !== undefined) return new StoreUnusable(`${what}; ${remedy}`, { cause: error });
   return new StoreUnavailable(what, { cause: error });

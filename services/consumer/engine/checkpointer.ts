@@ -31,7 +31,9 @@ const LOG_EVERY_FAILURES = 10;
 
 export class Checkpointer {
   readonly #parts: CheckpointerParts;
-  readonly #closing = new AbortController();
+  /** Aborts when no further write may start. */
+  readonly #resting = new AbortController();
+  #closed = false;
   #progress: Checkpoint;
   #written: Checkpoint;
   #lastWriteAtMillis: number;
@@ -52,9 +54,9 @@ export class Checkpointer {
 
   /** Progress never goes back: what is behind it already changes nothing. */
   advance(to: Checkpoint): void {
-    if (this.#closing.signal.aborted || compareCheckpoints(to, this.#progress) <= 0) return;
+    if (this.#closed || compareCheckpoints(to, this.#progress) <= 0) return;
     this.#progress = to;
-    this.#writing ??= this.#write();
+    if (!this.#resting.signal.aborted) this.#writing ??= this.#write();
   }
 
   /** Resolves when the progress of now is written, or never will be (closed, lost), or `signal` aborts. */
@@ -72,9 +74,18 @@ export class Checkpointer {
     });
   }
 
-  /** No write starts after this. Resolves when the one under way is over. */
+  /**
+   * A drain was asked for: no write starts any more, because the hand-over carries the progress in its own. A crash
+   * before it replays no more than one without the drain: what was unwritten now, and the batch in hand.
+   */
+  rest(): void {
+    this.#resting.abort();
+  }
+
+  /** Progress ends here. Resolves when the write under way is over. */
   async close(): Promise<void> {
-    this.#closing.abort();
+    this.#closed = true;
+    this.#resting.abort();
     await this.#writing;
   }
 
@@ -83,7 +94,7 @@ export class Checkpointer {
     let revoked: string | undefined;
     return {
       checkpoint: (position) => {
-        if (this.#closing.signal.aborted) {
+        if (this.#closed) {
           throw new CheckpointRefused("checkpoint refused: this worker no longer reads the shard");
         }
         if (revoked !== undefined) throw new CheckpointRefused(`checkpoint refused: ${revoked}`);
@@ -125,13 +136,14 @@ export class Checkpointer {
         failures > 0
           ? backoffMillis(failures, random, 100)
           : this.#lastWriteAtMillis + intervalMillis - clock.monotonicMillis();
-      if (waitMillis > 0) await clock.sleep(waitMillis, this.#closing.signal);
-      if (this.#closing.signal.aborted) break;
+      if (waitMillis > 0) await clock.sleep(waitMillis, this.#resting.signal);
+      if (this.#resting.signal.aborted) break;
       const target = this.#progress;
       this.#lastWriteAtMillis = clock.monotonicMillis();
       try {
         if ((await held.checkpoint(target)) === "lost") {
-          this.#closing.abort();
+          this.#closed = true;
+          this.#resting.abort();
           onLost();
           break;
         }

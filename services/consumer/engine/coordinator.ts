@@ -57,6 +57,7 @@ export class Coordinator {
   #roundRobinPage = 0;
   #knownJoiners = "";
   #lookedGeneration = -1;
+  #starting: Promise<void> = Promise.resolve();
   #loop: Promise<void> = Promise.resolve();
   readonly #takesPart = gate();
 
@@ -100,10 +101,8 @@ export class Coordinator {
 
   /** Resolves when this worker takes part: it is an active member and the leases it was due are its own. */
   async start(): Promise<void> {
-    await this.#ports.store.ensureTable(this.#options.createLeaseTable);
-    this.#state = "joining";
-    await this.#join();
-    this.#loop = this.#run();
+    this.#starting = this.#enter();
+    await this.#starting;
     await this.#takesPart.promise;
   }
 
@@ -117,7 +116,11 @@ export class Coordinator {
       if (!deadline.signal.aborted && !this.#stopped.signal.aborted) return this.#giveUp();
       return [];
     });
-    await this.#loop;
+    // A start that failed has told its caller; there is nothing to hand over then.
+    await this.#starting.then(
+      () => this.#loop,
+      () => undefined,
+    );
     deadline.abort();
     return budget;
   }
@@ -136,6 +139,13 @@ export class Coordinator {
       fleet: this.#decisions?.fleet as FleetSummary | undefined,
       leases,
     };
+  }
+
+  async #enter(): Promise<void> {
+    await this.#ports.store.ensureTable(this.#options.createLeaseTable);
+    this.#state = "joining";
+    await this.#join();
+    this.#loop = this.#run();
   }
 
   async #run(): Promise<void> {
@@ -165,7 +175,7 @@ export class Coordinator {
     }
     // C1
     if (this.#view.scannedGeneration !== this.#view.generation) return;
-    const decisions = (this.#decisions = this.#ports.decide({
+    const decisions = this.#ports.decide({
       self: this.#membership.member,
       members: this.#view.members(),
       silentMembers: this.#view.silentMembers(this.#options.failoverTimeMillis),
@@ -180,7 +190,8 @@ export class Coordinator {
       ),
       mayRelease: this.#mayRelease(),
       computeCap: this.#options.maxLeasesForWorker,
-    }));
+    });
+    this.#decisions = decisions;
     this.#perform(decisions);
   }
 
@@ -550,7 +561,7 @@ export class Coordinator {
 }
 
 function gate(): { readonly promise: Promise<void>; readonly open: () => void } {
-  let open = () => {};
+  let open: () => void = () => undefined;
   const promise = new Promise<void>((resolve) => {
     open = resolve;
   });

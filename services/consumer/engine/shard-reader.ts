@@ -77,6 +77,7 @@ class ShardReader implements ShardConsumer {
     const halted = this.#state === "halted";
     this.#state = "draining";
     this.#interrupting.abort();
+    this.#checkpointer.rest();
     if (halted) this.#finishDrained();
     else this.#limitWaiting();
   }
@@ -120,14 +121,14 @@ class ShardReader implements ShardConsumer {
       if (fetched.kind === "gone") return this.#finishEnded(fetched.children);
       if (fetched.kind !== "batch") continue;
       // A read that was under way when a drain came is the last look: it is delivered.
-      if (fetched.end === undefined && this.#state === "reading") {
-        ahead = this.#fetcher.next(this.#interrupting.signal);
-      }
-      const outcome = await this.#delivery.deliver(fetched, this.#state !== "reading");
+      const isLastLook = this.#state !== "reading";
+      if (fetched.end === undefined && !isLastLook) ahead = this.#fetcher.next(this.#interrupting.signal);
+      const outcome = await this.#delivery.deliver(fetched, isLastLook);
       if (this.#isOver) return;
       if (outcome.kind === "halt") return this.#halt(outcome.error);
       if (outcome.kind === "interrupted") return this.#finishDrained();
       if (fetched.end !== undefined) return this.#finishEnded(fetched.end.children);
+      if (isLastLook) return this.#finishDrained();
     }
     await this.#lastLook(ahead);
   }
