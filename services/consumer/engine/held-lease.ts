@@ -4,6 +4,7 @@
  * Owns: the newest row this worker wrote. Never does: decide anything.
  * H1: writes of one lease happen one after another, each fenced by the row the previous one left.
  * H2: after a failed fence, every later write is `lost` without asking the table.
+ * H3: so it is after the write that gave the lease away: the row then carries the next owner's fence, not ours.
  */
 import type { Checkpoint, Lease } from "../core/lease.ts";
 import type { LeaseStore, WriteOutcome } from "../ports/lease-store.ts";
@@ -30,7 +31,11 @@ export function ownLease(
   let fence: "holds" | "lost" = "holds";
   let queue: Promise<unknown> = Promise.resolve();
 
-  const write = (perform: (held: Lease) => Promise<WriteOutcome>): Promise<"ok" | "lost"> => {
+  /** @param last the write that gives the lease away: no fence of this worker's holds after it. */
+  const write = (
+    perform: (held: Lease) => Promise<WriteOutcome>,
+    last: "last" | "more" = "more",
+  ): Promise<"ok" | "lost"> => {
     const result = queue.then(async () => {
       if (fence === "lost") return "lost" as const;
       const outcome = await perform(lease);
@@ -42,6 +47,7 @@ export function ownLease(
       lease = outcome.lease;
       movedMillis = monotonicMillis();
       wrote(lease);
+      if (last === "last") fence = "lost";
       return "ok" as const;
     });
     // The next write goes ahead whether or not this one was answered; its caller hears about the failure.
@@ -62,8 +68,8 @@ export function ownLease(
     },
     renew: () => write((held) => store.renew(held)),
     checkpoint: (checkpoint) => write((held) => store.checkpoint(held, checkpoint)),
-    handOver: (to, checkpoint) => write((held) => store.handOver(held, to, checkpoint)),
-    release: (checkpoint) => write((held) => store.release(held, checkpoint)),
-    complete: (childShardIds) => write((held) => store.complete(held, childShardIds)),
+    handOver: (to, checkpoint) => write((held) => store.handOver(held, to, checkpoint), "last"),
+    release: (checkpoint) => write((held) => store.release(held, checkpoint), "last"),
+    complete: (childShardIds) => write((held) => store.complete(held, childShardIds), "last"),
   };
 }
