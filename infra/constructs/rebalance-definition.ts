@@ -143,7 +143,9 @@ export function rebalanceDefinition(props: RebalanceDefinitionProps) {
       WaitForBalance: pause("CheckConverged"),
       NotConverged: { Type: "Fail", Error: "NotConverged", Cause: "{% $converged.problem %}" },
       Done: {
-        Type: "Succeed",
+        // A Pass: MiniStack gives a Succeed state's Output no hearing.
+        Type: "Pass",
+        End: true,
         Output: {
           plan: "{% $plan %}",
           done: {

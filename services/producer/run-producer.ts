@@ -54,14 +54,24 @@ const STOP_BUDGET_MILLIS = 4_000;
 /** About half a minute with full jitter up to 5 s. The record's number is then free for the next one. */
 const MOST_ATTEMPTS = 15;
 
+interface Counts {
+  put: number;
+  failedAttempts: number;
+  unknown: number;
+  callsUnknownInARow: number;
+}
+
 /** Resolves when stopped and drained. Rejects when the stream is unusable, or the history cannot be written. */
 export async function runProducer(options: ProducerOptions): Promise<ProducerProgress> {
   const { clock, signal, log } = options;
   const ledger = new KeyLedger(options.keyPrefix, options.keys);
   const schedule = new RateSchedule(options.rate, clock.monotonicMillis());
   const chooseKey = keyChooser(options.keys, options.skew, options.random);
-  const counts = { put: 0, failedAttempts: 0, unknown: 0 };
-  const progress = (): ProducerProgress => ({ ...counts, outstanding: ledger.outstanding });
+  const counts: Counts = { put: 0, failedAttempts: 0, unknown: 0, callsUnknownInARow: 0 };
+  const progress = (): ProducerProgress => {
+    const { put, failedAttempts, unknown } = counts;
+    return { put, failedAttempts, unknown, outstanding: ledger.outstanding };
+  };
   const mostOutstanding = Math.max(MOST_RECORDS_PER_CALL, 2 * options.rate);
   const calls = new Set<Promise<void>>();
   /** Aborts waits between attempts when the stop budget is used up, or the producer failed. */
@@ -125,7 +135,7 @@ async function deliver(
   batch: readonly KeyedRecord[],
   { putBatch, history, log, clock, random }: ProducerOptions,
   ledger: KeyLedger,
-  counts: { put: number; failedAttempts: number; unknown: number },
+  counts: Counts,
   giveUp: AbortSignal,
 ): Promise<void> {
   let left = batch;
@@ -138,6 +148,7 @@ async function deliver(
         ledger.settle(record, "unknown");
       }
       counts.unknown += left.length;
+      counts.callsUnknownInARow += 1;
       log.warn(
         { records: left.length, problem: answer.problem },
         "no answer from PutRecords: these keys are retired",
