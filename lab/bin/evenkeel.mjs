@@ -21,7 +21,10 @@ async function main() {
   process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= "true";
   const bundler = inProject("tools/bundle.mjs");
   if (!existsSync(bundler))
-    return fail("the command line works in a clone of evenkeel only, not in the installed package; clone it, then `npm start`", 2);
+    return fail(
+      "the command line works in a clone of evenkeel only, not in the installed package; clone it, then `npm start`",
+      2,
+    );
   if (!existsSync(inProject("node_modules/esbuild")))
     return fail("the project's packages are not installed; run `node tools/setup.mjs`", 1);
   const command = process.argv.slice(2).find((word) => !word.startsWith("-"));

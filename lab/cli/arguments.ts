@@ -13,7 +13,9 @@ export function numberFor(option: string, rule: NumberRule): (text: string) => n
     const value = text.trim() === "" ? Number.NaN : Number(text);
     const whole = rule.integer === false || Number.isInteger(value);
     if (!Number.isFinite(value) || !whole || value < rule.min || value > rule.max)
-      throw wrongUse(`${option}: ${JSON.stringify(text)} does not fit; give ${kind} from ${rule.min} to ${rule.max}`);
+      throw wrongUse(
+        `${option}: ${JSON.stringify(text)} does not fit; give ${kind} from ${rule.min} to ${rule.max}`,
+      );
     return value;
   };
 }

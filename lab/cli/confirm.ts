@@ -14,10 +14,13 @@ export async function confirmAws(
   const account = await accountOf(clients);
   context.note(`AWS account ${account}, region ${clients.target.region}`);
   if (changes === undefined || yes) return;
-  if (!process.stdin.isTTY) throw wrongUse(`this would ${changes} in AWS account ${account}; say --yes to go on without being asked`);
+  if (!process.stdin.isTTY)
+    throw wrongUse(`this would ${changes} in AWS account ${account}; say --yes to go on without being asked`);
   const prompt = createInterface({ input: process.stdin, output: context.stderr });
   try {
-    const answer = await prompt.question(`This will ${changes} there. Go on? [y/N] `, { signal: context.signal });
+    const answer = await prompt.question(`This will ${changes} there. Go on? [y/N] `, {
+      signal: context.signal,
+    });
     if (!/^y(es)?$/i.test(answer.trim())) throw new Problem("nothing was changed");
   } catch (error) {
     if (context.signal.aborted) throw new Interrupted("confirmation");
@@ -31,6 +34,8 @@ async function accountOf(clients: Clients): Promise<string> {
   try {
     return (await clients.sts.send(new GetCallerIdentityCommand({}))).Account ?? "unknown";
   } catch (error) {
-    throw new Problem(`no access to AWS (${messageOf(error)}); sign in (aws sso login, or AWS_PROFILE), or leave --aws out`);
+    throw new Problem(
+      `no access to AWS (${messageOf(error)}); sign in (aws sso login, or AWS_PROFILE), or leave --aws out`,
+    );
   }
 }

@@ -20,7 +20,10 @@ export function reportError(error: unknown, context: Context, program: Command):
     return expected.exitCode;
   }
   const log = inRuntime("logs", "cli-errors.log");
-  appendFileSync(log, `${new Date(context.clock.wallMillis()).toISOString()} ${process.argv.slice(2).join(" ")}\n${stackOf(error)}\n\n`);
+  appendFileSync(
+    log,
+    `${new Date(context.clock.wallMillis()).toISOString()} ${process.argv.slice(2).join(" ")}\n${stackOf(error)}\n\n`,
+  );
   context.note(
     `error: ${oneLine(messageOf(error))} (unexpected; ${verbose ? "stack below" : `--verbose shows more, and so does ${relative(process.cwd(), log)}`})`,
   );
@@ -36,7 +39,10 @@ function expectedProblem(error: unknown): { message: string; exitCode: number } 
     return { message: error.message, exitCode: error.exitCode };
   const code = "code" in error ? String(error.code) : "";
   if (["ECONNREFUSED", "ECONNRESET", "ENOTFOUND", "EHOSTUNREACH"].includes(code))
-    return { message: `the AWS endpoint does not answer (${code}); is it up? \`npm run up\` starts the embedded one`, exitCode: 1 };
+    return {
+      message: `the AWS endpoint does not answer (${code}); is it up? \`npm run up\` starts the embedded one`,
+      exitCode: 1,
+    };
   if (error.name === "CredentialsProviderError")
     return { message: `no AWS credentials (${error.message}); sign in, or leave --aws out`, exitCode: 1 };
   return undefined;
@@ -57,4 +63,5 @@ function reportUsage(error: CommanderError, context: Context, program: Command):
 
 const oneLine = (text: string): string => text.trim().replaceAll(/\s*\n\s*/g, " ");
 
-const stackOf = (error: unknown): string => (error instanceof Error ? (error.stack ?? error.message) : String(error));
+const stackOf = (error: unknown): string =>
+  error instanceof Error ? (error.stack ?? error.message) : String(error);

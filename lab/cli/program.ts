@@ -28,10 +28,10 @@ const COMMANDS: readonly Register[] = [
 export function buildProgram(context: Context): Command {
   const program = new Command("evenkeel")
     .description("A Kinesis consumer fleet that stays evenly loaded: run it, watch it, prove it.")
-    .option("--aws", "work on real AWS (shows account and region, asks before changing anything)", false)
-    .option("--yes", "do not ask", false)
+    .option("--aws", "work on real AWS (shows account and region, asks before changing anything)")
+    .option("--yes", "do not ask")
     .option("--application <name>", "the deployed application", "evenkeel")
-    .option("--verbose", "show the stack of an error", false)
+    .option("--verbose", "show the stack of an error")
     // Before any command is added: they inherit these settings when they are made.
     .exitOverride()
     .configureHelp({ showGlobalOptions: true })

@@ -65,7 +65,11 @@ function contextValues(context: StackContext): Record<string, string> {
 }
 
 export const bootstrap = (step: CdkStep): Promise<void> =>
-  cdk(step, "bootstrap", step.target.kind === "aws" ? [] : [`aws://${EMBEDDED_ACCOUNT}/${step.target.region}`]);
+  cdk(
+    step,
+    "bootstrap",
+    step.target.kind === "aws" ? [] : [`aws://${EMBEDDED_ACCOUNT}/${step.target.region}`],
+  );
 
 export const deploy = (step: CdkStep, application: string): Promise<void> =>
   cdk(step, "deploy", [
@@ -76,6 +80,8 @@ export const deploy = (step: CdkStep, application: string): Promise<void> =>
     "never",
     "--method",
     "direct",
+    "--progress",
+    "events",
   ]);
 
 /** Needs the assembly of the deployment; synthesises a plain one when it is gone. */
@@ -98,7 +104,7 @@ function cdk(step: CdkStep, verb: string, rest: readonly string[]): Promise<void
   return runLogged({
     name: `${tool} ${verb}`,
     command: process.execPath,
-    arguments: [script, verb, ...rest, "--no-notices", "--no-color", "--progress", "events"],
+    arguments: [script, verb, ...rest, "--no-notices", "--no-color"],
     environment: cdkEnvironment(step.target),
     logFile: inRuntime("logs", `${verb}.log`),
     timeoutMillis: step.target.kind === "aws" ? AWS_TIMEOUT_MILLIS : STEP_TIMEOUT_MILLIS,
@@ -108,5 +114,10 @@ function cdk(step: CdkStep, verb: string, rest: readonly string[]): Promise<void
 
 function cdkEnvironment(target: Target): Record<string, string> {
   const account = target.kind === "aws" ? {} : { CDK_DEFAULT_ACCOUNT: EMBEDDED_ACCOUNT };
-  return { ...childEnvironment(target, process.env), ...QUIET, CDK_DEFAULT_REGION: target.region, ...account };
+  return {
+    ...childEnvironment(target, process.env),
+    ...QUIET,
+    CDK_DEFAULT_REGION: target.region,
+    ...account,
+  };
 }

@@ -42,7 +42,8 @@ export async function runLogged(run: ChildRun): Promise<void> {
     const ended = await outcome(child, run).finally(() => living.delete(child));
     if (ended === "interrupted") throw new Interrupted(run.name);
     if (ended === 0) return;
-    const why = ended === "timeout" ? `took over ${run.timeoutMillis / 1_000} s` : lastTellingLine(run.logFile, from);
+    const why =
+      ended === "timeout" ? `took over ${run.timeoutMillis / 1_000} s` : lastTellingLine(run.logFile, from);
     throw new Problem(`${run.name} failed: ${why} (all of it: ${relative(projectRoot, run.logFile)})`);
   } finally {
     closeSync(log);

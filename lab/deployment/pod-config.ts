@@ -5,8 +5,8 @@
 import { readFileSync } from "node:fs";
 import { parseDocument } from "yaml";
 import { z } from "zod";
-import { closest } from "../cli/suggest.ts";
 import { CONSUMER_ENVIRONMENT } from "../../services/shared/environment.ts";
+import { closest } from "../cli/suggest.ts";
 import { messageOf, wrongUse } from "../problem.ts";
 
 /** `min(10, shards/pods)`, the seed's formula; the number in it is all that may differ. */
@@ -25,21 +25,104 @@ interface Setting {
   readonly fallback: string;
 }
 
-const duration = (least: number) => ({ schema: millis(least), expected: `milliseconds, a whole number from ${least}` });
+const duration = (least: number) => ({
+  schema: millis(least),
+  expected: `milliseconds, a whole number from ${least}`,
+});
 
 export const SETTINGS: readonly Setting[] = [
-  { section: "worker", name: "WorkerId", variable: "workerId", schema: z.string().min(1).max(200), expected: "a name", fallback: "" },
-  { section: "lease", name: "EnableLeaseStealing", variable: "enableLeaseStealing", schema: z.boolean(), expected: "true or false", fallback: "true" },
-  { section: "lease", name: "LeaseStealing.StealingStrategy", variable: "enableLeaseStealing", schema: z.literal("EVEN_DISTRIBUTION"), expected: "EVEN_DISTRIBUTION", fallback: "EVEN_DISTRIBUTION" },
-  { section: "lease", name: "MaxLeasesForWorker", variable: "maxLeasesLimit", schema: z.string().regex(CAP_FORMULA), expected: '"min(10, shards/pods)" with any number for the 10', fallback: "min(10, shards/pods)" },
-  { section: "lease", name: "ShardSyncIntervalMillis", variable: "shardSyncIntervalMillis", ...duration(100), fallback: "5000" },
-  { section: "lease", name: "FailoverTimeMillis", variable: "failoverTimeMillis", ...duration(500), fallback: "4000" },
-  { section: "lease", name: "LeaseRenewal", variable: "leaseRenewal", schema: z.enum(["worker", "lease"]), expected: "worker or lease", fallback: "worker" },
-  { section: "reader", name: "InitialPosition", variable: "initialPosition", schema: z.enum(["TRIM_HORIZON", "LATEST"]), expected: "TRIM_HORIZON or LATEST", fallback: "TRIM_HORIZON" },
-  { section: "reader", name: "IdleTimeBetweenReadsMillis", variable: "idleTimeBetweenReadsMillis", ...duration(200), fallback: "1000" },
-  { section: "reader", name: "CheckpointIntervalMillis", variable: "checkpointIntervalMillis", ...duration(0), fallback: "5000" },
-  { section: "worker", name: "MetricsLevel", variable: "metricsLevel", schema: z.enum(["none", "summary", "detailed"]), expected: "none, summary or detailed", fallback: "summary" },
-  { section: "worker", name: "LogLevel", variable: "logLevel", schema: z.enum(["debug", "info", "warn", "error"]), expected: "debug, info, warn or error", fallback: "info" },
+  {
+    section: "worker",
+    name: "WorkerId",
+    variable: "workerId",
+    schema: z.string().min(1).max(200),
+    expected: "a name",
+    fallback: "",
+  },
+  {
+    section: "lease",
+    name: "EnableLeaseStealing",
+    variable: "enableLeaseStealing",
+    schema: z.boolean(),
+    expected: "true or false",
+    fallback: "true",
+  },
+  {
+    section: "lease",
+    name: "LeaseStealing.StealingStrategy",
+    variable: "enableLeaseStealing",
+    schema: z.literal("EVEN_DISTRIBUTION"),
+    expected: "EVEN_DISTRIBUTION",
+    fallback: "EVEN_DISTRIBUTION",
+  },
+  {
+    section: "lease",
+    name: "MaxLeasesForWorker",
+    variable: "maxLeasesLimit",
+    schema: z.string().regex(CAP_FORMULA),
+    expected: '"min(10, shards/pods)" with any number for the 10',
+    fallback: "min(10, shards/pods)",
+  },
+  {
+    section: "lease",
+    name: "ShardSyncIntervalMillis",
+    variable: "shardSyncIntervalMillis",
+    ...duration(100),
+    fallback: "5000",
+  },
+  {
+    section: "lease",
+    name: "FailoverTimeMillis",
+    variable: "failoverTimeMillis",
+    ...duration(500),
+    fallback: "4000",
+  },
+  {
+    section: "lease",
+    name: "LeaseRenewal",
+    variable: "leaseRenewal",
+    schema: z.enum(["worker", "lease"]),
+    expected: "worker or lease",
+    fallback: "worker",
+  },
+  {
+    section: "reader",
+    name: "InitialPosition",
+    variable: "initialPosition",
+    schema: z.enum(["TRIM_HORIZON", "LATEST"]),
+    expected: "TRIM_HORIZON or LATEST",
+    fallback: "TRIM_HORIZON",
+  },
+  {
+    section: "reader",
+    name: "IdleTimeBetweenReadsMillis",
+    variable: "idleTimeBetweenReadsMillis",
+    ...duration(200),
+    fallback: "1000",
+  },
+  {
+    section: "reader",
+    name: "CheckpointIntervalMillis",
+    variable: "checkpointIntervalMillis",
+    ...duration(0),
+    fallback: "5000",
+  },
+  {
+    section: "worker",
+    name: "MetricsLevel",
+    variable: "metricsLevel",
+    schema: z.enum(["none", "summary", "detailed"]),
+    expected: "none, summary or detailed",
+    fallback: "summary",
+  },
+  {
+    section: "worker",
+    name: "LogLevel",
+    variable: "logLevel",
+    schema: z.enum(["debug", "info", "warn", "error"]),
+    expected: "debug, info, warn or error",
+    fallback: "info",
+  },
 ];
 
 export interface EffectiveSetting {
@@ -72,14 +155,22 @@ export function parsePodConfig(text: string, file: string): Values {
   const values = new Map<string, string>();
   for (const [section, entries] of Object.entries(content)) {
     if (!sections.some((known) => known === section)) throw unknownKey(file, section, sections);
-    if (!isSection(entries)) throw wrongUse(`${file}: ${section} is ${JSON.stringify(entries)}; expected settings below it`);
+    if (!isSection(entries))
+      throw wrongUse(`${file}: ${section} is ${JSON.stringify(entries)}; expected settings below it`);
     const known = SETTINGS.filter((setting) => setting.section === section);
     for (const [name, value] of Object.entries(entries)) {
       const setting = known.find((candidate) => candidate.name === name);
-      if (!setting) throw unknownKey(file, `${section}.${name}`, known.map((k) => `${section}.${k.name}`));
+      if (!setting)
+        throw unknownKey(
+          file,
+          `${section}.${name}`,
+          known.map((k) => `${section}.${k.name}`),
+        );
       const checked = setting.schema.safeParse(value);
       if (!checked.success)
-        throw wrongUse(`${file}: ${section}.${name} is ${JSON.stringify(value)}; expected ${setting.expected}`);
+        throw wrongUse(
+          `${file}: ${section}.${name} is ${JSON.stringify(value)}; expected ${setting.expected}`,
+        );
       values.set(name, String(checked.data));
     }
   }
@@ -91,7 +182,9 @@ const isSection = (value: unknown): value is Record<string, unknown> =>
 
 function unknownKey(file: string, name: string, known: readonly string[]) {
   const near = closest(name, known);
-  return wrongUse(`${file}: ${name} is unknown; ${near ? `did you mean ${near}?` : `known are ${known.join(", ")}`}`);
+  return wrongUse(
+    `${file}: ${name} is unknown; ${near ? `did you mean ${near}?` : `known are ${known.join(", ")}`}`,
+  );
 }
 
 export function effectiveSettings(
@@ -100,7 +193,9 @@ export function effectiveSettings(
 ): EffectiveSetting[] {
   return SETTINGS.map((setting) => {
     const { name } = setting;
-    const fromEnvironment = ownsVariable(setting) ? environment[CONSUMER_ENVIRONMENT[setting.variable]] : undefined;
+    const fromEnvironment = ownsVariable(setting)
+      ? environment[CONSUMER_ENVIRONMENT[setting.variable]]
+      : undefined;
     const inFile = file.get(name);
     if (fromEnvironment) return { name, value: displayed(setting, fromEnvironment), origin: "environment" };
     if (inFile !== undefined) return { name, value: inFile, origin: "file" };

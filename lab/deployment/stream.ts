@@ -1,9 +1,9 @@
 /** The stream as the lab looks at it: shards, lineage, status. */
 import {
   DescribeStreamSummaryCommand,
+  type Shard as KinesisShard,
   ListShardsCommand,
   type ListShardsCommandInput,
-  type Shard as KinesisShard,
 } from "@aws-sdk/client-kinesis";
 import type { HashRange } from "../../services/shared/hash-range.ts";
 import type { Clients } from "./clients.ts";

@@ -39,7 +39,9 @@ export function chooseTarget({ aws, environment }: TargetChoice): Target | "runn
   if (!url) return "running-endpoint";
   const host = URL.canParse(url) ? new URL(url).hostname : undefined;
   if (host === undefined)
-    throw wrongUse(`AWS_ENDPOINT_URL is ${JSON.stringify(url)}, which is no URL; expected http://127.0.0.1:4566, say`);
+    throw wrongUse(
+      `AWS_ENDPOINT_URL is ${JSON.stringify(url)}, which is no URL; expected http://127.0.0.1:4566, say`,
+    );
   if (/(^|\.)(amazonaws\.com(\.cn)?|api\.aws)$/.test(host))
     throw wrongUse(`AWS_ENDPOINT_URL is real AWS (${host}); unset it and say --aws if you mean that`);
   const { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey } = environment;
@@ -56,7 +58,9 @@ export async function resolveTarget(choice: TargetChoice): Promise<Target> {
   if (chosen === "running-endpoint") {
     const running = await findEndpoint();
     if (running) return embeddedTarget(running.url);
-    throw new Problem("no embedded endpoint is running; start it with `npm run up` (or set AWS_ENDPOINT_URL, or say --aws)");
+    throw new Problem(
+      "no embedded endpoint is running; start it with `npm run up` (or set AWS_ENDPOINT_URL, or say --aws)",
+    );
   }
   if (chosen.kind === "endpoint" && chosen.endpointUrl && (await isEmbedded(chosen.endpointUrl)))
     return { ...chosen, kind: "embedded" };
@@ -79,7 +83,8 @@ async function isEmbedded(url: string): Promise<boolean> {
 
 /** For child processes and `evenkeel env`: the variables that lead the ecosystem's tools to this target. */
 export function targetEnvironment(target: Target): Record<string, string> {
-  if (target.endpointUrl === undefined) return { AWS_REGION: target.region, AWS_DEFAULT_REGION: target.region };
+  if (target.endpointUrl === undefined)
+    return { AWS_REGION: target.region, AWS_DEFAULT_REGION: target.region };
   return {
     AWS_ENDPOINT_URL: target.endpointUrl,
     AWS_ENDPOINT_URL_S3: target.endpointUrl,

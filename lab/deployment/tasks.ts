@@ -19,7 +19,10 @@ export async function serviceCounts(
     new DescribeServicesCommand({ cluster: deployment.clusterName, services: [service] }),
   );
   const found = answer.services?.[0];
-  if (!found) throw new Problem(`no service ${service} in cluster ${deployment.clusterName}; \`npm run up\` deploys it`);
+  if (!found)
+    throw new Problem(
+      `no service ${service} in cluster ${deployment.clusterName}; \`npm run up\` deploys it`,
+    );
   return {
     desired: found.desiredCount ?? 0,
     running: found.runningCount ?? 0,

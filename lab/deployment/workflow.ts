@@ -1,9 +1,5 @@
 /** The rebalance state machine: start it, wait for it, and what went wrong in one line. */
-import {
-  DescribeExecutionCommand,
-  ListExecutionsCommand,
-  StartExecutionCommand,
-} from "@aws-sdk/client-sfn";
+import { DescribeExecutionCommand, ListExecutionsCommand, StartExecutionCommand } from "@aws-sdk/client-sfn";
 import type { Clock } from "../../services/shared/clock.ts";
 import { Interrupted, Problem } from "../problem.ts";
 import type { Clients } from "./clients.ts";
@@ -33,7 +29,10 @@ export async function rebalance(
   { clock, signal, timeoutMillis }: WaitOptions,
 ): Promise<unknown> {
   const { executionArn } = await clients.stepFunctions.send(
-    new StartExecutionCommand({ stateMachineArn: deployment.stateMachineArn, input: JSON.stringify(request) }),
+    new StartExecutionCommand({
+      stateMachineArn: deployment.stateMachineArn,
+      input: JSON.stringify(request),
+    }),
   );
   const deadline = clock.monotonicMillis() + timeoutMillis;
   while (!signal.aborted) {
@@ -44,7 +43,9 @@ export async function rebalance(
         `the state machine ${answer.status?.toLowerCase()}: ${answer.error ?? ""} ${shortCause(answer.cause)}`.trim(),
       );
     if (clock.monotonicMillis() > deadline)
-      throw new Problem(`the state machine still runs after ${timeoutMillis / 1_000} s (execution ${executionArn})`);
+      throw new Problem(
+        `the state machine still runs after ${timeoutMillis / 1_000} s (execution ${executionArn})`,
+      );
     await clock.sleep(POLL_MILLIS, signal);
   }
   throw new Interrupted("state machine");
@@ -64,7 +65,10 @@ export function shortCause(cause: string | undefined): string {
 }
 
 /** The execution that is under way, if one is. */
-export async function runningExecution(clients: Clients, deployment: Deployment): Promise<string | undefined> {
+export async function runningExecution(
+  clients: Clients,
+  deployment: Deployment,
+): Promise<string | undefined> {
   const answer = await clients.stepFunctions.send(
     new ListExecutionsCommand({
       stateMachineArn: deployment.stateMachineArn,

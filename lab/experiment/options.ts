@@ -16,9 +16,13 @@ export function settingsFrom(options: ExperimentOptions): ExperimentSettings {
   const settings: ExperimentSettings = { ...SEED_SETTINGS, ...options };
   const { shards, splitTo, pods, scaleTo, maxLeasesLimit } = settings;
   if (splitTo < shards)
-    throw wrongUse(`--split-to ${splitTo} is less than --shards ${shards}; give ${shards} or more (${shards}: no split)`);
+    throw wrongUse(
+      `--split-to ${splitTo} is less than --shards ${shards}; give ${shards} or more (${shards}: no split)`,
+    );
   if (scaleTo < pods)
-    throw wrongUse(`--scale-to ${scaleTo} is less than --pods ${pods}; give ${pods} or more (${pods}: no scaling)`);
+    throw wrongUse(
+      `--scale-to ${scaleTo} is less than --pods ${pods}; give ${pods} or more (${pods}: no scaling)`,
+    );
   for (const [n, workers, option] of [
     [shards, pods, "--pods"],
     [splitTo, pods, "--pods"],

@@ -1,8 +1,8 @@
 /** Where the experiment tells what it does: a live block on a terminal, a line per phase elsewhere. */
 import type { Clock } from "../../services/shared/clock.ts";
+import { distribution } from "../monitor/model.ts";
 import { LiveRegion, type Screen } from "../terminal/live-region.ts";
 import { duration } from "../terminal/table.ts";
-import { distribution } from "../monitor/model.ts";
 import type { Sight } from "./observer.ts";
 import { type PhaseLine, renderExperiment } from "./view.ts";
 
@@ -15,7 +15,12 @@ export interface Progress {
 
 const REDRAW_MILLIS = 200;
 
-export function liveProgress(screen: Screen, clock: Clock, planned: readonly string[], colour: boolean): Progress {
+export function liveProgress(
+  screen: Screen,
+  clock: Clock,
+  planned: readonly string[],
+  colour: boolean,
+): Progress {
   const region = new LiveRegion(screen);
   const startedAt = new Map<string, number>();
   const lines = new Map<string, PhaseLine>(

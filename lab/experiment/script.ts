@@ -6,8 +6,8 @@
 import type { Clock } from "../../services/shared/clock.ts";
 import type { HistoryEvent } from "../../services/shared/history.ts";
 import { distribution, isEven } from "../monitor/model.ts";
-import { type ExperimentSettings, evenDistribution } from "../settings.ts";
 import { Interrupted, messageOf } from "../problem.ts";
+import { type ExperimentSettings, evenDistribution } from "../settings.ts";
 import type { Observer, Wait } from "./observer.ts";
 
 /** What the script asks of the deployment. */
@@ -87,11 +87,21 @@ export async function runScript(hands: Stagehands): Promise<PhaseResult[]> {
 const evenText = (shards: number, workers: number, settings: ExperimentSettings): string =>
   evenDistribution(shards, workers, settings.maxLeasesLimit).join("/");
 
-async function balance(hands: Stagehands, shards: number, workers: number, timeoutMillis: number): Promise<PhaseResult> {
+async function balance(
+  hands: Stagehands,
+  shards: number,
+  workers: number,
+  timeoutMillis: number,
+): Promise<PhaseResult> {
   const askedAt = hands.clock.wallMillis();
   const what = evenText(shards, workers, hands.settings);
   const wait = await hands.observer.until(
-    { what, timeoutMillis, stableMillis: STABLE_MILLIS, holds: ({ fleet }) => isEven(fleet, shards, workers) },
+    {
+      what,
+      timeoutMillis,
+      stableMillis: STABLE_MILLIS,
+      holds: ({ fleet }) => isEven(fleet, shards, workers),
+    },
     hands.signal,
   );
   return result(hands, wait, what, askedAt);
@@ -145,7 +155,10 @@ async function drain(hands: Stagehands): Promise<PhaseResult> {
   const flow = hands.observer.latest?.flow;
   return wait.seen
     ? { ok: true, text: `${flow?.processed} records, none unread, after ${seconds(wait.at - askedAt)}` }
-    : { ok: false, text: `${flow?.pending ?? "?"} of ${flow?.produced ?? "?"} records still unread after ${seconds(TIMEOUTS.drain)}` };
+    : {
+        ok: false,
+        text: `${flow?.pending ?? "?"} of ${flow?.produced ?? "?"} records still unread after ${seconds(TIMEOUTS.drain)}`,
+      };
 }
 
 function result(hands: Stagehands, wait: Wait, what: string, askedAt: number): PhaseResult {

@@ -79,8 +79,12 @@ export async function openStage(options: StageOptions): Promise<Stage> {
   };
   try {
     if (await findDeployment(clients, application))
-      throw new Problem(`a stack is deployed at ${endpoint.url} already; take it down with \`npm run down\` first`);
-    await step("bootstrap", "cdklocal bootstrap, and synthesis", () => Promise.all([bootstrap(cdkStep), synthesis]));
+      throw new Problem(
+        `a stack is deployed at ${endpoint.url} already; take it down with \`npm run down\` first`,
+      );
+    await step("bootstrap", "cdklocal bootstrap, and synthesis", () =>
+      Promise.all([bootstrap(cdkStep), synthesis]),
+    );
     await endpointAdmin(endpoint.url).resetCalls();
     deployed = true;
     await step("deploy", "cdklocal deploy", () => deploy(cdkStep, application));

@@ -1,6 +1,6 @@
 /** What the experiment shows while it runs: pure, state in, lines out. */
 import { type FleetState, shortWorker } from "../monitor/model.ts";
-import { paint, type Paint } from "../terminal/paint.ts";
+import { type Paint, paint } from "../terminal/paint.ts";
 import { duration } from "../terminal/table.ts";
 import type { Flow } from "./history-tail.ts";
 
@@ -30,7 +30,11 @@ export function renderExperiment(view: ExperimentView, width: number, colour: bo
     style.dim("  shards  ") +
       `${fleet.load} shared out, ${trouble}, ${fleet.draining} draining, ${fleet.blocked} blocked, ${fleet.ended} ended`,
   );
-  if (flow) lines.push(style.dim("  records ") + `${flow.produced} produced, ${flow.processed} handled, ${flow.pending} on the way`);
+  if (flow)
+    lines.push(
+      style.dim("  records ") +
+        `${flow.produced} produced, ${flow.processed} handled, ${flow.pending} on the way`,
+    );
   return lines;
 }
 

@@ -73,7 +73,9 @@ export function fleetState(snapshot: Snapshot): FleetState {
 const isLoad = (lease: LeaseView): boolean => lease.state === "open" || lease.state === "draining";
 
 function viewLeases(leases: readonly Lease[]): LeaseView[] {
-  const open = new Set(leases.filter((l) => l.checkpoint.sequenceNumber !== SHARD_END).map((l) => l.leaseKey));
+  const open = new Set(
+    leases.filter((l) => l.checkpoint.sequenceNumber !== SHARD_END).map((l) => l.leaseKey),
+  );
   const split = new Set(leases.flatMap((l) => l.parentShardIds));
   const stateOf = (lease: Lease): LeaseState => {
     if (!open.has(lease.leaseKey)) return "ended";
@@ -93,7 +95,9 @@ function viewLeases(leases: readonly Lease[]): LeaseView[] {
 
 function viewWorkers(leases: readonly LeaseView[], members: readonly Member[]): WorkerView[] {
   const byId = new Map(members.map((member) => [member.workerId, member]));
-  const owners = leases.filter((l) => l.state !== "ended").flatMap((l) => (l.owner === undefined ? [] : [l.owner]));
+  const owners = leases
+    .filter((l) => l.state !== "ended")
+    .flatMap((l) => (l.owner === undefined ? [] : [l.owner]));
   const ids = [...new Set([...byId.keys(), ...owners])].toSorted();
   return ids.map((workerId) => {
     const own = leases.filter((lease) => lease.owner === workerId);
@@ -127,23 +131,32 @@ export function movesBetween(before: FleetState, after: FleetState): Move[] {
   );
 }
 
+/** Who takes part: all but workers that are leaving or dead and own nothing any more. */
+const takesPart = (worker: WorkerView): boolean =>
+  worker.open + worker.draining > 0 || (worker.state !== "dead" && worker.state !== "leaving");
+
+const MOST_SHOWN = 12;
+
 /** `7/7/6`: what each worker owns of the load, most first. */
 export function distribution(state: FleetState): string {
-  return state.workers
+  const counts = state.workers
+    .filter(takesPart)
     .map((worker) => worker.open + worker.draining)
-    .toSorted((a, b) => b - a)
-    .join("/");
+    .toSorted((a, b) => b - a);
+  const more = counts.length > MOST_SHOWN ? `/… (${counts.length} workers)` : "";
+  return counts.slice(0, MOST_SHOWN).join("/") + more;
 }
 
 /** Every shard owned, by exactly `workers` workers, none with more than one above another, and no parent left over. */
 export function isEven(state: FleetState, shards: number, workers: number): boolean {
-  const counts = state.workers.map((worker) => worker.open);
+  const fleet = state.workers.filter(takesPart);
+  const counts = fleet.map((worker) => worker.open);
   return (
     state.load === shards &&
     state.draining === 0 &&
     state.blocked === 0 &&
     state.unowned.length === 0 &&
-    state.workers.length === workers &&
+    fleet.length === workers &&
     Math.max(...counts) - Math.min(...counts) <= 1
   );
 }

@@ -1,4 +1,9 @@
-import { type EffectiveSetting, effectiveSettings, limitOf, readPodConfig } from "../../deployment/pod-config.ts";
+import {
+  type EffectiveSetting,
+  effectiveSettings,
+  limitOf,
+  readPodConfig,
+} from "../../deployment/pod-config.ts";
 import { inProject } from "../../project.ts";
 import { leaseCap } from "../../settings.ts";
 import { renderTable } from "../../terminal/table.ts";
@@ -14,12 +19,18 @@ const SEED_CASES = [
 export const registerConfig: Register = (program, context) => {
   program
     .command("config")
-    .description("a consumer's effective configuration, where each value came from, and the computed lease cap")
+    .description(
+      "a consumer's effective configuration, where each value came from, and the computed lease cap",
+    )
     .option("--pod <n>", "which config/config-podN.yaml", numberFor("--pod", { min: 1, max: 1_000 }), 1)
     .option("--config <file>", "another file")
-    .option("--shards <n>", "compute the cap for so many shards", numberFor("--shards", { min: 1, max: 100_000 }))
+    .option(
+      "--shards <n>",
+      "compute the cap for so many shards",
+      numberFor("--shards", { min: 1, max: 100_000 }),
+    )
     .option("--pods <n>", "… on so many pods", numberFor("--pods", { min: 1, max: 10_000 }))
-    .option("--json", "as JSON", false)
+    .option("--json", "as JSON")
     .action(async (_local, command) => {
       const options = command.optsWithGlobals();
       const file = configFile(options);
@@ -44,7 +55,11 @@ interface Cap {
 
 /** Pure. */
 export function configLines(settings: readonly EffectiveSetting[], caps: readonly Cap[]): string[] {
-  const rows = settings.map(({ name, value, origin }) => [name, value === "" ? "(made up at start)" : value, origin]);
+  const rows = settings.map(({ name, value, origin }) => [
+    name,
+    value === "" ? "(made up at start)" : value,
+    origin,
+  ]);
   return [
     ...renderTable([{ title: "setting" }, { title: "value" }, { title: "from" }], rows),
     "",

@@ -37,7 +37,10 @@ export const registerConsumer: Register = (program, context) => {
           output: "inherit",
         });
         if (exitCode !== 0 && !context.signal.aborted)
-          throw new Problem(`the consumer ended with ${exitCode}; its log above says why`, exitCode === 2 ? 2 : 1);
+          throw new Problem(
+            `the consumer ended with ${exitCode}; its log above says why`,
+            exitCode === 2 ? 2 : 1,
+          );
       });
     });
 };

@@ -4,8 +4,10 @@ import type { Register } from "../context.ts";
 export const registerEnv: Register = (program, context) => {
   program
     .command("env")
-    .description('lines for your shell: eval "$(npx evenkeel env)" leads cdklocal, awslocal, cdk and SDKs to the endpoint')
-    .option("--json", "as JSON", false)
+    .description(
+      'lines for your shell: eval "$(npx evenkeel env)" leads cdklocal, awslocal, cdk and SDKs to the endpoint',
+    )
+    .option("--json", "as JSON")
     .action(async (_local, command) => {
       const options = command.optsWithGlobals();
       const { resolveTarget } = await import("../../deployment/target.ts");

@@ -1,8 +1,8 @@
 import { join } from "node:path";
 import { settingsFrom } from "../../experiment/options.ts";
+import { wrongUse } from "../../problem.ts";
 import { SEED_SETTINGS } from "../../settings.ts";
 import { wantsColour } from "../../terminal/paint.ts";
-import { wrongUse } from "../../problem.ts";
 import { choiceFor, numberFor } from "../arguments.ts";
 import type { GlobalOptions, Register } from "../context.ts";
 
@@ -30,15 +30,19 @@ export const registerExperiment: Register = (program, context) => {
     .option("--pods <n>", "consumer tasks at the start", whole("--pods", 1, 20), seed.pods)
     .option("--scale-to <n>", "consumer tasks at the end", whole("--scale-to", 1, 20), seed.scaleTo)
     .option("--rate <n>", "records a second", whole("--rate", 1, 2_000), seed.rate)
-    .option("--timeline <name>", "fast: go on when a phase is seen done; seed: SEED.md's clock", choiceFor("--timeline", ["fast", "seed"]), seed.timeline)
+    .option(
+      "--timeline <name>",
+      "fast: go on when a phase is seen done; seed: SEED.md's clock",
+      choiceFor("--timeline", ["fast", "seed"]),
+      seed.timeline,
+    )
     .option("--out <folder>", "where the results go", seed.out)
-    .option("--keep", "leave the endpoint and the stack running", false)
-    .option("--json", "print report.json's content instead of the table", false)
+    .option("--keep", "leave the endpoint and the stack running")
+    .option("--json", "print report.json's content instead of the table")
     .action(async (_local, command) => {
       const options: Options = command.optsWithGlobals();
       const settings = settingsFrom(pick(options));
-      if (options.aws || process.env.AWS_ENDPOINT_URL)
-        await requireEmbedded(options);
+      if (options.aws || process.env.AWS_ENDPOINT_URL) await requireEmbedded(options);
       const { runExperiment } = await import("../../experiment/run.ts");
       const { liveProgress, plainProgress } = await import("../../experiment/progress.ts");
       const { renderReport } = await import("../../report/index.ts");

@@ -11,8 +11,18 @@ export const registerProducer: Register = (program, context) => {
   program
     .command("producer")
     .description("put counted records until stopped (Ctrl-C)")
-    .option("--rate <n>", "records a second", numberFor("--rate", { min: 1, max: 10_000 }), SEED_SETTINGS.rate)
-    .option("--keys <n>", "distinct partition keys", numberFor("--keys", { min: 1, max: 100_000 }), SEED_SETTINGS.keys)
+    .option(
+      "--rate <n>",
+      "records a second",
+      numberFor("--rate", { min: 1, max: 10_000 }),
+      SEED_SETTINGS.rate,
+    )
+    .option(
+      "--keys <n>",
+      "distinct partition keys",
+      numberFor("--keys", { min: 1, max: 100_000 }),
+      SEED_SETTINGS.keys,
+    )
     .action(async (_local, command) => {
       const options = command.optsWithGlobals();
       await withSite(context, options, async ({ clients, deployment }) => {
@@ -34,7 +44,10 @@ export const registerProducer: Register = (program, context) => {
           output: "inherit",
         });
         if (exitCode !== 0 && !context.signal.aborted)
-          throw new Problem(`the producer ended with ${exitCode}; its log above says why`, exitCode === 2 ? 2 : 1);
+          throw new Problem(
+            `the producer ended with ${exitCode}; its log above says why`,
+            exitCode === 2 ? 2 : 1,
+          );
       });
     });
 };

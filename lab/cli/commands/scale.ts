@@ -12,7 +12,7 @@ export const registerScale: Register = (program, context) => {
     .description("set the consumer service's desired count, and wait until so many run")
     .argument("<n>", "consumer tasks", numberFor("scale", { min: 0, max: 200 }))
     .option("--no-wait", "do not wait for the tasks")
-    .option("--json", "as JSON", false)
+    .option("--json", "as JSON")
     .action(async (wanted: number, _local, command) => {
       const options = command.optsWithGlobals();
       await withSite(

@@ -18,10 +18,18 @@ export const registerSplitShards: Register = (program, context) => {
   program
     .command("split-shards")
     .description("reshard through the resharder: +50 % of the deployed count, or --to N")
-    .option("--percent <n>", `how many per cent more than deployed (default: ${DEFAULT_PERCENT})`, numberFor("--percent", { min: 1, max: 1_000 }))
-    .option("--to <n>", "open shards afterwards; fewer than now merges", numberFor("--to", { min: 1, max: 1_000 }))
-    .option("--force", "count from the present, and go ahead where a reshard seems done or under way", false)
-    .option("--json", "as JSON", false)
+    .option(
+      "--percent <n>",
+      `how many per cent more than deployed (default: ${DEFAULT_PERCENT})`,
+      numberFor("--percent", { min: 1, max: 1_000 }),
+    )
+    .option(
+      "--to <n>",
+      "open shards afterwards; fewer than now merges",
+      numberFor("--to", { min: 1, max: 1_000 }),
+    )
+    .option("--force", "count from the present, and go ahead where a reshard seems done or under way")
+    .option("--json", "as JSON")
     .action(async (_local, command) => {
       const options: Options = command.optsWithGlobals();
       if (options.percent !== undefined && options.to !== undefined)
@@ -34,7 +42,8 @@ export const registerSplitShards: Register = (program, context) => {
         if (target === open) {
           const why = `${open} open shards (${deployment.deployedShards} deployed): nothing to do`;
           if (options.json) context.printJson({ from: open, to: open, changed: false });
-          else context.print(options.to === undefined ? `${why}; --force splits from the present count` : why);
+          else
+            context.print(options.to === undefined ? `${why}; --force splits from the present count` : why);
           return;
         }
         if (!options.force) await requireQuiet(clients, deployment);

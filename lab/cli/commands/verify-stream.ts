@@ -8,7 +8,7 @@ export const registerVerifyStream: Register = (program, context) => {
   program
     .command("verify-stream")
     .description("status, open and closed shards, hash-range coverage; exit 1 when not ACTIVE or not covered")
-    .option("--json", "as JSON", false)
+    .option("--json", "as JSON")
     .action(async (_local, command) => {
       const options = command.optsWithGlobals();
       await withSite(context, options, async ({ clients, deployment }) => {
@@ -18,7 +18,9 @@ export const registerVerifyStream: Register = (program, context) => {
         ]);
         const verdict = verifyStream(status, shards);
         if (options.json) context.printJson({ stream: deployment.streamName, ...verdict });
-        else for (const line of verdictLines(deployment.streamName, verdict, context.colour)) context.print(line);
+        else
+          for (const line of verdictLines(deployment.streamName, verdict, context.colour))
+            context.print(line);
         if (!verdict.ok) context.notOk();
       });
     });
@@ -54,7 +56,12 @@ function verdictLines(stream: string, verdict: StreamVerdict, colour: boolean): 
   const covered = verdict.uncovered.length === 0;
   return [
     ...renderTable(
-      [{ title: "stream" }, { title: "status" }, { title: "open", align: "right" }, { title: "closed", align: "right" }],
+      [
+        { title: "stream" },
+        { title: "status" },
+        { title: "open", align: "right" },
+        { title: "closed", align: "right" },
+      ],
       [[stream, verdict.status, String(verdict.open), String(verdict.closed)]],
     ),
     "",

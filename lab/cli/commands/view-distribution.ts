@@ -8,7 +8,7 @@ export const registerViewDistribution: Register = (program, context) => {
   program
     .command("view-distribution")
     .description("leases per worker, now; exit 1 when a shard has no owner")
-    .option("--json", "as JSON", false)
+    .option("--json", "as JSON")
     .action(async (_local, command) => {
       const options = command.optsWithGlobals();
       await withSite(context, options, async ({ clients, deployment }) => {
@@ -21,7 +21,16 @@ export const registerViewDistribution: Register = (program, context) => {
     });
 };
 
-const distributionData = ({ workers, unowned, load, draining, blocked, ended, corrupt, leases }: FleetState) => ({
+const distributionData = ({
+  workers,
+  unowned,
+  load,
+  draining,
+  blocked,
+  ended,
+  corrupt,
+  leases,
+}: FleetState) => ({
   workers: workers.map((worker) => ({
     ...worker,
     cap: worker.cap ?? null,
@@ -38,7 +47,8 @@ const distributionData = ({ workers, unowned, load, draining, blocked, ended, co
 /** Pure. */
 export function distributionLines(state: FleetState, colour: boolean): string[] {
   const style = paint(colour);
-  if (state.leases.length === 0) return ["no leases yet: no worker has joined (`npx evenkeel consumer` starts one)"];
+  if (state.leases.length === 0)
+    return ["no leases yet: no worker has joined (`npx evenkeel consumer` starts one)"];
   const rows = state.workers.map((worker) => [
     shortWorker(worker.workerId, 36),
     worker.state,
@@ -48,7 +58,10 @@ export function distributionLines(state: FleetState, colour: boolean): string[] 
   ]);
   const count = (title: string) => ({ title, align: "right" as const });
   return [
-    ...renderTable([{ title: "worker" }, { title: "state" }, count("leases"), count("draining"), count("cap")], rows),
+    ...renderTable(
+      [{ title: "worker" }, { title: "state" }, count("leases"), count("draining"), count("cap")],
+      rows,
+    ),
     "",
     `${state.load} shards shared out as ${distribution(state) || "nothing"}; ${state.draining} draining, ${state.blocked} blocked by a parent, ${state.ended} ended`,
     ...(state.unowned.length > 0
