@@ -8,7 +8,7 @@ let streams = 0;
 describeStream(
   "Kinesis adapter on kinesalite",
   (shards) => kinesisUnderTest(server.client, `stream-${++streams}`, shards),
-  { namesChildren: false },
+  { namesChildren: false, refusesNonsense: true },
   {
     prepare: async () => {
       server = await startKinesalite();

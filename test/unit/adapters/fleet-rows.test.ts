@@ -1,0 +1,86 @@
+import type { AttributeValue } from "@aws-sdk/client-dynamodb";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { decodeFleetPage, encodeMember } from "../../../services/consumer/adapters/fleet-rows.ts";
+import { classifyRow } from "../../../services/consumer/adapters/lease-row.ts";
+import { MEMBERS_PER_PAGE, type Member } from "../../../services/consumer/core/member.ts";
+
+const member: fc.Arbitrary<Member> = fc.record({
+  workerId: fc.string({ minLength: 1, maxLength: 40 }),
+  incarnation: fc.string({ minLength: 1, maxLength: 8 }),
+  heartbeat: fc.nat(Number.MAX_SAFE_INTEGER),
+  state: fc.constantFrom("joining", "active", "leaving", "dead"),
+  maxLeases: fc.option(fc.nat(10_000), { nil: undefined }),
+  steals: fc.boolean(),
+});
+
+const row = (
+  page: number,
+  generation: number,
+  members: readonly Member[],
+): Record<string, AttributeValue> => ({
+  leaseKey: { S: `evenkeel-fleet-${page}` },
+  entityType: { S: "EVENKEEL_FLEET" },
+  generation: { N: String(generation) },
+  shardSyncRequests: { N: "3" },
+  members: { M: Object.fromEntries(members.map((one) => [one.workerId, encodeMember(one)])) },
+});
+
+/** DynamoDB's item size: names and strings in UTF-8, a number about a byte per two digits and one more, 3 bytes per map and 1 per entry. */
+function sizeOf(value: AttributeValue): number {
+  if (value.S !== undefined) return Buffer.byteLength(value.S);
+  if (value.N !== undefined) return Math.ceil(value.N.replace(/\D/g, "").length / 2) + 1;
+  if (value.BOOL !== undefined) return 1;
+  if (value.M === undefined) throw new Error(`no size for ${JSON.stringify(value)}`);
+  return Object.entries(value.M).reduce(
+    (sum, [name, one]) => sum + 1 + Buffer.byteLength(name) + sizeOf(one),
+    3,
+  );
+}
+
+const itemSize = (item: Record<string, AttributeValue>): number =>
+  Object.entries(item).reduce((sum, [name, value]) => sum + Buffer.byteLength(name) + sizeOf(value), 0);
+
+describe("a fleet page", () => {
+  it("comes back as it was written, its members in the order of their ids", () => {
+    const members = fc.uniqueArray(member, { selector: (one) => one.workerId, maxLength: MEMBERS_PER_PAGE });
+    fc.assert(
+      fc.property(members, fc.nat(99), fc.nat(), (some, page, generation) => {
+        expect(decodeFleetPage(row(page, generation, some))).toEqual({
+          page,
+          generation,
+          shardSyncRequests: 3,
+          members: some.toSorted((a, b) => (a.workerId < b.workerId ? -1 : 1)),
+        });
+      }),
+    );
+  });
+
+  it("with twelve members of 40-character ids stays below 1 KB: a heartbeat is one write unit", () => {
+    const members = Array.from({ length: MEMBERS_PER_PAGE }, (_, index) => ({
+      workerId: String(index).padStart(40, "w"),
+      incarnation: "0123abcd",
+      heartbeat: 9_999_999_999,
+      state: "active" as const,
+      maxLeases: 9_999,
+      steals: true,
+    }));
+    expect(itemSize(row(0, 9_999_999_999, members))).toBeLessThan(1_024);
+  });
+
+  it("that an outsider's wake-up made has no members, and is no lease", () => {
+    const woken = {
+      leaseKey: { S: "evenkeel-fleet-0" },
+      generation: { N: "1" },
+      shardSyncRequests: { N: "1" },
+    };
+    expect(classifyRow(woken)).toEqual({ kind: "fleet" });
+    expect(decodeFleetPage(woken)).toEqual({ page: 0, generation: 1, shardSyncRequests: 1, members: [] });
+  });
+
+  it("with an entry that cannot be read says whose and why", () => {
+    const broken = row(0, 1, []);
+    broken.members = { M: { "worker-a": { M: { s: { S: "x" } } } } };
+    expect(() => decodeFleetPage(broken)).toThrow('member worker-a: s is "x", expected j, a, l or d');
+  });
+});
