@@ -2,12 +2,13 @@
  * One budget of buffered bytes for all shards of the process, so that memory does not grow with the shards held.
  *
  * Nobody ever waits in a queue here, so nothing can deadlock or starve:
- * - a shard with nothing buffered is always granted at least its fair share (half the budget / shards), however
- *   much the others hold or however long their handlers hang; it asks Kinesis for fewer records then;
- * - a shard that reads ahead while a batch is in its handler's hands gets what is free of the other half, or is told
+ * - a shard with nothing buffered is always granted something, however much the others hold or however long their
+ *   handlers hang: what is free of one half of the budget, or else of the other half, which is kept for this, its fair
+ *   share (that half / shards; less while shards are being added). It asks Kinesis for fewer records then;
+ * - a shard that reads ahead while a batch is in its handler's hands gets what is free of the first half, or is told
  *   "not now" and reads when its batch is done.
  * Hence the sum stays within the budget, but for records that turn out larger than those before them (then by at most
- * one GetRecords answer, 10 MiB, per shard that was mistaken) and for a single record larger than the fair share.
+ * one GetRecords answer, 10 MiB, per shard that was mistaken) and for a single record larger than what was granted.
  */
 export interface BudgetAccount {
   /** Bytes granted, at most `wantBytes`; 0: not now, because this shard has something buffered and nothing is free. */
@@ -46,10 +47,14 @@ export function createByteBudget(maxBytes: number): ByteBudget {
     return {
       reserve(wantBytes) {
         const free = Math.max(0, Math.floor(poolBytes - usedBytes));
-        const fairShare = Math.max(1, Math.floor(poolBytes / accounts));
         let granted = Math.min(wantBytes, free);
-        if (buffered === 0) granted = Math.min(wantBytes, Math.max(free, fairShare));
-        else if (granted < wantBytes * WORTHWHILE_PART) granted = 0;
+        if (buffered === 0) {
+          // At most half of what is left, so that a shard that is added next finds something as well.
+          const kept = Math.min(poolBytes / accounts, (maxBytes - usedBytes) / 2);
+          granted = Math.min(wantBytes, Math.max(free, Math.floor(kept), 1));
+        } else if (granted < wantBytes * WORTHWHILE_PART) {
+          granted = 0;
+        }
         add(granted);
         return granted;
       },

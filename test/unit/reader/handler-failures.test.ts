@@ -1,0 +1,198 @@
+import { describe, expect, it } from "vitest";
+import type { ConsumerRecord } from "../../../services/consumer/core/record.ts";
+import type { ProcessRecordsInput } from "../../../services/consumer/engine/shard-reader-options.ts";
+import { checkpointAt, indexOf, SHARD_ID, shardWorld, upTo } from "./shard-world.ts";
+
+/** A handler that refuses any call with one of these records in it, and otherwise notes what it processed. */
+function refusing(...poison: number[]) {
+  const processed: number[] = [];
+  const handler = ({ records }: ProcessRecordsInput) => {
+    const indexes = records.map(indexOf);
+    if (indexes.some((index) => poison.includes(index))) throw new Error("poison");
+    processed.push(...indexes);
+  };
+  return { handler, processed };
+}
+
+describe("a handler that fails", () => {
+  it("gets the same batch again, with growing pauses, and nothing later before it succeeds", async () => {
+    const at: number[] = [];
+    const world = shardWorld({
+      options: { maxRecords: 5 },
+      prepare: (stream) => stream.put(10),
+      handler: (_, { calls, clock }) => {
+        at.push(clock.now);
+        if (calls.length < 4) throw new Error("hiccup");
+      },
+    });
+    await world.clock.advance(30_000);
+    expect(world.calls.map((call) => call.records.map(indexOf))).toEqual([
+      ...Array(4).fill(upTo(5)),
+      [6, 7, 8, 9, 10],
+    ]);
+    const limits = [400, 800, 1_600];
+    for (const [index, limit] of limits.entries()) {
+      expect((at[index + 1] ?? 0) - (at[index] ?? 0)).toBeLessThanOrEqual(limit);
+    }
+  });
+
+  it("a handler that throws before its first await counts the same", async () => {
+    const world = shardWorld({
+      options: { processTimeoutMillis: 1_000 },
+      prepare: (stream) => stream.put(1),
+      handler: (_, { calls }) => {
+        if (calls.length === 1) throw "a string";
+      },
+    });
+    await world.clock.advance(5_000);
+    expect(world.calls.length).toBe(2);
+    expect(world.logs.some((line) => String(line.fields.error).includes("a string"))).toBe(true);
+  });
+
+  it("with stop: halts the shard after three retries, loudly, keeps the lease, and never passes the batch", async () => {
+    const { handler, processed } = refusing(7);
+    const world = shardWorld({
+      options: { maxRecords: 5, checkpointIntervalMillis: 0 },
+      prepare: (stream) => stream.put(30),
+      handler,
+    });
+    await world.clock.advance(120_000);
+    expect(processed).toEqual(upTo(5));
+    expect(world.calls.length).toBe(5);
+    expect(world.outcome).toBeUndefined();
+    expect(world.consumer.status()).toEqual({
+      state: "halted",
+      checkpoint: checkpointAt(5),
+      millisBehindLatest: expect.any(Number),
+      bufferedBytes: 0,
+      error: "poison",
+    });
+    expect(world.events.at(-1)).toMatchObject({ type: "halted", shardId: SHARD_ID, error: "poison" });
+    expect(world.logs.some((line) => line.level === "error" && line.message.includes("halted"))).toBe(true);
+    const reads = world.stream.reads.length;
+    await world.clock.advance(60_000);
+    expect(world.stream.reads.length).toBe(reads);
+    world.consumer.drain();
+    await world.clock.settle();
+    expect(world.outcome).toEqual({ kind: "drained", checkpoint: checkpointAt(5) });
+    expect(world.stream.reads.length).toBe(reads);
+  });
+
+  it("with skip: passes over the records that fail on their own, logs each range, and processes all others in order", async () => {
+    const { handler, processed } = refusing(3, 4, 9);
+    const world = shardWorld({
+      options: { maxRecords: 12, onError: "skip", checkpointIntervalMillis: 0 },
+      prepare: (stream) => stream.put(24),
+      handler,
+    });
+    await world.clock.advance(60_000);
+    expect(processed).toEqual(upTo(24).filter((index) => ![3, 4, 9].includes(index)));
+    const skipped = world.logs.filter((line) => line.message.includes("skipped"));
+    expect(
+      skipped.map((line) => [line.fields.count, indexOf({ sequenceNumber: String(line.fields.from) })]),
+    ).toEqual([
+      [2, 3],
+      [1, 9],
+    ]);
+    expect(world.lease.writes.at(-1)?.checkpoint).toEqual(checkpointAt(24));
+    expect(world.calls.length).toBeLessThan(4 + 2 * 3 * Math.ceil(Math.log2(12)) + 4);
+  });
+
+  it("with deadLetter: hands over exactly the records that fail on their own, with their error, before going on", async () => {
+    const { handler, processed } = refusing(2, 6);
+    const dead: [number, string, number][] = [];
+    const world = shardWorld({
+      options: {
+        onError: {
+          deadLetter: (record: ConsumerRecord, error: Error) => {
+            dead.push([indexOf(record), error.message, Math.max(0, ...processed)]);
+          },
+        },
+      },
+      prepare: (stream) => stream.put(8),
+      handler,
+    });
+    await world.clock.advance(30_000);
+    expect(dead).toEqual([
+      [2, "poison", 1],
+      [6, "poison", 5],
+    ]);
+    expect(processed).toEqual([1, 3, 4, 5, 7, 8]);
+  });
+
+  it("with a deadLetter that fails too: retries it, then halts with the record not passed", async () => {
+    const { handler, processed } = refusing(4);
+    let tries = 0;
+    const world = shardWorld({
+      options: {
+        checkpointIntervalMillis: 0,
+        onError: {
+          deadLetter: () => {
+            tries += 1;
+            throw new Error("queue is gone");
+          },
+        },
+      },
+      prepare: (stream) => stream.put(8),
+      handler,
+    });
+    await world.clock.advance(60_000);
+    expect(tries).toBe(4);
+    expect(world.consumer.status()).toMatchObject({
+      state: "halted",
+      error: "queue is gone",
+      checkpoint: checkpointAt(3),
+    });
+    expect(processed).toEqual(upTo(3));
+  });
+
+  it("that exceeds processTimeoutMillis sees its signal abort, and its batch is tried again only when it is out", async () => {
+    let running = 0;
+    const world = shardWorld({
+      options: { processTimeoutMillis: 1_000 },
+      prepare: (stream) => stream.put(2),
+      handler: async ({ signal }, { clock, calls }) => {
+        if (calls.length > 1) {
+          expect(running).toBe(0);
+          return;
+        }
+        running += 1;
+        await clock.sleep(60_000, signal);
+        expect(clock.now).toBe(1_010);
+        expect(String(signal.reason)).toContain("processTimeoutMillis (1000 ms)");
+        await clock.sleep(2_000);
+        running -= 1;
+      },
+    });
+    await world.clock.advance(20_000);
+    expect(world.calls.length).toBe(2);
+    expect(world.lease.writes.at(-1)?.checkpoint).toEqual(checkpointAt(2));
+  });
+
+  it("that hangs and ignores its signal is given up after a grace, loudly, and halts the shard in the end", async () => {
+    const world = shardWorld({
+      options: { processTimeoutMillis: 1_000 },
+      prepare: (stream) => stream.put(2),
+      handler: () => new Promise(() => undefined),
+    });
+    await world.clock.advance(60_000);
+    expect(world.calls.length).toBe(4);
+    expect(world.consumer.status().state).toBe("halted");
+    expect(world.logs.some((line) => line.message.includes("may overlap"))).toBe(true);
+  });
+
+  it("that rejects long after its time-out takes nothing down with it", async () => {
+    const world = shardWorld({
+      options: { processTimeoutMillis: 500 },
+      prepare: (stream) => stream.put(1),
+      handler: async (_, { clock, calls }) => {
+        if (calls.length > 1) return;
+        await clock.sleep(30_000);
+        throw new Error("late");
+      },
+    });
+    await world.clock.advance(60_000);
+    expect(world.calls.length).toBe(2);
+    expect(world.consumer.status().state).toBe("reading");
+  });
+});
