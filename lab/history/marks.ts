@@ -10,6 +10,8 @@ export interface Phase {
 export class Marks {
   readonly starts: { readonly t: number; readonly worker: string }[] = [];
   readonly kills: { readonly t: number; readonly worker: string }[] = [];
+  /** Ends of processes that were asked to stop. */
+  readonly stops: { readonly t: number; readonly worker: string }[] = [];
   /** Child shard → when the stream listed it. */
   readonly children = new Map<string, number>();
   readonly parents: Record<string, readonly string[]> = {};
@@ -27,6 +29,9 @@ export class Marks {
         break;
       case "task-killed":
         this.kills.push({ t: event.t, worker });
+        break;
+      case "task-stopped":
+        this.stops.push({ t: event.t, worker });
         break;
       case "split-requested":
         this.splitRequestedAt ??= event.t;

@@ -1,8 +1,25 @@
-/** Text into HTML, always escaped. */
+/** HTML from templates that escape whatever is put into them, unless it is markup already. */
+export interface Markup {
+  readonly text: string;
+}
+
+type Part = string | number | Markup | readonly Markup[];
+
 export const escapeHtml = (text: string): string =>
   text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
 
-export const table = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
-  `<table><thead><tr>${head.map((cell) => `<th>${escapeHtml(cell)}</th>`).join("")}</tr></thead><tbody>${rows
-    .map((row) => `<tr>${row.map((cell) => `<td>${escapeHtml(cell)}</td>`).join("")}</tr>`)
-    .join("")}</tbody></table>`;
+/** For what is known to be markup, style or script. */
+export const raw = (text: string): Markup => ({ text });
+
+export function html(literals: TemplateStringsArray, ...parts: readonly Part[]): Markup {
+  const texts = parts.map((part, i) => textOf(part) + (literals[i + 1] as string));
+  return { text: (literals[0] as string) + texts.join("") };
+}
+
+function textOf(part: Part): string {
+  if (typeof part === "string" || typeof part === "number") return escapeHtml(String(part));
+  return "text" in part ? part.text : part.map(({ text }) => text).join("");
+}
+
+/** JSON that can stand in a script element: no `</script>` and no comment can begin in it. */
+export const scriptJson = (value: unknown): string => JSON.stringify(value).replaceAll("<", "\\u003c");
