@@ -101,7 +101,10 @@ export class LeaderDuties {
 
   async #create(lease: Lease): Promise<"created" | "exists"> {
     const outcome = await this.#ports.store.create(lease);
-    if (outcome === "created") this.#view.wrote(lease);
+    // A row that exists unseen (another leader's, or our own after a lost answer) counts from now on as well: a child
+    // whose parent is not in the view would be read at once (L3). How far it has got, the next scan tells.
+    this.#view.wrote(lease);
+    if (outcome === "exists") this.#view.scannedGeneration = -1;
     return outcome;
   }
 

@@ -177,7 +177,9 @@ export class ShardTask {
     for (const child of told) {
       if (this.#around.row(child.shardId) !== undefined) continue;
       const lease = childLease(child);
-      if ((await this.#around.ports.store.create(lease)) === "created") this.#around.created(lease);
+      await this.#around.ports.store.create(lease);
+      // Whoever made it: the row is there from now on.
+      this.#around.created(lease);
     }
     return told;
   }
