@@ -222,7 +222,7 @@ function cap(value: WorkerOptions["maxLeasesForWorker"]): EngineOptions["maxLeas
       return wrong(
         `maxLeasesForWorker(${JSON.stringify(fleet)})`,
         most,
-        "a number above 0: return Infinity-free arithmetic, e.g. Math.ceil(shards / workers)",
+        "a number above 0, such as Math.ceil(shards / workers)",
       );
     }
     return Math.ceil(most);

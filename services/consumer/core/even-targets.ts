@@ -20,13 +20,16 @@ export function evenTargets(workers: readonly TargetWorker[], pool: number): Map
   // Who does not steal is not stolen from either (vmware-go-kcl's meaning of EnableLeaseStealing).
   const pinned = (w: TargetWorker) => (w.role === "foreign" ? !anyoneSteals : !w.steals);
   const cap = (w: TargetWorker) => w.maxLeases ?? Number.POSITIVE_INFINITY;
+  const total = workers.reduce((sum, w) => sum + w.owned, 0) + pool;
+  const level = Math.ceil(total / Math.max(1, workers.length));
   const bounds = workers.map((w) => ({
     worker: w,
     floor: pinned(w) ? w.owned : 0,
-    // A foreign owner gets nothing from us; an owner above its cap keeps what nobody else has room for (below).
-    ceiling: w.role === "foreign" ? w.owned : Math.max(cap(w), pinned(w) ? w.owned : 0),
+    // A foreign owner gets nothing from us. A cap limits what is taken: what a worker holds above it, and within the
+    // even level, is not pushed onto others. (Caps published a moment apart would else cost moves to and fro.)
+    ceiling:
+      w.role === "foreign" ? w.owned : Math.max(cap(w), pinned(w) ? w.owned : Math.min(w.owned, level)),
   }));
-  const total = workers.reduce((sum, w) => sum + w.owned, 0) + pool;
 
   // Pinned workers can grow from the pool only. Where the even level would ask for more, they share the pool.
   const pinnedOnes = bounds.filter((b) => pinned(b.worker));

@@ -189,7 +189,7 @@ export class Coordinator {
         ]),
       ),
       mayRelease: this.#mayRelease(),
-      computeCap: this.#options.maxLeasesForWorker,
+      computeCap: (fleet) => this.#computeCap(fleet),
     });
     this.#decisions = decisions;
     this.#perform(decisions);
@@ -508,6 +508,18 @@ export class Coordinator {
   #openFreshGate(): void {
     this.#freshGate.open();
     this.#freshGate = gate();
+  }
+
+  /** The user's formula: without shards there is nothing to ask it, and where it fails the last answer stands. */
+  #computeCap(fleet: { readonly shards: number; readonly workers: number }): number | undefined {
+    const { maxLeases } = this.#membership.member;
+    if (fleet.shards === 0) return maxLeases;
+    try {
+      return this.#options.maxLeasesForWorker(fleet);
+    } catch (error) {
+      this.#ports.logger.error({ err: error, ...fleet, kept: maxLeases }, "maxLeasesForWorker failed; its last answer stands");
+      return maxLeases;
+    }
   }
 
   #mayRelease(): boolean {

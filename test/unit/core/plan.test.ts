@@ -31,7 +31,9 @@ function fleet(counts: Record<string, number>, unowned = 0): Lease[] {
   let n = 0;
   const name = () => `shardId-${String(n++).padStart(4, "0")}`;
   return [
-    ...Object.entries(counts).flatMap(([owner, count]) => Array.from({ length: count }, () => lease(name(), owner))),
+    ...Object.entries(counts).flatMap(([owner, count]) =>
+      Array.from({ length: count }, () => lease(name(), owner)),
+    ),
     ...Array.from({ length: unowned }, () => lease(name())),
   ];
 }
@@ -40,7 +42,8 @@ function after(leases: readonly Lease[], plan: LeasePlan): Map<string, number> {
   const owners = new Map(leases.map((l) => [l.leaseKey, l.owner]));
   for (const move of plan.moves) owners.set(move.leaseKey, move.to);
   const counts = new Map<string, number>();
-  for (const owner of owners.values()) if (owner !== undefined) counts.set(owner, (counts.get(owner) ?? 0) + 1);
+  for (const owner of owners.values())
+    if (owner !== undefined) counts.set(owner, (counts.get(owner) ?? 0) + 1);
   return counts;
 }
 
@@ -55,7 +58,10 @@ const fleets = fc
     workers: Array.from({ length: workers }, (_, i) => worker(`w${String(i).padStart(2, "0")}`)),
     // -1: unowned; owners beyond the fleet are gone.
     leases: owners.map((owner, i) =>
-      lease(`s${String(i).padStart(3, "0")}`, owner < 0 ? undefined : `w${String(owner).padStart(2, "0")}`, { at: i, of: owners.length }),
+      lease(`s${String(i).padStart(3, "0")}`, owner < 0 ? undefined : `w${String(owner).padStart(2, "0")}`, {
+        at: i,
+        of: owners.length,
+      }),
     ),
   }));
 
@@ -78,7 +84,9 @@ describe("a plan", () => {
     fc.assert(
       fc.property(fleets, ({ workers, leases }) => {
         const plan = planLeases(leases, workers);
-        const owned = workers.map((w) => leases.filter((l) => l.owner === w.workerId).length).toSorted((a, b) => b - a);
+        const owned = workers
+          .map((w) => leases.filter((l) => l.owner === w.workerId).length)
+          .toSorted((a, b) => b - a);
         const low = Math.floor(leases.length / workers.length);
         const high = leases.length % workers.length;
         // The largest counts keep the larger targets: the fewest leases a balanced outcome can take away.
@@ -95,9 +103,13 @@ describe("a plan", () => {
         const plan = planLeases(leases, workers);
         const target = new Map(plan.moves.map((m) => [m.leaseKey, m.to]));
         const done = new Set(plan.moves.filter(() => coin.next().value).map((m) => m.leaseKey));
-        const partly = leases.map((l) => (done.has(l.leaseKey) ? { ...l, owner: target.get(l.leaseKey) } : l));
+        const partly = leases.map((l) =>
+          done.has(l.leaseKey) ? { ...l, owner: target.get(l.leaseKey) } : l,
+        );
         expect(planLeases(partly, workers).moves.length).toBe(plan.moves.length - done.size);
-        const wholly = leases.map((l) => (target.has(l.leaseKey) ? { ...l, owner: target.get(l.leaseKey) } : l));
+        const wholly = leases.map((l) =>
+          target.has(l.leaseKey) ? { ...l, owner: target.get(l.leaseKey) } : l,
+        );
         expect(planLeases(wholly, workers).moves).toEqual([]);
       }),
       { numRuns: 300 },
@@ -107,7 +119,10 @@ describe("a plan", () => {
   it("does not depend on the order of the rows", () => {
     fc.assert(
       fc.property(fleets, fc.integer(), ({ workers, leases }, seed) => {
-        const shuffled = leases.toSorted((a, b) => ((a.leaseKey.charCodeAt(3) * 31 + seed) % 7) - ((b.leaseKey.charCodeAt(3) * 31 + seed) % 7));
+        const shuffled = leases.toSorted(
+          (a, b) =>
+            ((a.leaseKey.charCodeAt(3) * 31 + seed) % 7) - ((b.leaseKey.charCodeAt(3) * 31 + seed) % 7),
+        );
         expect(planLeases(shuffled, workers.toReversed())).toEqual(planLeases(leases, workers));
       }),
     );
@@ -115,52 +130,98 @@ describe("a plan", () => {
 
   it("gives nobody a lease above its cap, and spills only what nobody holds", () => {
     fc.assert(
-      fc.property(fleets, fc.array(fc.option(fc.integer({ min: 0, max: 9 })), { minLength: 12, maxLength: 12 }), (f, caps) => {
-        const workers = f.workers.map((w, i) => ({ ...w, maxLeases: caps[i] ?? undefined }));
-        const plan = planLeases(f.leases, workers);
-        const counts = after(f.leases, plan);
-        for (const w of workers) {
-          const received = plan.moves.some((m) => m.to === w.workerId);
-          if (received) expect(counts.get(w.workerId)).toBeLessThanOrEqual(w.maxLeases ?? Number.POSITIVE_INFINITY);
-        }
-        const room = workers.reduce((sum, w) => sum + Math.max(0, (w.maxLeases ?? 1e9) - (counts.get(w.workerId) ?? 0)), 0);
-        if (plan.spilled.length > 0) expect(room).toBe(0);
-        const held = new Set(workers.map((w) => w.workerId));
-        for (const key of plan.spilled) expect(held.has(f.leases.find((l) => l.leaseKey === key)!.owner ?? "")).toBe(false);
-      }),
+      fc.property(
+        fleets,
+        fc.array(fc.option(fc.integer({ min: 0, max: 9 })), { minLength: 12, maxLength: 12 }),
+        (f, caps) => {
+          const workers = f.workers.map((w, i) => ({ ...w, maxLeases: caps[i] ?? undefined }));
+          const plan = planLeases(f.leases, workers);
+          const counts = after(f.leases, plan);
+          for (const w of workers) {
+            const received = plan.moves.some((m) => m.to === w.workerId);
+            if (received)
+              expect(counts.get(w.workerId)).toBeLessThanOrEqual(w.maxLeases ?? Number.POSITIVE_INFINITY);
+          }
+          const room = workers.reduce(
+            (sum, w) => sum + Math.max(0, (w.maxLeases ?? 1e9) - (counts.get(w.workerId) ?? 0)),
+            0,
+          );
+          if (plan.spilled.length > 0) expect(room).toBe(0);
+          const held = new Set(workers.map((w) => w.workerId));
+          for (const key of plan.spilled)
+            expect(held.has(f.leases.find((l) => l.leaseKey === key)!.owner ?? "")).toBe(false);
+        },
+      ),
       { numRuns: 500 },
     );
   });
 
   it("never leaves a newcomer idle: 4/4/4/4 and a joiner", () => {
     const leases = fleet({ a: 4, b: 4, c: 4, d: 4 });
-    const plan = planLeases(leases, ["a", "b", "c", "d", "e"].map((id) => worker(id)));
+    const plan = planLeases(
+      leases,
+      ["a", "b", "c", "d", "e"].map((id) => worker(id)),
+    );
     expect(plan.moves.length).toBe(3);
     expect(plan.moves.every((m) => m.to === "e")).toBe(true);
   });
 
   it("goes from 10/10/10 to five times 6 in exactly 12 moves", () => {
-    const plan = planLeases(fleet({ a: 10, b: 10, c: 10 }), ["a", "b", "c", "d", "e"].map((id) => worker(id, { maxLeases: 6 })));
+    const plan = planLeases(
+      fleet({ a: 10, b: 10, c: 10 }),
+      ["a", "b", "c", "d", "e"].map((id) => worker(id, { maxLeases: 6 })),
+    );
     expect(plan.moves.length).toBe(12);
     expect([...plan.targets.values()]).toEqual([6, 6, 6, 6, 6]);
   });
 
   it("evens the width of the key space at no extra move: ten wide and twenty narrow shards", () => {
     const wide = Array.from({ length: 10 }, (_, i) => lease(`a${i}`, "w1", { at: i, of: 20 }));
-    const narrow = Array.from({ length: 20 }, (_, i) => lease(`b${String(i).padStart(2, "0")}`, i < 10 ? "w2" : "w3", { at: 20 + i, of: 40 }));
+    const narrow = Array.from({ length: 20 }, (_, i) =>
+      lease(`b${String(i).padStart(2, "0")}`, i < 10 ? "w2" : "w3", { at: 20 + i, of: 40 }),
+    );
     const leases = [...wide, ...narrow];
-    const plan = planLeases(leases, ["w1", "w2", "w3", "w4", "w5"].map((id) => worker(id)));
+    const plan = planLeases(
+      leases,
+      ["w1", "w2", "w3", "w4", "w5"].map((id) => worker(id)),
+    );
     expect(plan.moves.length).toBe(12);
-    const wideOf = (id: string) => wide.filter((l) => (plan.moves.find((m) => m.leaseKey === l.leaseKey)?.to ?? l.owner) === id).length;
+    const wideOf = (id: string) =>
+      wide.filter((l) => (plan.moves.find((m) => m.leaseKey === l.leaseKey)?.to ?? l.owner) === id).length;
     // w4 and w5 can get at most the four wide ones w1 must give.
     expect(wideOf("w4") + wideOf("w5")).toBe(4);
     expect(spread([wideOf("w4"), wideOf("w5")])).toBe(0);
   });
 
+  it("makes no extra move while caps are published one after another and joiners come one after another", () => {
+    const leases = fleet({ a: 7, b: 7, c: 6 });
+    const caps: Record<string, number> = { a: 4, b: 4, c: 7, d: 4 };
+    const first = planLeases(
+      leases,
+      ["a", "b", "c", "d"].map((id) => worker(id, { maxLeases: caps[id] })),
+    );
+    const moved = leases.map((l) => ({
+      ...l,
+      owner: first.moves.find((m) => m.leaseKey === l.leaseKey)?.to ?? l.owner,
+    }));
+    const second = planLeases(
+      moved,
+      ["a", "b", "c", "d", "e"].map((id) => worker(id, { maxLeases: 4 })),
+    );
+    expect(first.moves.length + second.moves.length).toBe(8);
+  });
+
   it("gives a leaving worker's leases away and gives it none", () => {
-    const plan = planLeases(fleet({ a: 4, b: 4, c: 4 }), [worker("a"), worker("b"), worker("c", { role: "leaving" })]);
+    const plan = planLeases(fleet({ a: 4, b: 4, c: 4 }), [
+      worker("a"),
+      worker("b"),
+      worker("c", { role: "leaving" }),
+    ]);
     expect(plan.moves.map((m) => m.reason)).toEqual(Array(4).fill("owner-leaving"));
-    expect([...plan.targets.entries()]).toEqual([["a", 6], ["b", 6]]);
+    expect([...plan.targets.entries()]).toEqual([
+      ["a", 6],
+      ["b", 6],
+    ]);
   });
 
   it("keeps leases above a cap that nobody else has room for", () => {
@@ -170,7 +231,10 @@ describe("a plan", () => {
   });
 
   it("leaves the leases of those who do not steal alone, and still claims what is free", () => {
-    const quiet = planLeases(fleet({ a: 6 }, 1), [worker("a", { steals: false }), worker("b", { steals: false })]);
+    const quiet = planLeases(fleet({ a: 6 }, 1), [
+      worker("a", { steals: false }),
+      worker("b", { steals: false }),
+    ]);
     expect(quiet.moves).toEqual([{ leaseKey: "shardId-0006", from: undefined, to: "b", reason: "unowned" }]);
   });
 
