@@ -58,7 +58,7 @@ export interface LeaseStore {
   release(held: Lease, checkpoint: Checkpoint): Promise<WriteOutcome>;
   /** SHARD_END, `childShardIds`, and no owner. The children's rows must exist already. */
   complete(held: Lease, childShardIds: readonly string[]): Promise<WriteOutcome>;
-  /** Deletes an ended lease. Condition: counter is as seen. */
+  /** Deletes an ended lease. Condition: counter is as seen. A row that is gone counts as removed (by a rival, or by a try whose answer was lost). */
   remove(seen: Lease): Promise<"removed" | "changed">;
 
   /** Eventually consistent by default: half a read unit. Undefined: no such page. */
@@ -72,7 +72,7 @@ export interface LeaseStore {
   beat(page: number, member: Member, options: { readonly bump: boolean }): Promise<BeatOutcome>;
   /** Marks a member dead and bumps. Condition: incarnation and heartbeat are as seen. */
   declareDead(page: number, seen: Member): Promise<"declared" | "changed">;
-  /** Removes an entry (one's own at the end, or a dead one without leases) and bumps. Condition: the incarnation. Deletes the page when it was the last entry and `page` > 0 or no other page has members. */
+  /** Removes an entry (one's own at the end, or a dead one without leases) and bumps. Condition: the incarnation; an entry that is gone counts as left. Deletes the page when it was the last entry and `page` > 0 or no other page has members, and an empty page 0 with the last member of any page. */
   leave(page: number, member: Member): Promise<"left" | "changed">;
   /** Moves the generation of page 0, so that everybody scans at the next look. No-op when there is no page 0. */
   bumpGeneration(): Promise<void>;
