@@ -10,7 +10,10 @@ import { closest } from "./suggest.ts";
 const INTERRUPTED_EXIT = 130;
 
 export function reportError(error: unknown, context: Context, program: Command): number {
-  if (error instanceof Interrupted) return INTERRUPTED_EXIT;
+  if (error instanceof Interrupted) {
+    context.note("stopped, and everything put away");
+    return INTERRUPTED_EXIT;
+  }
   if (error instanceof CommanderError) return reportUsage(error, context, program);
   const verbose = program.opts().verbose === true;
   const expected = expectedProblem(error);

@@ -2,12 +2,16 @@
 import { Command } from "commander";
 import { registerConfig } from "./commands/config.ts";
 import { registerConsumer } from "./commands/consumer.ts";
+import { registerDoctor } from "./commands/doctor.ts";
+import { registerDown } from "./commands/down.ts";
 import { registerEnv } from "./commands/env.ts";
 import { registerExperiment } from "./commands/experiment.ts";
 import { registerExportLeaseData } from "./commands/export-lease-data.ts";
+import { registerMetrics } from "./commands/metrics.ts";
 import { registerProducer } from "./commands/producer.ts";
 import { registerScale } from "./commands/scale.ts";
 import { registerSplitShards } from "./commands/split-shards.ts";
+import { registerUp } from "./commands/up.ts";
 import { registerVerifyStream } from "./commands/verify-stream.ts";
 import { registerViewDistribution } from "./commands/view-distribution.ts";
 import type { Context, Register } from "./context.ts";
@@ -21,8 +25,12 @@ const COMMANDS: readonly Register[] = [
   registerScale,
   registerViewDistribution,
   registerExportLeaseData,
+  registerMetrics,
   registerConfig,
   registerEnv,
+  registerUp,
+  registerDown,
+  registerDoctor,
 ];
 
 export function buildProgram(context: Context): Command {

@@ -89,11 +89,11 @@ function killGroup(child: ChildProcess, signal: NodeJS.Signals): void {
 
 /** The last line that names an error, else the last line at all. */
 function lastTellingLine(logFile: string, from: number): string {
-  const escape = String.fromCharCode(27);
+  const escapeCharacter = String.fromCharCode(27);
   const lines = readFileSync(logFile)
     .subarray(from)
     .toString("utf8")
-    .replaceAll(new RegExp(`${escape}\\[[0-9;]*m`, "g"), "")
+    .replaceAll(new RegExp(`${escapeCharacter}\\[[0-9;]*m`, "g"), "")
     .split("\n")
     .map((line) => line.trim())
     .filter((line) => line !== "");

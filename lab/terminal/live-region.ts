@@ -59,13 +59,13 @@ export class LiveRegion {
 
 /** Cuts to `width` visible characters; colour sequences count nothing. */
 export function cut(line: string, width: number): string {
-  const escape = String.fromCharCode(27);
-  if (!line.includes(escape)) return shorten(line, width);
-  const parts = line.split(new RegExp(`(${escape}\\[[0-9;]*m)`));
+  const escapeCharacter = String.fromCharCode(27);
+  if (!line.includes(escapeCharacter)) return shorten(line, width);
+  const parts = line.split(new RegExp(`(${escapeCharacter}\\[[0-9;]*m)`));
   let left = width;
   let out = "";
   for (const part of parts) {
-    if (part.startsWith(escape)) out += part;
+    if (part.startsWith(escapeCharacter)) out += part;
     else if (left > 0) {
       out += shorten(part, left);
       left -= part.length;

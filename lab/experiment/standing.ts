@@ -1,0 +1,91 @@
+/** `up` and `down`: the endpoint and the deployed stack, left running for work by hand. */
+import { mkdirSync } from "node:fs";
+import { findEndpoint, startEndpoint } from "../../local/index.ts";
+import { bootstrap, deploy, destroy, type StackContext, synthesize } from "../deployment/cdk.ts";
+import { type Clients, clientsFor } from "../deployment/clients.ts";
+import { type Deployment, findDeployment, requireDeployment } from "../deployment/outputs.ts";
+import { resolveTarget, type Target } from "../deployment/target.ts";
+import { Interrupted, Problem } from "../problem.ts";
+import { inRuntime } from "../project.ts";
+
+export type Step = <T>(name: string, text: string, work: () => Promise<T>) => Promise<T>;
+
+export interface StandingOptions {
+  readonly context: StackContext;
+  readonly aws: boolean;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly signal: AbortSignal;
+  readonly step: Step;
+  /** Real AWS: asks before anything is made or deleted. */
+  readonly confirm: (clients: Clients) => Promise<void>;
+}
+
+/** Starts what is not running yet and deploys; a second run updates the deployment. */
+export async function bringUp(options: StandingOptions): Promise<{ target: Target; deployment: Deployment }> {
+  const { signal, step } = options;
+  const target = await standingTarget(options);
+  const clients = clientsFor(target);
+  try {
+    if (target.kind === "aws") await options.confirm(clients);
+    const context = contextFor(options.context, target);
+    const cdkStep = { target, signal };
+    await step("bootstrap", "bootstrap, and synthesis", () =>
+      Promise.all([bootstrap(cdkStep), synthesize(cdkStep, context)]),
+    );
+    await step("deploy", "deploy", () => deploy(cdkStep, context.application));
+    return { target, deployment: await requireDeployment(clients, context.application) };
+  } finally {
+    clients.close();
+  }
+}
+
+/** An endpoint that was named or runs already, else a new one that outlives this process. */
+async function standingTarget(options: StandingOptions): Promise<Target> {
+  const { aws, environment, signal, step } = options;
+  if (!aws && !environment.AWS_ENDPOINT_URL && !(await findEndpoint())) {
+    const endpoint = await step("endpoint", "starting the embedded AWS endpoint", () =>
+      startEndpoint({ detached: true }),
+    );
+    if (signal.aborted) {
+      await endpoint.stop();
+      throw new Interrupted("up");
+    }
+  }
+  return resolveTarget({ aws, environment });
+}
+
+/** History files only where the tasks run on this machine. */
+function contextFor(context: StackContext, target: Target): StackContext {
+  if (target.kind !== "embedded") return context;
+  const historyDirectory = inRuntime("history");
+  mkdirSync(historyDirectory, { recursive: true });
+  return { ...context, historyDirectory };
+}
+
+/** Destroys the stack and stops the embedded endpoint. Says what there was to do; nothing is no error. */
+export async function takeDown(options: StandingOptions): Promise<"nothing" | "done"> {
+  const { aws, environment, signal, step } = options;
+  const running = await findEndpoint();
+  if (!aws && !environment.AWS_ENDPOINT_URL && !running) return "nothing";
+  const target = await resolveTarget({ aws, environment });
+  const clients = clientsFor(target);
+  let found = false;
+  try {
+    if (target.kind === "aws") await options.confirm(clients);
+    // A half-made stack has no outputs; it is destroyed all the same.
+    const there = await findDeployment(clients, options.context.application).catch((error: unknown) => {
+      if (error instanceof Problem) return "half-made" as const;
+      throw error;
+    });
+    found = there !== undefined;
+    if (found)
+      await step("destroy", "destroy", () =>
+        destroy({ target, signal }, contextFor(options.context, target)),
+      );
+  } finally {
+    clients.close();
+  }
+  if (target.kind !== "embedded") return found ? "done" : "nothing";
+  await step("endpoint", "stopping the embedded AWS endpoint", async () => running?.stop());
+  return "done";
+}
