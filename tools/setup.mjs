@@ -22,12 +22,10 @@ class SetupError extends Error {
   }
 }
 
-const fingerprint = (...files) => {
-  const hash = createHash("sha256");
-  for (const file of files) hash.update(readFileSync(join(ROOT, file)));
-  return hash.digest("hex");
-};
-const stampIs = (file, value) => existsSync(file) && readFileSync(file, "utf8") === value;
+const fingerprint = (file) =>
+  createHash("sha256")
+    .update(readFileSync(join(ROOT, file)))
+    .digest("hex");
 const isOlder = ([major, minor], [lowestMajor, lowestMinor]) =>
   major < lowestMajor || (major === lowestMajor && minor < lowestMinor);
 
@@ -76,17 +74,23 @@ function requireNode() {
     );
 }
 
+/** Each kind of package: the file that pins it, and where its fingerprint is noted once it is installed. */
+const NODE = { pins: "package-lock.json", stamp: join(ROOT, "node_modules/.evenkeel-stamp") };
+const PYTHON = { pins: "local/requirements.txt", stamp: join(PYTHON_FOLDER, ".evenkeel-stamp") };
+
+const isCurrent = ({ pins, stamp }) => existsSync(stamp) && readFileSync(stamp, "utf8") === fingerprint(pins);
+const isInstalled = () => isCurrent(NODE) && isCurrent(PYTHON);
+const noteInstalled = ({ pins, stamp }) => writeFileSync(stamp, fingerprint(pins));
+
 async function installNodePackages() {
-  const stampFile = join(ROOT, "node_modules/.evenkeel-stamp");
-  const wanted = fingerprint("package-lock.json");
-  if (stampIs(stampFile, wanted)) return;
+  if (isCurrent(NODE)) return;
   if (!matchesLockfile()) {
     const npm = process.platform === "win32" ? "npm.cmd" : "npm";
     await step("Installing the npm packages", () =>
       run(npm, ["ci", "--no-progress"], "npm-ci.log", "npm ci"),
     );
   }
-  writeFileSync(stampFile, wanted);
+  noteInstalled(NODE);
 }
 
 /** npm keeps what it installed in node_modules/.package-lock.json: with it a hand-made `npm install` is not repeated. */
@@ -119,9 +123,7 @@ function findPython() {
 }
 
 async function installPythonPackages() {
-  const stampFile = join(PYTHON_FOLDER, ".evenkeel-stamp");
-  const wanted = fingerprint("local/requirements.txt", "tools/setup.mjs");
-  if (stampIs(stampFile, wanted)) return;
+  if (isCurrent(PYTHON)) return;
   const python = findPython();
   const pip = ["install", "--disable-pip-version-check", "--no-input", "-r", "local/requirements.txt"];
   await step(`Installing the local AWS endpoint (Python ${python.version})`, async () => {
@@ -136,7 +138,7 @@ async function installPythonPackages() {
       writeLaunchers(python.command, site);
     }
   });
-  writeFileSync(stampFile, wanted);
+  noteInstalled(PYTHON);
 }
 
 function hasVenv(command) {
@@ -156,11 +158,43 @@ function writeLaunchers(command, site) {
     launcher("awslocal", `exec ${command} "$here/../site/bin/awslocal" "$@"`);
 }
 
+/** Two terminals may set up at once: the second waits for the first, whose process id is the lock's content. */
+async function withLock(work) {
+  const lock = join(ROOT, ".evenkeel/setup.lock");
+  for (;;) {
+    try {
+      writeFileSync(lock, String(process.pid), { flag: "wx" });
+      break;
+    } catch (error) {
+      if (error.code !== "EEXIST") throw error;
+      if (!lockHolderLives(lock)) rmSync(lock, { force: true });
+      else await new Promise((resolve) => setTimeout(resolve, 200));
+    }
+  }
+  try {
+    await work();
+  } finally {
+    rmSync(lock, { force: true });
+  }
+}
+
+function lockHolderLives(lock) {
+  try {
+    process.kill(Number(readFileSync(lock, "utf8")) || process.pid, 0);
+    return true;
+  } catch (error) {
+    return error.code === "EPERM";
+  }
+}
+
 export async function setup() {
   requireNode();
   mkdirSync(LOG_FOLDER, { recursive: true });
-  await installNodePackages();
-  await installPythonPackages();
+  if (isInstalled()) return;
+  await withLock(async () => {
+    await installNodePackages();
+    await installPythonPackages();
+  });
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

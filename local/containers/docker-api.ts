@@ -1,6 +1,6 @@
-import { createHash } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { readAll } from "../gateway/backend.ts";
+import { imageDigest } from "./images.ts";
 import type { Container, ContainerRuntime } from "./runtime.ts";
 
 /**
@@ -137,7 +137,8 @@ export class DockerApi {
   async #create(request: IncomingMessage, response: ServerResponse, name: string): Promise<void> {
     const body = JSON.parse((await readAll(request, MAX_BODY_BYTES)).toString("utf8"));
     const image = String(body.Image);
-    if (!this.#runtime.hasImage(image)) return send(response, 404, { message: `No such image: ${image}` });
+    if (this.#runtime.imageName(image) === undefined)
+      return send(response, 404, { message: `No such image: ${image}` });
     const created = this.#runtime.create({
       name,
       image,
@@ -152,16 +153,16 @@ export class DockerApi {
   #pull(response: ServerResponse, query: URLSearchParams): void {
     const tag = query.get("tag");
     const image = query.get("fromImage") ?? "";
-    const isKnown = this.#runtime.hasImage(image);
+    const isKnown = this.#runtime.imageName(image) !== undefined;
     if (isKnown) send(response, 200, { status: `Image is up to date for ${image}:${tag}` });
     else send(response, 404, { message: `pull access denied for ${image}, repository does not exist` });
   }
 
   #image(response: ServerResponse, image: string, isTag: boolean): void {
-    const isKnown = this.#runtime.hasImage(image);
-    if (!isKnown) send(response, 404, { message: `No such image: ${image}` });
+    const name = this.#runtime.imageName(image);
+    if (name === undefined) send(response, 404, { message: `No such image: ${image}` });
     else if (isTag) send(response, 201);
-    else send(response, 200, imageDescription(image));
+    else send(response, 200, imageDescription(name));
   }
 }
 
@@ -199,10 +200,10 @@ function description(container: Container) {
   };
 }
 
-function imageDescription(image: string) {
-  const digest = `sha256:${createHash("sha256").update(image.split("@")[0]!).digest("hex")}`;
+function imageDescription(name: string) {
+  const digest = imageDigest(name);
   const mediaType = "application/vnd.docker.distribution.manifest.v2+json";
-  return { Id: digest, RepoTags: [image], Descriptor: { mediaType, digest, size: 0 }, Platforms: [] };
+  return { Id: digest, RepoTags: [name], Descriptor: { mediaType, digest, size: 0 }, Platforms: [] };
 }
 
 function summary({ id, name, image, labels, createdAt, state }: Container) {

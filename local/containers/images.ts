@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { join } from "node:path";
 
 /** What stands for a container image: a program of this machine, started directly (never through a shell). */
@@ -17,12 +18,18 @@ export function projectImages(buildFolder: string): ImageTable {
   return { "evenkeel/consumer": node("consumer"), "evenkeel/producer": node("producer") };
 }
 
-/** Finds `registry/evenkeel/consumer:tag@sha256:…` as `evenkeel/consumer`. */
+/** An image's manifest digest, as a registry would give it: here it only has to be the same each time. */
+export const imageDigest = (name: string): string =>
+  `sha256:${createHash("sha256").update(name).digest("hex")}`;
+
+/** Finds `registry/evenkeel/consumer:tag@sha256:…`, or an image's digest alone, as `evenkeel/consumer`. */
 export function findImage(
   images: ImageTable,
   reference: string,
 ): { name: string; run: ImageCommand } | undefined {
   const bare = reference.split("@")[0]!.replace(/:[^/]*$/, "");
-  const name = Object.keys(images).find((known) => bare === known || bare.endsWith(`/${known}`));
+  const isMeant = (name: string) =>
+    bare === name || bare.endsWith(`/${name}`) || reference === imageDigest(name);
+  const name = Object.keys(images).find(isMeant);
   return name === undefined ? undefined : { name, run: images[name]! };
 }

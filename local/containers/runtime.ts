@@ -71,8 +71,9 @@ export class ContainerRuntime {
     this.#workingDirectory = options.workingDirectory;
   }
 
-  hasImage(reference: string): boolean {
-    return findImage(this.#images, reference) !== undefined;
+  /** The name in the image table that a reference means. */
+  imageName(reference: string): string | undefined {
+    return findImage(this.#images, reference)?.name;
   }
 
   /** Returns the container, or in words why not. */

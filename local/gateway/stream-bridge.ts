@@ -28,7 +28,8 @@ export class StreamBridge {
   readonly #clock: Clock;
   readonly #known = new Map<string, Known>();
   readonly #underWay = new Map<string, Promise<void>>();
-  #stacksChangeUntil = 0;
+  #stacksChangeUntil = Number.NEGATIVE_INFINITY;
+  #lastLookAt = Number.NEGATIVE_INFINITY;
 
   constructor({ ministack, kinesis, clock }: { ministack: Backend; kinesis: Backend; clock: Clock }) {
     this.#ministack = ministack;
@@ -39,9 +40,11 @@ export class StreamBridge {
   /** To be told of every operation: after one that changes stacks, what is known about streams is checked again. */
   observe(operation: string): void {
     const now = this.#clock.monotonicMillis();
-    const extendsWindow = now < this.#stacksChangeUntil && STACK_LOOKS.test(operation);
-    if (STACK_CHANGES.test(operation) || extendsWindow)
-      this.#stacksChangeUntil = now + STACK_CHANGE_WINDOW_MILLIS;
+    const isInWindow = now < this.#stacksChangeUntil;
+    if (!STACK_CHANGES.test(operation) && !(isInWindow && STACK_LOOKS.test(operation))) return;
+    this.#stacksChangeUntil = now + STACK_CHANGE_WINDOW_MILLIS;
+    // Who has just seen a stack deleted must not find its stream: what was known before that look does not count.
+    this.#lastLookAt = now;
   }
 
   /** Resolves when kinesis-local's stream of this name agrees with MiniStack's stacks. */
@@ -75,7 +78,9 @@ export class StreamBridge {
   }
 
   #isFresh({ checkedAt }: Known): boolean {
-    return this.#clock.monotonicMillis() - checkedAt < RECHECK_MILLIS || checkedAt > this.#stacksChangeUntil;
+    const isRecent =
+      this.#clock.monotonicMillis() - checkedAt < RECHECK_MILLIS || checkedAt > this.#stacksChangeUntil;
+    return isRecent && checkedAt > this.#lastLookAt;
   }
 
   async #reconcile(name: string): Promise<void> {
