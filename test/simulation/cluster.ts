@@ -78,6 +78,8 @@ export class Cluster {
   /** Set by a verbose replay. */
   log: (line: string) => void = () => undefined;
   faultsOn = true;
+  /** Processes that their scheduler will start again. */
+  restartsDue = 0;
   readonly #dice: Dice;
   readonly #rules;
   readonly #startEngine: StartEngine;
@@ -229,7 +231,7 @@ export class Cluster {
         if (action.restartAfterMillis !== undefined) {
           // Under the same id (a pod of a StatefulSet) or as somebody new.
           const id = this.#dice.chance(0.5) ? worker.id : undefined;
-          scheduler.after(action.restartAfterMillis, "restart", () => void this.startWorker(id));
+          this.#restart(id, action.restartAfterMillis);
         } else if (this.up().length === 0) this.startWorker();
         return;
       case "pause":
@@ -346,9 +348,17 @@ export class Cluster {
         if (worker.state !== "starting") return;
         // The process exits, and its scheduler (ECS, Kubernetes) starts it again.
         this.crash(worker, `start() rejected: ${String(error)}`);
-        this.scheduler.after(1_000, "restart", () => void this.startWorker(worker.id));
+        this.#restart(worker.id, 1_000);
       },
     );
+  }
+
+  #restart(id: string | undefined, afterMillis: number): void {
+    this.restartsDue += 1;
+    this.scheduler.after(afterMillis, "restart", () => {
+      this.restartsDue -= 1;
+      this.startWorker(id);
+    });
   }
 
   #trouble(

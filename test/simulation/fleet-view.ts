@@ -28,12 +28,12 @@ export interface Expected {
 export function unbalance(leases: readonly Lease[], { caps, steals }: Expected): string | undefined {
   const runnable = runnableLeases(leases);
   const counts = new Map([...caps.keys()].map((worker) => [worker, 0]));
-  let unowned = 0;
+  const unowned: string[] = [];
   for (const lease of runnable) {
-    const owner = lease.owner;
-    if (owner === undefined) unowned += 1;
-    else if (!counts.has(owner)) return `${lease.leaseKey} is owned by ${owner}, which is not up`;
-    else counts.set(owner, counts.get(owner)! + 1);
+    // What is left in the name of a worker that is gone is nobody's.
+    if (lease.owner === undefined || !counts.has(lease.owner))
+      unowned.push(`${lease.leaseKey} (${lease.owner ?? "-"})`);
+    else counts.set(lease.owner, counts.get(lease.owner)! + 1);
   }
   const room = (worker: string) => (caps.get(worker) ?? Number.POSITIVE_INFINITY) - counts.get(worker)!;
   const distribution = [...counts].map(([worker, count]) => `${worker}:${count}`).join(" ");
@@ -42,9 +42,8 @@ export function unbalance(leases: readonly Lease[], { caps, steals }: Expected):
       return `${worker} holds more than its cap of ${caps.get(worker)} (${distribution})`;
   }
   const withRoom = [...counts.keys()].filter((worker) => room(worker) > 0);
-  if (unowned > 0 && withRoom.length > 0) {
-    const which = runnable.filter((lease) => lease.owner === undefined).map((lease) => lease.leaseKey);
-    return `${which.join(", ")} unowned although ${withRoom.join(", ")} had room (${distribution})`;
+  if (unowned.length > 0 && withRoom.length > 0) {
+    return `${unowned.join(", ")} unowned although ${withRoom.join(", ")} had room (${distribution})`;
   }
   if (!steals || withRoom.length === 0) return undefined;
   const least = Math.min(...withRoom.map((worker) => counts.get(worker)!));

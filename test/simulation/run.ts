@@ -120,6 +120,7 @@ export const settleMillis = (swarm: Swarm): number =>
 function unsettled(cluster: Cluster, earliest: number): string | undefined {
   const { swarm, table, stream, scheduler } = cluster;
   if (scheduler.now < earliest) return "puts are still going on";
+  if (cluster.restartsDue > 0) return "a crashed worker is still to be restarted";
   const waiting = cluster.workers.find(
     (worker) => worker.state === "starting" || worker.state === "stopping",
   );
@@ -142,7 +143,8 @@ function unsettled(cluster: Cluster, earliest: number): string | undefined {
     if (lost === undefined) continue;
     const lease = table.lease(data.shard.shardId);
     // What nobody may own because of the caps, and what came before LATEST, is not to be handled.
-    if (lease !== undefined && lease.owner === undefined && cap !== undefined) continue;
+    const owned = up.some((worker) => worker.id === lease?.owner);
+    if (lease !== undefined && !owned && cap !== undefined) continue;
     if (cluster.history.fromLatest(data.shard.shardId, swarm.initialPosition)) continue;
     return `${lost.key}#${lost.n} (${data.shard.shardId} ${lost.sequenceNumber}) has not been handled`;
   }

@@ -20,9 +20,19 @@ export function checkRecords({ events, swarm, unsettled }: Evidence): Verdict {
   const startedAt = new Map<string, string>();
   /** `worker/lease` → the row with which the worker got it. */
   const got = new Map<string, { row: Lease; event: SimEvent }>();
+  const owners = new Map<string, string | undefined>();
+  const up = new Set<string>();
+  let atEnd = false;
   const latest = swarm.initialPosition === "LATEST";
 
   for (const event of events) {
+    if (event.type === "phase" && event.name === "end") atEnd = true;
+    if (!atEnd && event.type === "write") owners.set(event.leaseKey, event.after?.owner);
+    if (!atEnd && event.type === "worker") {
+      if (event.action === "joined") up.add(event.worker);
+      else up.delete(event.worker);
+    }
+    if (!atEnd && event.type === "trouble" && event.kind === "crash") up.delete(event.worker);
     if (event.type === "put") puts.set(event.sequenceNumber, event);
     if (event.type === "shard" && event.action === "trimmed") trimmed.add(event.shardId);
     if (event.type === "write" && event.after !== undefined) {
@@ -81,7 +91,9 @@ export function checkRecords({ events, swarm, unsettled }: Evidence): Verdict {
     if (first.has(put.sequenceNumber) || trimmed.has(put.shardId)) continue;
     const start = startedAt.get(put.shardId);
     if (latest && (start === undefined || start === "LATEST")) continue;
-    if (swarm.cap.kind === "number") continue; // Shards that the cap leaves unowned are not read: `unsettled` has looked at the others.
+    // Shards that the caps leave unowned are not read; that the caps had no room left, `unsettled` has seen.
+    const owner = owners.get(put.shardId);
+    if (swarm.cap.kind !== "none" && !(owner !== undefined && up.has(owner))) continue;
     return invalid(`L4: ${put.key}#${put.n} was never handled`, put);
   }
   return VALID;
