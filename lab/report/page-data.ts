@@ -33,7 +33,7 @@ export interface PageData {
   readonly marks: readonly { readonly t: number; readonly label: string }[];
 }
 
-export function pageData(measurement: Measurement): PageData {
+export function pageData(measurement: Measurement, maxLeasesLimit: number): PageData {
   const { marks } = measurement;
   const startedAt = Math.min(measurement.startedAt ?? 0, ...marks.starts.map(({ t }) => t));
   const endedAt = Math.max(startedAt + 1, marks.stopRequestedAt ?? measurement.endedAt ?? 0);
@@ -42,7 +42,7 @@ export function pageData(measurement: Measurement): PageData {
     startedAt,
     endedAt,
     workers,
-    leases: leaseSeries(measurement, workers, startedAt, endedAt),
+    leases: leaseSeries(measurement, workers, maxLeasesLimit, startedAt, endedAt),
     lag: lagSeries(measurement.flow.bins, startedAt, endedAt),
     ...chosenRows(shardRows(measurement, endedAt)),
     marks: [
@@ -72,6 +72,7 @@ function workersOf({ marks, timeline }: Measurement): PageWorker[] {
 function leaseSeries(
   { timeline, marks }: Measurement,
   workers: readonly PageWorker[],
+  maxLeasesLimit: number,
   startedAt: number,
   endedAt: number,
 ): Series {
@@ -88,7 +89,8 @@ function leaseSeries(
       );
     });
     const present = counts.filter((count) => count !== null).length;
-    points.push({ t, counts: [present === 0 ? null : Math.round((live / present) * 100) / 100, ...counts] });
+    const share = Math.min(maxLeasesLimit, live / present);
+    points.push({ t, counts: [present === 0 ? null : Math.round(share * 100) / 100, ...counts] });
   };
   let newest: { loads: ReadonlyMap<string, number>; live: number } = { loads: new Map(), live: 0 };
   const starts = marks.starts.map(({ t }) => t).toSorted((a, b) => a - b);

@@ -10,7 +10,7 @@ import { seedTimeline } from "./seed-timeline.ts";
 import { legend, ownerTimeline } from "./timeline.ts";
 
 export function renderPage(report: Report, measurement: Measurement): string {
-  const data = pageData(measurement);
+  const data = pageData(measurement, report.settings.maxLeasesLimit);
   const asset = (...path: string[]) => readFileSync(inProject(...path), "utf8");
   const date = new Date(data.startedAt).toISOString().replace("T", " ").slice(0, 16);
   return html`<!doctype html>
@@ -26,7 +26,7 @@ ${raw(asset("lab/report/assets/page.css"))}</style>
 <header class="top"><div class="verdict ${report.ok ? "ok" : "bad"}">${report.ok ? "✔ OK" : "✘ NOT OK"}</div>
 <div><h1>${report.summary}</h1><p class="brand">evenkeel rebalancing report · ${date} UTC · ${millisText(report.measures.durationMillis)} · ${report.settings.timeline} timeline</p></div></header>
 ${tiles(report)}
-${charts(data)}
+${charts(data, report.settings.maxLeasesLimit)}
 ${seedSection(report, measurement, data)}
 ${checks(report.checks)}
 <div class="columns"><div>${goals(report)}${distributions(report)}${calls(report)}</div><div>${measures(report)}${settings(report)}</div></div>
@@ -68,28 +68,49 @@ function tiles({ measures, settings }: Report): Markup {
     [ms(measures.handoffGapMillis?.p99), "hand-over gap, p99", true],
     [
       `${measures.lost} / ${measures.duplicates} / ${measures.orderViolations}`,
-      "lost / doubled / out of order",
+      measures.duplicatesAfterCrash > 0
+        ? `lost / doubled (${measures.duplicatesAfterCrash} after a kill) / out of order`
+        : "lost / doubled / out of order",
       measures.lost + measures.duplicates - measures.duplicatesAfterCrash + measures.orderViolations === 0,
     ],
   ];
   return html`<div class="tiles">${shown.map(([value, label, good]) => html`<div class="tile${good ? "" : " bad"}"><b>${value}</b><span>${label}</span></div>`)}</div>`;
 }
 
-function charts(data: PageData): Markup {
+function charts(data: PageData, limit: number): Markup {
   const end = (data.endedAt - data.startedAt) / 1_000;
   return html`<section><h2>What happened</h2>
-<p class="note">Point at a chart, or move the slider with the arrow keys: all charts show the same moment.</p>
+<p class="note noprint">Point at a chart, or move the slider with the arrow keys: all charts show the same moment.</p>
 <div class="scrub"><input type="range" id="time" min="0" max="${end}" step="${Math.max(0.1, Math.round(end / 60) / 10)}" value="0" aria-label="Moment shown, seconds since the start"><output id="reading" for="time"></output></div>
-${raw(legend(data.workers))}
-<h3>Leases per worker <small>dashed: the even share</small></h3><div class="chart" id="leases"></div>
+${raw(legend(data))}
+<h3>Leases per worker <small>dashed: the even share, min(${limit}, shards / workers); equal counts are drawn side by side</small></h3><div class="chart" id="leases"></div>
 <h3>Owner of each shard</h3>${raw(ownerTimeline(data))}
 <h3>Records waiting <small>put, not yet handled</small></h3><div class="chart" id="waiting"></div>
-<h3>Slowest record <small>put → handler</small></h3><div class="chart" id="slowest"></div></section>`;
+<h3>Slowest record <small>put → handler</small></h3><div class="chart" id="slowest"></div>
+${handovers(data)}</section>`;
+}
+
+const MOST_HANDOVERS = 200;
+
+/** The timeline's hand-overs as a table, the longest gap first: for reading without a pointer, and on paper. */
+function handovers({ rows, workers, startedAt }: PageData): Markup | "" {
+  const all = rows.flatMap((row) => row.handovers).toSorted((a, b) => b.gapMillis - a.gapMillis);
+  if (all.length === 0) return "";
+  const names = new Map(workers.map(({ id, name }) => [id, name]));
+  const cells = all
+    .slice(0, MOST_HANDOVERS)
+    .map(
+      ({ shardId, from, to, readAt, gapMillis, planned }) =>
+        html`<tr><td>${shardId}</td><td>${names.get(from) ?? from} → ${names.get(to) ?? to}</td><td>${planned ? "handed over" : "taken after an expiry"}</td><td class="num">${((readAt - startedAt) / 1_000).toFixed(1)} s</td><td class="num">${millisText(gapMillis)}</td></tr>`,
+    );
+  const shown =
+    all.length > MOST_HANDOVERS ? `the ${MOST_HANDOVERS} longest gaps of ${all.length}` : `all ${all.length}`;
+  return html`<details><summary>Hand-overs: ${shown}</summary><table><thead><tr><th>shard</th><th>workers</th><th></th><th class="num">at</th><th class="num">gap</th></tr></thead><tbody>${cells}</tbody></table></details>`;
 }
 
 function seedSection({ measures, settings }: Report, measurement: Measurement, data: PageData): Markup {
   const rows = seedTimeline(measurement, measures, settings, data.startedAt);
-  return html`<section><h2>The expected timeline, and the measured one</h2>
+  return html`<section class="whole"><h2>The expected timeline, and the measured one</h2>
 <p class="note">SEED.md's schedule on the left; ${settings.timeline === "fast" ? "the fast timeline goes on as soon as a phase is seen to be done" : "this run kept it"}.</p>
 <table><thead><tr><th>seed</th><th>expected</th><th class="num">measured</th><th></th></tr></thead><tbody>${rows.map(
     (row) =>

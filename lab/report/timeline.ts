@@ -5,7 +5,7 @@
  */
 import type { Handover } from "../measures/handovers.ts";
 import { escapeHtml } from "./html.ts";
-import type { PageData, PageWorker } from "./page-data.ts";
+import type { PageData } from "./page-data.ts";
 import { millisText } from "./rows.ts";
 import type { Segment, ShardRow } from "./shard-rows.ts";
 
@@ -49,12 +49,13 @@ ${data.rows.map(row).join("\n")}
 <div class="cursor" hidden></div></div>${hidden}`;
 }
 
-export function legend(workers: readonly PageWorker[]): string {
+export function legend({ workers, rows }: PageData): string {
   const items = workers.map(({ id, name, startedAt, killed }, i) => {
     const how = startedAt === undefined ? "start not seen" : killed ? "killed" : "";
     return `<li><span class="swatch" style="--c:var(--w${i + 1})"></span><b>${escapeHtml(name)}</b> <code>${escapeHtml(id)}</code>${how === "" ? "" : ` <small>${how}</small>`}</li>`;
   });
-  return `<ul class="legend">${items.join("")}<li><span class="swatch unowned"></span>no owner</li><li><span class="swatch waiting"></span>waits for its parent</li><li><span class="swatch moved"></span>hand-over gap</li></ul>`;
+  const expired = rows.some(({ handovers }) => handovers.some(({ planned }) => !planned));
+  return `<ul class="legend">${items.join("")}<li><span class="swatch unowned"></span>no owner</li><li><span class="swatch waiting"></span>waits for its parent</li><li><span class="swatch moved"></span>hand-over gap</li>${expired ? '<li><span class="swatch expired"></span>gap after an expiry</li>' : ""}</ul>`;
 }
 
 const at = (data: PageData, t: number): string => `+${((t - data.startedAt) / 1_000).toFixed(1)} s`;

@@ -73,10 +73,25 @@
     charts.push({ chart, place, height });
   }
 
+  /** Equal counts would hide each other: each worker's line is moved by a few pixels. */
+  const LEASES_HEIGHT = 230;
+  const highest = data.leases
+    .slice(1)
+    .flat()
+    .reduce((most, count) => Math.max(most, count ?? 0), 1);
+  const apart = (highest / LEASES_HEIGHT) * Math.min(3, 40 / Math.max(1, data.workers.length));
+  const sideBySide = [
+    ...data.leases.slice(0, 2),
+    ...data.leases
+      .slice(2)
+      .map((counts, i) =>
+        counts.map((count) => (count === null ? null : count + apart * ((data.workers.length - 1) / 2 - i))),
+      ),
+  ];
   const stepped = uPlot.paths.stepped({ align: 1 });
   draw(
     "leases",
-    230,
+    LEASES_HEIGHT,
     [
       {
         label: "even share",
@@ -94,7 +109,7 @@
         points: { show: false },
       })),
     ],
-    data.leases,
+    sideBySide,
   );
   const fill = (name) => () => `${colour(name)}33`;
   draw(
