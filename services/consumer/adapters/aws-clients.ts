@@ -24,11 +24,11 @@ const KINESIS_TIMEOUT_MILLIS = 5_000;
 const CLOUDWATCH_TIMEOUT_MILLIS = 10_000;
 
 /**
- * The lease table's calls must be over, retries included, before the lease they are about expires: three tries of a
- * fifth of the failover time. At least 800 ms, or a slow moment of the endpoint would count as a failure; at most
- * 5 s, because DynamoDB answers in milliseconds.
+ * A call to the lease table must be over, its second try included, early enough for the engine to decide again
+ * before the lease it is about expires: two tries of a fifth of the failover time. At least 800 ms, or a slow moment
+ * of the endpoint would count as a failure; at most 5 s, because DynamoDB answers in milliseconds.
  */
-const DYNAMODB_ATTEMPTS = 3;
+const DYNAMODB_ATTEMPTS = 2;
 export const dynamoDbTimeoutMillis = (failoverTimeMillis: number): number =>
   Math.min(5_000, Math.max(800, failoverTimeMillis / 5));
 

@@ -109,12 +109,13 @@ export function dynamoDbLeaseStore({ client, tableName, clock }: DynamoDbLeaseSt
       }
     },
 
-    claim: (seen, owner) => write(seen, claimed(seen, owner), asSeen(seen), HANDOVER),
-    renew: (held) => write(held, renewed(held), asHeld(held)),
-    checkpoint: (held, checkpoint) => write(held, checkpointed(held, checkpoint), asHeld(held), PENDING),
-    handOver: (held, to, checkpoint) => giveUp(held, handedOver(held, to, checkpoint)),
-    release: (held, checkpoint) => giveUp(held, released(held, checkpoint)),
-    complete: (held, childShardIds) => giveUp(held, completed(held, childShardIds)),
+    claim: async (seen, owner) => write(seen, claimed(seen, owner), asSeen(seen), HANDOVER),
+    renew: async (held) => write(held, renewed(held), asHeld(held)),
+    checkpoint: async (held, checkpoint) =>
+      write(held, checkpointed(held, checkpoint), asHeld(held), PENDING),
+    handOver: async (held, to, checkpoint) => giveUp(held, handedOver(held, to, checkpoint)),
+    release: async (held, checkpoint) => giveUp(held, released(held, checkpoint)),
+    complete: async (held, childShardIds) => giveUp(held, completed(held, childShardIds)),
 
     async remove(seen) {
       const isGone = `attribute_not_exists(${LEASE_KEY})`;

@@ -1,0 +1,187 @@
+import { CloudWatchClient } from "@aws-sdk/client-cloudwatch";
+import { beforeEach, describe, expect, it } from "vitest";
+import { cloudWatchMetrics } from "../../../services/consumer/adapters/cloudwatch-metrics.ts";
+import type { Logger } from "../../../services/consumer/ports/logger.ts";
+import type { Metrics } from "../../../services/consumer/ports/metrics.ts";
+import type { Clock } from "../../../services/shared/clock.ts";
+import { type Answer, type AnsweringServer, failure, startAnswering } from "./answering-server.ts";
+
+/** Sleeps end when the test says so. */
+class HandClock implements Clock {
+  #now = 0;
+  #wake: (() => void) | undefined;
+  readonly sleeps: number[] = [];
+  wallMillis = () => 1_700_000_000_000 + this.#now;
+  monotonicMillis = () => this.#now;
+  sleep(millis: number, signal?: AbortSignal): Promise<void> {
+    this.sleeps.push(millis);
+    if (signal?.aborted) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#wake = resolve;
+      signal?.addEventListener("abort", () => resolve(), { once: true });
+    });
+  }
+  /** Ends the present sleep and resolves when the next has begun: what was to be done in between is done. */
+  async pass(): Promise<void> {
+    const before = this.sleeps.length;
+    this.#now += this.sleeps.at(-1) ?? 0;
+    this.#wake?.();
+    while (this.sleeps.length === before) await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+interface Datum {
+  MetricName: string;
+  Unit: string;
+  Dimensions: { Name: string; Value: string }[];
+  StatisticValues: { SampleCount: number; Sum: number; Minimum: number; Maximum: number };
+}
+
+describe("CloudWatch metrics", () => {
+  let server: AnsweringServer;
+  let client: CloudWatchClient;
+  let clock: HandClock;
+  let warnings: [object, string][];
+  let logger: Logger;
+  let answer: () => Answer;
+
+  beforeEach(async () => {
+    answer = () => ({});
+    server = await startAnswering(() => answer());
+    client = new CloudWatchClient({
+      endpoint: server.url,
+      region: "us-east-1",
+      credentials: { accessKeyId: "test", secretAccessKey: "test" },
+      maxAttempts: 1,
+    });
+    clock = new HandClock();
+    warnings = [];
+    const ignore = () => undefined;
+    logger = {
+      debug: ignore,
+      info: ignore,
+      error: ignore,
+      warn: (fields, text) => warnings.push([fields, text]),
+    };
+    return async () => {
+      client.destroy();
+      await server.close();
+    };
+  });
+
+  const start = (level: "summary" | "detailed" = "summary"): Metrics =>
+    cloudWatchMetrics({ client, namespace: "orders", clock, logger, level });
+  const sent = (call: number): Datum[] => server.calls[call]?.body.MetricData as Datum[];
+
+  it("adds measurements up and sends them in one call an interval", async () => {
+    const metrics = start();
+    for (const value of [5, 1, 9])
+      metrics.record("Time", value, "Milliseconds", { Operation: "ProcessTask", ShardId: "s1" });
+    metrics.record("Time", 4, "Milliseconds", { Operation: "ProcessTask", ShardId: "s2" });
+    metrics.record("LostLeases", 1, "Count", { Operation: "RenewAllLeases", WorkerIdentifier: "w" });
+    await clock.pass();
+    expect(clock.sleeps[0]).toBe(15_000);
+    expect(server.calls).toHaveLength(1);
+    expect(server.calls[0]?.body.Namespace).toBe("orders");
+    expect(sent(0)).toMatchObject([
+      {
+        MetricName: "Time",
+        Unit: "Milliseconds",
+        Dimensions: [
+          { Name: "Operation", Value: "ProcessTask" },
+          { Name: "ShardId", Value: "s1" },
+        ],
+        StatisticValues: { SampleCount: 3, Sum: 15, Minimum: 1, Maximum: 9 },
+      },
+      { MetricName: "Time", StatisticValues: { SampleCount: 1, Sum: 4, Minimum: 4, Maximum: 4 } },
+      {
+        MetricName: "LostLeases",
+        Dimensions: [
+          { Name: "Operation", Value: "RenewAllLeases" },
+          { Name: "WorkerIdentifier", Value: "w" },
+        ],
+      },
+    ]);
+    await metrics.stop();
+  });
+
+  it("makes no call while there is nothing to say, and starts each interval anew", async () => {
+    const metrics = start();
+    await clock.pass();
+    expect(server.calls).toHaveLength(0);
+    metrics.record("A", 1, "Count", { Operation: "X" });
+    await clock.pass();
+    metrics.record("A", 2, "Count", { Operation: "X" });
+    await clock.pass();
+    expect([sent(0), sent(1)].map((data) => data[0]?.StatisticValues.Sum)).toEqual([1, 2]);
+    await metrics.stop();
+  });
+
+  it("sends what is left when it stops", async () => {
+    const metrics = start();
+    metrics.record("A", 1, "Count", { Operation: "X" });
+    await metrics.stop();
+    expect(sent(0)).toHaveLength(1);
+    expect(warnings).toEqual([]);
+  });
+
+  it("leaves detailed measurements out unless asked for", async () => {
+    const metrics = start();
+    metrics.record("A", 1, "Count", { Operation: "X" }, "detailed");
+    await metrics.stop();
+    expect(server.calls).toHaveLength(0);
+    const detailed = start("detailed");
+    detailed.record("A", 1, "Count", { Operation: "X" }, "detailed");
+    await detailed.stop();
+    expect(sent(0)).toHaveLength(1);
+  });
+
+  it("keeps what was not taken, adds to it, and complains once", async () => {
+    answer = () => failure("ThrottlingException");
+    const metrics = start();
+    for (const value of [3, 4]) {
+      metrics.record("A", value, "Count", { Operation: "X" });
+      await clock.pass();
+    }
+    expect(warnings).toHaveLength(1);
+    answer = () => ({});
+    await clock.pass();
+    expect(sent(2)[0]?.StatisticValues).toEqual({ SampleCount: 2, Sum: 7, Minimum: 3, Maximum: 4 });
+    await metrics.stop();
+  });
+
+  it("never throws at stop, but says what was lost", async () => {
+    answer = () => ({ cut: true });
+    const metrics = start();
+    metrics.record("A", 1, "Count", { Operation: "X" });
+    await metrics.stop();
+    expect(warnings.map(([, text]) => text)).toEqual([
+      "CloudWatch did not take the metrics; they are kept for the next flush",
+      "metrics were left unsent at stop",
+    ]);
+  });
+
+  it("sends at most 1000 metrics a call, the oldest first, and keeps at most 5000", async () => {
+    const metrics = start();
+    for (let n = 0; n < 5_003; n++) metrics.record(`metric-${n}`, 1, "Count", { Operation: "X" });
+    for (let interval = 0; interval < 5; interval++) await clock.pass();
+    expect(server.calls.map((_, call) => [sent(call).length, sent(call)[0]?.MetricName])).toEqual(
+      [0, 1, 2, 3, 4].map((call) => [1_000, `metric-${call * 1_000}`]),
+    );
+    expect(warnings).toEqual([
+      [expect.objectContaining({ dropped: 3 }), expect.stringContaining("were dropped")],
+    ]);
+    await metrics.stop();
+    expect(server.calls).toHaveLength(5);
+  });
+
+  it("drops what is no number, for which CloudWatch would refuse the rest", async () => {
+    const metrics = start();
+    metrics.record("A", Number.NaN, "Count", { Operation: "X" });
+    metrics.record("B", 1, "Count", { Operation: "X" });
+    await clock.pass();
+    expect(sent(0).map((datum) => datum.MetricName)).toEqual(["B"]);
+    expect(warnings).toHaveLength(1);
+    await metrics.stop();
+  });
+});
