@@ -22,6 +22,22 @@ export class FleetView {
   scannedGeneration = -1;
   shardSyncRequests = 0;
   corrupt: LeaseListing["corrupt"] = [];
+  /** Everybody who ever was a member here, in a consistent read. */
+  readonly #known = new Set<string>();
+
+  /** Joining anew: what an earlier incarnation knew counts no more. */
+  reset(): void {
+    this.table.clear();
+    this.pages.clear();
+    this.#memberSigns.clear();
+    this.#foreignSigns = new Map();
+    this.#writtenSinceScan.clear();
+    this.#known.clear();
+    this.generation = 0;
+    this.scannedGeneration = -1;
+    this.shardSyncRequests = 0;
+    this.corrupt = [];
+  }
 
   members(): Member[] {
     const newest = new Map<string, Member>();
@@ -89,6 +105,7 @@ export class FleetView {
     for (const page of this.pages.keys())
       if (!listing.pages.some((p) => p.page === page)) this.pageGone(page);
     for (const page of listing.pages) this.sawPage(page, nowMillis);
+    for (const page of listing.pages) for (const member of page.members) this.#known.add(member.workerId);
     this.corrupt = listing.corrupt;
     this.scannedGeneration = generation;
     this.#observeForeign(nowMillis);
@@ -103,9 +120,17 @@ export class FleetView {
     );
   }
 
-  /** Leases of owners that are no members, unmoved for the failover time. */
+  /**
+   * Leases of owners that are no members, unmoved for the failover time; or whose owner was a member and is none any
+   * more: members leave only when they have stopped reading, or are dead and buried.
+   */
   silentLeases(failoverTimeMillis: number): ReadonlySet<string> {
-    return new Set(keysWhere(this.#foreignSigns, (seen) => isSilent(seen, failoverTimeMillis)));
+    const silent = new Set(keysWhere(this.#foreignSigns, (seen) => isSilent(seen, failoverTimeMillis)));
+    for (const key of this.#foreignSigns.keys()) {
+      const lease = this.table.get(key);
+      if (lease !== undefined && this.#known.has(actualOwner(lease) ?? "")) silent.add(key);
+    }
+    return silent;
   }
 
   watchedLeases(failoverTimeMillis: number): ReadonlySet<string> {
@@ -123,6 +148,9 @@ export class FleetView {
       const owner = actualOwner(lease);
       return owner !== undefined && !members.has(owner) && !isEnded(lease);
     });
+    // Bounded by the members and owners there are: who is neither needs no remembering.
+    const owners = new Set(foreign.map(actualOwner));
+    for (const id of this.#known) if (!members.has(id) && !owners.has(id)) this.#known.delete(id);
     this.#foreignSigns = observe(
       this.#foreignSigns,
       foreign.map((l) => [l.leaseKey, `${actualOwner(l)}:${l.counter}`] as const),

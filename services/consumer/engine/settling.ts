@@ -1,0 +1,35 @@
+/** Joiners that arrive together become active together, so that no lease moves to one of them and then on to the next. */
+import type { Member } from "../core/member.ts";
+
+/** Since the last joiner was seen: tasks of one scale-out start within a few hundred milliseconds of each other. */
+const SETTLE_MILLIS = 400;
+/** A stream of joiners must not keep everybody out. */
+const SETTLE_AT_MOST_MILLIS = 1_500;
+
+export class Settling {
+  #joinedMillis = 0;
+  #quietSinceMillis = 0;
+  #joiners = "";
+
+  begin(nowMillis: number): void {
+    this.#joinedMillis = nowMillis;
+    this.#quietSinceMillis = nowMillis;
+    this.#joiners = "";
+  }
+
+  isOver(members: readonly Member[], nowMillis: number): boolean {
+    const joiners = members
+      .filter((m) => m.state === "joining")
+      .map((m) => m.incarnation)
+      .toSorted()
+      .join();
+    if (joiners !== this.#joiners) {
+      this.#joiners = joiners;
+      this.#quietSinceMillis = nowMillis;
+    }
+    return (
+      nowMillis - this.#quietSinceMillis >= SETTLE_MILLIS ||
+      nowMillis - this.#joinedMillis >= SETTLE_AT_MOST_MILLIS
+    );
+  }
+}

@@ -1,0 +1,129 @@
+/**
+ * The leases in this worker's hands: claiming them, and the task of each.
+ *
+ * S1: one effect a lease at a time: while a claim is under way, the lease is not touched again.
+ * S2: a claim answered after this worker joined anew (or stopped) is not acted on: the row is ours by name only,
+ *     and is claimed again under the new incarnation, or found free.
+ */
+import type { HeldLeaseFacts } from "../core/decide.ts";
+import type { Lease } from "../core/lease.ts";
+import type { EngineOptions, Ports } from "./engine-context.ts";
+import type { FleetWatch } from "./fleet-watch.ts";
+import { ownLease } from "./held-lease.ts";
+import { ShardTask, type ShardTaskSurroundings } from "./shard-task.ts";
+
+/** Claims under way at once: enough for a scale-out, few enough for two cores and the SDK's sockets. */
+const MAX_CLAIMS_UNDER_WAY = 16;
+
+export interface ShardTasksSurroundings extends ShardTaskSurroundings {
+  readonly watch: FleetWatch;
+  /** Something of ours is over: take another turn. */
+  wakeUp(): void;
+}
+
+export class ShardTasks {
+  readonly #ports: Ports;
+  readonly #options: EngineOptions;
+  readonly #around: ShardTasksSurroundings;
+  readonly #tasks = new Map<string, ShardTask>();
+  readonly #claiming = new Map<string, Promise<void>>();
+  #closed = false;
+
+  constructor(ports: Ports, options: EngineOptions, around: ShardTasksSurroundings) {
+    this.#ports = ports;
+    this.#options = options;
+    this.#around = around;
+  }
+
+  /** Nothing is held and nothing is being claimed. */
+  get areNone(): boolean {
+    return this.#tasks.size === 0 && this.#claiming.size === 0;
+  }
+
+  get isClaiming(): boolean {
+    return this.#claiming.size > 0;
+  }
+
+  get all(): readonly ShardTask[] {
+    return [...this.#tasks.values()];
+  }
+
+  facts(): Map<string, HeldLeaseFacts> {
+    return new Map(
+      [...this.#tasks].map(([leaseKey, task]) => [
+        leaseKey,
+        { counter: task.owned.lease.counter, phase: task.phase === "reading" ? "reading" : "busy" },
+      ]),
+    );
+  }
+
+  get(leaseKey: string): ShardTask | undefined {
+    return this.#tasks.get(leaseKey);
+  }
+
+  claim(lease: Lease, reason: string): void {
+    const { leaseKey } = lease;
+    if (this.#closed || this.#claiming.has(leaseKey) || this.#tasks.has(leaseKey)) return;
+    if (this.#claiming.size >= MAX_CLAIMS_UNDER_WAY) return;
+    const attempt = this.#attempt(lease, reason)
+      .catch((error: unknown) => {
+        // It may have happened: only the table knows.
+        this.#around.watch.distrust();
+        this.#ports.logger.debug({ err: error, shardId: leaseKey }, "claim not answered");
+      })
+      .finally(() => {
+        this.#claiming.delete(leaseKey);
+        this.#around.wakeUp();
+      });
+    this.#claiming.set(leaseKey, attempt);
+  }
+
+  /** Every task is told that its lease is lost, and awaited. */
+  async loseAll(reason: string): Promise<void> {
+    for (const task of this.#tasks.values()) task.lose(reason);
+    await Promise.all(this.all.map((task) => task.done));
+  }
+
+  /** No claim is begun any more; resolves when those under way are answered. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await Promise.all(this.#claiming.values());
+  }
+
+  async #attempt(lease: Lease, reason: string): Promise<void> {
+    const { watch } = this.#around;
+    const { incarnation } = watch.membership.member;
+    const outcome = await this.#ports.store.claim(lease, this.#options.workerId);
+    if (outcome.kind === "lost") {
+      if (outcome.current) watch.view.wrote(outcome.current);
+      else watch.distrust();
+      return;
+    }
+    watch.view.wrote(outcome.lease);
+    // S2
+    if (watch.membership.member.incarnation !== incarnation || this.#closed) return;
+    this.#hold(outcome.lease, reason);
+  }
+
+  #hold(lease: Lease, reason: string): void {
+    const { clock, store, logger } = this.#ports;
+    const { leaseKey } = lease;
+    const wrote = (row: Lease) => this.#around.watch.view.wrote(row);
+    const task = new ShardTask(
+      ownLease(store, lease, () => clock.monotonicMillis(), wrote),
+      this.#around,
+    );
+    this.#tasks.set(leaseKey, task);
+    const action = reason === "received" ? "received" : "claimed";
+    this.#options.observe({ type: "lease", leaseKey, action, reason, atMillis: clock.wallMillis() });
+    logger.info(
+      { shardId: leaseKey, reason, checkpoint: lease.checkpoint.sequenceNumber },
+      `lease ${action}`,
+    );
+    if (action === "claimed") this.#around.changed();
+    void task.done.then(() => {
+      this.#tasks.delete(leaseKey);
+      this.#around.wakeUp();
+    });
+  }
+}
