@@ -83,7 +83,9 @@ export class DockerApi {
         return problem ? send(response, 500, { message: problem }) : send(response, 204);
       }
       case "POST /stop":
-        await this.#runtime.stop(container, Number(query.get("t") ?? "10") * 1000);
+        // Answered at once: MiniStack stops the tasks of a service one after the other and waits for each, where ECS
+        // tells all of them at the same moment.
+        void this.#runtime.stop(container, Number(query.get("t") ?? "10") * 1000);
         return send(response, 204);
       case "POST /kill":
         this.#runtime.signal(container.id, query.get("signal") === "SIGTERM" ? "SIGTERM" : "SIGKILL");

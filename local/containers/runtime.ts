@@ -57,6 +57,7 @@ const APP_ID = "AWS_SDK_UA_APP_ID";
 export class ContainerRuntime {
   readonly #containers = new Map<string, Container>();
   readonly #children = new Map<string, ChildProcess>();
+  readonly #stopping = new Map<string, Promise<void>>();
   readonly #listeners = new Set<() => void>();
   readonly #images: ImageTable;
   readonly #watchdog: Watchdog;
@@ -116,14 +117,12 @@ export class ContainerRuntime {
       detached: true,
       stdio: ["ignore", "pipe", "pipe"],
     });
-    const started = await Promise.race([
-      once(child, "spawn").then(() => undefined),
-      once(child, "error").then(
-        ([error]) => `cannot start ${image.run.command}: ${(error as Error).message}`,
-      ),
-    ]);
+    const problem = await once(child, "spawn").then(
+      () => undefined,
+      (error: Error) => `cannot start ${image.run.command}: ${error.message}`,
+    );
     const { pid } = child;
-    if (started !== undefined || pid === undefined) return started ?? "the process has no id";
+    if (problem !== undefined || pid === undefined) return problem ?? "the process has no id";
     this.#watchdog.add(pid);
     container.logs.follow(child.stdout!, child.stderr!);
     this.#children.set(container.id, child);
@@ -143,10 +142,22 @@ export class ContainerRuntime {
     return undefined;
   }
 
-  /** SIGTERM, and SIGKILL when the process has not ended after `graceMillis`. Resolves when it has. */
-  async stop(container: Container, graceMillis: number): Promise<void> {
+  /**
+   * SIGTERM, and SIGKILL when the process has not ended after `graceMillis`. Resolves when it has; asked again, it
+   * waits for the stop that is under way.
+   */
+  stop(container: Container, graceMillis: number): Promise<void> {
     const child = this.#children.get(container.id);
-    if (!child) return;
+    if (!child) return Promise.resolve();
+    let stop = this.#stopping.get(container.id);
+    if (!stop) {
+      stop = this.#end(child, graceMillis).finally(() => this.#stopping.delete(container.id));
+      this.#stopping.set(container.id, stop);
+    }
+    return stop;
+  }
+
+  async #end(child: ChildProcess, graceMillis: number): Promise<void> {
     // "close" comes after "exit", when the last output was read too.
     const ended = once(child, "close");
     this.#kill(child, "SIGTERM");
@@ -169,7 +180,13 @@ export class ContainerRuntime {
     return true;
   }
 
+  /** Forgets the container, once a stop that is under way has ended its process; without one the process is killed. */
   remove(container: Container): void {
+    const stop = this.#stopping.get(container.id);
+    if (stop) {
+      void stop.then(() => this.remove(container));
+      return;
+    }
     const child = this.#children.get(container.id);
     if (child) this.#kill(child, "SIGKILL");
     // A log that was begun ends with its process, when everything has been read.

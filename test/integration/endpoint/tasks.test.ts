@@ -108,6 +108,11 @@ describe("an ECS service", () => {
   });
 
   test("scaled in, stops a process with SIGTERM", async () => {
+    // The replacement of the test before must be up to hear the signal.
+    await until(
+      "three greetings",
+      async () => (await logged()).filter((line) => line.includes("ahoy")).length === 3,
+    );
     await scale(1);
     await processesAre(1);
     await until("the goodbye", async () => (await logged()).includes("told to stop"));

@@ -1,0 +1,115 @@
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, describe, expect, inject, test } from "vitest";
+import {
+  type Endpoint,
+  EndpointError,
+  type EndpointPorts,
+  endpointAdmin,
+  freePorts,
+  startEndpoint,
+} from "../../../local/index.ts";
+import { until } from "./until.ts";
+
+const logFolder = mkdtempSync(join(tmpdir(), "lifecycle-test-"));
+afterAll(() => rmSync(logFolder, { recursive: true }));
+
+const quiet = async () => ({ ports: await freePorts(), announce: false, logFolder });
+
+/** Every process that descends from `pid`, and `pid` itself; the group leaders of the endpoint stay its children. */
+function familyOf(pid: number): number[] {
+  const table = execFileSync("ps", ["-eo", "pid=,ppid="], { encoding: "utf8" }).trim().split("\n");
+  const parents = table.map((line) => line.trim().split(/\s+/).map(Number) as [number, number]);
+  const family = [pid];
+  for (const member of family)
+    family.push(...parents.flatMap(([child, parent]) => (parent === member ? [child] : [])));
+  return family;
+}
+
+function living(pids: number[]): number[] {
+  const table = execFileSync("ps", ["-eo", "pid=,stat="], { encoding: "utf8" }).trim().split("\n");
+  const alive = table.map((line) => line.trim().split(/\s+/)).filter(([, state]) => !state!.startsWith("Z"));
+  return pids.filter((pid) => alive.some(([other]) => Number(other) === pid));
+}
+
+/** A supervisor in a process of its own, to be killed: prints the endpoint's process id when it is up. */
+async function startSupervisor(
+  ports: EndpointPorts,
+): Promise<{ supervisor: ChildProcess; endpointPid: number }> {
+  const script = fileURLToPath(new URL("fixtures/supervisor.ts", import.meta.url));
+  const supervisor = spawn(
+    process.execPath,
+    ["--import", "tsx", script, JSON.stringify({ ports, logFolder })],
+    {
+      stdio: ["ignore", "pipe", "inherit"],
+    },
+  );
+  const [line] = (await once(supervisor.stdout!, "data")) as [Buffer];
+  return { supervisor, endpointPid: Number(line.toString()) };
+}
+
+describe("the endpoint as one unit", () => {
+  test("stop leaves no process", async () => {
+    const endpoint = await startEndpoint(await quiet());
+    const family = familyOf(endpoint.pid);
+    // Supervisor, watchdog, MiniStack, kinesis-local.
+    expect(family.length).toBeGreaterThanOrEqual(4);
+    await endpoint.stop();
+    expect(living(family)).toEqual([]);
+  });
+
+  test.each(["SIGKILL", "SIGTERM", "SIGHUP", "SIGINT"] as const)(
+    "%s of its own process leaves no process",
+    async (signal) => {
+      const endpoint: Endpoint = await startEndpoint(await quiet());
+      const family = familyOf(endpoint.pid);
+      process.kill(endpoint.pid, signal);
+      await until("no process is left", async () => living(family).length === 0);
+      expect(await endpoint.failure).toBeInstanceOf(EndpointError);
+    },
+  );
+
+  test("kill -9 of the process that started it leaves no process", async () => {
+    const { supervisor, endpointPid } = await startSupervisor(await freePorts());
+    const family = familyOf(endpointPid);
+    expect(family.length).toBeGreaterThanOrEqual(4);
+    supervisor.kill("SIGKILL");
+    await until("no process is left", async () => living(family).length === 0);
+  });
+
+  test("one part ending brings all of it down, and the message names the part and its log", async () => {
+    const endpoint = await startEndpoint(await quiet());
+    const family = familyOf(endpoint.pid);
+    const kinesis = execFileSync("ps", ["-eo", "pid=,args="], { encoding: "utf8" })
+      .split("\n")
+      .find((line) => line.includes("kinesis-local") && family.includes(Number.parseInt(line, 10)));
+    process.kill(Number.parseInt(kinesis!, 10), "SIGKILL");
+    expect((await endpoint.failure).message).toMatch(
+      /kinesis-local stopped unexpectedly .*SIGKILL.*kinesis\.log/,
+    );
+    await until("no process is left", async () => living(family).length === 0);
+  });
+
+  test("a used port is told in one line, with its purpose and the remedy", async () => {
+    const options = await quiet();
+    const other = createServer().listen(options.ports.kinesis, "127.0.0.1");
+    await once(other, "listening");
+    const problem = await startEndpoint(options).catch((error: unknown) => error);
+    other.close();
+    expect(problem).toBeInstanceOf(EndpointError);
+    expect(problem).toMatchObject({ exitCode: 2, message: expect.not.stringContaining("\n") });
+    expect((problem as Error).message).toMatch(
+      new RegExp(`^Port ${options.ports.kinesis} \\(kinesis-local\\) .*EVENKEEL_KINESIS_PORT`),
+    );
+  });
+
+  test("a healthy endpoint says so", async () => {
+    const health = await endpointAdmin(inject("endpointUrl")).health();
+    expect(health).toEqual({ ok: true, parts: { gateway: true, ministack: true, kinesis: true } });
+  });
+});
