@@ -8,6 +8,7 @@ import { registerEnv } from "./commands/env.ts";
 import { registerExperiment } from "./commands/experiment.ts";
 import { registerExportLeaseData } from "./commands/export-lease-data.ts";
 import { registerMetrics } from "./commands/metrics.ts";
+import { registerMonitorLeases } from "./commands/monitor-leases.ts";
 import { registerProducer } from "./commands/producer.ts";
 import { registerScale } from "./commands/scale.ts";
 import { registerSplitShards } from "./commands/split-shards.ts";
@@ -21,6 +22,7 @@ const COMMANDS: readonly Register[] = [
   registerVerifyStream,
   registerProducer,
   registerConsumer,
+  registerMonitorLeases,
   registerSplitShards,
   registerScale,
   registerViewDistribution,

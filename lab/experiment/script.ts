@@ -70,9 +70,7 @@ export async function runScript(hands: Stagehands): Promise<PhaseResult[]> {
   };
 
   await observer.noteShards();
-  await run("initial-balance", evenText(settings.shards, settings.pods, settings), () =>
-    balance(hands, settings.shards, settings.pods, TIMEOUTS.balance),
-  );
+  await run("initial-balance", evenText(settings.shards, settings.pods, settings), () => balance(hands));
   await reach(SEED_SCHEDULE.splitAt);
   if (settings.splitTo > settings.shards)
     await run("split", evenText(settings.splitTo, settings.pods, settings), () => split(hands));
@@ -87,57 +85,68 @@ export async function runScript(hands: Stagehands): Promise<PhaseResult[]> {
 const evenText = (shards: number, workers: number, settings: ExperimentSettings): string =>
   evenDistribution(shards, workers, settings.maxLeasesLimit).join("/");
 
-async function balance(
+/** Watches for the distribution from the moment of asking, while `work` goes on. Stable: nothing moves any more. */
+async function becomesEven(
   hands: Stagehands,
-  shards: number,
-  workers: number,
-  timeoutMillis: number,
+  wanted: { readonly shards: number; readonly workers: number; readonly timeoutMillis: number },
+  work: (signal: AbortSignal) => Promise<unknown>,
 ): Promise<PhaseResult> {
   const askedAt = hands.clock.wallMillis();
+  const { shards, workers, timeoutMillis } = wanted;
   const what = evenText(shards, workers, hands.settings);
-  const wait = await hands.observer.until(
-    {
-      what,
-      timeoutMillis,
-      stableMillis: STABLE_MILLIS,
-      holds: ({ fleet }) => isEven(fleet, shards, workers),
-    },
-    hands.signal,
-  );
-  return result(hands, wait, what, askedAt);
+  const failing = new AbortController();
+  const signal = AbortSignal.any([hands.signal, failing.signal]);
+  try {
+    const [wait] = await Promise.all([
+      hands.observer.until(
+        {
+          what,
+          timeoutMillis,
+          stableMillis: STABLE_MILLIS,
+          holds: ({ fleet }) => isEven(fleet, shards, workers),
+        },
+        signal,
+      ),
+      work(signal),
+    ]);
+    return result(hands, wait, what, askedAt);
+  } catch (error) {
+    failing.abort();
+    throw error;
+  }
 }
 
-async function split(hands: Stagehands): Promise<PhaseResult> {
+function balance(hands: Stagehands): Promise<PhaseResult> {
+  const { shards, pods: workers } = hands.settings;
+  return becomesEven(hands, { shards, workers, timeoutMillis: TIMEOUTS.balance }, async () => undefined);
+}
+
+function split(hands: Stagehands): Promise<PhaseResult> {
   const { settings, clock, observer } = hands;
-  const watching = new AbortController();
-  const signal = AbortSignal.any([hands.signal, watching.signal]);
-  hands.write({
-    type: "event",
-    t: clock.wallMillis(),
-    name: "split-requested",
-    from: settings.shards,
-    to: settings.splitTo,
-  });
-  const watch = observer.watchShards(settings.splitTo, signal);
-  const reshard = hands.controls.reshard(settings.splitTo).then(async () => {
-    await Promise.race([watch, clock.sleep(LISTED_MILLIS, signal)]);
-    watching.abort();
-  });
-  await Promise.all([reshard, watch]).finally(() => watching.abort());
-  return balance(hands, settings.splitTo, settings.pods, TIMEOUTS.children);
+  const { shards, splitTo, pods: workers } = settings;
+  hands.write({ type: "event", t: clock.wallMillis(), name: "split-requested", from: shards, to: splitTo });
+  return becomesEven(
+    hands,
+    { shards: splitTo, workers, timeoutMillis: TIMEOUTS.children },
+    async (signal) => {
+      const watching = new AbortController();
+      const watch = observer.watchShards(splitTo, AbortSignal.any([signal, watching.signal]));
+      const reshard = hands.controls.reshard(splitTo).then(async () => {
+        await Promise.race([watch, clock.sleep(LISTED_MILLIS, signal)]);
+        watching.abort();
+      });
+      await Promise.all([reshard, watch]);
+    },
+  );
 }
 
-async function scale(hands: Stagehands): Promise<PhaseResult> {
+function scale(hands: Stagehands): Promise<PhaseResult> {
   const { settings, clock } = hands;
-  hands.write({
-    type: "event",
-    t: clock.wallMillis(),
-    name: "scale-requested",
-    from: settings.pods,
-    to: settings.scaleTo,
-  });
-  await hands.controls.scale(settings.scaleTo);
-  return balance(hands, settings.splitTo, settings.scaleTo, TIMEOUTS.scale);
+  const { splitTo: shards, pods, scaleTo: workers } = settings;
+  hands.write({ type: "event", t: clock.wallMillis(), name: "scale-requested", from: pods, to: workers });
+  return becomesEven(hands, { shards, workers, timeoutMillis: TIMEOUTS.scale }, () =>
+    hands.controls.scale(workers),
+  );
 }
 
 async function drain(hands: Stagehands): Promise<PhaseResult> {

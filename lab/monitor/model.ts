@@ -5,7 +5,7 @@
  * A lease is *ended* at SHARD_END, *blocked* while a parent's lease is not, *draining* when it is open though its
  * shard was split (a child's lease exists). Load is what is neither ended nor blocked.
  */
-import type { FleetPage, Lease, Member } from "../../services/consumer/index.ts";
+import { type FleetPage, type Lease, type Member, planLeases } from "../../services/consumer/index.ts";
 
 const SHARD_END = "SHARD_END";
 
@@ -48,6 +48,8 @@ export interface FleetState {
   /** Open and draining: what the fleet shares out. */
   readonly load: number;
   readonly generation: number | undefined;
+  /** Leases that change hands by the very plan that the workers follow. */
+  readonly plannedMoves: number;
   readonly corrupt: readonly string[];
 }
 
@@ -66,8 +68,31 @@ export function fleetState(snapshot: Snapshot): FleetState {
     ended: count("ended"),
     load: leases.filter(isLoad).length,
     generation: snapshot.pages.find((page) => page.page === 0)?.generation,
+    plannedMoves: plannedMoves(snapshot.leases, leases, members),
     corrupt: snapshot.corrupt.map(({ leaseKey, problem }) => `${leaseKey}: ${problem}`),
   };
+}
+
+/** What a worker would decide from these rows. A worker that is only joining is not planned with yet. */
+function plannedMoves(
+  rows: readonly Lease[],
+  views: readonly LeaseView[],
+  members: readonly Member[],
+): number {
+  const load = new Set(views.filter(isLoad).map((lease) => lease.leaseKey));
+  const workers = members
+    .filter((member) => member.state === "active" || member.state === "leaving")
+    .map(({ workerId, state, maxLeases, steals }) => ({
+      workerId,
+      role: state === "leaving" ? ("leaving" as const) : ("active" as const),
+      maxLeases,
+      steals,
+    }));
+  if (workers.length === 0) return 0;
+  return planLeases(
+    rows.filter((row) => load.has(row.leaseKey)),
+    workers,
+  ).moves.length;
 }
 
 const isLoad = (lease: LeaseView): boolean => lease.state === "open" || lease.state === "draining";

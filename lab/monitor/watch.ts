@@ -1,0 +1,52 @@
+/**
+ * Feeds a monitor from a deployment, cheaply: the fleet row often (half a read unit), the table only when the row's
+ * generation moved, and once in a while all the same (checkpoints and children's parents move without it).
+ */
+import type { Clock } from "../../services/shared/clock.ts";
+import type { LeaseTable } from "../deployment/lease-table.ts";
+import { messageOf } from "../problem.ts";
+import { type FlowCounts, type MonitorState, withFlow, withProblem, withSnapshot } from "./monitor.ts";
+
+export interface WatchOptions {
+  readonly table: LeaseTable;
+  /** Undefined where records are not counted on this machine. */
+  readonly flow: (() => Promise<FlowCounts>) | undefined;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  readonly paused: () => boolean;
+  readonly onState: (state: MonitorState) => void;
+}
+
+const LOOK_MILLIS = 300;
+/** While something moves the rows change faster than the generation tells. */
+const BUSY_SCAN_MILLIS = 600;
+const QUIET_SCAN_MILLIS = 5_000;
+
+/** Runs until the signal aborts. Troubles are shown in the state and tried again. */
+export async function watchFleet(first: MonitorState, options: WatchOptions): Promise<void> {
+  const { table, flow, clock, signal, paused, onState } = options;
+  let state = first;
+  let generation: number | undefined;
+  let scannedAt: number | undefined;
+  while (!signal.aborted) {
+    if (!paused()) {
+      try {
+        const newest = await table.generation();
+        const age = scannedAt === undefined ? Number.POSITIVE_INFINITY : clock.monotonicMillis() - scannedAt;
+        if (newest !== generation || age >= (isBusy(state) ? BUSY_SCAN_MILLIS : QUIET_SCAN_MILLIS)) {
+          scannedAt = clock.monotonicMillis();
+          state = withSnapshot(state, await table.snapshot());
+          generation = newest;
+        }
+        if (flow) state = withFlow(state, clock.wallMillis(), await flow());
+      } catch (error) {
+        state = withProblem(state, `cannot read it now, trying again: ${messageOf(error)}`);
+      }
+    }
+    onState(state);
+    await clock.sleep(LOOK_MILLIS, signal);
+  }
+}
+
+const isBusy = ({ fleet }: MonitorState): boolean =>
+  fleet !== undefined && fleet.plannedMoves + fleet.draining + fleet.blocked + fleet.unowned.length > 0;
