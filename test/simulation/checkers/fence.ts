@@ -22,7 +22,13 @@ export function checkFence({ swarm, events }: Evidence): Verdict {
 
   for (const event of events) {
     if (event.type === "member" && (event.operation === "join" || event.operation === "beat")) {
-      lastSign.set(event.about, event);
+      // A beat that an SDK sent twice counts once: the second moved nothing that anybody could see.
+      const before = lastSign.get(event.about);
+      const moved =
+        before?.type !== "member" ||
+        before.member?.incarnation !== event.member?.incarnation ||
+        before.member?.heartbeat !== event.member?.heartbeat;
+      if (moved) lastSign.set(event.about, event);
     }
     if (event.type === "member" && event.operation === "declareDead") {
       const sign = lastSign.get(event.about);
