@@ -1,6 +1,7 @@
 /** An HTTP endpoint that answers AWS calls as a test says, and remembers them. */
 import { createServer, type IncomingHttpHeaders } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
+import { gunzipSync } from "node:zlib";
 
 export interface Call {
   /** `ListShards`, from the X-Amz-Target header. */
@@ -45,7 +46,7 @@ export async function startAnswering(
     request.on("end", () => {
       const call = {
         operation: String(request.headers["x-amz-target"]).split(".").at(-1) ?? "",
-        body: JSON.parse(Buffer.concat(chunks).toString() || "{}"),
+        body: JSON.parse(plain(Buffer.concat(chunks), request.headers).toString() || "{}"),
         headers: request.headers,
       };
       calls.push(call);
@@ -70,3 +71,7 @@ export async function startAnswering(
       }),
   };
 }
+
+/** The SDK compresses large bodies of metrics. */
+const plain = (body: Buffer, headers: IncomingHttpHeaders): Buffer =>
+  headers["content-encoding"] === "gzip" ? gunzipSync(body) : body;
