@@ -133,10 +133,7 @@ export function childrenDetected(settings: ExperimentSettings): Checker {
             : `${shardId} got its lease only after ${millis} ms`;
         late.add({ text, shardId, t: listedAt });
       }
-      const actual =
-        worst === Number.POSITIVE_INFINITY
-          ? "never"
-          : `≤ ${worst} ms (${children.size})`;
+      const actual = worst === Number.POSITIVE_INFINITY ? "never" : `≤ ${worst} ms (${children.size})`;
       return late.total > 0 ? late.invalid(actual) : valid(actual);
     },
   };

@@ -108,7 +108,7 @@ export function nothingDoubled(crashReplayMillis: number): DoubledChecker {
       else if (event.type === "lease" && (event.action === "claimed" || event.action === "received")) {
         acquired.set(event.leaseKey, event);
       } else if (event.type === "event" && event.name === "task-killed") {
-        const worker = String(event["worker"]);
+        const worker = String(event.worker);
         kills.set(worker, [...(kills.get(worker) ?? []), event.t]);
       }
     },

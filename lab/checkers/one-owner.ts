@@ -94,7 +94,7 @@ export function oneOwner(): Checker {
       if (event.type === "batch") observeBatch(event);
       else if (event.type === "lease") observeLease(event);
       else if (event.type === "event" && event.name === "task-killed")
-        stoppedAt.set(String(event["worker"]), event.t);
+        stoppedAt.set(String(event.worker), event.t);
     },
     verdict(): Verdict {
       if (violations.total > 0) return violations.invalid();

@@ -25,15 +25,15 @@ const isStringList = (value: unknown): value is string[] =>
 
 /** The children an event names; empty when it names none. */
 export const childrenOf = (event: EventLine): readonly string[] =>
-  isStringList(event["children"]) ? event["children"] : Object.keys(parentsOf(event));
+  isStringList(event.children) ? event.children : Object.keys(parentsOf(event));
 
 /** The parent/child relation an event carries (split-done, lineage); empty when it carries none. */
 export function parentsOf(event: EventLine): Parents {
-  const parents = event["parents"];
+  const parents = event.parents;
   if (typeof parents !== "object" || parents === null) return {};
   return Object.fromEntries(Object.entries(parents).filter(([, list]) => isStringList(list)));
 }
 
 /** The worker an event is about; undefined when it names none. */
 export const workerOf = (event: EventLine): string | undefined =>
-  typeof event["worker"] === "string" ? event["worker"] : undefined;
+  typeof event.worker === "string" ? event.worker : undefined;

@@ -52,7 +52,7 @@ export class Marks {
         this.stopRequestedAt ??= event.t;
         break;
       case "phase":
-        this.phaseStarts.push({ name: String(event["phase"]), t: event.t });
+        this.phaseStarts.push({ name: String(event.phase), t: event.t });
         break;
       default: // names of others: kept in the file, no mark
     }

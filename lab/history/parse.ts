@@ -33,15 +33,14 @@ export function parseHistoryLine(line: string): ParsedLine {
   }
   if (typeof value !== "object" || value === null) return { problem: "not an object" };
   const fields = value as Record<string, unknown>;
-  const shape = SHAPES[String(fields["type"])];
-  if (shape === undefined) return { problem: `unknown type ${JSON.stringify(fields["type"])}` };
-  if (!Number.isFinite(fields["t"])) return { problem: "t is not a number" };
+  const shape = SHAPES[String(fields.type)];
+  if (shape === undefined) return { problem: `unknown type ${JSON.stringify(fields.type)}` };
+  if (!Number.isFinite(fields.t)) return { problem: "t is not a number" };
   for (const [name, kind] of shape) {
-    if (!isKind(fields[name], kind))
-      return { problem: `${name} of a ${fields["type"]} line is not a ${kind}` };
+    if (!isKind(fields[name], kind)) return { problem: `${name} of a ${fields.type} line is not a ${kind}` };
   }
-  if (fields["type"] === "lease" && !ACTIONS.has(fields["action"])) {
-    return { problem: `unknown lease action ${JSON.stringify(fields["action"])}` };
+  if (fields.type === "lease" && !ACTIONS.has(fields.action)) {
+    return { problem: `unknown lease action ${JSON.stringify(fields.action)}` };
   }
   return { event: value as HistoryEvent };
 }

@@ -10,6 +10,7 @@ import { renderPage } from "./page.ts";
 import { buildReport, type Report } from "./report.ts";
 
 export { compareReports } from "./compare.ts";
+export { readReport } from "./read-report.ts";
 export type { Report, ReportCheck } from "./report.ts";
 export { renderComparison, renderReport } from "./text.ts";
 

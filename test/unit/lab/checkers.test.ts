@@ -64,7 +64,7 @@ const RUNS = { numRuns: 40 };
 
 describe("a correct history", () => {
   it("is valid for every checker, whatever the fleet did", () => {
-    fc.assert(
+    return fc.assert(
       fc.property(fleets, (options) => {
         expect(failing(verdicts(syntheticHistory(options), options))).toEqual([]);
       }),
@@ -75,7 +75,7 @@ describe("a correct history", () => {
 
 describe("a damaged history", () => {
   it("that misses a processed record: nothing lost names it", () => {
-    fc.assert(
+    return fc.assert(
       fc.property(mutable, ({ options, at }) => {
         const history = syntheticHistory({ ...options, kill: false });
         const gone = pick(recordsOf(history), at);
@@ -95,7 +95,7 @@ describe("a damaged history", () => {
   });
 
   it("in which a record is processed again: nothing doubled names record, shard and worker", () => {
-    fc.assert(
+    return fc.assert(
       fc.property(mutable, ({ options, at }) => {
         const history = syntheticHistory({ ...options, kill: false });
         const once = pick(recordsOf(history), at);
@@ -117,7 +117,7 @@ describe("a damaged history", () => {
   });
 
   it("in which two records of a key change places: order per key names the late one", () => {
-    fc.assert(
+    return fc.assert(
       fc.property(mutable, ({ options, at }) => {
         const history = syntheticHistory({ ...options, kill: false });
         const later = pick(
@@ -145,7 +145,7 @@ describe("a damaged history", () => {
   });
 
   it("in which a second worker processes a shard at the same time: one owner at a time names both", () => {
-    fc.assert(
+    return fc.assert(
       fc.property(mutable, ({ options, at }) => {
         const history = syntheticHistory({ ...options, kill: false });
         const batches = history.filter((e): e is BatchLine => e.type === "batch" && e.count > 0);
@@ -181,13 +181,13 @@ describe("a damaged history", () => {
   });
 
   it("in which a child is read while its parent is being processed: the lineage checker names the child", () => {
-    fc.assert(
+    return fc.assert(
       fc.property(mutable, ({ options, at }) => {
         const split = { ...options, kill: false, splitTo: options.shards + 1 };
         const history = syntheticHistory(split);
         const listed = history.find((e) => e.type === "event" && e.name === "split-done");
         if (listed?.type !== "event") throw new Error("the synthetic history has a split");
-        const child = pick(Object.keys(listed["parents"] as object), at);
+        const child = pick(Object.keys(listed.parents as object), at);
         const early = {
           type: "batch",
           t: START + 1_400,
@@ -233,7 +233,7 @@ describe("a damaged history", () => {
     const options = { ...SMALL, kill: true };
     const history = syntheticHistory(options);
     const killed = history.find((e) => e.type === "event" && e.name === "task-killed");
-    const victim = killed?.type === "event" ? killed["worker"] : undefined;
+    const victim = killed?.type === "event" ? killed.worker : undefined;
     const takenOver = history.find(
       (e) => e.type === "lease" && e.action === "claimed" && e.reason.startsWith("expired"),
     );
