@@ -7,7 +7,8 @@ function findRoot(from: string): string {
   let folder = from;
   while (!existsSync(join(folder, "package.json"))) {
     const parent = dirname(folder);
-    if (parent === folder) throw new Error(`no package.json above ${from}: run this from a clone of the project`);
+    if (parent === folder)
+      throw new Error(`no package.json above ${from}: run this from a clone of the project`);
     folder = parent;
   }
   return folder;
