@@ -139,6 +139,7 @@ export class Cluster {
       worker: id,
       call: call("store"),
       cost,
+      scanSegments: swarm.scanSegments,
       asOf: () => scheduler.now - stale.next() * swarm.stalenessMillis,
     });
     let stream = memoryStream(this.stream, this.#rules, {

@@ -22,7 +22,7 @@ export interface Expected {
 
 /**
  * What is wrong with the distribution, or undefined when it is as it must be: every runnable lease owned by a worker
- * that is up (as far as the caps allow), nobody above its cap, and the counts within one of each other (unless a cap
+ * that is up (as far as the caps allow), and the counts within one of each other (unless a cap
  * or switched-off stealing is in the way).
  */
 export function unbalance(leases: readonly Lease[], { caps, steals }: Expected): string | undefined {
@@ -37,15 +37,15 @@ export function unbalance(leases: readonly Lease[], { caps, steals }: Expected):
   }
   const room = (worker: string) => (caps.get(worker) ?? Number.POSITIVE_INFINITY) - counts.get(worker)!;
   const distribution = [...counts].map(([worker, count]) => `${worker}:${count}`).join(" ");
-  for (const worker of counts.keys()) {
-    if (steals && room(worker) < 0)
-      return `${worker} holds more than its cap of ${caps.get(worker)} (${distribution})`;
-  }
   const withRoom = [...counts.keys()].filter((worker) => room(worker) > 0);
   if (unowned.length > 0 && withRoom.length > 0) {
     return `${unowned.join(", ")} unowned although ${withRoom.join(", ")} had room (${distribution})`;
   }
+  // A lease that is held is never taken away to lie unowned: above its cap is wrong only where another had room.
   if (!steals || withRoom.length === 0) return undefined;
+  for (const worker of counts.keys()) {
+    if (room(worker) < 0) return `${worker} holds more than its cap of ${caps.get(worker)} (${distribution})`;
+  }
   const least = Math.min(...withRoom.map((worker) => counts.get(worker)!));
   const most = Math.max(...counts.values());
   return most - least > 1 ? `counts differ by ${most - least} (${distribution})` : undefined;

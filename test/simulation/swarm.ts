@@ -65,6 +65,8 @@ export interface Swarm {
   readonly latencyMillis: { readonly low: number; readonly high: number };
   readonly timeoutMillis: number;
   readonly stalenessMillis: number;
+  /** A scan of the table reads it in so many parts, one after another. */
+  readonly scanSegments: number;
   readonly rates: FaultRates;
   readonly iteratorLifeMillis: number;
   readonly namesChildren: boolean;
@@ -115,6 +117,7 @@ export function drawSwarm(seed: number): Swarm {
     ]),
     timeoutMillis: dice.pick([1_000, 3_000]),
     stalenessMillis: dice.pick([0, 20, 300, 1_000]),
+    scanSegments: dice.pick([1, 2, 5]),
     rates: faulty ? drawRates(dice, 0.03) : NO_FAULTS,
     iteratorLifeMillis: dice.pick([300_000, 300_000, 8_000]),
     namesChildren: dice.chance(0.7),

@@ -68,6 +68,8 @@ export function checkFence({ swarm, events }: Evidence): Verdict {
       const loss = lost.get(`${worker}/${shardId}`);
       if (loss === undefined)
         return invalid("L1: read by a worker that never owned the lease", owned.get(shardId)?.since, event);
+      // Asked while the lease was its own; what comes back now is dropped (L4 would see it handled).
+      if (event.sentAt <= loss.event.t) continue;
       const healthySince = troubles.lastEnd(worker, event.t) ?? 0;
       const allowedUntil = Math.max(loss.event.t, healthySince) + failover + 5_000;
       const excused = !loss.itself && troubles.between(worker, loss.event.t - 3 * failover - 10_000, event.t);

@@ -1,6 +1,7 @@
 /** All laws over one history. */
 import { checkCheckpoints } from "./checkpoints.ts";
 import { checkFence } from "./fence.ts";
+import { checkGaps } from "./gaps.ts";
 import { checkLiveness, checkQuiet, checkStop } from "./liveness.ts";
 import { checkParents } from "./parents.ts";
 import { checkRecords } from "./records.ts";
@@ -12,6 +13,7 @@ export const LAWS = {
   "L3 parents before children": checkParents,
   "L4 every record, in order": checkRecords,
   "L5 converges": checkLiveness,
+  "L5 no gap in planned moves": checkGaps,
   "L6 quiet": checkQuiet,
   "L7 stops cleanly": checkStop,
 } as const satisfies Record<string, (evidence: Evidence) => Verdict>;

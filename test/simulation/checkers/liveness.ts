@@ -36,31 +36,33 @@ export function checkStop({ swarm, events, finalLeases, finalPages, unsettled }:
   const stopping = new Map<string, SimEvent>();
   const stopped = new Map<string, Extract<SimEvent, { type: "worker" }>>();
   const owner = new Map<string, string | undefined>();
+  /** Leases that somebody who had not heard yet gave to a worker on its way out: no stop can wait for the last of these. */
+  const givenLate = new Set<string>();
   for (const event of events) {
-    if (event.type === "write") owner.set(event.leaseKey, event.after?.owner);
+    if (event.type === "write") {
+      const to = event.after?.owner;
+      owner.set(event.leaseKey, to);
+      const late =
+        event.operation === "handOver" && to !== undefined && (stopping.has(to) || stopped.has(to));
+      if (late) givenLate.add(event.leaseKey);
+      else givenLate.delete(event.leaseKey);
+    }
     if (event.type === "worker" && event.action === "started") stopped.delete(event.worker);
     if (event.type === "worker" && event.action === "stopping") stopping.set(event.worker, event);
     if (event.type === "worker" && event.action === "stopped") {
       stopped.set(event.worker, event);
       const asked = stopping.get(event.worker);
-      const kept = [...owner].find(([, id]) => id === event.worker);
+      const kept = [...owner].find(([key, id]) => id === event.worker && !givenLate.has(key));
       const excused = troubles.between(event.worker, (asked?.t ?? 0) - swarm.failoverTimeMillis, event.t);
       if (kept && event.detail === "" && !excused)
         return invalid(`L7: stop() came back while ${kept[0]} was still owned`, asked, event);
       stopping.delete(event.worker);
       continue;
     }
-    if (
-      event.type === "read" ||
-      event.type === "handled" ||
-      event.type === "write" ||
-      event.type === "member" ||
-      event.type === "iterator"
-    ) {
-      const end = stopped.get(event.worker);
-      if (end && !troubles.between(event.worker, end.t - 10_000, event.t))
-        return invalid("L7: still at work after stop() had come back", end, event);
-    }
+    const end = "worker" in event && event.type !== "worker" ? stopped.get(event.worker) : undefined;
+    const isWork = event.type !== "trouble" && !(event.type === "read" && event.sentAt <= (end?.t ?? 0));
+    if (end && isWork && !troubles.between(end.worker, end.t - 10_000, event.t))
+      return invalid("L7: still at work after stop() had come back", end, event);
   }
   for (const [worker, asked] of stopping) {
     const crashed = troubles.between(worker, Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY);
@@ -68,7 +70,9 @@ export function checkStop({ swarm, events, finalLeases, finalPages, unsettled }:
   }
   if (unsettled !== undefined) return VALID;
   // What is in the name of a worker that crashed stays so where the caps left no room for it.
-  const left = finalLeases.find((lease) => lease.owner !== undefined && stopped.has(lease.owner));
+  const left = finalLeases.find(
+    ({ owner: id, leaseKey }) => id !== undefined && stopped.has(id) && !givenLate.has(leaseKey),
+  );
   if (left) return invalid(`L7: everybody stopped, and ${left.leaseKey} is still owned by ${left.owner}`);
   const member = finalPages.flatMap((page) => page.members).find((entry) => entry.state !== "dead");
   return member

@@ -60,7 +60,16 @@ export type SimEvent =
       member: Member | undefined;
     }
   | { type: "iterator"; t: number; worker: string; shardId: string; position: Position }
-  | { type: "read"; t: number; worker: string; shardId: string; count: number; atEnd: boolean }
+  /** `sentAt`: when the worker asked; `t`: when it was read. */
+  | {
+      type: "read";
+      t: number;
+      worker: string;
+      shardId: string;
+      sentAt: number;
+      count: number;
+      atEnd: boolean;
+    }
   /** The handler has finished these records of one batch. */
   | { type: "handled"; t: number; worker: string; shardId: string; sequenceNumbers: readonly string[] }
   | {

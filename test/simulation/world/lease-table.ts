@@ -19,6 +19,7 @@ import type {
   LeaseListing,
   WriteOutcome,
 } from "../../../services/consumer/ports/lease-store.ts";
+import { textHash } from "./dice.ts";
 import type { Happening, LeaseOperation } from "./history.ts";
 
 interface Versions<T> {
@@ -97,9 +98,15 @@ export class LeaseTable {
     return this.#pages.values();
   }
 
-  /** `staleness`: how old what is read may be, drawn for each row. */
-  list(asOf?: () => number): LeaseListing {
-    return { leases: this.#leases.values(asOf), corrupt: [], pages: this.#pages.values(asOf) };
+  /**
+   * One part of a scan: the rows whose key falls into `segment` of `segments`. A scan is no snapshot; a store reads the
+   * parts one after another. `asOf`: how old what is read may be, drawn for each row.
+   */
+  list(segment: number, segments: number, asOf?: () => number): LeaseListing {
+    const leases = this.#leases
+      .values(asOf)
+      .filter((lease) => textHash(lease.leaseKey) % segments === segment);
+    return { leases, corrupt: [], pages: segment === 0 ? this.#pages.values(asOf) : [] };
   }
 
   page(page: number, asOf?: number): FleetPage | undefined {

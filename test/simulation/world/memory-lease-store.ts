@@ -1,5 +1,6 @@
 /** The lease store of one simulated worker: the shared table, seen through that worker's network. */
 import type { Lease } from "../../../services/consumer/core/lease.ts";
+import type { FleetPage } from "../../../services/consumer/core/member.ts";
 import type { LeaseStore } from "../../../services/consumer/ports/lease-store.ts";
 import { StoreUnavailable } from "../../../services/consumer/ports/lease-store.ts";
 import type { LeaseTable } from "./lease-table.ts";
@@ -25,10 +26,12 @@ export interface MemoryLeaseStoreOptions {
   /** True time as of which an eventually consistent read sees a row; drawn for every row. */
   readonly asOf?: () => number;
   readonly cost?: Cost;
+  /** In how many parts, one after another, a scan reads the table. */
+  readonly scanSegments?: number;
 }
 
 export function memoryLeaseStore(table: LeaseTable, options: MemoryLeaseStoreOptions = {}): LeaseStore {
-  const { worker = "worker", call = directCall, asOf, cost = noCost() } = options;
+  const { worker = "worker", call = directCall, asOf, cost = noCost(), scanSegments = 1 } = options;
 
   const count = (operation: string, units: { read?: number; write?: number }) => {
     cost.calls.set(operation, (cost.calls.get(operation) ?? 0) + 1);
@@ -55,14 +58,17 @@ export function memoryLeaseStore(table: LeaseTable, options: MemoryLeaseStoreOpt
   return {
     ensureTable: async () => call("ensureTable", () => undefined, unavailable("ensureTable")),
     async list({ consistent }) {
-      const listing = await call(
-        consistent ? "list!" : "list",
-        () => table.list(consistent ? undefined : asOf),
-        unavailable("list"),
-      );
-      const bytes = listing.leases.length * LEASE_ROW_BYTES + listing.pages.length * PAGE_ROW_BYTES;
+      const leases: Lease[] = [];
+      const pages: FleetPage[] = [];
+      for (let segment = 0; segment < scanSegments; segment++) {
+        const look = () => table.list(segment, scanSegments, consistent ? undefined : asOf);
+        const part = await call("list", look, unavailable("list"));
+        leases.push(...part.leases);
+        pages.push(...part.pages);
+      }
+      const bytes = leases.length * LEASE_ROW_BYTES + pages.length * PAGE_ROW_BYTES;
       count("list", { read: Math.max(1, Math.ceil(bytes / READ_UNIT_BYTES)) * (consistent ? 1 : 0.5) });
-      return listing;
+      return { leases, corrupt: [], pages };
     },
     create: (lease: Lease) => write("create", () => table.create(worker, lease)),
     claim: (seen, owner) => write("claim", () => table.claim(worker, seen, owner)),

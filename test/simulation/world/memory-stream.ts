@@ -71,10 +71,13 @@ export function memoryStream(
         record({ type: "iterator", worker, shardId, position });
         return `${shardId}|${index}|${now()}`;
       }),
-    read: (iterator, maxRecords) => counted("read", () => readAt(iterator, maxRecords)),
+    read: (iterator, maxRecords) => {
+      const sentAt = now();
+      return counted("read", () => readAt(iterator, maxRecords, sentAt));
+    },
   };
 
-  function readAt(iterator: string, maxRecords: number): ReadResult {
+  function readAt(iterator: string, maxRecords: number, sentAt: number): ReadResult {
     const [shardId, index, issuedAt] = iterator.split("|");
     const start = Number(index);
     if (shardId === undefined || issuedAt === undefined || Number.isNaN(start)) {
@@ -98,7 +101,7 @@ export function memoryStream(
     const next = start + records.length;
     const caughtUp = next >= shard.records.length;
     const ended = caughtUp && shard.closedAt !== undefined && (rules.endsWithRecords || records.length === 0);
-    record({ type: "read", worker, shardId, count: records.length, atEnd: ended });
+    record({ type: "read", worker, shardId, sentAt, count: records.length, atEnd: ended });
     return {
       records,
       nextIterator: ended ? undefined : `${shardId}|${next}|${now()}`,

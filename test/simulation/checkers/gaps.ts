@@ -1,0 +1,31 @@
+/**
+ * L5, of a planned move: where nothing goes wrong, a shard that changes hands is read again within seconds, never
+ * only after a failover time. (The experiment measures the gap; this bounds it in every interleaving.)
+ */
+import { isEnded } from "../../../services/consumer/core/lease.ts";
+import type { SimEvent } from "../world/history.ts";
+import { type Evidence, invalid, VALID, type Verdict } from "./verdict.ts";
+
+export function checkGaps({ swarm, events }: Evidence): Verdict {
+  if (swarm.profile !== "planned") return VALID;
+  const given = new Map<string, SimEvent>();
+  const limit = gapLimit(swarm);
+  for (const event of events) {
+    if (event.type === "phase" && event.name === "end") break;
+    if (event.type === "write") {
+      if (event.after === undefined || isEnded(event.after)) given.delete(event.leaseKey);
+      else if (event.operation === "handOver") given.set(event.leaseKey, event);
+    }
+    if (event.type === "read") {
+      const since = given.get(event.shardId);
+      given.delete(event.shardId);
+      if (since && event.t - since.t > limit)
+        return invalid(`L5: not read for more than ${limit} ms after a planned move`, since, event);
+    }
+  }
+  return VALID;
+}
+
+/** Looks, a scan, the claim and the first read, each a round trip or two, of which some may be queued behind others. */
+const gapLimit = ({ latencyMillis, scanSegments }: Evidence["swarm"]): number =>
+  1_500 + latencyMillis.high * 2 * (8 + scanSegments);
