@@ -8,6 +8,12 @@ import type { Shard, Stream } from "../ports/stream.ts";
 
 const GONE_AFTER_MILLIS = 60_000;
 
+export type Presence =
+  | { readonly kind: "listed" }
+  | { readonly kind: "gone"; readonly children: readonly Shard[] | undefined }
+  /** Not listed, but not for long enough; or the listing says nothing. */
+  | { readonly kind: "unknown" };
+
 export class ShardAbsence {
   readonly #stream: Stream;
   readonly #clock: Clock;
@@ -25,22 +31,23 @@ export class ShardAbsence {
     this.#absentSinceMillis = undefined;
   }
 
-  /** Undefined: not known to be gone. Lists shards once. */
-  async check(): Promise<{ readonly children: readonly Shard[] | undefined } | undefined> {
+  /** Lists shards once. */
+  async check(): Promise<Presence> {
     let shards: readonly Shard[];
     try {
       shards = await this.#stream.listShards();
     } catch {
-      return undefined; // the caller has logged that the shard cannot be read, and tries again
+      return { kind: "unknown" }; // the caller has logged that the shard cannot be read, and tries again
     }
-    if (shards.length === 0 || shards.some((shard) => shard.shardId === this.#shardId)) {
+    const listed = shards.some((shard) => shard.shardId === this.#shardId);
+    if (listed || shards.length === 0) {
       this.#absentSinceMillis = undefined;
-      return undefined;
+      return { kind: listed ? "listed" : "unknown" };
     }
     const now = this.#clock.monotonicMillis();
     this.#absentSinceMillis ??= now;
-    if (now - this.#absentSinceMillis < GONE_AFTER_MILLIS) return undefined;
+    if (now - this.#absentSinceMillis < GONE_AFTER_MILLIS) return { kind: "unknown" };
     const children = shards.filter((shard) => shard.parentShardIds.includes(this.#shardId));
-    return { children: children.length > 0 ? children : undefined };
+    return { kind: "gone", children: children.length > 0 ? children : undefined };
   }
 }

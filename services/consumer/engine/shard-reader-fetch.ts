@@ -36,7 +36,7 @@ export type Fetched =
 const BACKOFF_BASE_MILLIS = 200;
 const BACKOFF_CAP_MILLIS = 10_000;
 const LOG_SPACING_MILLIS = 30_000;
-/** So often in a row a new iterator for the same position may be refused before the trim horizon is tried. */
+/** So often in a row an iterator may be refused before the trim horizon is tried; a position itself is refused once. */
 const REFUSALS_PER_POSITION = 3;
 /** Before the first records have shown how large they are. */
 const ASSUMED_RECORD_BYTES = 1_024;
@@ -220,28 +220,28 @@ export class ShardFetcher {
     );
     if (problem === "expired-iterator") metrics.record("ExpiredIterator", 1, "Count", this.#dimensions);
     if (!expiredOnce) this.#logFailure(problem, error);
-    if (problem === "expired-iterator" || problem === "invalid" || problem === "not-found") {
-      const refusedPosition = problem === "invalid" && this.#iterator === undefined;
-      this.#iterator = undefined;
-      if (problem === "invalid") this.#refused(refusedPosition, error);
-    }
+    if (problem === "throttled" || problem === "unavailable") return undefined;
+    const positionRefused = this.#iterator === undefined;
+    this.#iterator = undefined;
+    if (problem === "invalid") this.#refused(positionRefused ? REFUSALS_PER_POSITION : 1, error);
     if (problem !== "not-found") return undefined;
-    const gone = await this.#absence.check();
-    if (gone === undefined) return undefined;
+    const presence = await this.#absence.check();
+    // Some endpoints say "not found" of a sequence number that they no longer have.
+    if (presence.kind === "listed" && positionRefused) this.#refused(1, error);
+    if (presence.kind !== "gone") return undefined;
     this.#dependencies.logger.error(
       { shardId: this.#shardId, from: this.#position.current },
       "the shard is no longer in the stream: what was unread is trimmed away; going on with its children",
     );
-    return { kind: "gone", children: gone.children };
+    return { kind: "gone", children: presence.children };
   }
 
-  /** A refused position is given up at once when it is a number, an iterator after a few new ones. */
-  #refused(position: boolean, error: unknown): void {
-    this.#refusals += 1;
-    const { current } = this.#position;
-    const numbered = current.kind === "at-sequence-number" || current.kind === "after-sequence-number";
-    if (!(position && numbered) && this.#refusals < REFUSALS_PER_POSITION) return;
+  /** What is refused often enough is given up for the trim horizon: nothing that still exists is left out. */
+  #refused(weight: number, error: unknown): void {
+    this.#refusals += weight;
+    if (this.#refusals < REFUSALS_PER_POSITION) return;
     this.#refusals = 0;
+    const { current } = this.#position;
     if (!this.#position.refused()) return;
     this.#dependencies.logger.error(
       { shardId: this.#shardId, refused: current, error: String(error) },

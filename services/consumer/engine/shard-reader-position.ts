@@ -39,9 +39,13 @@ export class ReadPosition {
     this.#position = { kind: "after-sequence-number", sequenceNumber: lastSequenceNumber };
   }
 
-  /** The current position is refused. False: there is nothing to fall back to. */
+  /**
+   * The current position is refused. False: it stays, because it names no record that could be gone (and LATEST must
+   * not become a replay of the whole stream because the endpoint had a bad moment).
+   */
   refused(): boolean {
-    if (this.#position.kind === "trim-horizon") return false;
+    const { kind } = this.#position;
+    if (kind !== "at-sequence-number" && kind !== "after-sequence-number") return false;
     this.#position = { kind: "trim-horizon" };
     return true;
   }

@@ -82,6 +82,20 @@ describe("a stream in trouble", () => {
     );
   });
 
+  it("LATEST that is refused for a while stays LATEST: the past is not replayed", async () => {
+    const world = shardWorld({
+      checkpoint: { sequenceNumber: "LATEST", subSequenceNumber: 0 },
+      prepare: (stream) => {
+        stream.put(10);
+        stream.iteratorFaults.push(...times(4, "not-found"), ...times(4, "invalid"));
+      },
+    });
+    await world.clock.advance(120_000);
+    world.stream.put(1);
+    await world.clock.advance(5_000);
+    expect(world.indexes()).toEqual([11]);
+  });
+
   it("a checkpoint that was refused though it is not trimmed away repeats nothing", async () => {
     const world = shardWorld({
       checkpoint: checkpointAt(3),
@@ -113,6 +127,19 @@ describe("a stream in trouble", () => {
     await world.clock.until(() => world.delivered.length === 3, 3_600_000, 1_000);
     expect(world.outcome).toBeUndefined();
     expect(world.stream.listings).toBe(30);
+  });
+
+  it('a checkpoint that is "not found" in a shard that is listed (as kinesis-mock says) falls back to the trim horizon', async () => {
+    const world = shardWorld({
+      checkpoint: checkpointAt(3),
+      prepare: (stream) => {
+        stream.put(6);
+        stream.iteratorFaults.push(...times(3, "not-found"));
+      },
+    });
+    await world.clock.advance(30_000);
+    expect(world.stream.positions).toEqual([{ kind: "trim-horizon" }]);
+    expect(world.indexes()).toEqual([4, 5, 6]);
   });
 
   it("a shard that a listing forgets for less than a minute is not taken for ended", async () => {
