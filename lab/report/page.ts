@@ -5,7 +5,7 @@ import { inProject } from "../project.ts";
 import { html, type Markup, raw, scriptJson } from "./html.ts";
 import { type PageData, pageData } from "./page-data.ts";
 import type { Report, ReportCheck } from "./report.ts";
-import { measureRows, millisText, valueText } from "./rows.ts";
+import { measureRows, millisText, readableTimes, valueText } from "./rows.ts";
 import { seedTimeline } from "./seed-timeline.ts";
 import { legend, ownerTimeline } from "./timeline.ts";
 
@@ -24,11 +24,11 @@ ${raw(asset("lab/report/assets/page.css"))}</style>
 </head>
 <body><main>
 <header class="top"><div class="verdict ${report.ok ? "ok" : "bad"}">${report.ok ? "✔ OK" : "✘ NOT OK"}</div>
-<div><h1>${report.summary}</h1><p class="brand">evenkeel rebalancing report · ${date} UTC · ${millisText(report.measures.durationMillis)} · ${report.settings.timeline} timeline</p></div></header>
+<div><h1>${readableTimes(report.summary, data.startedAt)}</h1><p class="brand">evenkeel rebalancing report · ${date} UTC · ${millisText(report.measures.durationMillis)} · ${report.settings.timeline} timeline</p></div></header>
 ${tiles(report)}
 ${charts(data, report.settings.maxLeasesLimit)}
 ${seedSection(report, measurement, data)}
-${checks(report.checks)}
+${checks(report.checks, data.startedAt)}
 <div class="columns"><div>${goals(report)}${distributions(report)}${calls(report)}</div><div>${measures(report)}${settings(report)}</div></div>
 ${reproduce(report)}
 <footer>All figures were computed from <code>history.jsonl</code> beside this file (${report.history.lines} lines); <code>report.json</code> holds them for programs.</footer>
@@ -118,11 +118,11 @@ function seedSection({ measures, settings }: Report, measurement: Measurement, d
   )}</tbody></table></section>`;
 }
 
-function checks(all: readonly ReportCheck[]): Markup {
+function checks(all: readonly ReportCheck[], startedAt: number): Markup {
   const witnesses = ({ witnesses: seen = [] }: ReportCheck) =>
     seen.length === 0
       ? ""
-      : html`<ul class="witnesses">${seen.map(({ text }) => html`<li>${text}</li>`)}</ul>`;
+      : html`<ul class="witnesses">${seen.map(({ text }) => html`<li>${readableTimes(text, startedAt)}</li>`)}</ul>`;
   return html`<section><h2>Checks</h2><p class="note">Each must hold for the verdict. One that cannot be told (unknown) counts as failed.</p>
 <table><thead><tr><th>check</th><th>expected</th><th>actual</th><th></th></tr></thead><tbody>${all.map(
     (check) =>

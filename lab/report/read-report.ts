@@ -21,6 +21,7 @@ const reportShape = z.object({
     distributions: z.array(z.looseObject({ phase: z.string(), leases: z.record(z.string(), z.number()) })),
   }),
   checks: z.array(z.looseObject({ name: z.string(), ok: z.boolean() })),
+  history: z.looseObject({ startedAt: z.number() }),
   goals: z.array(z.looseObject({ name: z.string(), met: z.boolean() })),
 });
 

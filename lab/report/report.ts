@@ -28,6 +28,8 @@ export interface Report {
   readonly checks: readonly ReportCheck[];
   readonly goals: readonly Goal[];
   readonly history: {
+    /** Of the earliest line. */
+    readonly startedAt: number;
     readonly lines: number;
     readonly halfWrittenLines: number;
     readonly corruptLines: number;
@@ -58,6 +60,7 @@ export function buildReport(
     checks,
     goals: goalsOf(measures, settings, spreadBeforeScaling(measurement)),
     history: {
+      startedAt: measurement.startedAt ?? 0,
       lines: notes.lines,
       halfWrittenLines: notes.halfWritten.length,
       corruptLines: notes.corruptLines,

@@ -93,3 +93,7 @@ export const millisText = (millis: number): string =>
   Math.abs(millis) < 1_000
     ? `${Math.round(millis)} ms`
     : `${(millis / 1_000).toFixed(Math.abs(millis) < 10_000 ? 2 : 1)} s`;
+
+/** Witnesses name moments in epoch milliseconds, as the history does; people read them better from the start of the run. */
+export const readableTimes = (text: string, startedAt: number): string =>
+  text.replace(/\b1\d{12}\b/g, (epoch) => `+${((Number(epoch) - startedAt) / 1_000).toFixed(2)} s`);

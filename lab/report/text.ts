@@ -3,7 +3,7 @@ import { paint } from "../terminal/paint.ts";
 import { type Column, renderTable } from "../terminal/table.ts";
 import { type Comparison, compareReports } from "./compare.ts";
 import type { Report, ReportCheck } from "./report.ts";
-import { measureRows, type Unit, valueText } from "./rows.ts";
+import { measureRows, readableTimes, type Unit, valueText } from "./rows.ts";
 
 export interface TextOptions {
   readonly colour: boolean;
@@ -16,7 +16,9 @@ export function renderReport(report: Report, { colour, width = 80 }: TextOptions
   const tone = report.ok ? green : red;
   const measured = measureRows(report.measures).filter(({ value }) => value !== null);
   const lines = [
-    ...wrap(`${report.ok ? "✔" : "✘"} ${report.summary}`, width).map((line) => bold(tone(line))),
+    ...wrap(`${report.ok ? "✔" : "✘"} ${readableTimes(report.summary, report.history.startedAt)}`, width).map(
+      (line) => bold(tone(line)),
+    ),
     "",
     ...table(
       [{ title: "check" }, { title: "expected" }, { title: "actual" }, { title: "" }],
@@ -24,7 +26,9 @@ export function renderReport(report: Report, { colour, width = 80 }: TextOptions
       width,
       bold,
     ),
-    ...report.checks.filter(({ ok }) => !ok).flatMap((check) => why(check, width).map((line) => red(line))),
+    ...report.checks
+      .filter(({ ok }) => !ok)
+      .flatMap((check) => why(check, report.history.startedAt, width).map((line) => red(line))),
     "",
     ...table(
       [{ title: "measure" }, { title: "value", align: "right" }],
@@ -64,7 +68,7 @@ export function renderComparison(
 ): string[] {
   const { green, red, bold, dim } = paint(colour);
   const comparison = compareReports(a, b);
-  const [nameA, nameB] = names.map((name) => (name.length > 14 ? `…${name.slice(-13)}` : name));
+  const [nameA, nameB] = names.map(shortName);
   const rows = comparison.rows.filter(({ a: valueA, b: valueB }) => valueA !== null || valueB !== null);
   const body = renderTable(
     [
@@ -97,6 +101,12 @@ export function renderComparison(
   ];
 }
 
+/** out/report.json → out: the file's name says nothing. */
+function shortName(path: string): string {
+  const name = path.replace(/[/\\]report\.json$/, "");
+  return name.length > 12 ? `…${name.slice(-11)}` : name;
+}
+
 const verdictText = (name: string, report: Report): string => `${name}: ${report.ok ? "ok" : "NOT OK"}`;
 
 function differences({ checks, settings }: Comparison): string[] {
@@ -121,8 +131,8 @@ const checkCells = ({ name, expected, actual, ok }: ReportCheck): string[] => [
   ok ? "ok" : "NOT OK",
 ];
 
-function why(check: ReportCheck, width: number): string[] {
-  const texts = check.witnesses?.map(({ text }) => text) ?? [];
+function why(check: ReportCheck, startedAt: number, width: number): string[] {
+  const texts = check.witnesses?.map(({ text }) => readableTimes(text, startedAt)) ?? [];
   return [
     `${check.name}:`,
     ...(check.note === undefined ? texts : [check.note, ...texts]).slice(0, 5).map((text) => `  ${text}`),

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import {
   compareReports,
   type Report,
+  readReport,
   renderComparison,
   renderReport,
   writeReport,
