@@ -11,20 +11,12 @@ import {
   sentinel,
   TRIM_HORIZON,
 } from "../../services/consumer/core/lease.ts";
-import { MEMBERS_PER_PAGE, type Member } from "../../services/consumer/core/member.ts";
 import type { LeaseStore, WriteOutcome } from "../../services/consumer/ports/lease-store.ts";
+import { fleetConditions, type LeaseStoreUnderTest, member } from "./fleet-suite.ts";
 
 export interface LeaseStoreCapabilities {
   /** A failed condition returns the old item (dynalite does not): retried writes and rivals' rows can be told. */
   readonly returnsOldItem: boolean;
-}
-
-export interface LeaseStoreUnderTest {
-  /** An empty table. */
-  readonly store: LeaseStore;
-  /** The same table, as another worker sees it. */
-  readonly rival: LeaseStore;
-  close(): Promise<void>;
 }
 
 const at = (sequenceNumber: string, subSequenceNumber = 0): Checkpoint => ({
@@ -42,16 +34,6 @@ const freshLease = (leaseKey: string, rest: Partial<Lease> = {}): Lease => ({
   childShardIds: [],
   hashRange: undefined,
   checkpointOwner: undefined,
-  ...rest,
-});
-
-const member = (workerId: string, rest: Partial<Member> = {}): Member => ({
-  workerId,
-  incarnation: `i-${workerId}`,
-  heartbeat: 1,
-  state: "active",
-  maxLeases: undefined,
-  steals: true,
   ...rest,
 });
 
@@ -87,9 +69,6 @@ export function describeLeaseStore(
     };
     const claimed = async (leaseKey: string, owner = "me", rest: Partial<Lease> = {}): Promise<Lease> =>
       okLease(await store.claim(await make1(leaseKey, rest), owner));
-    const generation = async () => (await rival.readFleet(0, { consistent: true }))?.generation;
-    const members = async (page: number) =>
-      (await rival.readFleet(page, { consistent: true }))?.members.map((one) => one.workerId);
 
     const expectLost = (outcome: WriteOutcome, current: Lease | undefined) =>
       expect(outcome).toEqual({ kind: "lost", current: capabilities.returnsOldItem ? current : undefined });
@@ -366,208 +345,6 @@ export function describeLeaseStore(
       });
     });
 
-    describe("join", () => {
-      it("makes page 0 with the first member, and adds others", async () => {
-        expect(await store.readFleet(0)).toBeUndefined();
-        const one = member("a", { maxLeases: 7, steals: false, state: "joining", heartbeat: 12 });
-        const first = await store.join(0, one);
-        expect(first).toEqual({
-          kind: "ok",
-          page: { page: 0, generation: 1, shardSyncRequests: 0, members: [one] },
-        });
-        const second = await rival.join(0, member("b"));
-        expect(second).toEqual({
-          kind: "ok",
-          page: { page: 0, generation: 2, shardSyncRequests: 0, members: [one, member("b")] },
-        });
-        expect(await rival.readFleet(0, { consistent: true })).toEqual(second.kind === "ok" && second.page);
-      });
-
-      it("loses nobody when all start at once", async () => {
-        const names = ["a", "b", "c", "d", "e", "f"];
-        await Promise.all(names.map((id, index) => (index % 2 ? rival : store).join(0, member(id))));
-        expect(await members(0)).toEqual(names);
-        expect(await generation()).toBe(names.length);
-      });
-
-      it("replaces a namesake, who is then superseded", async () => {
-        const old = member("a", { incarnation: "old" });
-        await store.join(0, old);
-        await rival.join(0, member("a", { incarnation: "new" }));
-        expect(await members(0)).toEqual(["a"]);
-        expect(await store.beat(0, { ...old, heartbeat: 2 }, { bump: false })).toEqual({
-          kind: "superseded",
-        });
-      });
-
-      it("is refused on a full page, except to a namesake", async () => {
-        for (let n = 0; n < MEMBERS_PER_PAGE; n++) await store.join(0, member(`w${n}`));
-        const before = await generation();
-        expect(await store.join(0, member("late"))).toEqual({ kind: "full" });
-        expect(await generation()).toBe(before);
-        expect(await store.join(0, member("w0", { incarnation: "again" }))).toMatchObject({ kind: "ok" });
-        expect(await members(0)).toHaveLength(MEMBERS_PER_PAGE);
-      });
-
-      it("gives the last place of a page to one of two", async () => {
-        for (let n = 1; n < MEMBERS_PER_PAGE; n++) await store.join(0, member(`w${n}`));
-        const outcomes = await Promise.all([store.join(0, member("x")), rival.join(0, member("y"))]);
-        expect(outcomes.map((outcome) => outcome.kind).toSorted()).toEqual(["full", "ok"]);
-        expect(await members(0)).toHaveLength(MEMBERS_PER_PAGE);
-      });
-
-      it("on another page moves the generation of page 0", async () => {
-        await store.join(0, member("a"));
-        expect(await store.join(1, member("b"))).toMatchObject({
-          kind: "ok",
-          page: { page: 1, generation: 0 },
-        });
-        expect(await members(1)).toEqual(["b"]);
-        expect(await generation()).toBe(2);
-      });
-    });
-
-    describe("beat", () => {
-      it("writes the entry and returns the page", async () => {
-        await store.join(0, member("a"));
-        await store.join(0, member("b"));
-        const next = member("a", { heartbeat: 2, state: "leaving", maxLeases: 4 });
-        const outcome = await store.beat(0, next, { bump: false });
-        expect(outcome).toEqual({
-          kind: "ok",
-          page: { page: 0, generation: 2, shardSyncRequests: 0, members: [next, member("b")] },
-        });
-        expect(await rival.readFleet(0, { consistent: true })).toEqual(outcome.kind === "ok" && outcome.page);
-      });
-
-      it("moves the generation when asked, on page 0 and from another page", async () => {
-        await store.join(0, member("a"));
-        await store.join(1, member("b"));
-        await store.beat(0, member("a", { heartbeat: 2 }), { bump: true });
-        expect(await generation()).toBe(3);
-        await store.beat(1, member("b", { heartbeat: 2 }), { bump: true });
-        expect(await generation()).toBe(4);
-        await store.beat(1, member("b", { heartbeat: 3 }), { bump: false });
-        expect(await generation()).toBe(4);
-      });
-
-      it("is superseded where there is no such member, page or living entry", async () => {
-        expect(await store.beat(0, member("a"), { bump: true })).toEqual({ kind: "superseded" });
-        expect(await store.readFleet(0, { consistent: true })).toBeUndefined();
-        await store.join(0, member("a"));
-        expect(await store.beat(0, member("b"), { bump: false })).toEqual({ kind: "superseded" });
-        await rival.declareDead(0, member("a"));
-        expect(await store.beat(0, member("a", { heartbeat: 2 }), { bump: true })).toEqual({
-          kind: "superseded",
-        });
-        expect((await store.readFleet(0, { consistent: true }))?.members).toEqual([
-          member("a", { state: "dead" }),
-        ]);
-      });
-    });
-
-    describe("declareDead", () => {
-      it("marks a member whose heartbeat is as seen, and wakes the fleet", async () => {
-        await store.join(0, member("a", { heartbeat: 5 }));
-        expect(await rival.declareDead(0, member("a", { heartbeat: 5 }))).toBe("declared");
-        expect((await rival.readFleet(0, { consistent: true }))?.members[0]?.state).toBe("dead");
-        expect(await generation()).toBe(2);
-      });
-
-      it("on another page moves the generation of page 0", async () => {
-        await store.join(0, member("a"));
-        await store.join(1, member("b"));
-        expect(await rival.declareDead(1, member("b"))).toBe("declared");
-        expect(await generation()).toBe(3);
-      });
-
-      it("fails when it beat meanwhile, was replaced, or is gone", async () => {
-        await store.join(0, member("a"));
-        const seen = member("a");
-        await store.beat(0, member("a", { heartbeat: 2 }), { bump: false });
-        expect(await rival.declareDead(0, seen)).toBe("changed");
-        expect(await rival.declareDead(0, member("a", { heartbeat: 2, incarnation: "other" }))).toBe(
-          "changed",
-        );
-        expect(await rival.declareDead(0, member("b"))).toBe("changed");
-        expect(await rival.declareDead(1, member("b"))).toBe("changed");
-        expect((await rival.readFleet(0, { consistent: true }))?.members[0]?.state).toBe("active");
-        expect(await generation()).toBe(1);
-        expect(await rival.readFleet(1, { consistent: true })).toBeUndefined();
-      });
-
-      it("is overcome by a rejoin", async () => {
-        await store.join(0, member("a"));
-        await rival.declareDead(0, member("a"));
-        const again = member("a", { incarnation: "again" });
-        await store.join(0, again);
-        expect((await store.beat(0, { ...again, heartbeat: 2 }, { bump: false })).kind).toBe("ok");
-      });
-    });
-
-    describe("leave", () => {
-      it("removes the entry and wakes the fleet", async () => {
-        await store.join(0, member("a"));
-        await store.join(0, member("b"));
-        expect(await store.leave(0, member("a", { heartbeat: 99 }))).toBe("left");
-        expect(await members(0)).toEqual(["b"]);
-        expect(await generation()).toBe(3);
-      });
-
-      it("leaves a namesake alone; an entry that is gone has left", async () => {
-        await store.join(0, member("a", { incarnation: "new" }));
-        await store.join(0, member("b"));
-        expect(await store.leave(0, member("a", { incarnation: "old" }))).toBe("changed");
-        expect(await members(0)).toEqual(["a", "b"]);
-        expect(await store.leave(0, member("b"))).toBe("left");
-        expect(await store.leave(0, member("b"))).toBe("left");
-        expect(await store.leave(3, member("c"))).toBe("left");
-        expect(await members(0)).toEqual(["a"]);
-        expect(await rival.readFleet(3, { consistent: true })).toBeUndefined();
-      });
-
-      it("deletes page 0 with the last member of the fleet", async () => {
-        await store.join(0, member("a"));
-        expect(await store.leave(0, member("a"))).toBe("left");
-        expect((await rival.list({ consistent: true })).pages).toEqual([]);
-      });
-
-      it("deletes another page with its last member, and wakes the fleet", async () => {
-        await store.join(0, member("a"));
-        await store.join(1, member("b"));
-        await store.join(1, member("c"));
-        await store.leave(1, member("b"));
-        expect(await members(1)).toEqual(["c"]);
-        await store.leave(1, member("c"));
-        expect(await rival.readFleet(1, { consistent: true })).toBeUndefined();
-        expect(await generation()).toBe(5);
-      });
-
-      it("keeps an empty page 0 while another page has members, and deletes it with the last of them", async () => {
-        await store.join(0, member("a"));
-        await store.join(2, member("b"));
-        await store.leave(0, member("a"));
-        expect(await members(0)).toEqual([]);
-        expect(await generation()).toBe(3);
-        await store.leave(2, member("b"));
-        expect((await rival.list({ consistent: true })).pages).toEqual([]);
-      });
-
-      it("cleans up completely when all leave at once", async () => {
-        const all = ["a", "b", "c", "d"].map((id) => member(id));
-        for (const one of all) await store.join(one.workerId < "c" ? 0 : 1, one);
-        await Promise.all(all.map((one) => rival.leave(one.workerId < "c" ? 0 : 1, one)));
-        expect((await store.list({ consistent: true })).pages).toEqual([]);
-      });
-    });
-
-    it("bumpGeneration moves page 0, and makes none where none is", async () => {
-      await store.bumpGeneration();
-      expect(await rival.readFleet(0, { consistent: true })).toBeUndefined();
-      await store.join(0, member("a"));
-      await Promise.all([store.bumpGeneration(), rival.bumpGeneration()]);
-      expect(await generation()).toBe(3);
-      expect(await members(0)).toEqual(["a"]);
-    });
+    fleetConditions(() => under);
   });
 }

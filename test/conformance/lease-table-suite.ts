@@ -11,6 +11,7 @@ import {
   GetItemCommand,
   PutItemCommand,
   UpdateItemCommand,
+  waitUntilTableExists,
 } from "@aws-sdk/client-dynamodb";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { dynamoDbLeaseStore } from "../../services/consumer/adapters/dynamodb-lease-store.ts";
@@ -45,6 +46,9 @@ export function describeLeaseTable(name: string, open: () => Promise<LeaseTableE
       tableName = `table-suite-${++tables}`;
       store = dynamoDbLeaseStore({ client, tableName });
       return async () => {
+        // One still being made cannot be deleted. Already there is the usual case, and asked without waiting.
+        const waiting = { client, maxWaitTime: 10, minDelay: 1, maxDelay: 1 };
+        await waitUntilTableExists(waiting, { TableName: tableName });
         await client.send(new DeleteTableCommand({ TableName: tableName }));
       };
     });

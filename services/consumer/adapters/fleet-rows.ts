@@ -23,7 +23,7 @@ const FLEET_KEY = /^evenkeel-fleet-(\d+)$/;
 export const isFleetRowKey = (leaseKey: string): boolean => FLEET_KEY.test(leaseKey);
 
 /** One letter each: an attribute's name is paid for in every entry. */
-export const ENTRY = {
+const ENTRY = {
   incarnation: "i",
   heartbeat: "h",
   state: "s",
@@ -38,7 +38,7 @@ const STATE_LETTERS: Readonly<Record<MemberState, string>> = {
   leaving: "l",
   dead: "d",
 };
-export const DEAD_LETTER = STATE_LETTERS.dead;
+const DEAD_LETTER = STATE_LETTERS.dead;
 
 const STATES = new Map(
   Object.entries(STATE_LETTERS).map(([state, letter]) => [letter, state as MemberState]),

@@ -20,7 +20,7 @@ import {
 } from "../ports/stream.ts";
 import { describeError } from "./error-text.ts";
 
-export type StreamReference = { readonly streamName: string } | { readonly streamArn: string };
+type StreamReference = { readonly streamName: string } | { readonly streamArn: string };
 export type KinesisStreamOptions = { readonly client: KinesisClient } & StreamReference;
 
 export function kinesisStream(options: KinesisStreamOptions): Stream {

@@ -14,13 +14,13 @@ export interface Condition {
   readonly values: Record<string, AttributeValue>;
 }
 
-export const counterIs = (lease: Lease): Condition => ({
+const counterIs = (lease: Lease): Condition => ({
   expression: "leaseCounter = :seenCounter",
   values: { ":seenCounter": { N: String(lease.counter) } },
 });
 
 /** `leaseOwner` as known; during a Java hand-over that is the *next* owner. */
-export function ownerIs(lease: Lease): Condition {
+function ownerIs(lease: Lease): Condition {
   if (lease.owner === undefined) return { expression: "attribute_not_exists(leaseOwner)", values: {} };
   return { expression: "leaseOwner = :seenOwner", values: { ":seenOwner": { S: lease.owner } } };
 }
@@ -29,7 +29,7 @@ export function ownerIs(lease: Lease): Condition {
  * No hand-over that the holder does not know of: a Java leader may set `checkpointOwner` without moving the
  * counter, and then the holder must learn it from a lost write (as in KCL) before it goes on.
  */
-export function holderIs(held: Lease): Condition {
+function holderIs(held: Lease): Condition {
   const isHolder = "checkpointOwner = :holder";
   const holder = actualOwner(held);
   if (holder === undefined) {
