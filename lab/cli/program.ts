@@ -1,5 +1,6 @@
 /** The program: global options and every command. */
 import { Command } from "commander";
+import { registerAnalyzeRebalancing } from "./commands/analyze-rebalancing.ts";
 import { registerConfig } from "./commands/config.ts";
 import { registerConsumer } from "./commands/consumer.ts";
 import { registerDoctor } from "./commands/doctor.ts";
@@ -27,6 +28,7 @@ const COMMANDS: readonly Register[] = [
   registerScale,
   registerViewDistribution,
   registerExportLeaseData,
+  registerAnalyzeRebalancing,
   registerMetrics,
   registerConfig,
   registerEnv,

@@ -4,6 +4,7 @@
  */
 import { open, readdir } from "node:fs/promises";
 import { join } from "node:path";
+import type { HistoryEvent } from "../../services/shared/history.ts";
 import { parseHistoryLine } from "../history/parse.ts";
 
 const CHUNK_BYTES = 1 << 18;
@@ -19,6 +20,7 @@ export interface Flow {
 
 export class HistoryTail {
   private readonly folder: string;
+  private readonly observe: ((event: HistoryEvent) => void) | undefined;
   private readonly offsets = new Map<string, { offset: number; rest: string }>();
   /** Put and not handled, or handled and its put line not read yet: the two files are read one after the other. */
   private readonly unmatched = new Map<string, "put" | "record">();
@@ -27,8 +29,10 @@ export class HistoryTail {
   private pending = 0;
   private newestPutAt: number | undefined;
 
-  constructor(folder: string) {
+  /** `observe` gets every event of these files, too. */
+  constructor(folder: string, observe?: (event: HistoryEvent) => void) {
     this.folder = folder;
+    this.observe = observe;
   }
 
   /** Reads what was added since the last call. */
@@ -61,10 +65,11 @@ export class HistoryTail {
   }
 
   private take(line: string): void {
-    if (!line.includes('"put"') && !line.includes('"record"')) return;
+    if (this.observe === undefined && !line.includes('"put"') && !line.includes('"record"')) return;
     const parsed = parseHistoryLine(line);
     if ("problem" in parsed) return; // the proof names corrupt lines
     const { event } = parsed;
+    this.observe?.(event);
     if (event.type !== "put" && event.type !== "record") return;
     const id = `${event.shardId}/${event.sequenceNumber}`;
     const other = this.unmatched.get(id);

@@ -48,6 +48,9 @@ export class Observer {
   private readonly onSight: (sight: Sight) => void;
   private newest: Sight | undefined;
   private failure: Error | undefined;
+  private onFailure: (error: Error) => void = () => undefined;
+  /** Rejects when nothing can be seen any more; never resolves. */
+  readonly failed: Promise<never>;
   private wake: () => void = () => undefined;
   private changed: Promise<void> = Promise.resolve();
 
@@ -61,6 +64,10 @@ export class Observer {
     this.write = write;
     this.clock = clock;
     this.onSight = onSight;
+    this.failed = new Promise((_, reject) => {
+      this.onFailure = reject;
+    });
+    this.failed.catch(() => undefined); // whoever waits in `until` hears of it there
     this.renewChanged();
   }
 
@@ -135,6 +142,7 @@ export class Observer {
         blindSince ??= startedAt;
         if (startedAt - blindSince > BLIND_MILLIS) {
           this.failure = new Problem(`the lease table cannot be read any more: ${messageOf(error)}`);
+          this.onFailure(this.failure);
           return this.wake();
         }
       }

@@ -28,7 +28,7 @@ export function renderExperiment(view: ExperimentView, width: number, colour: bo
   const trouble = fleet.unowned.length > 0 ? style.red(`${fleet.unowned.length} unowned`) : "0 unowned";
   lines.push(
     style.dim("  shards  ") +
-      `${fleet.load} shared out, ${trouble}, ${fleet.draining} draining, ${fleet.blocked} blocked, ${fleet.ended} ended`,
+      `${fleet.load} live, ${trouble}, ${fleet.draining} draining, ${fleet.blocked} blocked, ${fleet.ended} ended`,
   );
   if (flow)
     lines.push(

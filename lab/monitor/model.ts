@@ -139,7 +139,7 @@ function viewWorkers(leases: readonly LeaseView[], members: readonly Member[]): 
   });
 }
 
-/** A lease that changed hands between two states, newest state last. */
+/** A lease that changed hands. One that is read to its end and given up has not. */
 export interface Move {
   readonly t: number;
   readonly leaseKey: string;
@@ -149,8 +149,8 @@ export interface Move {
 
 export function movesBetween(before: FleetState, after: FleetState): Move[] {
   const owners = new Map(before.leases.map((lease) => [lease.leaseKey, lease.owner]));
-  return after.leases.flatMap(({ leaseKey, owner }) =>
-    owners.has(leaseKey) && owners.get(leaseKey) !== owner
+  return after.leases.flatMap(({ leaseKey, owner, state }) =>
+    state !== "ended" && owners.has(leaseKey) && owners.get(leaseKey) !== owner
       ? [{ t: after.t, leaseKey, from: owners.get(leaseKey), to: owner }]
       : [],
   );

@@ -27,7 +27,12 @@ export function renderMonitor(state: MonitorState, view: View): string[] {
     lines.push(`${fleet.load} leases, no worker yet: npx evenkeel consumer starts one`);
   else lines.push(...workerLines(fleet, view, style));
   if (fleet !== undefined) {
-    lines.push("", shardsLine(fleet, style), movesLine(state, fleet, style), recordsLine(state, style));
+    lines.push(
+      "",
+      shardsLine(fleet, view.width, style),
+      movesLine(state, fleet, style),
+      recordsLine(state, style),
+    );
     lines.push(...fleet.corrupt.map((row) => style.red(`  unreadable row ${row}`)));
     const room = Math.min(MOST_MOVES_SHOWN, view.height - lines.length - 3);
     if (room > 0 && state.moves.length > 0)
@@ -99,9 +104,16 @@ function workerLine(worker: WorkerView, { nameWidth, barWidth, perLease }: Layou
   return `  ${name} ${String(owned).padStart(5)} ${cap} ${cells.join("")}${word === "" ? "" : ` ${tone(word)}`}`;
 }
 
-function shardsLine(fleet: FleetState, style: Paint): string {
+/** Narrow terminals get what is not zero; what nobody owns is always said. */
+function shardsLine(fleet: FleetState, width: number, style: Paint): string {
   const unowned = `${fleet.unowned.length} unowned`;
-  return `  shards   ${fleet.load} shared out, ${fleet.unowned.length > 0 ? style.red(unowned) : unowned}, ${fleet.draining} draining, ${fleet.blocked} blocked, ${fleet.ended} ended`;
+  const rest = [
+    [fleet.draining, "draining"],
+    [fleet.blocked, "blocked"],
+    [fleet.ended, "ended"],
+  ] as const;
+  const shown = rest.filter(([count]) => width >= 72 || count > 0).map(([count, word]) => `${count} ${word}`);
+  return `  shards   ${[`${fleet.load} live`, fleet.unowned.length > 0 ? style.red(unowned) : unowned, ...shown].join(", ")}`;
 }
 
 function movesLine(state: MonitorState, fleet: FleetState, style: Paint): string {

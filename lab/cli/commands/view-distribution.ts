@@ -63,7 +63,7 @@ export function distributionLines(state: FleetState, colour: boolean): string[] 
       rows,
     ),
     "",
-    `${state.load} shards shared out as ${distribution(state) || "nothing"}; ${state.draining} draining, ${state.blocked} blocked by a parent, ${state.ended} ended`,
+    `${state.load} live shards as ${distribution(state) || "nothing"}; ${state.draining} draining, ${state.blocked} blocked by a parent, ${state.ended} ended`,
     ...(state.unowned.length > 0
       ? [style.red(`${state.unowned.length} shards have no owner: ${state.unowned.join(", ")}`)]
       : []),

@@ -1,0 +1,63 @@
+/** The measures of a fleet that is at work now: history files as they grow, leases and shards as they are seen. */
+import { mkdirSync } from "node:fs";
+import type { Clock } from "../../services/shared/clock.ts";
+import type { HistoryEvent } from "../../services/shared/history.ts";
+import type { Clients } from "../deployment/clients.ts";
+import { leaseTable } from "../deployment/lease-table.ts";
+import type { Deployment } from "../deployment/outputs.ts";
+import { listShards } from "../deployment/stream.ts";
+import { Measurement, type Measures } from "../measures/index.ts";
+import type { FleetState } from "../monitor/model.ts";
+import { inRuntime } from "../project.ts";
+import type { ExperimentSettings } from "../settings.ts";
+import { HistoryTail } from "./history-tail.ts";
+import { Observer } from "./observer.ts";
+
+export interface LiveAnalysis {
+  readonly clients: Clients;
+  readonly deployment: Deployment;
+  readonly settings: ExperimentSettings;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  readonly onMeasures: (measures: Measures, fleet: FleetState | undefined) => void;
+}
+
+const SHOW_MILLIS = 1_000;
+
+/** Runs until the signal aborts; rejects when the lease table cannot be read any more. */
+export async function analyzeLive(options: LiveAnalysis): Promise<void> {
+  const { clients, deployment, settings, clock, signal } = options;
+  const measurement = new Measurement(settings);
+  const folder = inRuntime("history");
+  mkdirSync(folder, { recursive: true });
+  // Lines of several files come one file after the other: a second's worth is put in order before it is measured.
+  let waiting: HistoryEvent[] = [];
+  const observe = (event: HistoryEvent) => void waiting.push(event);
+  const tail = new HistoryTail(folder, observe);
+  const observer = new Observer(
+    {
+      leases: leaseTable(clients, deployment.leaseTableName, clock),
+      listShards: () => listShards(clients, deployment.streamName),
+      flow: () => tail.poll(),
+    },
+    observe,
+    clock,
+    () => undefined,
+  );
+  await observer.noteShards();
+  observer.start();
+  const stopping = new AbortController();
+  // The stream never has zero open shards: this watches for splits until it is told to stop.
+  const shards = observer.watchShards(0, AbortSignal.any([signal, stopping.signal]));
+  try {
+    while (!signal.aborted) {
+      for (const event of waiting.toSorted((a, b) => a.t - b.t)) measurement.observe(event);
+      waiting = [];
+      options.onMeasures(measurement.result(), observer.latest?.fleet);
+      await Promise.race([clock.sleep(SHOW_MILLIS, signal), shards, observer.failed]);
+    }
+  } finally {
+    stopping.abort();
+    await observer.stop();
+  }
+}
