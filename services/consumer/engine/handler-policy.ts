@@ -59,7 +59,6 @@ export class HandlerPolicy {
       failures += 1;
       const fields = { shardId, tries: failures, ...range(rest), error: outcome.error.message };
       logger.warn(fields, "processRecords failed");
-      if (interrupted.aborted) return INTERRUPTED;
       if (failures > HANDLER_RETRIES) {
         return onError === "stop"
           ? { kind: "halt", error: outcome.error }

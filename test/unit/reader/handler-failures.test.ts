@@ -120,6 +120,23 @@ describe("a handler that fails", () => {
     expect(processed).toEqual([1, 3, 4, 5, 7, 8]);
   });
 
+  it("while it is being isolated, what its handler checkpoints is not given to it again", async () => {
+    const processed: number[] = [];
+    const world = shardWorld({
+      options: { checkpointMode: "manual", onError: "skip" },
+      prepare: (stream) => stream.put(8),
+      handler: async ({ records, checkpoint }) => {
+        for (const record of records) {
+          if (indexOf(record) === 4) throw new Error("poison");
+          processed.push(indexOf(record));
+          await checkpoint(record);
+        }
+      },
+    });
+    await world.clock.advance(30_000);
+    expect(processed).toEqual([1, 2, 3, 5, 6, 7, 8]);
+  });
+
   it("with a deadLetter that fails too: retries it, then halts with the record not passed", async () => {
     const { handler, processed } = refusing(4);
     let tries = 0;

@@ -30,7 +30,10 @@ describe("automatic checkpoints", () => {
   it("writes after every batch with interval 0, before the next batch is delivered", async () => {
     const world = shardWorld({
       options: { checkpointIntervalMillis: 0, maxRecords: 2 },
-      prepare: (stream) => stream.put(8),
+      prepare: (stream, lease) => {
+        stream.put(8);
+        lease.writeMillis = 1_000;
+      },
       handler: (_, running) => expect(written(running)).toEqual([2, 4, 6].slice(0, running.calls.length - 1)),
     });
     await world.clock.advance(5_000);

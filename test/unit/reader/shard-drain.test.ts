@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { createByteBudget } from "../../../services/consumer/engine/byte-budget.ts";
 import { checkpointAt, SHARD_ID, shard, shardWorld, upTo } from "./shard-world.ts";
 
 describe("drain: a planned move", () => {
@@ -86,6 +87,20 @@ describe("drain: a planned move", () => {
     });
     await world.clock.advance(60_000);
     expect(world.calls).toEqual([]);
+  });
+
+  it("makes no last read of a shard that is behind: its backlog is the new owner's", async () => {
+    const world = shardWorld({
+      // Room for one record at a time: nothing is read ahead.
+      dependencies: { budget: createByteBudget(2_000) },
+      prepare: (stream) => stream.put(20, 990),
+      handler: (_, { clock }) => clock.sleep(1_000),
+    });
+    await world.clock.advance(500);
+    world.consumer.drain();
+    await world.clock.advance(2_000);
+    expect(world.outcome).toEqual({ kind: "drained", checkpoint: checkpointAt(1) });
+    expect(world.stream.reads.length).toBe(1);
   });
 
   it("does not wait for a stream that throttles", async () => {

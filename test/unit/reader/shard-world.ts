@@ -156,6 +156,7 @@ export class TestLease implements HeldLease {
   readonly writes: { readonly at: number; readonly checkpoint: Checkpoint }[] = [];
   /** What happens to the next writes; "ok" when empty. */
   readonly outcomes: ("ok" | "lost" | Error)[] = [];
+  writeMillis = 5;
   readonly #clock: VirtualClock;
   #checkpoint: Checkpoint;
 
@@ -179,7 +180,7 @@ export class TestLease implements HeldLease {
   }
 
   async checkpoint(checkpoint: Checkpoint): Promise<"ok" | "lost"> {
-    await this.#clock.sleep(5);
+    await this.#clock.sleep(this.writeMillis);
     const outcome = this.outcomes.shift() ?? "ok";
     if (outcome instanceof Error) throw outcome;
     if (outcome === "lost") return "lost";
