@@ -3,6 +3,9 @@ import { EvenkeelStack } from "./evenkeel-stack.ts";
 import { FEATURE_FLAGS } from "./feature-flags.ts";
 import { readSettings, SettingsError, stackName } from "./settings.ts";
 
+// CDK checks every template with CloudFormation's rules: seconds of WebAssembly that an emulator's deployment can do without.
+if (process.env.AWS_ENDPOINT_URL) process.env.CDK_VALIDATION ??= "false";
+
 const app = new App({ postCliContext: FEATURE_FLAGS });
 try {
   const settings = readSettings((name) => app.node.tryGetContext(name), process.env);

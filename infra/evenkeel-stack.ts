@@ -1,4 +1,4 @@
-import { CfnOutput, Duration, Stack } from "aws-cdk-lib";
+import { CfnOutput, Duration, Stack, Validations } from "aws-cdk-lib";
 import { Cluster, ContainerInsights, type ICluster } from "aws-cdk-lib/aws-ecs";
 import type { Construct } from "constructs";
 import { ConsumerService } from "./constructs/consumer-service.ts";
@@ -32,11 +32,16 @@ export class EvenkeelStack extends Stack {
     const { stream } = new ShardedStream(this, "Stream", { shards: settings.shards });
     const { table } = new LeaseTable(this, "Leases");
     const { vpc } = new Network(this, "Network");
-    // Insights bill per task and metric; the fleet's own metrics and ECS's free ones answer this stack's questions.
     const cluster = new Cluster(this, "Cluster", {
       vpc,
       containerInsightsV2: ContainerInsights.DISABLED,
     }) as ICluster;
+
+    Validations.of(cluster).acknowledge({
+      id: "AwsSolutions-ECS4",
+      reason:
+        "Insights bill per task; the fleet's own metrics and ECS's free ones answer this stack's questions.",
+    });
 
     const consumers = new ConsumerService(this, "Consumers", {
       cluster,

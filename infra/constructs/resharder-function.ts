@@ -1,4 +1,4 @@
-import { Duration, RemovalPolicy } from "aws-cdk-lib";
+import { Duration, RemovalPolicy, Validations } from "aws-cdk-lib";
 import type { ITable } from "aws-cdk-lib/aws-dynamodb";
 import { PolicyStatement, Role, ServicePrincipal } from "aws-cdk-lib/aws-iam";
 import type { IStream } from "aws-cdk-lib/aws-kinesis";
@@ -42,6 +42,11 @@ export class ResharderFunction extends Construct {
       // A round of work; what is left is done in the next (`done: false`).
       timeout: Duration.minutes(5),
       environment: { [NAMES.streamName]: stream.streamName, [NAMES.leaseTableName]: leaseTable.tableName },
+    });
+    Validations.of(this.function).acknowledge({
+      id: "AwsSolutions-L1",
+      reason:
+        "Node 22 is supported until 2027, and nearest to the Node 20 that runs it on the embedded endpoint.",
     });
     const may = (statement: PolicyStatement) => role.addToPolicy(statement);
     may(
