@@ -3,14 +3,15 @@
  *
  * Owns: when to look, and this worker's state. Never does: choose (core decides) or read records (shard tasks do).
  * C1: decisions are made only on a table as new as the newest generation seen.
- * C2: this worker leaves only when it holds nothing, claims nothing, and a table read after that names it nowhere.
+ * C2: this worker leaves only when it holds nothing, claims nothing, and a table read after that names it nowhere;
+ *     a giver that had not heard of its leaving may still name it, so one more read sets such rows free.
  *
  *   created ─▶ joining ─▶ active ─▶ leaving ─▶ stopped
  *                 ▲          │ declared dead
  *                 └──────────┘
  */
 import type { Decisions } from "../core/decide.ts";
-import { actualOwner, isEnded } from "../core/lease.ts";
+import { actualOwner, isEnded, type Lease } from "../core/lease.ts";
 import type { Member } from "../core/member.ts";
 import { type Pace, paceOf } from "../core/pace.ts";
 import { createByteBudget } from "./byte-budget.ts";
@@ -273,16 +274,20 @@ export class Coordinator {
     await this.#join();
   }
 
-  /** C2. What was handed to us a moment ago is taken up and given on first. */
+  /** C2. What was handed to us a moment ago is taken up and given on first; what comes later than that is set free. */
   async #leave(): Promise<void> {
     await this.#chores.done();
     await this.#watch.scan();
-    const { workerId } = this.#options;
-    for (const lease of this.#watch.view.table.values()) {
-      if (actualOwner(lease) === workerId && !isEnded(lease)) return this.#wakeUp();
-    }
+    if (this.#rowsNamingUs().length > 0) return this.#wakeUp();
     await this.#watch.membership.leave();
-    return this.#end();
+    await this.#end();
+    await this.#watch.scan();
+    for (const row of this.#rowsNamingUs()) await this.#ports.store.release(row, row.checkpoint);
+  }
+
+  #rowsNamingUs(): readonly Lease[] {
+    const ours = (lease: Lease) => actualOwner(lease) === this.#options.workerId && !isEnded(lease);
+    return [...this.#watch.view.table.values()].filter(ours);
   }
 
   async #end(): Promise<void> {

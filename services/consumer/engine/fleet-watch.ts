@@ -71,6 +71,7 @@ export class FleetWatch {
 
   /** Beats when it is due or `wish` differs from the entry, and reads the pages this worker watches. */
   async look(wish: Wish, pace: Pace, leads: boolean): Promise<"seen" | "superseded"> {
+    const startedMillis = this.#now();
     const { member } = this.membership;
     const differs = wish.maxLeases !== member.maxLeases || wish.state !== member.state;
     const bump = this.#bumpWanted || differs;
@@ -81,6 +82,7 @@ export class FleetWatch {
       if (seen === undefined) this.view.pageGone(page);
       else this.#sawPage(seen);
     }
+    this.view.currentAsOfMillis = startedMillis;
     return "seen";
   }
 

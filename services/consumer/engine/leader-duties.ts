@@ -5,7 +5,7 @@
 import type { FleetSummary } from "../core/decide.ts";
 import type { Lease } from "../core/lease.ts";
 import { completedLeases, type InitialPosition, missingLeases, uncovered } from "../core/shard-sync.ts";
-import type { Shard } from "../ports/stream.ts";
+import { type Shard, StreamError } from "../ports/stream.ts";
 import type { Ports } from "./engine-context.ts";
 import type { FleetView } from "./fleet-view.ts";
 
@@ -16,10 +16,16 @@ const HOLE_CONFIDENCE = 3;
 /** ListShards allows 1,000 calls a second per account, but ten splits in a row must not make a hundred. */
 const MIN_SYNC_SPACING_MILLIS = 200;
 
+export interface LeaderOptions {
+  readonly initialPosition: InitialPosition;
+  readonly shardSyncIntervalMillis: number;
+  readonly failoverTimeMillis: number;
+}
+
 export class LeaderDuties {
   readonly #ports: Pick<Ports, "store" | "stream" | "clock" | "logger" | "metrics">;
   readonly #view: FleetView;
-  readonly #options: { readonly initialPosition: InitialPosition; readonly shardSyncIntervalMillis: number };
+  readonly #options: LeaderOptions;
   #syncedMillis = Number.NEGATIVE_INFINITY;
   #syncedRequests = -1;
   #cleanedMillis: number;
@@ -28,7 +34,7 @@ export class LeaderDuties {
   constructor(
     ports: Pick<Ports, "store" | "stream" | "clock" | "logger" | "metrics">,
     view: FleetView,
-    options: { readonly initialPosition: InitialPosition; readonly shardSyncIntervalMillis: number },
+    options: LeaderOptions,
   ) {
     this.#ports = ports;
     this.#view = view;
@@ -60,9 +66,17 @@ export class LeaderDuties {
   async syncShards(): Promise<{ readonly shards: readonly Shard[]; readonly created: number }> {
     const requests = this.#view.shardSyncRequests;
     const startedMillis = this.#ports.clock.monotonicMillis();
+    const asOfMillis = this.#view.currentAsOfMillis;
     const shards = await this.#ports.stream.listShards();
     let created = 0;
-    for (const generation of missingLeases(shards, this.#view.table, this.#options.initialPosition)) {
+    const missing = missingLeases(shards, this.#view.table, this.#options.initialPosition);
+    // A process that was paused meanwhile would create rows for a stream and a table of long ago (seed 347).
+    const ageMillis = this.#ports.clock.monotonicMillis() - asOfMillis;
+    if (missing.length > 0 && ageMillis > this.#options.failoverTimeMillis / 3) {
+      this.#view.scannedGeneration = -1;
+      throw new StreamError("unavailable", `what is known of the leases is ${Math.round(ageMillis)} ms old`);
+    }
+    for (const generation of missing) {
       const outcomes = await Promise.all(generation.map((lease) => this.#create(lease)));
       created += outcomes.filter((outcome) => outcome === "created").length;
     }
