@@ -59,10 +59,10 @@ export async function runEndpoint(options: UnitOptions): Promise<EndpointUnit> {
 
   const images = { ...projectImages(join(runtimeFolder(root), "build")), ...options.images };
   const containers = new ContainerRuntime({ images, watchdog, clock, workingDirectory: root });
-  const docker = new DockerApi(containers, onProblem);
   const ministack = new Backend("MiniStack", ports.ministack);
   const kinesis = new Backend("kinesis-local", ports.kinesis);
   const bridge = new StreamBridge({ ministack, kinesis, clock });
+  const docker = new DockerApi(containers, { stopsMustWait: () => bridge.isStackGoing, onProblem });
   const calls = new CallCounter();
   const faults = new FaultBoard(() => options.random.next());
   const answers = {

@@ -199,8 +199,14 @@ export class ContainerRuntime {
     return this.list().flatMap(({ id, name, image, labels, state }) => {
       if (state.status !== "running") return [];
       const taskArn = labels["com.amazonaws.ecs.task-arn"];
-      const process = { id: id.slice(0, 12), name, image, pid: state.pid, startedAt: state.startedAt };
-      return [taskArn === undefined ? process : { ...process, taskArn }];
+      const base = {
+        id: id.slice(0, 12),
+        name,
+        image: this.imageName(image) ?? image,
+        pid: state.pid,
+        startedAt: state.startedAt,
+      };
+      return [taskArn === undefined ? base : { ...base, taskArn }];
     });
   }
 
