@@ -14,7 +14,6 @@ const PROGRAMS = {
   up: ["local", "consumer", "producer", "synth"],
   down: ["synth"],
   consumer: ["consumer"],
-  producer: ["producer"],
 };
 
 async function main() {

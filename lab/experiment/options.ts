@@ -24,7 +24,6 @@ export function settingsFrom(options: ExperimentOptions): ExperimentSettings {
       `--scale-to ${scaleTo} is less than --pods ${pods}; give ${pods} or more (${pods}: no scaling)`,
     );
   for (const [n, workers, option] of [
-    [shards, pods, "--pods"],
     [splitTo, pods, "--pods"],
     [splitTo, scaleTo, "--scale-to"],
   ] as const) {

@@ -50,7 +50,8 @@ function titleLine(state: MonitorState, view: View, style: Paint): string {
 }
 
 function workerLines(fleet: FleetState, view: View, style: Paint): string[] {
-  const nameWidth = Math.min(28, Math.max(...fleet.workers.map((w) => w.workerId.length)), view.width - 34);
+  const longest = Math.max("worker".length, ...fleet.workers.map((w) => w.workerId.length));
+  const nameWidth = Math.min(28, longest, Math.max("worker".length, view.width - 34));
   const most = Math.max(
     1,
     ...fleet.workers.map((w) => Math.max(w.open + w.draining + w.blocked, w.cap ?? 0)),

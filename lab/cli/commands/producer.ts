@@ -1,16 +1,21 @@
-import { PRODUCER_ENVIRONMENT } from "../../../services/shared/environment.ts";
-import { runForeground } from "../../deployment/child.ts";
-import { childEnvironment } from "../../deployment/target.ts";
-import { Problem } from "../../problem.ts";
+import { mkdirSync } from "node:fs";
+import type { ProducerProgress } from "../../../services/producer/index.ts";
+import { childEnvironment, type Target } from "../../deployment/target.ts";
 import { inRuntime } from "../../project.ts";
 import { SEED_SETTINGS } from "../../settings.ts";
+import { LiveRegion } from "../../terminal/live-region.ts";
 import { numberFor } from "../arguments.ts";
-import { type Register, withSite } from "../context.ts";
+import { type Context, type GlobalOptions, type Register, withSite } from "../context.ts";
+
+interface Options extends GlobalOptions {
+  readonly rate: number;
+  readonly keys: number;
+}
 
 export const registerProducer: Register = (program, context) => {
   program
     .command("producer")
-    .description("put counted records until stopped (Ctrl-C)")
+    .description("put counted records until stopped (Ctrl-C); progress on a terminal")
     .option(
       "--rate <n>",
       "records a second",
@@ -24,30 +29,64 @@ export const registerProducer: Register = (program, context) => {
       SEED_SETTINGS.keys,
     )
     .action(async (_local, command) => {
-      const options = command.optsWithGlobals();
+      const options: Options = command.optsWithGlobals();
       await withSite(context, options, async ({ clients, deployment }) => {
+        const { startProducer } = await import("../../../services/producer/index.ts");
         const { target } = clients;
-        const names = PRODUCER_ENVIRONMENT;
-        const environment = {
-          ...childEnvironment(target, process.env),
-          [names.streamName]: deployment.streamName,
-          [names.rate]: String(options.rate),
-          [names.keys]: String(options.keys),
-          [names.historyDirectory]: target.kind === "embedded" ? inRuntime("history", "") : "",
-          AWS_SDK_UA_APP_ID: "producer",
-        };
-        const exitCode = await runForeground({
-          command: process.execPath,
-          arguments: [inRuntime("build", "producer.mjs")],
-          environment,
+        becomeProducer(target);
+        const progress = showProgress(context);
+        const { rate, keys } = options;
+        const total = await startProducer({
+          streamName: deployment.streamName,
+          rate,
+          keys,
+          skew: 0,
+          historyDirectory: historyFolder(target),
+          log: { info: () => undefined, warn: (_fields, message) => progress.warn(message) },
           signal: context.signal,
-          output: "inherit",
-        });
-        if (exitCode !== 0 && !context.signal.aborted)
-          throw new Problem(
-            `the producer ended with ${exitCode}; its log above says why`,
-            exitCode === 2 ? 2 : 1,
-          );
+          region: target.region,
+          ...(target.endpointUrl === undefined ? {} : { endpoint: target.endpointUrl }),
+          onProgress: progress.show,
+        }).finally(() => progress.close());
+        context.note(`${total.put} records put, ${total.outstanding} not`);
       });
     });
 };
+
+/** This process is the producer now: its SDK takes credentials and its name for the call counter from here. */
+function becomeProducer(target: Target): void {
+  const environment = childEnvironment(target, process.env);
+  for (const name of Object.keys(process.env)) if (!(name in environment)) delete process.env[name];
+  Object.assign(process.env, environment, { AWS_SDK_UA_APP_ID: "producer" });
+}
+
+/** Elsewhere than on the embedded endpoint the history goes to standard output. */
+function historyFolder(target: Target): string | undefined {
+  if (target.kind !== "embedded") return undefined;
+  const folder = inRuntime("history");
+  mkdirSync(folder, { recursive: true });
+  return folder;
+}
+
+interface Shown {
+  show(progress: ProducerProgress): void;
+  warn(message: string): void;
+  close(): void;
+}
+
+function showProgress(context: Context): Shown {
+  const warn = (message: string) => context.note(`producer: ${message}`);
+  if (!context.stderr.isTTY) return { show: () => undefined, warn, close: () => undefined };
+  const region = new LiveRegion(context.stderr);
+  const startedAt = context.clock.monotonicMillis();
+  return {
+    show({ put, outstanding, failedAttempts, unknown }) {
+      const seconds = Math.max(0.1, (context.clock.monotonicMillis() - startedAt) / 1_000);
+      region.draw([
+        `${put} records put, ${Math.round(put / seconds)}/s, ${outstanding} waiting, ${failedAttempts} attempts failed, ${unknown} unanswered   Ctrl-C ends it`,
+      ]);
+    },
+    warn: (message) => region.print(`producer: ${message}`),
+    close: () => region.close({ erase: true }),
+  };
+}
