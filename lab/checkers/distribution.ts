@@ -14,6 +14,7 @@ class Samples {
 
   observe(event: HistoryEvent): void {
     if (event.type === "leases") this.timeline.observe(event);
+    else if (event.type === "lease") this.timeline.observeLease(event);
     else if (event.type === "event") this.marks.observe(event);
   }
 

@@ -1,4 +1,8 @@
-/** Who owned which lease when, from the `leases` samples: kept as changes, so that memory grows with moves, not with time. */
+/**
+ * Who owned which lease when, from the `leases` samples: kept as changes, so that memory grows with moves, not with
+ * time. Workers may start before the sampler does (a deployment starts them): until the first sample their own
+ * `lease` lines stand in for it.
+ */
 import type { HistoryEvent } from "../../services/shared/history.ts";
 import type { Parents } from "./events.ts";
 
@@ -39,6 +43,16 @@ export class LeaseTimeline {
     for (const leaseKey of this.table.keys()) {
       if (!(leaseKey in sample.owners)) this.change({ t: sample.t, leaseKey, state: undefined });
     }
+  }
+
+  observeLease({ t, leaseKey, worker, action }: Extract<HistoryEvent, { type: "lease" }>): void {
+    if (this.firstSampleAt !== undefined) return;
+    if (action === "claimed" || action === "received") {
+      this.change({ t, leaseKey, state: { owner: worker, ended: false } });
+    } else if (action === "completed" || action === "released") {
+      this.change({ t, leaseKey, state: { owner: null, ended: action === "completed" } });
+    }
+    // "handed-over" and "lost": the new owner's own line says who has it.
   }
 
   private change(change: Change): void {

@@ -23,7 +23,7 @@ export interface Spread {
 }
 
 export interface Measures {
-  /** From the last task-started of the initial workers to the first sample that is even and stays so. */
+  /** From the last task-started of the initial workers to the first sample that is even and stays so (before the first sample: to the lease line). */
   readonly initialBalanceMillis: number | null;
   /** Per child: from when the stream listed it to the first sample with its lease row. */
   readonly childDetectionMillis: { readonly p50: number; readonly max: number } | null;
@@ -85,6 +85,7 @@ export class Measurement {
     this.startedAt = Math.min(this.startedAt ?? event.t, event.t);
     this.endedAt = Math.max(this.endedAt ?? event.t, event.t);
     if (event.type === "leases") this.timeline.observe(event);
+    else if (event.type === "lease") this.timeline.observeLease(event);
     else if (event.type === "event") this.marks.observe(event);
     this.flow.observe(event);
     this.handovers.observe(event);

@@ -169,6 +169,23 @@ describe("the lease timeline", () => {
     expect(settledAt(samples, {}, { from: 55, until: 100 }, [1, 1])).toBe(55);
   });
 
+  it("takes the workers' own lease lines until the first sample, and only until then", () => {
+    const samples = new LeaseTimeline();
+    const lease = (
+      t: number,
+      worker: string,
+      leaseKey: string,
+      action: "claimed" | "received" | "handed-over",
+    ) => samples.observeLease({ type: "lease", t, worker, leaseKey, action, reason: "test" });
+    lease(10, "a", "x", "claimed");
+    lease(11, "a", "y", "claimed");
+    lease(20, "b", "y", "received");
+    lease(21, "a", "y", "handed-over");
+    samples.observe({ type: "leases", t: 900, owners: { x: "a", y: "b" }, checkpoints: {} });
+    lease(950, "b", "x", "received");
+    expect(settledAt(samples, {}, { from: 5, until: 1_000 }, [1, 1])).toBe(20);
+  });
+
   it("forgets a row that was removed", () => {
     const samples = timeline([1, { x: "a", y: "a" }], [2, { y: "a" }]);
     expect([...samples.tableAt(2).keys()]).toEqual(["y"]);
