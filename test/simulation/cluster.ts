@@ -14,7 +14,7 @@ import { History } from "./world/history.ts";
 import { freshLease, LeaseTable } from "./world/lease-table.ts";
 import { type Cost, memoryLeaseStore, noCost } from "./world/memory-lease-store.ts";
 import { memoryStream, streamRules } from "./world/memory-stream.ts";
-import { NO_FAULTS, networkCall, type Weather } from "./world/network.ts";
+import { type Call, NO_FAULTS, networkCall, type Weather } from "./world/network.ts";
 import { Scheduler } from "./world/scheduler.ts";
 import { SimProcess } from "./world/sim-clock.ts";
 import { StreamData } from "./world/stream-data.ts";
@@ -128,10 +128,21 @@ export class Cluster {
       // The stream's answers are reads: what is lost was only read.
       stream: { rates: { ...rates, lostAnswer: 0 }, partitioned: false },
     };
-    const call = (service: "store" | "stream") =>
-      networkCall(process, scheduler, dice.fork(service), weather[service], swarm, (kind, until, detail) =>
-        history.add({ type: "trouble", worker: id, kind, until, detail: `${service} ${detail}` }),
+    const call = (service: "store" | "stream"): Call => {
+      const through = networkCall(
+        process,
+        scheduler,
+        dice.fork(service),
+        weather[service],
+        swarm,
+        (kind, until, detail) =>
+          history.add({ type: "trouble", worker: id, kind, until, detail: `${service} ${detail}` }),
       );
+      return (operation, apply, failed) => {
+        this.log(`${id} -> ${operation}`);
+        return through(operation, apply, failed);
+      };
+    };
     const cost = noCost();
     const streamCalls = new Map<string, number>();
     const stale = dice.fork("stale");

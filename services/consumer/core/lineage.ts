@@ -3,7 +3,7 @@
  * every parent that has a row is at SHARD_END (L3). A parent without a row does not block: it was cleaned up
  * after completion, or trimmed away before we came (KCL: `BlockOnParentShardTask`).
  */
-import { isEnded, type Lease } from "./lease.ts";
+import { isEnded, type Lease, TRIM_HORIZON } from "./lease.ts";
 
 export type Readiness = "runnable" | "blocked" | "ended";
 
@@ -19,6 +19,21 @@ export function readiness(lease: Lease, table: LeaseTable): Readiness {
     if (row !== undefined && !isEnded(row)) return "blocked";
   }
   return "runnable";
+}
+
+/**
+ * `child parent` for every lease not yet begun that names a parent without a row. Usually the parent was trimmed away
+ * before anybody leased it; but a scan is no snapshot, and may have passed the parent's place before the row was
+ * written and still have met the child, which is written after it.
+ */
+export function orphans(leases: Iterable<Lease>): string[] {
+  const rows = [...leases];
+  const keys = new Set(rows.map((lease) => lease.leaseKey));
+  return rows
+    .filter((lease) => lease.checkpoint.sequenceNumber === TRIM_HORIZON)
+    .flatMap(({ leaseKey, parentShardIds }) =>
+      parentShardIds.filter((parent) => !keys.has(parent)).map((parent) => `${leaseKey} ${parent}`),
+    );
 }
 
 export interface Lineage {

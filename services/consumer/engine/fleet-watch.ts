@@ -5,12 +5,17 @@
  * W1: a heartbeat answers with its whole page, so a beat is a look and no look is made beside it.
  * W2: the table is read when the generation moved, and at no other time but for leases of foreign owners.
  */
+import { orphans } from "../core/lineage.ts";
 import type { FleetPage, Member } from "../core/member.ts";
 import type { Pace } from "../core/pace.ts";
+import type { LeaseListing } from "../ports/lease-store.ts";
 import type { EngineOptions, Ports } from "./engine-context.ts";
 import { FleetView } from "./fleet-view.ts";
 import { type Gate, gate } from "./gate.ts";
 import { Membership } from "./membership.ts";
+
+/** Of one reading of the table. */
+const MOST_SCANS = 3;
 
 export interface Wish {
   readonly state: "joining" | "active" | "leaving";
@@ -28,6 +33,8 @@ export class FleetWatch {
   #scanDueMillis = Number.NEGATIVE_INFINITY;
   #roundRobinPage = 0;
   #scanning: Promise<void> = Promise.resolve();
+  /** What the newest scan found of children without parents. */
+  #orphans: ReadonlySet<string> = new Set();
 
   constructor(
     ports: Ports,
@@ -71,7 +78,6 @@ export class FleetWatch {
 
   /** Beats when it is due or `wish` differs from the entry, and reads the pages this worker watches. */
   async look(wish: Wish, pace: Pace, leads: boolean): Promise<"seen" | "superseded"> {
-    const startedMillis = this.#now();
     const { member } = this.membership;
     const differs = wish.maxLeases !== member.maxLeases || wish.state !== member.state;
     const bump = this.#bumpWanted || differs;
@@ -82,7 +88,6 @@ export class FleetWatch {
       if (seen === undefined) this.view.pageGone(page);
       else this.#sawPage(seen);
     }
-    this.view.currentAsOfMillis = startedMillis;
     return "seen";
   }
 
@@ -111,7 +116,7 @@ export class FleetWatch {
     const { generation } = this.view;
     const corruptBefore = this.view.corrupt.length;
     this.view.scanStarts();
-    const listing = await this.#ports.store.list({ consistent: true });
+    const listing = await this.#list();
     this.view.scanned(listing, generation, this.#now());
     if (listing.corrupt.length > 0 && listing.corrupt.length !== corruptBefore) {
       const rows = listing.corrupt;
@@ -119,6 +124,21 @@ export class FleetWatch {
         { rows },
         "lease rows cannot be read and are left alone: repair or delete them",
       );
+    }
+  }
+
+  /** Every row; a parent that is missing is missing in two scans, the second begun after the first had ended (L3: see `orphans`). */
+  async #list(): Promise<LeaseListing> {
+    for (let round = 1; ; round++) {
+      const listing = await this.#ports.store.list({ consistent: true });
+      const found = orphans(listing.leases);
+      const fresh = new Set(found.filter((orphan) => !this.#orphans.has(orphan)));
+      this.#orphans = new Set(found);
+      if (fresh.size === 0) return listing;
+      if (round < MOST_SCANS) continue;
+      // Reshards faster than scans: the newest children are left for the next look.
+      const children = new Set([...fresh].map((orphan) => orphan.split(" ")[0]));
+      return { ...listing, leases: listing.leases.filter((lease) => !children.has(lease.leaseKey)) };
     }
   }
 
