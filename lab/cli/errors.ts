@@ -4,8 +4,8 @@ import { relative } from "node:path";
 import { type Command, CommanderError } from "commander";
 import { Interrupted, messageOf, Problem } from "../problem.ts";
 import { inRuntime } from "../project.ts";
+import { closest } from "../suggest.ts";
 import type { Context } from "./context.ts";
-import { closest } from "./suggest.ts";
 
 const INTERRUPTED_EXIT = 130;
 

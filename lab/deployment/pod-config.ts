@@ -6,8 +6,8 @@ import { readFileSync } from "node:fs";
 import { parseDocument } from "yaml";
 import { z } from "zod";
 import { CONSUMER_ENVIRONMENT } from "../../services/shared/environment.ts";
-import { closest } from "../cli/suggest.ts";
 import { messageOf, wrongUse } from "../problem.ts";
+import { closest } from "../suggest.ts";
 
 /** `min(10, shards/pods)`, the seed's formula; the number in it is all that may differ. */
 const CAP_FORMULA = /^min\(\s*(\d+)\s*,\s*(?:num)?shards\s*\/\s*(?:num)?pods\s*\)$/i;

@@ -20,7 +20,7 @@ export function renderPage(report: Report, measurement: Measurement): string {
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>${report.ok ? "OK" : "NOT OK"}: evenkeel rebalancing report, ${date} UTC</title>
 <style>${raw(asset("node_modules/uplot/dist/uPlot.min.css"))}
-${raw(asset("lab/report/assets/page.css"))}</style>
+${["theme", "page", "print"].map((name) => raw(asset(`lab/report/assets/${name}.css`)))}</style>
 </head>
 <body><main>
 <header class="top"><div class="verdict ${report.ok ? "ok" : "bad"}">${report.ok ? "✔ OK" : "✘ NOT OK"}</div>

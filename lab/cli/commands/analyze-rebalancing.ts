@@ -7,7 +7,8 @@ import { measureRows, valueText } from "../../report/rows.ts";
 import { SEED_SETTINGS } from "../../settings.ts";
 import { LiveRegion } from "../../terminal/live-region.ts";
 import { renderTable } from "../../terminal/table.ts";
-import { type Context, type GlobalOptions, type Register, withSite } from "../context.ts";
+import type { Context, GlobalOptions, Register } from "../context.ts";
+import { withSite } from "../site.ts";
 
 interface Options extends GlobalOptions {
   readonly live?: boolean;

@@ -5,7 +5,8 @@ import { childEnvironment } from "../../deployment/target.ts";
 import { Problem } from "../../problem.ts";
 import { inRuntime } from "../../project.ts";
 import { numberFor } from "../arguments.ts";
-import { type Register, withSite } from "../context.ts";
+import type { Register } from "../context.ts";
+import { withSite } from "../site.ts";
 import { configFile } from "./config.ts";
 
 export const registerConsumer: Register = (program, context) => {

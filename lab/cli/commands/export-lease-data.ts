@@ -1,5 +1,6 @@
 import { exportLeases } from "../../deployment/lease-export.ts";
-import { type Register, withSite } from "../context.ts";
+import type { Register } from "../context.ts";
+import { withSite } from "../site.ts";
 
 export const registerExportLeaseData: Register = (program, context) => {
   program

@@ -6,10 +6,11 @@ import {
 } from "@aws-sdk/client-cloudwatch";
 import type { Clients } from "../../deployment/clients.ts";
 import { Problem } from "../../problem.ts";
+import { closest } from "../../suggest.ts";
 import { renderTable } from "../../terminal/table.ts";
 import { numberFor } from "../arguments.ts";
-import { type GlobalOptions, type Register, withSite } from "../context.ts";
-import { closest } from "../suggest.ts";
+import type { GlobalOptions, Register } from "../context.ts";
+import { withSite } from "../site.ts";
 
 interface Options extends GlobalOptions {
   readonly minutes: number;

@@ -7,7 +7,8 @@ import { renderMonitor, type View } from "../../monitor/terminal.ts";
 import { type WatchOptions, watchFleet } from "../../monitor/watch.ts";
 import { inRuntime } from "../../project.ts";
 import { FullScreen } from "../../terminal/full-screen.ts";
-import { type Context, type GlobalOptions, type Register, type Site, withSite } from "../context.ts";
+import type { Context, GlobalOptions, Register } from "../context.ts";
+import { type Site, withSite } from "../site.ts";
 
 interface Options extends GlobalOptions {
   readonly once?: boolean;

@@ -5,7 +5,8 @@ import { inRuntime } from "../../project.ts";
 import { SEED_SETTINGS } from "../../settings.ts";
 import { LiveRegion } from "../../terminal/live-region.ts";
 import { numberFor } from "../arguments.ts";
-import { type Context, type GlobalOptions, type Register, withSite } from "../context.ts";
+import type { Context, GlobalOptions, Register } from "../context.ts";
+import { withSite } from "../site.ts";
 
 interface Options extends GlobalOptions {
   readonly rate: number;

@@ -1,7 +1,8 @@
 import { serviceCounts, setDesiredCount } from "../../deployment/tasks.ts";
 import { Interrupted, Problem } from "../../problem.ts";
 import { numberFor } from "../arguments.ts";
-import { type Register, withSite } from "../context.ts";
+import type { Register } from "../context.ts";
+import { withSite } from "../site.ts";
 
 const TIMEOUT_MILLIS = 300_000;
 const POLL_MILLIS = 500;

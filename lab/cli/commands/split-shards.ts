@@ -2,7 +2,8 @@ import { listShards, streamStatus } from "../../deployment/stream.ts";
 import { rebalance, runningExecution } from "../../deployment/workflow.ts";
 import { Problem, wrongUse } from "../../problem.ts";
 import { numberFor } from "../arguments.ts";
-import { type GlobalOptions, type Register, withSite } from "../context.ts";
+import type { GlobalOptions, Register } from "../context.ts";
+import { withSite } from "../site.ts";
 
 interface Options extends GlobalOptions {
   readonly percent: number | undefined;

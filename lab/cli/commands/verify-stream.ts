@@ -2,7 +2,8 @@ import { holes } from "../../../services/shared/hash-range.ts";
 import { listShards, type StreamShard, streamStatus } from "../../deployment/stream.ts";
 import { paint } from "../../terminal/paint.ts";
 import { renderTable } from "../../terminal/table.ts";
-import { type Register, withSite } from "../context.ts";
+import type { Register } from "../context.ts";
+import { withSite } from "../site.ts";
 
 export const registerVerifyStream: Register = (program, context) => {
   program

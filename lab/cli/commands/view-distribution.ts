@@ -2,7 +2,8 @@ import { leaseTable } from "../../deployment/lease-table.ts";
 import { distribution, type FleetState, fleetState, shortWorker } from "../../monitor/model.ts";
 import { paint } from "../../terminal/paint.ts";
 import { renderTable } from "../../terminal/table.ts";
-import { type Register, withSite } from "../context.ts";
+import type { Register } from "../context.ts";
+import { withSite } from "../site.ts";
 
 export const registerViewDistribution: Register = (program, context) => {
   program

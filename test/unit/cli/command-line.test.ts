@@ -18,12 +18,18 @@ async function evenkeel(...args: string[]): Promise<Outcome> {
   let err = "";
   let exitCode = 0;
   const stream = (take: (text: string) => void) =>
-    ({ isTTY: false, write: (text: string) => (take(text), true) }) as unknown as NodeJS.WriteStream;
+    ({
+      isTTY: false,
+      write(text: string) {
+        take(text);
+        return true;
+      },
+    }) as unknown as NodeJS.WriteStream;
   const context: Context = {
     clock: systemClock,
     signal: new AbortController().signal,
-    stdout: stream((text) => (out += text)),
-    stderr: stream((text) => (err += text)),
+    stdout: stream((text) => void (out += text)),
+    stderr: stream((text) => void (err += text)),
     colour: false,
     print: (line) => void (out += `${line}\n`),
     printJson: (value) => void (out += `${JSON.stringify(value)}\n`),

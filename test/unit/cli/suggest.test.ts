@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { closest, editDistance } from "../../../lab/cli/suggest.ts";
+import { closest, editDistance } from "../../../lab/suggest.ts";
 
 const COMMANDS = [
   "experiment",
