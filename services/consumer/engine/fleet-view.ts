@@ -20,8 +20,6 @@ export class FleetView {
   readonly #writtenSinceScan = new Set<string>();
   generation = 0;
   scannedGeneration = -1;
-  /** When the look began that last said so much: the table cannot be older than this (monotonic). */
-  currentAsOfMillis = Number.NEGATIVE_INFINITY;
   shardSyncRequests = 0;
   corrupt: LeaseListing["corrupt"] = [];
   /** Everybody who ever was a member here, in a consistent read. */

@@ -5,7 +5,8 @@
 import type { FleetSummary } from "../core/decide.ts";
 import type { Lease } from "../core/lease.ts";
 import { completedLeases, type InitialPosition, missingLeases, uncovered } from "../core/shard-sync.ts";
-import { type Shard, StreamError } from "../ports/stream.ts";
+import { StoreUnavailable } from "../ports/lease-store.ts";
+import type { Shard } from "../ports/stream.ts";
 import type { Ports } from "./engine-context.ts";
 import type { FleetView } from "./fleet-view.ts";
 
@@ -19,7 +20,6 @@ const MIN_SYNC_SPACING_MILLIS = 200;
 export interface LeaderOptions {
   readonly initialPosition: InitialPosition;
   readonly shardSyncIntervalMillis: number;
-  readonly failoverTimeMillis: number;
 }
 
 export class LeaderDuties {
@@ -66,16 +66,10 @@ export class LeaderDuties {
   async syncShards(): Promise<{ readonly shards: readonly Shard[]; readonly created: number }> {
     const requests = this.#view.shardSyncRequests;
     const startedMillis = this.#ports.clock.monotonicMillis();
-    const asOfMillis = this.#view.currentAsOfMillis;
     const shards = await this.#ports.stream.listShards();
     let created = 0;
     const missing = missingLeases(shards, this.#view.table, this.#options.initialPosition);
-    // A process that was paused meanwhile would create rows for a stream and a table of long ago (seed 347).
-    const ageMillis = this.#ports.clock.monotonicMillis() - asOfMillis;
-    if (missing.length > 0 && ageMillis > this.#options.failoverTimeMillis / 3) {
-      this.#view.scannedGeneration = -1;
-      throw new StreamError("unavailable", `what is known of the leases is ${Math.round(ageMillis)} ms old`);
-    }
+    if (missing.length > 0) await this.#checkThatNothingChanged();
     for (const generation of missing) {
       const outcomes = await Promise.all(generation.map((lease) => this.#create(lease)));
       created += outcomes.filter((outcome) => outcome === "created").length;
@@ -111,6 +105,14 @@ export class LeaderDuties {
         "maxLeasesForWorker × workers is less than the number of shards: shards stay unread; raise the cap or add workers",
       );
     }
+  }
+
+  /** A process that was paused meanwhile would create rows for a stream and a table of long ago (seed 347). */
+  async #checkThatNothingChanged(): Promise<void> {
+    const first = await this.#ports.store.readFleet(0, { consistent: true });
+    if (first?.generation === this.#view.scannedGeneration) return;
+    this.#view.scannedGeneration = -1;
+    throw new StoreUnavailable("the leases changed while shards were listed");
   }
 
   async #create(lease: Lease): Promise<"created" | "exists"> {
