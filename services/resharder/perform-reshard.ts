@@ -58,9 +58,8 @@ export async function performReshard(
   for (;;) {
     if (!(await becomesActive(deps, remainingMillis)))
       return { done: false, ...counts, openShards: (await stream.openShards()).length };
-    if (stepOpen) await wake(fleet, log);
+    const [open] = await Promise.all([stream.openShards(), stepOpen && wake(fleet, log)]);
     stepOpen = false;
-    const open = await stream.openShards();
     const step = nextStep(open, order.targetShards);
     if (step === undefined) {
       // A run that crashed after its last split may not have woken the fleet: that is made up for here.
