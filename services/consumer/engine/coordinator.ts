@@ -167,7 +167,11 @@ export class Coordinator {
     );
     if (seen === "superseded") return this.#rejoin();
     await this.#watch.scanWhenDue(pace);
-    if (!this.#watch.isCurrent) return; // C1
+    if (!this.#watch.isCurrent) {
+      // C1. Something changed while the table was read, and may concern us: look again soon.
+      this.#changedMillis = this.#now();
+      return;
+    }
     const decisions = this.#decide();
     this.#decisions = decisions;
     this.#perform(decisions);
