@@ -62,7 +62,7 @@ export async function runEndpoint(options: UnitOptions): Promise<EndpointUnit> {
   const ministack = new Backend("MiniStack", ports.ministack);
   const kinesis = new Backend("kinesis-local", ports.kinesis);
   const bridge = new StreamBridge({ ministack, kinesis, clock });
-  const docker = new DockerApi(containers, { stopsMustWait: () => bridge.isStackGoing, onProblem });
+  const docker = new DockerApi(containers, onProblem);
   const calls = new CallCounter();
   const faults = new FaultBoard(() => options.random.next());
   const answers = {
@@ -78,7 +78,7 @@ export async function runEndpoint(options: UnitOptions): Promise<EndpointUnit> {
     (request, response) =>
       request.url?.startsWith(ADMIN_PATH)
         ? admin(request, response, { calls, faults, containers, health })
-        : proxy(request, response, { ministack, kinesis, bridge, calls, faults, clock }),
+        : proxy(request, response, { ministack, kinesis, bridge, calls, faults, containers, clock }),
     onProblem,
   );
 

@@ -14,18 +14,13 @@ const API_VERSION = "1.43";
 /** The part of the Docker Engine API that MiniStack's ECS uses, on a unix socket. */
 export class DockerApi {
   readonly #runtime: ContainerRuntime;
-  readonly #stopsMustWait: () => boolean;
   readonly #server: Server;
   /** Per container: the state that was last told, and who waits for the next one. */
   readonly #told = new WeakMap<Container, Container["state"]>();
   readonly #waiting = new WeakMap<Container, AbortController>();
 
-  constructor(
-    runtime: ContainerRuntime,
-    { stopsMustWait, onProblem }: { stopsMustWait: () => boolean; onProblem: (error: unknown) => void },
-  ) {
+  constructor(runtime: ContainerRuntime, onProblem: (error: unknown) => void) {
     this.#runtime = runtime;
-    this.#stopsMustWait = stopsMustWait;
     this.#server = createServer({ keepAliveTimeout: 75_000 }, (request, response) => {
       this.#answer(request, response).catch((error: unknown) => {
         onProblem(error);
@@ -87,13 +82,11 @@ export class DockerApi {
         const problem = await this.#runtime.start(container);
         return problem ? send(response, 500, { message: problem }) : send(response, 204);
       }
-      case "POST /stop": {
-        // Answered at once: MiniStack stops the tasks of a service one after the other and waits for each, where ECS
-        // tells all of them at the same moment. Only a stack's deletion waits, because table and logs go next.
-        const stopped = this.#runtime.stop(container, Number(query.get("t") ?? "10") * 1000);
-        if (this.#stopsMustWait()) await stopped;
+      case "POST /stop":
+        // Answered at once: MiniStack stops the tasks of a service one after the other, waits for each and answers
+        // nobody meanwhile, where ECS tells all of them at the same moment.
+        void this.#runtime.stop(container, Number(query.get("t") ?? "10") * 1000);
         return send(response, 204);
-      }
       case "POST /kill":
         this.#runtime.signal(container.id, query.get("signal") === "SIGTERM" ? "SIGTERM" : "SIGKILL");
         return send(response, 204);

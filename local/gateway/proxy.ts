@@ -1,11 +1,13 @@
 import type { OutgoingHttpHeaders } from "node:http";
 import { pipeline } from "node:stream/promises";
 import type { Clock } from "../../services/shared/clock.ts";
+import type { ContainerRuntime } from "../containers/runtime.ts";
 import { cutOff, type GatewayRequest, type GatewayResponse, isHttp2, sendAwsError } from "./answers.ts";
 import { type Backend, endToEndHeaders, readAll } from "./backend.ts";
 import type { CallCounter } from "./calls.ts";
 import type { FaultBoard, FaultRule } from "./faults.ts";
 import { callerOf, header, namedInBody, operationOf, type RequestShape } from "./operation.ts";
+import { drainStack } from "./stack-drain.ts";
 import type { StreamBridge } from "./stream-bridge.ts";
 import { streamNameIn } from "./stream-name.ts";
 
@@ -20,6 +22,7 @@ export interface ProxyParts {
   bridge: StreamBridge;
   calls: CallCounter;
   faults: FaultBoard;
+  containers: ContainerRuntime;
   clock: Clock;
 }
 
@@ -88,10 +91,14 @@ async function sendToMiniStack(
   shape: RequestShape,
   body: Buffer | GatewayRequest,
   operation: string,
-  { ministack, bridge }: ProxyParts,
+  parts: ProxyParts,
   signal: AbortSignal | undefined,
 ) {
+  const { ministack, bridge } = parts;
   bridge.observe(operation);
+  const stackName =
+    operation === "CloudFormation.DeleteStack" && new URLSearchParams(String(body)).get("StackName");
+  if (stackName) await drainStack(stackName, parts);
   const headers = forwardedHeaders(shape, body);
   const answer = await ministack.send({
     method: shape.method,

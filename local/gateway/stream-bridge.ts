@@ -5,8 +5,6 @@ import type { Backend } from "./backend.ts";
 const STACK_CHANGE_WINDOW_MILLIS = 30_000;
 /** Within that window, how old an answer about a stream may be. */
 const RECHECK_MILLIS = 500;
-/** How long the deletion of a stack whose tasks take their time may last. */
-const STACK_DELETE_WINDOW_MILLIS = 120_000;
 const CHANGE_DEADLINE_MILLIS = 15_000;
 /** Names come from requests, so their number is bounded; the cache is rebuilt when it is full. */
 const MAX_NAMES = 1_000;
@@ -31,7 +29,6 @@ export class StreamBridge {
   readonly #known = new Map<string, Known>();
   readonly #underWay = new Map<string, Promise<void>>();
   #stacksChangeUntil = Number.NEGATIVE_INFINITY;
-  #stackGoesUntil = Number.NEGATIVE_INFINITY;
   #lastLookAt = Number.NEGATIVE_INFINITY;
 
   constructor({ ministack, kinesis, clock }: { ministack: Backend; kinesis: Backend; clock: Clock }) {
@@ -46,14 +43,8 @@ export class StreamBridge {
     const isInWindow = now < this.#stacksChangeUntil;
     if (!STACK_CHANGES.test(operation) && !(isInWindow && STACK_LOOKS.test(operation))) return;
     this.#stacksChangeUntil = now + STACK_CHANGE_WINDOW_MILLIS;
-    if (operation === "CloudFormation.DeleteStack") this.#stackGoesUntil = now + STACK_DELETE_WINDOW_MILLIS;
     // Who has just seen a stack deleted must not find its stream: what was known before that look does not count.
     this.#lastLookAt = now;
-  }
-
-  /** Whether a stack may be on its way out. */
-  get isStackGoing(): boolean {
-    return this.#clock.monotonicMillis() < this.#stackGoesUntil;
   }
 
   /** Resolves when kinesis-local's stream of this name agrees with MiniStack's stacks. */
