@@ -47,9 +47,9 @@ export function missingLeases(
   const levels: Lease[][] = [];
   for (const shard of wanted) {
     const isChild = shard.parentShardIds.length > 0;
-    (levels[generationOf.get(shard.shardId)!] ??= []).push(
-      newLease(shard, fresh || !isChild ? initialCheckpoint(initial) : sentinel(TRIM_HORIZON)),
-    );
+    const checkpoint = fresh || !isChild ? initialCheckpoint(initial) : sentinel(TRIM_HORIZON);
+    const generation = generationOf.get(shard.shardId)!;
+    levels[generation] = [...(levels[generation] ?? []), newLease(shard, checkpoint)];
   }
   return levels.filter((level) => level !== undefined);
 }

@@ -47,6 +47,7 @@ export class Coordinator {
   #leavingSinceMillis = Number.POSITIVE_INFINITY;
   #changedMillis = 0;
   #lastChange = "";
+  #measuredMillis = 0;
   #troublesInARow = 0;
   #starting: Promise<void> | undefined;
   #loop: Promise<void> = Promise.resolve();
@@ -59,13 +60,14 @@ export class Coordinator {
     this.#duties = new LeaderDuties(ports, view, options);
     this.#chores = new Chores(ports.logger, () => this.#wakeUp());
     const budget = createByteBudget(options.maxBufferedBytes);
+    const readerOptions = { ...options, shutdownRequested: options.hooks.shutdownRequested };
     const whenFresh = (signal: AbortSignal) => this.#watch.whenFresh(signal);
     this.#tasks = new ShardTasks(ports, options, {
       ports,
       options,
       watch: this.#watch,
       startConsumer: (owned) =>
-        startShardConsumer({ ...ports, budget, whenFresh, observe: options.observe }, options, owned),
+        startShardConsumer({ ...ports, budget, whenFresh, observe: options.observe }, readerOptions, owned),
       targetOf: (leaseKey) => this.#decisions?.targetOf.get(leaseKey),
       row: (leaseKey) => view.table.get(leaseKey),
       syncShards: async () => (await this.#syncShards()).shards,
@@ -215,6 +217,20 @@ export class Coordinator {
     if (this.#options.leaseRenewal === "lease") this.#renewEach();
     this.#noteChange(decisions);
     this.#settle(decisions);
+    this.#measure();
+  }
+
+  /** KCL's names where it has them. Once a beat: the adapter adds up what falls into one interval. */
+  #measure(): void {
+    const { sentMillis } = this.#watch.membership;
+    if (sentMillis === this.#measuredMillis) return;
+    this.#measuredMillis = sentMillis;
+    const { metrics } = this.#ports;
+    const own = { Operation: "RenewAllLeases", WorkerIdentifier: this.#options.workerId };
+    const halted = this.#tasks.all.filter((task) => task.status().state === "halted").length;
+    metrics.record("CurrentLeases", this.#tasks.all.length, "Count", own);
+    metrics.record("LostLeases", this.#tasks.takeLost(), "Count", own);
+    metrics.record("HaltedShards", halted, "Count", { Operation: "LeaseAssignment" });
   }
 
   #lead(decisions: Decisions): void {

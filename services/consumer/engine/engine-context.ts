@@ -7,7 +7,7 @@ import type { LeaseStore } from "../ports/lease-store.ts";
 import type { Logger } from "../ports/logger.ts";
 import type { Metrics } from "../ports/metrics.ts";
 import type { Stream } from "../ports/stream.ts";
-import type { CheckpointFunction, ShardEvent, ShardReaderOptions } from "./shard-reader-options.ts";
+import type { ShardEvent, ShardReaderOptions, ShutdownRequested } from "./shard-reader-options.ts";
 
 export interface Ports {
   readonly store: LeaseStore;
@@ -45,9 +45,7 @@ export interface Hooks {
   /** Every record of the shard is processed. SHARD_END is written, and its children can start, when this has resolved. KCL: `shardEnded`. */
   readonly shardEnded?: ((input: { readonly shardId: string }) => Promise<void> | void) | undefined;
   /** Before a planned move or a stop: the last chance to checkpoint. KCL: `shutdownRequested`. */
-  readonly shutdownRequested?:
-    | ((input: { readonly shardId: string; readonly checkpoint: CheckpointFunction }) => Promise<void> | void)
-    | undefined;
+  readonly shutdownRequested?: ShutdownRequested | undefined;
 }
 
 export type WorkerEvent =

@@ -30,11 +30,13 @@ export class ShardDelivery {
   /** What the lease's checkpoint covers is dropped until the first record beyond it (it may be within an aggregate). */
   #dropsCovered = true;
   #handling: Promise<BatchOutcome> | undefined;
+  #delivered: Checkpoint;
 
   constructor(parts: DeliveryParts) {
     const { dependencies, options, shardId, checkpointer, stopping, interrupted } = parts;
     this.#parts = parts;
     this.#start = checkpointer.progress;
+    this.#delivered = this.#start;
     this.report = new ShardReport(dependencies, shardId);
     this.#policy = new HandlerPolicy({
       shardId,
@@ -59,6 +61,7 @@ export class ShardDelivery {
     const records = this.#uncovered(deaggregate(batch.records));
     let outcome: BatchOutcome = { kind: "done" };
     if (records.length > 0) {
+      this.#delivered = positionOf(records[records.length - 1]!);
       this.#handling = this.#handle(records, batch);
       outcome = await this.#handling;
       this.#handling = undefined;
@@ -68,6 +71,22 @@ export class ShardDelivery {
       this.report.batch(batch, records.length, isLast);
     }
     return outcome;
+  }
+
+  /** The user's last chance to checkpoint before the lease is given away. A failure costs replays, not the hand-over. */
+  async shutDown(): Promise<void> {
+    const { dependencies, options, shardId, checkpointer } = this.#parts;
+    if (options.shutdownRequested === undefined) return;
+    const rights = checkpointer.forCall(this.#delivered);
+    try {
+      await options.shutdownRequested({ shardId, checkpoint: rights.checkpoint });
+    } catch (error) {
+      dependencies.logger.error(
+        { err: error, shardId },
+        "shutdownRequested failed; the lease is given away as it stands",
+      );
+    }
+    rights.revoke("shutdownRequested has ended");
   }
 
   async #handle(records: readonly ConsumerRecord[], batch: FetchedBatch): Promise<BatchOutcome> {

@@ -40,6 +40,12 @@ export interface ProcessRecordsInput {
 
 export type ProcessRecords = (input: ProcessRecordsInput) => Promise<void> | void;
 
+/** `checkpoint` takes positions up to the last delivered record. */
+export type ShutdownRequested = (input: {
+  readonly shardId: string;
+  readonly checkpoint: CheckpointFunction;
+}) => Promise<void> | void;
+
 /**
  * What happens when `processRecords` has failed for a batch and for every retry of it (3, with backoff).
  * - "stop" (default): the lease is kept, the shard is read no further, other shards go on; nothing is passed over.
@@ -83,6 +89,8 @@ export interface ShardReaderOptions {
   /** Where LATEST and AT_TIMESTAMP sentinels in the lease begin; a Date belongs to AT_TIMESTAMP. */
   readonly initialPosition: "TRIM_HORIZON" | "LATEST" | Date;
   readonly processRecords: ProcessRecords;
+  /** Called once a drain has nothing in the handler's hands any more, before the lease is given away. */
+  readonly shutdownRequested?: ShutdownRequested | undefined;
   readonly onError: OnError;
   /** Undefined: a handler may take as long as it likes. */
   readonly processTimeoutMillis: number | undefined;

@@ -179,8 +179,13 @@ class ShardReader implements ShardConsumer {
   }
 
   #finishDrained(): void {
-    if (this.#error === undefined && !this.#isOver) this.#delivery.report.drained();
-    this.#conclude(() => ({ kind: "drained", checkpoint: this.#checkpointer.progress }));
+    if (this.#isOver) return;
+    if (this.#error === undefined) this.#delivery.report.drained();
+    this.#concluding = true;
+    this.#interrupting.abort();
+    void this.#delivery
+      .shutDown()
+      .then(() => this.#settle(() => ({ kind: "drained", checkpoint: this.#checkpointer.progress })));
   }
 
   /** The write under way is waited for, so that the coordinator's next one finds a settled row; it may find the lease lost. */
@@ -188,6 +193,10 @@ class ShardReader implements ShardConsumer {
     if (this.#isOver) return;
     this.#concluding = true;
     this.#interrupting.abort();
+    this.#settle(outcome);
+  }
+
+  #settle(outcome: () => ShardOutcome): void {
     void this.#checkpointer.close().then(() => this.#finish(outcome()));
   }
 

@@ -44,7 +44,7 @@ export class ShardTask {
   #consumer: ShardConsumer;
   #phase: TaskPhase = { kind: "reading" };
   /** Resolves when the lease is no longer this worker's. Never rejects. */
-  readonly done: Promise<void>;
+  readonly done: Promise<"gone" | "lost">;
 
   constructor(owned: OwnedLease, around: ShardTaskSurroundings) {
     this.#owned = owned;
@@ -57,6 +57,7 @@ export class ShardTask {
         "shard task failed; its lease is dropped",
       );
       this.#consumer.stop();
+      return "lost" as const;
     });
   }
 
@@ -91,7 +92,7 @@ export class ShardTask {
     this.#consumer.stop();
   }
 
-  async #run(): Promise<void> {
+  async #run(): Promise<"gone" | "lost"> {
     for (;;) {
       const outcome = await this.#consumer.finished;
       if (outcome.kind === "lost" || this.#lost.signal.aborted) return this.#wasLost();
@@ -102,7 +103,8 @@ export class ShardTask {
       if (written === "lost") return this.#wasLost();
       if (written === "gone") {
         this.#phase = { kind: "gone" };
-        return this.#around.changed();
+        this.#around.changed();
+        return "gone";
       }
       this.#phase = { kind: "reading" };
       this.#consumer = this.#around.startConsumer(this.#owned);
@@ -184,7 +186,7 @@ export class ShardTask {
     return told;
   }
 
-  async #wasLost(): Promise<void> {
+  async #wasLost(): Promise<"lost"> {
     this.#phase = { kind: "gone" };
     const { reason } = this.#lost.signal;
     this.#lost.abort();
@@ -195,6 +197,7 @@ export class ShardTask {
     } catch (error) {
       this.#around.ports.logger.error({ err: error, shardId: this.#owned.leaseKey }, "leaseLost hook failed");
     }
+    return "lost";
   }
 
   #persist<T>(what: string, act: () => Promise<T>): Promise<T | undefined> {

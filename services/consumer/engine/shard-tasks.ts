@@ -28,6 +28,7 @@ export class ShardTasks {
   readonly #tasks = new Map<string, ShardTask>();
   readonly #claiming = new Map<string, Promise<void>>();
   #closed = false;
+  #lost = 0;
 
   constructor(ports: Ports, options: EngineOptions, around: ShardTasksSurroundings) {
     this.#ports = ports;
@@ -59,6 +60,13 @@ export class ShardTasks {
 
   get(leaseKey: string): ShardTask | undefined {
     return this.#tasks.get(leaseKey);
+  }
+
+  /** Leases lost since this was last asked. */
+  takeLost(): number {
+    const lost = this.#lost;
+    this.#lost = 0;
+    return lost;
   }
 
   claim(lease: Lease, reason: string): void {
@@ -121,7 +129,8 @@ export class ShardTasks {
       `lease ${action}`,
     );
     if (action === "claimed") this.#around.changed();
-    void task.done.then(() => {
+    void task.done.then((end) => {
+      if (end === "lost") this.#lost += 1;
       this.#tasks.delete(leaseKey);
       this.#around.wakeUp();
     });
