@@ -44,22 +44,17 @@ export function evenTargets(workers: readonly TargetWorker[], pool: number): Map
     counts = fill(fixed, total);
   }
 
-  // Leases held above a cap that fit nowhere stay where they are: unread is worse than above the cap.
-  const held = total - pool;
-  let homeless = held - Math.min(held, sum(counts));
-  for (const w of workers) {
-    const stays = Math.min(homeless, Math.max(0, w.owned - counts.get(w.workerId)!));
+  // Leases held above a cap that fit nowhere stay where they are: unread is worse than above the cap. Pinned workers
+  // are no place for them: these grow from the pool.
+  const unpinned = workers.filter((w) => !pinned(w));
+  let homeless = unpinned.reduce((sum, w) => sum + w.owned - counts.get(w.workerId)!, 0);
+  for (const w of unpinned) {
+    const stays = Math.max(0, Math.min(homeless, w.owned - counts.get(w.workerId)!));
     counts.set(w.workerId, counts.get(w.workerId)! + stays);
     homeless -= stays;
   }
   return counts;
 }
-
-const sum = (counts: ReadonlyMap<string, number>): number => {
-  let total = 0;
-  for (const n of counts.values()) total += n;
-  return total;
-};
 
 interface Bound {
   readonly worker: TargetWorker;

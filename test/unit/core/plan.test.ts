@@ -38,7 +38,7 @@ function fleet(counts: Record<string, number>, unowned = 0): Lease[] {
   ];
 }
 
-function after(leases: readonly Lease[], plan: LeasePlan): Map<string, number> {
+function carriedOut(leases: readonly Lease[], plan: LeasePlan): Map<string, number> {
   const owners = new Map(leases.map((l) => [l.leaseKey, l.owner]));
   for (const move of plan.moves) owners.set(move.leaseKey, move.to);
   const counts = new Map<string, number>();
@@ -70,7 +70,7 @@ describe("a plan", () => {
     fc.assert(
       fc.property(fleets, ({ workers, leases }) => {
         const plan = planLeases(leases, workers);
-        const counts = after(leases, plan);
+        const counts = carriedOut(leases, plan);
         expect(plan.spilled).toEqual([]);
         expect([...counts.keys()].every((id) => workers.some((w) => w.workerId === id))).toBe(true);
         expect(spread(workers.map((w) => counts.get(w.workerId) ?? 0))).toBeLessThanOrEqual(1);
@@ -136,7 +136,7 @@ describe("a plan", () => {
         (f, caps) => {
           const workers = f.workers.map((w, i) => ({ ...w, maxLeases: caps[i] ?? undefined }));
           const plan = planLeases(f.leases, workers);
-          const counts = after(f.leases, plan);
+          const counts = carriedOut(f.leases, plan);
           for (const w of workers) {
             const received = plan.moves.some((m) => m.to === w.workerId);
             if (received)
@@ -241,6 +241,6 @@ describe("a plan", () => {
   it("takes from a foreign owner when it may steal, and gives it nothing", () => {
     const plan = planLeases(fleet({ java: 6 }, 1), [worker("java", { role: "foreign" }), worker("a")]);
     expect(plan.moves.filter((m) => m.to === "java")).toEqual([]);
-    expect([...after(fleet({ java: 6 }, 1), plan).values()].toSorted()).toEqual([3, 4]);
+    expect([...carriedOut(fleet({ java: 6 }, 1), plan).values()].toSorted()).toEqual([3, 4]);
   });
 });

@@ -1,0 +1,409 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { type Decisions, decide, type Facts } from "../../../services/consumer/core/decide.ts";
+import { actualOwner, isEnded, type Lease } from "../../../services/consumer/core/lease.ts";
+import { lineage, tableOf } from "../../../services/consumer/core/lineage.ts";
+import type { Member } from "../../../services/consumer/core/member.ts";
+import { at, ENDED, factsOf, member, row, type Scene } from "./rows.ts";
+
+const claimed = (decisions: Decisions) =>
+  decisions.claim.map(({ lease, reason }) => `${lease.leaseKey} ${reason}`);
+const handed = (decisions: Decisions) =>
+  decisions.handOver.map((h) => `${h.leaseKey} to ${h.to}: ${h.reason}`);
+const names = (prefix: string, count: number) =>
+  Array.from({ length: count }, (_, i) => `${prefix}${String(i).padStart(2, "0")}`);
+const decideFor = (workerId: string, scene: Scene) => decide(factsOf(workerId, scene));
+
+/** Carries out what every living member decides, once, the way the engine would. */
+function round(rows: readonly Lease[], members: readonly Member[], more: Partial<Facts> = {}): Lease[] {
+  const table = new Map(rows.map((lease) => [lease.leaseKey, lease]));
+  const write = (leaseKey: string, owner: string | undefined) => {
+    const before = table.get(leaseKey)!;
+    table.set(leaseKey, { ...before, owner, counter: before.counter + 1 });
+  };
+  for (const { workerId, state } of members) {
+    if (state === "dead") continue;
+    const decisions = decide({ ...factsOf(workerId, { rows, members }), ...more });
+    for (const { lease } of decisions.claim) write(lease.leaseKey, workerId);
+    for (const { leaseKey, to } of decisions.handOver) write(leaseKey, to);
+    for (const { leaseKey } of decisions.release) write(leaseKey, undefined);
+  }
+  return [...table.values()];
+}
+
+function ownedBy(rows: readonly Lease[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const lease of lineage(tableOf(rows)).runnable) {
+    const owner = actualOwner(lease) ?? "nobody";
+    counts[owner] = (counts[owner] ?? 0) + 1;
+  }
+  return counts;
+}
+
+describe("starting", () => {
+  it("three members share twenty free leases 7/7/6, each claiming its own part only", () => {
+    const rows = names("s", 20).map((key) => row(key));
+    const members = [member("a"), member("b"), member("c")];
+    const parts = members.map(({ workerId }) => decideFor(workerId, { rows, members }).claim);
+    expect(parts.map((part) => part.length)).toEqual([7, 7, 6]);
+    expect(new Set(parts.flat().map(({ lease }) => lease.leaseKey)).size).toBe(20);
+  });
+
+  it("a joiner gets nothing, gives nothing and claims nothing before it is active", () => {
+    const rows = names("s", 6).map((key) => row(key, { owner: "a" }));
+    const members = [member("a"), member("b", { state: "joining" })];
+    expect(decideFor("a", { rows, members }).handOver).toEqual([]);
+    expect(decideFor("b", { rows: rows.map((l) => ({ ...l, owner: undefined })), members }).claim).toEqual(
+      [],
+    );
+    const active = [member("a"), member("b")];
+    expect(decideFor("a", { rows, members: active }).handOver.length).toBe(3);
+  });
+
+  it("a joiner keeps everybody looking, and counts for the cap already", () => {
+    const seen: unknown[] = [];
+    const members = [member("a"), member("b", { state: "joining" })];
+    const computeCap = (fleet: unknown) => {
+      seen.push(fleet);
+      return 3;
+    };
+    const rows = names("s", 6).map((key) => row(key, { owner: "a" }));
+    const decisions = decideFor("a", { rows, members, computeCap });
+    expect([decisions.changing, decisions.cap, seen]).toEqual([true, 3, [{ shards: 6, workers: 2 }]]);
+  });
+
+  it("a restarted namesake takes up what the rows call its own", () => {
+    const rows = [row("s0", { owner: "a" }), row("s1", { owner: "b" })];
+    const members = [member("a"), member("b")];
+    expect(claimed(decideFor("a", { rows, members, held: new Map() }))).toEqual(["s0 received"]);
+  });
+
+  it("nothing changes in a balanced fleet", () => {
+    const rows = names("s", 6).map((key, i) => row(key, { owner: i % 2 ? "a" : "b" }));
+    const { claim, handOver, release, stop, declareDead, bury, changing } = decideFor("a", {
+      rows,
+      members: [member("a"), member("b")],
+    });
+    expect({ claim, handOver, release, stop, declareDead, bury, changing }).toEqual({
+      claim: [],
+      handOver: [],
+      release: [],
+      stop: [],
+      declareDead: [],
+      bury: [],
+      changing: false,
+    });
+  });
+});
+
+describe("planned moves", () => {
+  const rows = names("s", 4).map((key) => row(key, { owner: "a", counter: 3 }));
+  const members = [member("a"), member("b")];
+
+  it("the old owner hands over; the new one only waits", () => {
+    expect(decideFor("a", { rows, members }).handOver.map((h) => h.to)).toEqual(["b", "b"]);
+    expect(decideFor("b", { rows, members }).claim).toEqual([]);
+  });
+
+  it("a lease that is busy is not asked twice, and its goal is still known", () => {
+    const held = new Map(rows.map((l) => [l.leaseKey, { counter: 3, phase: "busy" as const }]));
+    const decisions = decideFor("a", { rows, members, held });
+    expect(decisions.handOver).toEqual([]);
+    expect([...decisions.targetOf.values()]).toEqual(["b", "b"]);
+  });
+
+  it("a lease whose row has moved on to somebody else is stopped at once", () => {
+    const held = new Map([["s00", { counter: 3, phase: "reading" as const }]]);
+    const mine = (lease: Partial<Lease>) => decideFor("a", { rows: [row("s00", lease)], members, held }).stop;
+    expect(mine({ owner: "b", counter: 4 })[0]?.reason).toContain("b owns it");
+    expect(mine({ owner: undefined, counter: 4 })[0]?.reason).toContain("nobody owns it");
+    // Our own newer write, and a row older than what we wrote, are no reason.
+    expect(mine({ owner: "a", counter: 4 })).toEqual([]);
+    expect(mine({ owner: "b", counter: 2 })).toEqual([]);
+    const gone = decideFor("a", { rows: [], members, held });
+    expect(gone.stop).toEqual([{ leaseKey: "s00", reason: "the lease row is gone" }]);
+  });
+
+  it("whoever does not steal is not given leases of living members, and keeps its own", () => {
+    const quiet = [member("a", { steals: false }), member("b", { steals: false })];
+    expect(decideFor("a", { rows, members: quiet }).handOver).toEqual([]);
+  });
+});
+
+describe("a silent member", () => {
+  const rows = names("s", 4).map((key, i) => row(key, { owner: i < 2 ? "a" : "b" }));
+
+  it("is declared dead first; its leases are planned without it only when the rows say so", () => {
+    const members = [member("a"), member("b")];
+    const before = decideFor("a", { rows, members, silentMembers: new Set(["b"]) });
+    expect(before.declareDead.map((m) => m.workerId)).toEqual(["b"]);
+    expect([before.claim, before.changing]).toEqual([[], true]);
+    const after = decideFor("a", { rows, members: [member("a"), member("b", { state: "dead" })] });
+    expect(claimed(after)).toEqual(["s02 owner-gone", "s03 owner-gone"]);
+    expect(after.declareDead).toEqual([]);
+  });
+
+  it("is never oneself: whoever can look is alive", () => {
+    const members = [member("a"), member("b")];
+    expect(decideFor("a", { rows, members, silentMembers: new Set(["a"]) }).declareDead).toEqual([]);
+  });
+
+  it("every watcher says so, the leader or not: a dead leader needs no other leader", () => {
+    const members = [member("a"), member("b"), member("c")];
+    const silentMembers = new Set(["a"]);
+    for (const watcher of ["b", "c"]) {
+      const decisions = decideFor(watcher, { rows, members, silentMembers });
+      expect(decisions.declareDead.map((m) => m.workerId)).toEqual(["a"]);
+    }
+  });
+
+  it("is buried by the leader alone, and only when no unfinished lease names it", () => {
+    const members = [member("a"), member("b"), member("z", { state: "dead" })];
+    const named = (lease: Partial<Lease>) => [...rows, row("s9", lease)];
+    const buried = (who: string, leases: readonly Lease[]) =>
+      decideFor(who, { rows: leases, members }).bury.map((m) => m.workerId);
+    expect(buried("a", named({ owner: "z" }))).toEqual([]);
+    expect(buried("a", named({ owner: "a", checkpointOwner: "z" }))).toEqual([]);
+    expect(buried("a", named({ owner: "z", ...ENDED }))).toEqual(["z"]);
+    expect(buried("a", rows)).toEqual(["z"]);
+    expect(buried("b", rows)).toEqual([]);
+  });
+
+  it("does not lead: the smallest active id does, and a joiner only among joiners", () => {
+    const leader = (...members: Member[]) =>
+      members.filter((m) => m.state !== "dead").find((m) => decideFor(m.workerId, { rows, members }).leads)
+        ?.workerId;
+    expect(leader(member("b"), member("a"), member("c"))).toBe("a");
+    expect(leader(member("a", { state: "dead" }), member("b"), member("c"))).toBe("b");
+    expect(leader(member("a", { state: "joining" }), member("b"))).toBe("b");
+    expect(leader(member("a", { state: "joining" }), member("b", { state: "joining" }))).toBe("a");
+  });
+});
+
+describe("leaving", () => {
+  const rows = names("s", 6).map((key) => row(key, { owner: "a" }));
+
+  it("gives everything away, and gets nothing", () => {
+    const members = [member("a", { state: "leaving" }), member("b"), member("c")];
+    const decisions = decideFor("a", { rows: [...rows, row("free")], members });
+    expect(decisions.handOver.length).toBe(6);
+    expect(decisions.handOver.every((h) => h.reason === "owner-leaving")).toBe(true);
+    expect(claimed(decisions)).toEqual([]);
+  });
+
+  it("keeps what nobody has room for until it may release it", () => {
+    const members = [member("a", { state: "leaving" }), member("b", { maxLeases: 4 })];
+    expect(decideFor("a", { rows, members }).release).toEqual([]);
+    const late = decideFor("a", { rows, members, mayRelease: true });
+    expect([late.handOver.length, late.release.length]).toEqual([4, 2]);
+    const overlap = late.release.filter((r) => late.handOver.some((h) => h.leaseKey === r.leaseKey));
+    expect(overlap).toEqual([]);
+  });
+
+  it("the last worker releases everything", () => {
+    const members = [member("a", { state: "leaving" })];
+    expect(decideFor("a", { rows, members, mayRelease: true }).release.length).toBe(6);
+  });
+
+  it("what was handed to a leaver before it was known to leave, it takes up and gives on", () => {
+    const members = [member("a", { state: "leaving" }), member("b")];
+    const decisions = decideFor("a", { rows, members, held: new Map() });
+    expect(decisions.claim.length).toBe(6);
+    expect(decisions.claim.every(({ reason }) => reason === "received")).toBe(true);
+  });
+
+  it("counts no more for the cap", () => {
+    const members = [member("a", { state: "leaving" }), member("b")];
+    const computeCap = ({ workers }: { workers: number }) => workers;
+    expect(decideFor("b", { rows, members, computeCap }).cap).toBe(1);
+  });
+});
+
+describe("reshards under the cap", () => {
+  // Twenty parents half split: 20 draining parents, 20 blocked children, 10 others; three workers, cap 10 each.
+  const parents = names("p", 20).map((key, i) =>
+    row(key, { owner: ["a", "b", "c"][i % 3]!, checkpoint: at("5") }),
+  );
+  const children = parents.flatMap(({ leaseKey }) =>
+    ["x", "y"].map((half) => row(`child-${leaseKey}${half}`, { parentShardIds: [leaseKey] })),
+  );
+  const others = names("o", 10).map((key, i) => row(key, { owner: ["a", "b", "c"][i % 3]! }));
+  const members = ["a", "b", "c"].map((id) => member(id, { maxLeases: 10 }));
+
+  it("blocked children are no load and are not claimed: parents go first", () => {
+    const rows = [...parents, ...others, ...children];
+    for (const { workerId } of members) {
+      const decisions = decideFor(workerId, { rows, members });
+      expect(decisions.claim.filter(({ lease }) => lease.parentShardIds.length > 0)).toEqual([]);
+      expect(decisions.fleet).toMatchObject({ runnable: 30, blocked: 40, spilled: 0 });
+    }
+  });
+
+  it("no deadlock: unowned parents are claimed although there are more leases than slots", () => {
+    let rows: Lease[] = [...parents.map((p) => ({ ...p, owner: undefined })), ...others, ...children];
+    rows = round(rows, members);
+    expect(ownedBy(rows)).toEqual({ a: 10, b: 10, c: 10 });
+  });
+
+  it("every shard is read in the end, whichever parent ends next, and nobody is ever above its cap", () => {
+    fc.assert(
+      fc.property(fc.infiniteStream(fc.nat()), (pick) => {
+        // Room for exactly the 50 leaves; at first 40 of them are blocked, two behind each parent.
+        const fleet = names("w", 5).map((id) => member(id, { maxLeases: 10 }));
+        let rows: Lease[] = [...parents, ...others, ...children].map((l) => ({ ...l, owner: undefined }));
+        for (let step = 0; step < 60; step++) {
+          rows = round(rows, fleet);
+          const counts = ownedBy(rows);
+          expect(Math.max(...fleet.map((m) => counts[m.workerId] ?? 0))).toBeLessThanOrEqual(10);
+          const draining = rows.filter(
+            (l) => l.leaseKey.startsWith("p") && !isEnded(l) && l.owner !== undefined,
+          );
+          if (draining.length === 0) break;
+          const ends = draining[pick.next().value % draining.length]!;
+          rows = rows.map((l) =>
+            l === ends ? { ...l, ...ENDED, owner: undefined, counter: l.counter + 1 } : l,
+          );
+        }
+        rows = round(rows, fleet);
+        expect(ownedBy(rows)).toEqual({ w00: 10, w01: 10, w02: 10, w03: 10, w04: 10 });
+        expect(rows.filter((l) => !isEnded(l) && l.owner === undefined)).toEqual([]);
+      }),
+      { numRuns: 20 },
+    );
+  });
+
+  it("the child of a merge is claimed after both parents, whichever ends first", () => {
+    const merged = row("m", { parentShardIds: ["l", "r"] });
+    const one = [member("a")];
+    const open: Partial<Lease> = { owner: "a", checkpoint: at("1") };
+    const claims = (left: Partial<Lease>, right: Partial<Lease>) =>
+      claimed(decideFor("a", { rows: [row("l", left), row("r", right), merged], members: one }));
+    expect(claims(ENDED, open)).toEqual([]);
+    expect(claims(open, ENDED)).toEqual([]);
+    expect(claims(ENDED, ENDED)).toEqual(["m unowned"]);
+  });
+
+  it("says how many leases the caps leave no room for", () => {
+    const rows = names("s", 20).map((key) => row(key));
+    const capped = ["a", "b", "c"].map((id) => member(id, { maxLeases: 6 }));
+    const { fleet } = decideFor("a", { rows, members: capped });
+    expect(fleet).toMatchObject({ unowned: 20, spilled: 2 });
+    const after = round(rows, capped);
+    expect(decideFor("a", { rows: after, members: capped }).fleet).toMatchObject({ unowned: 2, spilled: 2 });
+  });
+});
+
+describe("owners that are no members (Java workers, or rows left behind)", () => {
+  const rows = names("s", 6).map((key) => row(key, { owner: "java" }));
+  const members = [member("a"), member("b")];
+  const all = new Set(rows.map((l) => l.leaseKey));
+
+  it("are left alone until watched for a failover time, then give their share", () => {
+    expect(decideFor("a", { rows, members }).claim).toEqual([]);
+    const seen = [...decideFor("a", { rows, members, watchedLeases: all }).claim];
+    expect(seen.length).toBe(2);
+    expect(seen.every(({ reason }) => reason === "balance")).toBe(true);
+  });
+
+  it("are judged by each lease's own counter: only the silent ones are free", () => {
+    const silentLeases = new Set(["s00"]);
+    const claims = ["a", "b"].flatMap((id) => claimed(decideFor(id, { rows, members, silentLeases })));
+    expect(claims).toEqual(["s00 unowned"]);
+  });
+
+  it("lose everything when all of it is silent", () => {
+    const claims = ["a", "b"].flatMap((id) => decideFor(id, { rows, members, silentLeases: all }).claim);
+    expect(claims.length).toBe(6);
+  });
+
+  it("keep a lease that a Java leader is having handed over: its old owner still writes it", () => {
+    const moving = [row("s0", { owner: "a", checkpointOwner: "java" })];
+    expect(decideFor("a", { rows: moving, members, held: new Map() }).claim).toEqual([]);
+  });
+
+  it("count as workers for the cap", () => {
+    const computeCap = ({ workers }: { workers: number }) => workers;
+    expect(decideFor("a", { rows, members, computeCap }).cap).toBe(3);
+  });
+});
+
+describe("from any state of the rows", () => {
+  const scenes = fc
+    .record({
+      states: fc.array(fc.constantFrom<Member["state"]>("active", "active", "joining", "leaving", "dead"), {
+        minLength: 1,
+        maxLength: 5,
+      }),
+      owners: fc.array(fc.integer({ min: -1, max: 5 }), { maxLength: 25 }),
+    })
+    .map(({ states, owners }) => ({
+      members: [member("w9"), ...states.map((state, i) => member(`w${i}`, { state }))],
+      rows: owners.map((owner, i) =>
+        row(`s${i}`, { owner: owner < 0 || owner === 5 ? undefined : `w${owner}` }),
+      ),
+    }))
+    // An owner that never was a member is a foreign one, which other tests are about.
+    .map(({ members, rows }) => ({
+      members,
+      rows: rows.filter((l) => l.owner === undefined || members.some((m) => m.workerId === l.owner)),
+    }));
+
+  it("no lease is claimed by two, nor claimed by one while another hands it over", () => {
+    fc.assert(
+      fc.property(scenes, ({ members, rows }) => {
+        const touched: string[] = [];
+        for (const { workerId, state } of members) {
+          if (state === "dead") continue;
+          const decisions = decideFor(workerId, {
+            rows,
+            members,
+            mayRelease: true,
+            held: readBy(workerId, rows),
+          });
+          touched.push(...decisions.claim.map(({ lease }) => lease.leaseKey));
+          touched.push(
+            ...decisions.handOver.map((h) => h.leaseKey),
+            ...decisions.release.map((r) => r.leaseKey),
+          );
+        }
+        expect(new Set(touched).size).toBe(touched.length);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it("two rounds settle it: everything is owned by active members, within one of each other, and stays", () => {
+    fc.assert(
+      fc.property(scenes, ({ members, rows }) => {
+        const settledMembers = members.map((m) =>
+          m.state === "joining" ? { ...m, state: "active" as const } : m,
+        );
+        const settled = round(round(rows, settledMembers), settledMembers);
+        const active = settledMembers.filter((m) => m.state === "active").map((m) => m.workerId);
+        const counts = ownedBy(settled);
+        expect(Object.keys(counts).every((id) => active.includes(id))).toBe(true);
+        const each = active.map((id) => counts[id] ?? 0);
+        expect(Math.max(...each) - Math.min(...each)).toBeLessThanOrEqual(1);
+        const owners = (leases: readonly Lease[]) => leases.map((l) => `${l.leaseKey} ${l.owner}`);
+        expect(owners(round(settled, settledMembers))).toEqual(owners(settled));
+      }),
+      { numRuns: 300 },
+    );
+  });
+});
+
+const readBy = (workerId: string, rows: readonly Lease[]) =>
+  new Map(
+    rows
+      .filter((l) => l.owner === workerId)
+      .map((l) => [l.leaseKey, { counter: l.counter, phase: "reading" as const }]),
+  );
+
+describe("hand-overs told to people", () => {
+  it("carry where to and why", () => {
+    const rows = [row("s0", { owner: "a" }), row("s1", { owner: "a" })];
+    expect(handed(decideFor("a", { rows, members: [member("a"), member("b")] }))).toEqual([
+      expect.stringMatching(/^s[01] to b: balance$/),
+    ]);
+  });
+});
