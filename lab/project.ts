@@ -25,3 +25,10 @@ export function inRuntime(...parts: string[]): string {
   mkdirSync(dirname(path), { recursive: true });
   return path;
 }
+
+/** Where producer and consumers of an application on the embedded endpoint write their history files. */
+export function historyFolder(application: string): string {
+  const folder = inRuntime("history", application);
+  mkdirSync(folder, { recursive: true });
+  return folder;
+}

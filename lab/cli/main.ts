@@ -6,13 +6,14 @@ import { reportError } from "./errors.ts";
 import { buildProgram } from "./program.ts";
 
 const stopping = new AbortController();
-let stopSignals = 0;
-const onStop = (name: NodeJS.Signals) => {
-  stopSignals += 1;
-  if (stopSignals === 1) {
-    stopping.abort();
-    if (process.stderr.isTTY) process.stderr.write("\nstopping … (once more to stop without tidying up)\n");
-  } else if (stopSignals > 2 || name === "SIGINT") process.exit(130);
+let stoppingSince: number | undefined;
+/** npm passes Ctrl-C on although the terminal has sent it to us already: only one that comes later is a second one. */
+const SAME_KEY_MILLIS = 500;
+const onStop = () => {
+  const now = systemClock.monotonicMillis();
+  stoppingSince ??= now;
+  stopping.abort();
+  if (now - stoppingSince > SAME_KEY_MILLIS) process.exit(130);
 };
 process.on("SIGINT", onStop);
 process.on("SIGTERM", onStop);

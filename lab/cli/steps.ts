@@ -11,7 +11,7 @@ export interface Steps {
 export function showSteps(context: Context): Steps {
   const { stderr, clock } = context;
   const progress = stderr.isTTY
-    ? liveProgress(stderr, clock, [], wantsColour(stderr, process.env))
+    ? liveProgress(stderr, clock, context.signal, [], wantsColour(stderr, process.env))
     : plainProgress(context.note, clock);
   return { step: stepper(progress), close: () => progress.close() };
 }

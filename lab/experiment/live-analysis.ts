@@ -1,5 +1,4 @@
 /** The measures of a fleet that is at work now: history files as they grow, leases and shards as they are seen. */
-import { mkdirSync } from "node:fs";
 import type { Clock } from "../../services/shared/clock.ts";
 import type { HistoryEvent } from "../../services/shared/history.ts";
 import type { Clients } from "../deployment/clients.ts";
@@ -8,7 +7,7 @@ import type { Deployment } from "../deployment/outputs.ts";
 import { listShards } from "../deployment/stream.ts";
 import { Measurement, type Measures } from "../measures/index.ts";
 import type { FleetState } from "../monitor/model.ts";
-import { inRuntime } from "../project.ts";
+import { historyFolder } from "../project.ts";
 import type { ExperimentSettings } from "../settings.ts";
 import { HistoryTail } from "./history-tail.ts";
 import { Observer } from "./observer.ts";
@@ -28,12 +27,10 @@ const SHOW_MILLIS = 1_000;
 export async function analyzeLive(options: LiveAnalysis): Promise<void> {
   const { clients, deployment, settings, clock, signal } = options;
   const measurement = new Measurement(settings);
-  const folder = inRuntime("history");
-  mkdirSync(folder, { recursive: true });
   // Lines of several files come one file after the other: a second's worth is put in order before it is measured.
   let waiting: HistoryEvent[] = [];
   const observe = (event: HistoryEvent) => void waiting.push(event);
-  const tail = new HistoryTail(folder, observe);
+  const tail = new HistoryTail(historyFolder(deployment.application), observe);
   const observer = new Observer(
     {
       leases: leaseTable(clients, deployment.leaseTableName, clock),

@@ -14,25 +14,29 @@ export interface Progress {
 }
 
 const REDRAW_MILLIS = 200;
+const STOPPING = "stopping, and putting everything away … (Ctrl-C again: leave it as it is)";
 
+/** `signal`: shown as "stopping" from its abort on, while things are put away. */
 export function liveProgress(
   screen: Screen,
   clock: Clock,
+  signal: AbortSignal,
   planned: readonly string[],
   colour: boolean,
 ): Progress {
   const region = new LiveRegion(screen);
   const startedAt = new Map<string, number>();
-  const lines = new Map<string, PhaseLine>(
+  const phaseLines = new Map<string, PhaseLine>(
     planned.map((name) => [name, { name, state: "waiting", text: "", millis: undefined }]),
   );
   let sight: Sight | undefined;
   const draw = () => {
     const now = clock.monotonicMillis();
-    const phases = [...lines.values()].map((line) =>
+    const phases = [...phaseLines.values()].map((line) =>
       line.state === "running" ? { ...line, millis: now - (startedAt.get(line.name) ?? now) } : line,
     );
-    region.draw(renderExperiment({ phases, fleet: sight?.fleet, flow: sight?.flow }, region.width, colour));
+    const lines = renderExperiment({ phases, fleet: sight?.fleet, flow: sight?.flow }, region.width, colour);
+    region.draw(signal.aborted ? [...lines, "", STOPPING] : lines);
   };
   const closing = new AbortController();
   const redraw = async () => {
@@ -45,12 +49,12 @@ export function liveProgress(
   return {
     start(name, text) {
       startedAt.set(name, clock.monotonicMillis());
-      lines.set(name, { name, state: "running", text, millis: 0 });
+      phaseLines.set(name, { name, state: "running", text, millis: 0 });
       draw();
     },
     end(name, ok, text) {
       const millis = clock.monotonicMillis() - (startedAt.get(name) ?? clock.monotonicMillis());
-      lines.set(name, { name, state: ok ? "ok" : "failed", text, millis });
+      phaseLines.set(name, { name, state: ok ? "ok" : "failed", text, millis });
       draw();
     },
     sight(seen) {

@@ -21,6 +21,8 @@ import { openStage, type Stage } from "./stage.ts";
 export interface ExperimentRun {
   readonly settings: ExperimentSettings;
   readonly application: string;
+  /** An embedded endpoint that is up already; undefined: the running one, or a new one. */
+  readonly endpointUrl: string | undefined;
   /** Leave the endpoint and the stack running at the end. */
   readonly keep: boolean;
   readonly clock: Clock;

@@ -2,7 +2,7 @@
  * The place an experiment runs in: the embedded endpoint with the stack deployed to it. Opens and closes as a whole;
  * an opening that fails or is interrupted closes what it had opened.
  */
-import { mkdirSync, readdirSync, rmSync } from "node:fs";
+import { readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { type EndpointError, endpointAdmin, findEndpoint, startEndpoint } from "../../local/index.ts";
 import { bootstrap, deploy, destroy, type StackContext, synthesize } from "../deployment/cdk.ts";
@@ -10,7 +10,7 @@ import { type Clients, clientsFor } from "../deployment/clients.ts";
 import { type Deployment, findDeployment, requireDeployment } from "../deployment/outputs.ts";
 import { embeddedTarget, type Target } from "../deployment/target.ts";
 import { Problem } from "../problem.ts";
-import { inRuntime } from "../project.ts";
+import { historyFolder } from "../project.ts";
 import type { ExperimentSettings } from "../settings.ts";
 
 export interface Stage {
@@ -29,6 +29,8 @@ export type Ending = "done" | "interrupted" | "keep";
 export interface StageOptions {
   readonly settings: ExperimentSettings;
   readonly application: string;
+  /** An embedded endpoint that is up already; undefined: the running one, or a new one. */
+  readonly endpointUrl: string | undefined;
   readonly signal: AbortSignal;
   /** The endpoint is to go on running when this process is gone. */
   readonly keep: boolean;
@@ -46,7 +48,7 @@ interface OpenEndpoint {
 
 export async function openStage(options: StageOptions): Promise<Stage> {
   const { settings, application, signal, keep, step } = options;
-  const historyDirectory = emptyHistory();
+  const historyDirectory = emptyHistory(application);
   const context: StackContext = {
     application,
     shards: settings.shards,
@@ -59,7 +61,9 @@ export async function openStage(options: StageOptions): Promise<Stage> {
   // Synthesis needs no endpoint, and the endpoint takes seconds to come up.
   const synthesis = synthesize({ target: NOWHERE, signal }, context);
   synthesis.catch(() => undefined); // awaited below; it may fail before that
-  const endpoint = await step("endpoint", "starting the embedded AWS endpoint", () => openEndpoint(keep));
+  const endpoint = await step("endpoint", "starting the embedded AWS endpoint", () =>
+    openEndpoint(options.endpointUrl, keep),
+  );
   void endpoint.failure?.then(options.onEndpointFailure);
   const target = embeddedTarget(endpoint.url);
   const clients = clientsFor(target);
@@ -99,7 +103,8 @@ export async function openStage(options: StageOptions): Promise<Stage> {
 /** The app only wants to know that it is an emulator: synthesis contacts nothing. */
 const NOWHERE: Target = embeddedTarget("http://127.0.0.1");
 
-async function openEndpoint(detached: boolean): Promise<OpenEndpoint> {
+async function openEndpoint(named: string | undefined, detached: boolean): Promise<OpenEndpoint> {
+  if (named !== undefined) return { url: named, stop: undefined, failure: undefined };
   const running = await findEndpoint();
   if (running) return { url: running.url, stop: undefined, failure: undefined };
   const started = await startEndpoint({ detached });
@@ -107,9 +112,8 @@ async function openEndpoint(detached: boolean): Promise<OpenEndpoint> {
 }
 
 /** Lines of an earlier run would be lines of this one. */
-function emptyHistory(): string {
-  const folder = inRuntime("history");
-  mkdirSync(folder, { recursive: true });
+function emptyHistory(application: string): string {
+  const folder = historyFolder(application);
   for (const name of readdirSync(folder)) if (name.endsWith(".jsonl")) rmSync(join(folder, name));
   return folder;
 }

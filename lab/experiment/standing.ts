@@ -1,12 +1,11 @@
 /** `up` and `down`: the endpoint and the deployed stack, left running for work by hand. */
-import { mkdirSync } from "node:fs";
 import { findEndpoint, startEndpoint } from "../../local/index.ts";
 import { bootstrap, deploy, destroy, type StackContext, synthesize } from "../deployment/cdk.ts";
 import { type Clients, clientsFor } from "../deployment/clients.ts";
 import { type Deployment, findDeployment, requireDeployment } from "../deployment/outputs.ts";
 import { resolveTarget, type Target } from "../deployment/target.ts";
 import { Interrupted, Problem } from "../problem.ts";
-import { inRuntime } from "../project.ts";
+import { historyFolder } from "../project.ts";
 
 export type Step = <T>(name: string, text: string, work: () => Promise<T>) => Promise<T>;
 
@@ -57,9 +56,7 @@ async function standingTarget(options: StandingOptions): Promise<Target> {
 /** History files only where the tasks run on this machine. */
 function contextFor(context: StackContext, target: Target): StackContext {
   if (target.kind !== "embedded") return context;
-  const historyDirectory = inRuntime("history");
-  mkdirSync(historyDirectory, { recursive: true });
-  return { ...context, historyDirectory };
+  return { ...context, historyDirectory: historyFolder(context.application) };
 }
 
 /** Destroys the stack and stops the embedded endpoint. Says what there was to do; nothing is no error. */

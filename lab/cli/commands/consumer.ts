@@ -3,7 +3,7 @@ import { runForeground } from "../../deployment/child.ts";
 import { consumerEnvironment, effectiveSettings, readPodConfig } from "../../deployment/pod-config.ts";
 import { childEnvironment } from "../../deployment/target.ts";
 import { Problem } from "../../problem.ts";
-import { inRuntime } from "../../project.ts";
+import { historyFolder, inRuntime } from "../../project.ts";
 import { numberFor } from "../arguments.ts";
 import type { Register } from "../context.ts";
 import { withSite } from "../site.ts";
@@ -27,7 +27,7 @@ export const registerConsumer: Register = (program, context) => {
           [names.applicationName]: deployment.application,
           [names.streamName]: deployment.streamName,
           [names.leaseTableName]: deployment.leaseTableName,
-          [names.historyDirectory]: target.kind === "embedded" ? inRuntime("history", "") : "",
+          [names.historyDirectory]: target.kind === "embedded" ? historyFolder(deployment.application) : "",
           AWS_SDK_UA_APP_ID: "consumer",
         };
         const exitCode = await runForeground({

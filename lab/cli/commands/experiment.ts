@@ -42,17 +42,25 @@ export const registerExperiment: Register = (program, context) => {
     .action(async (_local, command) => {
       const options: Options = command.optsWithGlobals();
       const settings = settingsFrom(pick(options));
-      if (options.aws || process.env.AWS_ENDPOINT_URL) await requireEmbedded(options);
+      const endpointUrl =
+        options.aws || process.env.AWS_ENDPOINT_URL ? await requireEmbedded(options) : undefined;
       const { runExperiment } = await import("../../experiment/run.ts");
       const { liveProgress, plainProgress } = await import("../../experiment/progress.ts");
       const { renderReport } = await import("../../report/index.ts");
       const screen = context.stderr;
       const progress = screen.isTTY
-        ? liveProgress(screen, context.clock, phasesOf(settings), wantsColour(screen, process.env))
+        ? liveProgress(
+            screen,
+            context.clock,
+            context.signal,
+            phasesOf(settings),
+            wantsColour(screen, process.env),
+          )
         : plainProgress(context.note, context.clock);
       const report = await runExperiment({
         settings,
         application: options.application,
+        endpointUrl,
         keep: options.keep,
         clock: context.clock,
         signal: context.signal,
@@ -80,13 +88,16 @@ const pick = ({ shards, splitTo, pods, scaleTo, rate, timeline, out }: Options) 
 });
 
 /** The proof reads files that only the embedded endpoint's tasks write. */
-async function requireEmbedded(options: Options): Promise<void> {
+async function requireEmbedded(options: Options): Promise<string> {
   const { resolveTarget } = await import("../../deployment/target.ts");
   const target = await resolveTarget({ aws: options.aws, environment: process.env });
-  if (target.kind !== "embedded")
-    throw wrongUse(
-      `the experiment runs on the embedded endpoint only, and ${target.endpointUrl ?? "--aws"} is another; unset AWS_ENDPOINT_URL, or take its steps one by one (split-shards, scale, analyze-rebalancing)`,
-    );
+  if (target.kind === "embedded" && target.endpointUrl !== undefined) return target.endpointUrl;
+  const found = options.aws
+    ? "--aws is another"
+    : `none answers at ${target.endpointUrl} (AWS_ENDPOINT_URL; unset it to start one)`;
+  throw wrongUse(
+    `the experiment runs on the embedded endpoint only, and ${found}; elsewhere take its steps one by one: split-shards, scale, view-distribution`,
+  );
 }
 
 function phasesOf(settings: { shards: number; splitTo: number; pods: number; scaleTo: number }): string[] {

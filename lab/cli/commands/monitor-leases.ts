@@ -1,11 +1,10 @@
-import { mkdirSync } from "node:fs";
 import { leaseTable } from "../../deployment/lease-table.ts";
 import { HistoryTail } from "../../experiment/history-tail.ts";
 import { distribution, type FleetState } from "../../monitor/model.ts";
 import { emptyMonitor, type MonitorState, withFlow, withSnapshot } from "../../monitor/monitor.ts";
 import { renderMonitor, type View } from "../../monitor/terminal.ts";
 import { type WatchOptions, watchFleet } from "../../monitor/watch.ts";
-import { inRuntime } from "../../project.ts";
+import { historyFolder } from "../../project.ts";
 import { FullScreen } from "../../terminal/full-screen.ts";
 import type { Context, GlobalOptions, Register } from "../context.ts";
 import { type Site, withSite } from "../site.ts";
@@ -41,9 +40,7 @@ type Sources = Pick<WatchOptions, "table" | "flow">;
 function sourcesOf({ clients, deployment }: Site, context: Context): Sources {
   const table = leaseTable(clients, deployment.leaseTableName, context.clock);
   if (clients.target.kind !== "embedded") return { table, flow: undefined };
-  const folder = inRuntime("history");
-  mkdirSync(folder, { recursive: true });
-  const tail = new HistoryTail(folder);
+  const tail = new HistoryTail(historyFolder(deployment.application));
   return { table, flow: () => tail.poll() };
 }
 

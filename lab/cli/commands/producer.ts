@@ -1,7 +1,6 @@
-import { mkdirSync } from "node:fs";
 import type { ProducerProgress } from "../../../services/producer/index.ts";
 import { childEnvironment, type Target } from "../../deployment/target.ts";
-import { inRuntime } from "../../project.ts";
+import { historyFolder } from "../../project.ts";
 import { SEED_SETTINGS } from "../../settings.ts";
 import { LiveRegion } from "../../terminal/live-region.ts";
 import { numberFor } from "../arguments.ts";
@@ -42,7 +41,8 @@ export const registerProducer: Register = (program, context) => {
           rate,
           keys,
           skew: 0,
-          historyDirectory: historyFolder(target),
+          // Elsewhere the history goes to standard output.
+          historyDirectory: target.kind === "embedded" ? historyFolder(deployment.application) : undefined,
           log: { info: () => undefined, warn: (_fields, message) => progress.warn(message) },
           signal: context.signal,
           region: target.region,
@@ -59,14 +59,6 @@ function becomeProducer(target: Target): void {
   const environment = childEnvironment(target, process.env);
   for (const name of Object.keys(process.env)) if (!(name in environment)) delete process.env[name];
   Object.assign(process.env, environment, { AWS_SDK_UA_APP_ID: "producer" });
-}
-
-/** Elsewhere than on the embedded endpoint the history goes to standard output. */
-function historyFolder(target: Target): string | undefined {
-  if (target.kind !== "embedded") return undefined;
-  const folder = inRuntime("history");
-  mkdirSync(folder, { recursive: true });
-  return folder;
 }
 
 interface Shown {

@@ -28,13 +28,25 @@ async function evenkeel(...args: string[]): Promise<Outcome> {
   const context: Context = {
     clock: systemClock,
     signal: new AbortController().signal,
-    stdout: stream((text) => void (out += text)),
-    stderr: stream((text) => void (err += text)),
+    stdout: stream((text) => {
+      out += text;
+    }),
+    stderr: stream((text) => {
+      err += text;
+    }),
     colour: false,
-    print: (line) => void (out += `${line}\n`),
-    printJson: (value) => void (out += `${JSON.stringify(value)}\n`),
-    note: (line) => void (err += `${line}\n`),
-    notOk: () => void (exitCode = 1),
+    print: (line) => {
+      out += `${line}\n`;
+    },
+    printJson: (value) => {
+      out += `${JSON.stringify(value)}\n`;
+    },
+    note: (line) => {
+      err += `${line}\n`;
+    },
+    notOk: () => {
+      exitCode = 1;
+    },
   };
   const program = buildProgram(context);
   try {
