@@ -48,7 +48,7 @@ interface OpenEndpoint {
 
 export async function openStage(options: StageOptions): Promise<Stage> {
   const { settings, application, signal, keep, step } = options;
-  const historyDirectory = emptyHistory(application);
+  const historyDirectory = historyFolder(application);
   const context: StackContext = {
     application,
     shards: settings.shards,
@@ -86,6 +86,7 @@ export async function openStage(options: StageOptions): Promise<Stage> {
       throw new Problem(
         `a stack is deployed at ${endpoint.url} already; take it down with \`npm run down\` first`,
       );
+    emptyFolder(historyDirectory);
     await step("bootstrap", "cdklocal bootstrap, and synthesis", () =>
       Promise.all([bootstrap(cdkStep), synthesis]),
     );
@@ -112,8 +113,6 @@ async function openEndpoint(named: string | undefined, detached: boolean): Promi
 }
 
 /** Lines of an earlier run would be lines of this one. */
-function emptyHistory(application: string): string {
-  const folder = historyFolder(application);
+function emptyFolder(folder: string): void {
   for (const name of readdirSync(folder)) if (name.endsWith(".jsonl")) rmSync(join(folder, name));
-  return folder;
 }

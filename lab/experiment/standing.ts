@@ -82,7 +82,8 @@ export async function takeDown(options: StandingOptions): Promise<"nothing" | "d
   } finally {
     clients.close();
   }
-  if (target.kind !== "embedded") return found ? "done" : "nothing";
-  await step("endpoint", "stopping the embedded AWS endpoint", async () => running?.stop());
+  // An endpoint that does not belong to this clone (a test's own) is its owner's to stop.
+  if (running === undefined || running.url !== target.endpointUrl) return found ? "done" : "nothing";
+  await step("endpoint", "stopping the embedded AWS endpoint", () => running.stop());
   return "done";
 }
