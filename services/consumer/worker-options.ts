@@ -103,6 +103,12 @@ export function compileOptions(options: WorkerOptions): EngineOptions {
   ) {
     wrong("initialPosition", position, '"TRIM_HORIZON", "LATEST" or a valid Date');
   }
+  for (const level of ["debug", "info", "warn", "error"] as const) {
+    if (options.logger !== undefined && typeof options.logger?.[level] !== "function")
+      throw new OptionError(
+        `logger has no function ${level}: expected pino's shape, (fields, message) => void`,
+      );
+  }
   const strategy = options.leaseStealing?.stealingStrategy ?? "EVEN_DISTRIBUTION";
   oneOf("leaseStealing.stealingStrategy", strategy, ["EVEN_DISTRIBUTION"]);
   oneOf("metricsLevel", options.metricsLevel ?? "summary", ["none", "summary", "detailed"]);
@@ -156,7 +162,7 @@ export function compileOptions(options: WorkerOptions): EngineOptions {
       shardEnded: hook("shardEnded", options.shardEnded),
       shutdownRequested: hook("shutdownRequested", options.shutdownRequested),
     },
-    observe: options.onEvent ?? (() => undefined),
+    observe: hook("onEvent", options.onEvent) ?? (() => undefined),
   };
 }
 

@@ -1,0 +1,174 @@
+import { describe, expect, it } from "vitest";
+import { compileOptions, OptionError, type WorkerOptions } from "../../services/consumer/worker-options.ts";
+
+const least: WorkerOptions = {
+  applicationName: "orders",
+  streamName: "orders",
+  processRecords: async () => undefined,
+};
+
+/** As a user without a type checker would call it. */
+const compile = (options: Record<string, unknown>) =>
+  compileOptions({ ...least, ...options } as WorkerOptions);
+
+function complaint(options: Record<string, unknown>): string {
+  try {
+    compile(options);
+  } catch (error) {
+    if (error instanceof OptionError) return error.message;
+    throw error;
+  }
+  throw new Error(`accepted: ${JSON.stringify(options)}`);
+}
+
+describe("a wrong option is refused, naming the option, the value and the remedy", () => {
+  it.each<[string, unknown, string]>([
+    ["applicationName", "", "names the lease table"],
+    ["applicationName", "my app", "letters, digits"],
+    ["applicationName", 5, "letters, digits"],
+    ["processRecords", undefined, "a function"],
+    ["processRecords", "handle", "a function"],
+    ["workerId", "pod 1", "without spaces"],
+    ["workerId", "x".repeat(129), "1 to 128 characters"],
+    ["createLeaseTable", "yes", "true or false"],
+    ["enableLeaseStealing", 1, "true or false"],
+    ["initialPosition", "EARLIEST", '"TRIM_HORIZON", "LATEST" or a valid Date'],
+    ["initialPosition", new Date("never"), "a valid Date"],
+    ["leaseRenewal", "both", '"worker" or "lease"'],
+    ["checkpointMode", "none", '"auto" or "manual"'],
+    ["metricsLevel", "all", '"none" or "summary" or "detailed"'],
+    ["onError", "retry", '"stop", "skip" or { deadLetter'],
+    ["onError", { deadLetter: "queue" }, '"stop", "skip" or { deadLetter'],
+    ["maxLeasesForWorker", 0, "a whole number from 1"],
+    ["maxLeasesForWorker", 6.67, "a whole number from 1"],
+    ["maxLeasesForWorker", "6", "a whole number from 1"],
+    ["failoverTimeMillis", 999, "a whole number from 1000 to 3600000"],
+    ["failoverTimeMillis", "10s", "a whole number from 1000"],
+    ["failoverTimeMillis", Number.NaN, "a whole number from 1000"],
+    ["shardSyncIntervalMillis", 249, "a whole number from 250"],
+    ["idleTimeBetweenReadsMillis", 199, "a whole number from 200"],
+    ["maxRecords", 10_001, "a whole number from 1 to 10000"],
+    ["maxRecords", 0, "a whole number from 1 to 10000"],
+    ["maxBufferedBytes", 1_000, "a whole number from 1048576"],
+    ["checkpointIntervalMillis", -1, "a whole number from 0"],
+    ["processTimeoutMillis", 0, "a whole number from 1"],
+    ["leaseLost", "no", "a function"],
+    ["shardEnded", {}, "a function"],
+    ["shutdownRequested", 1, "a function"],
+    ["onEvent", "print", "a function"],
+  ])("%s: %o", (name, value, remedy) => {
+    const message = complaint({ [name]: value });
+    expect(message).toMatch(new RegExp(`^${name} is `));
+    const shown =
+      typeof value === "string" || (typeof value === "object" && value !== null)
+        ? JSON.stringify(value)
+        : String(value);
+    expect(message).toContain(shown);
+    expect(message).toContain(remedy);
+    expect(message).not.toContain("\n");
+  });
+
+  it("leaseStealing.stealingStrategy", () => {
+    expect(complaint({ leaseStealing: { stealingStrategy: "RANDOM" } })).toBe(
+      'leaseStealing.stealingStrategy is "RANDOM": expected "EVEN_DISTRIBUTION"',
+    );
+  });
+
+  it("a logger without pino's four functions", () => {
+    const { debug, info, error } = console;
+    expect(complaint({ logger: { debug, info, error } })).toContain("logger has no function warn");
+    expect(complaint({ logger: true })).toContain("logger has no function debug");
+    expect(() => compile({ logger: console })).not.toThrow();
+  });
+
+  it("both of streamName and streamArn, or neither", () => {
+    expect(complaint({ streamArn: "arn:aws:kinesis:eu-west-1:1:stream/orders" })).toContain("exactly one of");
+    expect(complaint({ streamName: undefined })).toContain("exactly one of");
+  });
+
+  it("a name that is no option, with the one that was meant", () => {
+    expect(complaint({ failoverTime: 10_000 })).toBe(
+      "there is no option failoverTime: did you mean failoverTimeMillis?",
+    );
+    expect(complaint({ colour: "blue" })).toBe("there is no option colour");
+  });
+
+  it("something that is no object", () => {
+    expect(() => compileOptions(undefined as unknown as WorkerOptions)).toThrow("takes an object of options");
+  });
+});
+
+describe("what is not given", () => {
+  it("has the contract's defaults", () => {
+    const { workerId, processRecords, hooks, observe, maxLeasesForWorker, ...rest } = compile({});
+    expect(rest).toEqual({
+      createLeaseTable: true,
+      enableLeaseStealing: true,
+      failoverTimeMillis: 10_000,
+      shardSyncIntervalMillis: 5_000,
+      leaseRenewal: "worker",
+      idleTimeBetweenReadsMillis: 1_000,
+      maxRecords: 10_000,
+      maxBufferedBytes: 64 * 1024 * 1024,
+      checkpointMode: "auto",
+      checkpointIntervalMillis: 5_000,
+      processTimeoutMillis: undefined,
+      onError: "stop",
+      initialPosition: "TRIM_HORIZON",
+    });
+    expect(maxLeasesForWorker({ shards: 1_000, workers: 1 })).toBeUndefined();
+    expect(Object.values(hooks)).toEqual([undefined, undefined, undefined]);
+  });
+
+  it("gives each worker an id of its own", () => {
+    expect(compile({}).workerId).not.toBe(compile({}).workerId);
+  });
+});
+
+describe("the cap", () => {
+  const capOf = (cap: unknown, shards: number, workers: number) =>
+    compile({ maxLeasesForWorker: cap }).maxLeasesForWorker({ shards, workers });
+
+  it("may be a number", () => {
+    expect(capOf(6, 20, 3)).toBe(6);
+  });
+
+  it("rounds a formula's fraction up: 20 shards over 3 pods are 7, and none is orphaned", () => {
+    const seed = ({ shards, workers }: { shards: number; workers: number }) => Math.min(10, shards / workers);
+    expect(capOf(seed, 20, 3)).toBe(7);
+    expect(capOf(seed, 30, 5)).toBe(6);
+    expect(capOf(seed, 30, 1)).toBe(10);
+  });
+
+  it.each([0, -1, Number.NaN, Number.POSITIVE_INFINITY])("says so when a formula gives %d", (most) => {
+    expect(() => capOf(() => most, 20, 3)).toThrow(
+      /^maxLeasesForWorker\(\{"shards":20,"workers":3\}\) is .*: expected a number above 0/,
+    );
+  });
+
+  it("says so when a formula gives something else than a number", () => {
+    expect(() => capOf(() => "7", 20, 3)).toThrow(OptionError);
+  });
+});
+
+describe("what is given", () => {
+  it("is kept, up to the ends of each range", () => {
+    const date = new Date(0);
+    const options = compile({
+      workerId: "pod-1",
+      initialPosition: date,
+      failoverTimeMillis: 1_000,
+      checkpointIntervalMillis: 0,
+      maxRecords: 1,
+      onError: "skip",
+    });
+    expect(options).toMatchObject({
+      workerId: "pod-1",
+      initialPosition: date,
+      failoverTimeMillis: 1_000,
+      checkpointIntervalMillis: 0,
+      maxRecords: 1,
+      onError: "skip",
+    });
+  });
+});
