@@ -130,6 +130,13 @@ function unsettled(cluster: Cluster, earliest: number): string | undefined {
   const missing = stream.openShards().find(({ shard }) => !rows.has(shard.shardId));
   if (missing !== undefined) return `${missing.shard.shardId} is open and has no lease row`;
   const up = cluster.up();
+  const owners = new Set(leases.map((lease) => lease.owner));
+  for (const { workerId, state } of table.pages().flatMap((page) => page.members)) {
+    const isUp = up.some((worker) => worker.id === workerId);
+    // Where the caps leave no room, leases stay in a dead member's name, and its entry with them.
+    if (!isUp && !(state === "dead" && owners.has(workerId)))
+      return `${workerId} is gone and still a member (${state})`;
+  }
   const open = stream.openShards().length;
   const cap = capOf(swarm.cap, open, up.length);
   const problem = unbalance(leases, {

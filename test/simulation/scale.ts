@@ -97,7 +97,8 @@ function planAndRounds(): Check[] {
     decisionsOver(rows, members);
     return performance.now() - startedAt;
   });
-  const millis = times.toSorted((a, b) => a - b)[2]!;
+  // The fastest: what else the machine does is not the plan's cost.
+  const millis = Math.min(...times);
 
   const minimum = rows.filter((lease) => lease.owner! < workerName(REPLACED)).length;
   let previous = { rows, members: Array.from({ length: WORKERS }, (_, index) => member(workerName(index))) };

@@ -141,6 +141,9 @@ function drawRates(dice: Dice, most: number): FaultRates {
   return { throttle: rate(), fail: rate(), lostAnswer: rate(), slow: rate() };
 }
 
+/** Some runs have everything within this time. */
+const CROWD_MILLIS = 1_500;
+
 function drawSchedule(
   dice: Dice,
   profile: Profile,
@@ -151,10 +154,10 @@ function drawSchedule(
   if (profile !== "planned") kinds.push("crash", "crash", "pause", "pause");
   if (profile === "everything") kinds.push("partition", "partition", "burst");
   const count = dice.integer(0, 8);
-  // Some runs have it all at about the same time.
-  const crowded = dice.chance(0.3) ? dice.between(0, safetyMillis) : undefined;
+  const crowded = dice.chance(0.3) ? dice.between(0, safetyMillis - CROWD_MILLIS) : undefined;
   return Array.from({ length: count }, () => {
-    const at = crowded === undefined ? dice.between(0, safetyMillis) : crowded + dice.between(0, 1_500);
+    const at =
+      crowded === undefined ? dice.between(0, safetyMillis) : crowded + dice.between(0, CROWD_MILLIS);
     return { at, who: dice.next(), action: drawAction(dice, dice.pick(kinds), failoverMillis) };
   }).toSorted((a, b) => a.at - b.at);
 }
