@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, openSync, readFileSync, statSync } from "node:fs";
 import { constants } from "node:os";
 import { relative } from "node:path";
+import { createInterface } from "node:readline";
 import { Interrupted, Problem } from "../problem.ts";
 import { projectRoot } from "../project.ts";
 
@@ -107,8 +108,8 @@ export interface ForegroundRun {
   readonly environment: Readonly<Record<string, string>>;
   /** Aborted: SIGTERM, and the child ends in its own time. */
   readonly signal: AbortSignal;
-  /** Where its output goes: this terminal, or nowhere (then only errors are shown). */
-  readonly output: "inherit" | "ignore";
+  /** Gets its output line by line. @default - it goes where ours goes, as it is */
+  readonly onLine?: (line: string) => void;
 }
 
 /** Runs a service in the foreground; resolves with its exit code (128 + n when a signal ended it). */
@@ -117,10 +118,11 @@ export function runForeground(run: ForegroundRun): Promise<number> {
     const child = spawn(run.command, run.arguments, {
       cwd: projectRoot,
       env: run.environment,
-      stdio: ["ignore", run.output, "inherit"],
+      stdio: ["ignore", run.onLine ? "pipe" : "inherit", "inherit"],
       detached: true,
     });
     living.add(child);
+    if (run.onLine && child.stdout) createInterface({ input: child.stdout }).on("line", run.onLine);
     const onAbort = () => void child.kill("SIGTERM");
     if (run.signal.aborted) onAbort();
     run.signal.addEventListener("abort", onAbort, { once: true });
@@ -128,7 +130,7 @@ export function runForeground(run: ForegroundRun): Promise<number> {
       living.delete(child);
       reject(new Problem(`${run.arguments[0]} cannot be started: ${error.message}`));
     });
-    child.once("exit", (code, signal) => {
+    child.once("close", (code, signal) => {
       living.delete(child);
       run.signal.removeEventListener("abort", onAbort);
       resolve(code ?? 128 + (signal ? osSignals[signal] : 1));

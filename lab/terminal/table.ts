@@ -40,3 +40,6 @@ export function duration(millis: number): string {
   const seconds = Math.round(millis / 1_000);
   return `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
 }
+
+/** `12:00:59`, in the time zone of whoever looks. */
+export const timeText = (epochMillis: number): string => new Date(epochMillis).toTimeString().slice(0, 8);

@@ -4,6 +4,9 @@ import { consumerEnvironment, effectiveSettings, readPodConfig } from "../../dep
 import { childEnvironment } from "../../deployment/target.ts";
 import { Problem } from "../../problem.ts";
 import { historyFolder, inRuntime } from "../../project.ts";
+import { logLine } from "../../terminal/log-line.ts";
+import { paint } from "../../terminal/paint.ts";
+import { timeText } from "../../terminal/table.ts";
 import { numberFor } from "../arguments.ts";
 import type { Register } from "../context.ts";
 import { withSite } from "../site.ts";
@@ -35,7 +38,10 @@ export const registerConsumer: Register = (program, context) => {
           arguments: [inRuntime("build", "consumer.mjs")],
           environment,
           signal: context.signal,
-          output: "inherit",
+          // For people on a terminal; as it is for whatever else reads it.
+          ...(context.stdout.isTTY && {
+            onLine: (line: string) => context.print(logLine(line, paint(context.colour), timeText)),
+          }),
         });
         if (exitCode !== 0 && !context.signal.aborted)
           throw new Problem(

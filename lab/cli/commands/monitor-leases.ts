@@ -6,6 +6,7 @@ import { renderMonitor, type View } from "../../monitor/terminal.ts";
 import { type WatchOptions, watchFleet } from "../../monitor/watch.ts";
 import { historyFolder } from "../../project.ts";
 import { FullScreen } from "../../terminal/full-screen.ts";
+import { timeText } from "../../terminal/table.ts";
 import type { Context, GlobalOptions, Register } from "../context.ts";
 import { type Site, withSite } from "../site.ts";
 
@@ -114,8 +115,6 @@ const viewOf = (context: Context, size: { width: number; height: number }, pause
   paused,
   time: timeText,
 });
-
-const timeText = (epochMillis: number): string => new Date(epochMillis).toTimeString().slice(0, 8);
 
 const summaryOf = (fleet: FleetState): string =>
   `${distribution(fleet) || "no worker"}  ${fleet.load} shards, ${fleet.unowned.length} unowned, ${fleet.draining} draining, ${fleet.blocked} blocked, ${fleet.ended} ended`;

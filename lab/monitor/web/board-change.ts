@@ -1,0 +1,176 @@
+/** From one fleet state to the next, as a change of the board. Pure. */
+import { inFamilyOrder } from "../../report/shard-rows.ts";
+import { distribution, type FleetState } from "../model.ts";
+import {
+  type Board,
+  type BoardChange,
+  type BoardHandover,
+  type BoardWorker,
+  type Counts,
+  type LogEntry,
+  shortShard,
+  TURN,
+  workerName,
+} from "./board.ts";
+
+const COLOURS = 10;
+/** More moves than that at once are told as a number. */
+const MOST_NAMED = 3;
+
+export interface FleetNews {
+  readonly fleet: FleetState;
+  readonly moves: number;
+  /** Hand-overs are told by the workers' own history: none are worked out from the rows. */
+  readonly measured: boolean;
+}
+
+/** Numbers are never given twice, so the highest one is remembered outside the board, which forgets. */
+export interface Numbering {
+  highest: number;
+}
+
+export function fleetChange(board: Board, numbering: Numbering, news: FleetNews): BoardChange {
+  const { fleet, measured } = news;
+  const workers = nextWorkers(board, numbering, fleet);
+  const numbers = new Map(workers.map(({ id, number }) => [id, number]));
+  const known = new Map(board.tracks.map((track) => [track.key, track]));
+  const turns: [string, number, number][] = [];
+  const handovers: BoardHandover[] = [];
+  const moved: string[] = [];
+  const ids = new Map([...board.workers, ...workers].map(({ number, id }) => [number, id]));
+  for (const { leaseKey, owner, state } of fleet.leases) {
+    const worker = owner === undefined ? 0 : (numbers.get(owner) ?? 0);
+    const segments = known.get(leaseKey)?.segments ?? [];
+    const last = segments.at(-1);
+    if (last !== undefined && last[1] === worker && last[2] === TURN[state]) continue;
+    turns.push([leaseKey, worker, TURN[state]]);
+    if (last === undefined || state === "ended") continue;
+    const before = last[1] !== 0 ? last[1] : segments.at(-2)?.[1];
+    if (last[1] !== worker)
+      moved.push(`shard ${shortShard(leaseKey)}: ${workerName(last[1])} → ${workerName(worker)}`);
+    if (measured || worker === 0 || !before || before === worker) continue;
+    const gapMillis = last[1] === 0 ? fleet.t - last[0] : null;
+    const from = ids.get(before) ?? workerName(before);
+    handovers.push({ t: fleet.t, key: leaseKey, from, to: owner ?? "", gapMillis, how: "seen" });
+  }
+  const keys = new Set(fleet.leases.map(({ leaseKey }) => leaseKey));
+  for (const { key, segments } of board.tracks) {
+    if (!keys.has(key) && segments.at(-1)?.[2] !== TURN.removed) turns.push([key, 0, TURN.removed]);
+  }
+  const added = fleet.leases.filter(({ leaseKey }) => !known.has(leaseKey));
+  const counts = countsOf(news);
+  return {
+    t: fleet.t,
+    problem: null,
+    counts,
+    ...(sameWorkers(board.workers, workers) ? {} : { workers }),
+    ...(added.length > 0 ? rowsFor(board, added) : {}),
+    ...(turns.length > 0 ? { turns } : {}),
+    ...(handovers.length > 0 ? { handovers } : {}),
+    ...withLog(fleetLog(board, workers, { added, moved, counts, fleet })),
+  };
+}
+
+const withLog = (log: readonly LogEntry[]) => (log.length > 0 ? { log } : {});
+
+function rowsFor(board: Board, added: FleetState["leases"]): Pick<BoardChange, "added" | "order"> {
+  const all = [
+    ...board.tracks.map(({ key, parents }) => ({ key, parents })),
+    ...added.map(({ leaseKey, parents }) => ({ key: leaseKey, parents })),
+  ];
+  const parents = Object.fromEntries(all.map((row) => [row.key, row.parents]));
+  return {
+    added: added.map(({ leaseKey, parents: own }) => ({ key: leaseKey, parents: own })),
+    order: inFamilyOrder(
+      all.map(({ key }) => key),
+      parents,
+    ),
+  };
+}
+
+function nextWorkers(board: Board, numbering: Numbering, fleet: FleetState): BoardWorker[] {
+  const before = new Map(board.workers.map((worker) => [worker.id, worker]));
+  const present = new Set(fleet.workers.map(({ workerId }) => workerId));
+  const gone = board.workers
+    .filter(({ id }) => !present.has(id))
+    .map((worker) => ({ ...worker, state: "gone" as const, open: 0, draining: 0, blocked: 0 }));
+  const used = new Set(board.workers.filter(({ id }) => present.has(id)).map(({ colour }) => colour));
+  const now = fleet.workers.map(({ workerId, state, open, draining, blocked, cap }): BoardWorker => {
+    const known = before.get(workerId);
+    const number = known?.number ?? ++numbering.highest;
+    const colour = known?.colour ?? freeColour(used, number);
+    used.add(colour);
+    return {
+      number,
+      colour,
+      id: workerId,
+      state,
+      open,
+      draining,
+      blocked,
+      cap: cap ?? null,
+      seenAt: fleet.t,
+    };
+  });
+  return [...gone, ...now].toSorted((a, b) => a.number - b.number);
+}
+
+/** One that no present worker has, as long as there is one. */
+function freeColour(used: ReadonlySet<number>, number: number): number {
+  for (let colour = 1; colour <= COLOURS; colour++) if (!used.has(colour)) return colour;
+  return ((number - 1) % COLOURS) + 1;
+}
+
+/** Whether nothing a reader would see differs: `seenAt` of those who are there moves with every look. */
+function sameWorkers(a: readonly BoardWorker[], b: readonly BoardWorker[]): boolean {
+  const shown = (all: readonly BoardWorker[]) => JSON.stringify(all.map((w) => ({ ...w, seenAt: 0 })));
+  return shown(a) === shown(b);
+}
+
+function countsOf({ fleet, moves }: FleetNews): Counts {
+  const { load, unowned, draining, blocked, ended, plannedMoves, corrupt } = fleet;
+  return { load, unowned: unowned.length, draining, blocked, ended, plannedMoves, moves, corrupt };
+}
+
+interface Seen {
+  readonly added: FleetState["leases"];
+  readonly moved: readonly string[];
+  readonly counts: Counts;
+  readonly fleet: FleetState;
+}
+
+function fleetLog(board: Board, workers: readonly BoardWorker[], seen: Seen): LogEntry[] {
+  const { added, moved, counts, fleet } = seen;
+  const log: LogEntry[] = [];
+  const say = (text: string, tone: LogEntry["tone"] = "plain") => void log.push({ t: fleet.t, text, tone });
+  const before = board.counts;
+  if (board.problem !== null) say("the endpoint answers again", "good");
+  if (before === null) {
+    say(
+      `${counts.load} shards, ${fleet.workers.length} workers: ${distribution(fleet) || "no leases owned"}`,
+    );
+    return log;
+  }
+  const known = new Map(board.workers.map((worker) => [worker.id, worker]));
+  for (const { id, number, state } of workers) {
+    const was = known.get(id)?.state;
+    if (was === state) continue;
+    const name = workerName(number);
+    if (state === "gone") say(`${name} is gone`);
+    else if (state === "dead") say(`${name} is dead: no heartbeat`, "bad");
+    else if (state === "active") say(`${name} takes part (${id})`);
+    else if (state !== "unknown") say(`${name} is ${state}${was === undefined ? ` (${id})` : ""}`);
+  }
+  const parents = new Set(added.flatMap((lease) => lease.parents));
+  if (added.length > 0)
+    say(`${added.length} new shards${parents.size > 0 ? ` of ${parents.size} parents` : ""}`);
+  const ended = counts.ended - before.ended;
+  if (ended > 0) say(`${ended} ${ended === 1 ? "shard" : "shards"} read to the end`);
+  if (moved.length > MOST_NAMED) say(`${moved.length} leases changed hands`);
+  else for (const move of moved) say(move);
+  if (before.unowned === 0 && counts.unowned > 0) say(`${counts.unowned} shards have no owner`, "bad");
+  if (before.unowned > 0 && counts.unowned === 0) say("every shard has an owner", "good");
+  const settled = (c: Counts) => c.plannedMoves + c.draining + c.blocked + c.unowned === 0 && c.load > 0;
+  if (settled(counts) && !settled(before)) say(`settled: ${distribution(fleet)}`, "good");
+  return log;
+}

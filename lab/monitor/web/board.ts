@@ -1,0 +1,200 @@
+/**
+ * What the page shows: the newest state and a bounded window of what led to it. Server and page hold the same board
+ * and bring it forward with the same changes, so a change is all that travels. Pure, no DOM, no Node.
+ */
+
+/** Older than that is forgotten, so that memory does not grow with the time somebody looks on. */
+export const WINDOW_MILLIS = 600_000;
+export const MOST_SEGMENTS = 60;
+export const MOST_HANDOVERS = 100;
+export const MOST_LOG = 100;
+const MOST_SAMPLES = 620;
+const MOST_WORKERS = 300;
+
+/** A lease's state as one small number: 1,000 shards send many of them. */
+export const TURN = { open: 0, draining: 1, blocked: 2, ended: 3, removed: 4 } as const;
+
+/** From when on, the owner's number (0: nobody), and one of `TURN`. It lasts until the next segment. */
+export type Segment = [from: number, worker: number, turn: number];
+
+export interface Track {
+  readonly key: string;
+  readonly parents: readonly string[];
+  /** Oldest first. */
+  readonly segments: Segment[];
+}
+
+export interface BoardWorker {
+  /** Counts up as workers are first seen. */
+  readonly number: number;
+  /** 1 to 10: the theme's colour. */
+  readonly colour: number;
+  readonly id: string;
+  readonly state: "active" | "joining" | "leaving" | "dead" | "unknown" | "gone";
+  readonly open: number;
+  readonly draining: number;
+  readonly blocked: number;
+  /** Null: none. */
+  readonly cap: number | null;
+  /** When it was last in the table: those that are gone are kept while the window still shows them. */
+  readonly seenAt: number;
+}
+
+export interface Counts {
+  readonly load: number;
+  readonly unowned: number;
+  readonly draining: number;
+  readonly blocked: number;
+  readonly ended: number;
+  readonly plannedMoves: number;
+  readonly moves: number;
+  readonly corrupt: readonly string[];
+}
+
+export interface BoardHandover {
+  readonly t: number;
+  readonly key: string;
+  readonly from: string;
+  readonly to: string;
+  /** Null: not measured, the change was seen between two looks. */
+  readonly gapMillis: number | null;
+  /** "seen": only rows were looked at, so why it moved is not known. */
+  readonly how: "handed over" | "taken over" | "seen";
+}
+
+export interface LogEntry {
+  readonly t: number;
+  readonly text: string;
+  readonly tone: "plain" | "good" | "bad";
+}
+
+export interface Sample {
+  readonly t: number;
+  readonly inPerSecond: number;
+  readonly outPerSecond: number;
+  readonly waiting: number;
+}
+
+export interface ShardLag {
+  readonly key: string;
+  readonly waiting: number;
+  /** Age of the oldest record that waits. */
+  readonly oldestMillis: number;
+}
+
+export interface Lag {
+  /** By worker id; a worker with nothing waiting is not in it. */
+  readonly workers: Readonly<Record<string, { readonly waiting: number; readonly oldestMillis: number }>>;
+  /** The slowest few, slowest first. */
+  readonly shards: readonly ShardLag[];
+}
+
+export interface Board {
+  title: string;
+  /** Time of the newest snapshot; 0: none yet. */
+  t: number;
+  workers: readonly BoardWorker[];
+  /** Families together: parents, each followed by its children. */
+  tracks: Track[];
+  counts: Counts | null;
+  /** Newest first. */
+  handovers: readonly BoardHandover[];
+  /** Newest first. */
+  log: readonly LogEntry[];
+  /** Oldest first. Empty where records are not counted on this machine. */
+  samples: readonly Sample[];
+  lag: Lag | null;
+  /** Why nothing new comes, when nothing does. */
+  problem: string | null;
+}
+
+export interface BoardChange {
+  readonly t: number;
+  /** All of them, when anything about one is new. */
+  readonly workers?: readonly BoardWorker[];
+  readonly added?: readonly { readonly key: string; readonly parents: readonly string[] }[];
+  readonly turns?: readonly (readonly [key: string, worker: number, turn: number])[];
+  /** All lease keys in the order of their rows, when shards came. */
+  readonly order?: readonly string[];
+  readonly counts?: Counts;
+  /** New ones, oldest first. */
+  readonly handovers?: readonly BoardHandover[];
+  /** New ones, oldest first. */
+  readonly log?: readonly LogEntry[];
+  readonly sample?: Sample;
+  readonly lag?: Lag;
+  readonly problem: string | null;
+}
+
+export const emptyBoard = (title: string): Board => ({
+  title,
+  t: 0,
+  workers: [],
+  tracks: [],
+  counts: null,
+  handovers: [],
+  log: [],
+  samples: [],
+  lag: null,
+  problem: null,
+});
+
+/** Changes the board in place: a thousand tracks are not copied for one that moved. */
+export function applyChange(board: Board, change: BoardChange): void {
+  board.t = Math.max(board.t, change.t);
+  board.problem = change.problem;
+  if (change.counts) board.counts = change.counts;
+  if (change.lag) board.lag = change.lag;
+  if (change.handovers)
+    board.handovers = [...change.handovers.toReversed(), ...board.handovers].slice(0, MOST_HANDOVERS);
+  if (change.log) board.log = [...change.log.toReversed(), ...board.log].slice(0, MOST_LOG);
+  const since = board.t - WINDOW_MILLIS;
+  if (change.sample)
+    board.samples = [...board.samples, change.sample].filter(({ t }) => t >= since).slice(-MOST_SAMPLES);
+  if (change.workers)
+    board.workers = change.workers.filter(({ seenAt }) => seenAt >= since).slice(-MOST_WORKERS);
+  for (const { key, parents } of change.added ?? []) board.tracks.push({ key, parents, segments: [] });
+  if (change.turns) takeTurns(board, change.t, change.turns);
+  for (const track of board.tracks) forget(track, since);
+  board.tracks = board.tracks.filter(({ segments }) => !isOver(segments, since));
+  if (change.order) {
+    const place = new Map(change.order.map((key, i) => [key, i]));
+    board.tracks.sort((a, b) => (place.get(a.key) ?? 0) - (place.get(b.key) ?? 0));
+  }
+}
+
+function takeTurns(board: Board, t: number, turns: NonNullable<BoardChange["turns"]>): void {
+  const tracks = new Map(board.tracks.map((track) => [track.key, track]));
+  for (const [key, worker, turn] of turns) {
+    const segments = tracks.get(key)?.segments;
+    if (segments === undefined) continue;
+    segments.push([t, worker, turn]);
+    if (segments.length > MOST_SEGMENTS) segments.splice(0, segments.length - MOST_SEGMENTS);
+  }
+}
+
+/** Drops segments that ended before `since`. */
+function forget({ segments }: Track, since: number): void {
+  let ended = 0;
+  while ((segments[ended + 1]?.[0] ?? Number.POSITIVE_INFINITY) <= since) ended += 1;
+  if (ended > 0) segments.splice(0, ended);
+}
+
+/** Read to its end, or without a row, for so long that nothing of it is in the window. */
+function isOver(segments: readonly Segment[], since: number): boolean {
+  const last = segments.at(-1);
+  return last !== undefined && last[2] >= TURN.ended && last[0] <= since;
+}
+
+export const isPresent = (worker: BoardWorker): boolean => worker.state !== "gone";
+
+/** The short name of a worker: ids carry task ids that nobody reads aloud. */
+export const workerName = (number: number): string => (number === 0 ? "nobody" : `pod ${number}`);
+
+export function nameOf(board: Pick<Board, "workers">, id: string): string {
+  const number = board.workers.find((worker) => worker.id === id)?.number;
+  return number === undefined ? (id.length > 12 ? `${id.slice(0, 11)}…` : id) : workerName(number);
+}
+
+/** shardId-000000000012 → 12: the long name is the same zeros on every row. */
+export const shortShard = (key: string): string => /^shardId-0*(\d+)$/.exec(key)?.[1] ?? key;

@@ -1,0 +1,52 @@
+/** A deployment as the page's source: lease table by the same cheap watch as the terminal's, history files where there are any. */
+import type { Clock } from "../../../services/shared/clock.ts";
+import type { HistoryEvent } from "../../../services/shared/history.ts";
+import type { LeaseTable } from "../../deployment/lease-table.ts";
+import { HistoryTail } from "../../experiment/history-tail.ts";
+import { emptyMonitor } from "../monitor.ts";
+import { watchFleet } from "../watch.ts";
+import type { SnapshotSource, SourceListener } from "./snapshot-source.ts";
+
+/** History from before somebody looked is not told again. */
+const FRESH_MILLIS = 15_000;
+
+export interface DeploymentSourceOptions {
+  readonly title: string;
+  readonly table: LeaseTable;
+  /** Undefined: the tasks write no history on this machine. */
+  readonly historyFolder: string | undefined;
+  readonly clock: Clock;
+}
+
+export function deploymentSource(options: DeploymentSourceOptions): SnapshotSource {
+  const { title, table, historyFolder, clock } = options;
+  let newest = emptyMonitor(title);
+  let fresh: HistoryEvent[] = [];
+  const keep = (event: HistoryEvent) => {
+    if (event.t >= clock.wallMillis() - FRESH_MILLIS) fresh.push(event);
+  };
+  const tail = historyFolder === undefined ? undefined : new HistoryTail(historyFolder, keep);
+  const flow = (listener: SourceListener) => async () => {
+    const counts = await tail!.poll();
+    const events = fresh.toSorted((a, b) => a.t - b.t);
+    fresh = [];
+    for (const event of events) listener.event(event);
+    return counts;
+  };
+  return {
+    title,
+    measured: tail !== undefined,
+    watch: (listener, signal) =>
+      watchFleet(newest, {
+        table,
+        flow: tail && flow(listener),
+        clock,
+        signal,
+        paused: () => false,
+        onState: (state) => {
+          newest = state;
+          listener.state(state);
+        },
+      }),
+  };
+}
