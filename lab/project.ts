@@ -1,5 +1,5 @@
 /** Where the project lies, whether this runs from source or from the bundle in `.evenkeel/build`. */
-import { existsSync, mkdirSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -31,4 +31,10 @@ export function historyFolder(application: string): string {
   const folder = inRuntime("history", application);
   mkdirSync(folder, { recursive: true });
   return folder;
+}
+
+/** Lines of an earlier stack would be lines of the next one. */
+export function emptyHistory(application: string): void {
+  const folder = historyFolder(application);
+  for (const name of readdirSync(folder)) if (name.endsWith(".jsonl")) rmSync(join(folder, name));
 }

@@ -2,15 +2,13 @@
  * The place an experiment runs in: the embedded endpoint with the stack deployed to it. Opens and closes as a whole;
  * an opening that fails or is interrupted closes what it had opened.
  */
-import { readdirSync, rmSync } from "node:fs";
-import { join } from "node:path";
 import { type EndpointError, endpointAdmin, findEndpoint, startEndpoint } from "../../local/index.ts";
 import { bootstrap, deploy, destroy, type StackContext, synthesize } from "../deployment/cdk.ts";
 import { type Clients, clientsFor } from "../deployment/clients.ts";
 import { type Deployment, findDeployment, requireDeployment } from "../deployment/outputs.ts";
 import { embeddedTarget, type Target } from "../deployment/target.ts";
 import { Problem } from "../problem.ts";
-import { historyFolder } from "../project.ts";
+import { emptyHistory, historyFolder } from "../project.ts";
 import type { ExperimentSettings } from "../settings.ts";
 
 export interface Stage {
@@ -86,7 +84,7 @@ export async function openStage(options: StageOptions): Promise<Stage> {
       throw new Problem(
         `a stack is deployed at ${endpoint.url} already; take it down with \`npm run down\` first`,
       );
-    emptyFolder(historyDirectory);
+    emptyHistory(application);
     await step("bootstrap", "cdklocal bootstrap, and synthesis", () =>
       Promise.all([bootstrap(cdkStep), synthesis]),
     );
@@ -110,9 +108,4 @@ async function openEndpoint(named: string | undefined, detached: boolean): Promi
   if (running) return { url: running.url, stop: undefined, failure: undefined };
   const started = await startEndpoint({ detached });
   return { url: started.url, stop: () => started.stop(), failure: started.failure };
-}
-
-/** Lines of an earlier run would be lines of this one. */
-function emptyFolder(folder: string): void {
-  for (const name of readdirSync(folder)) if (name.endsWith(".jsonl")) rmSync(join(folder, name));
 }

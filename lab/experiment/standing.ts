@@ -5,7 +5,7 @@ import { type Clients, clientsFor } from "../deployment/clients.ts";
 import { type Deployment, findDeployment, requireDeployment } from "../deployment/outputs.ts";
 import { resolveTarget, type Target } from "../deployment/target.ts";
 import { Interrupted, Problem } from "../problem.ts";
-import { historyFolder } from "../project.ts";
+import { emptyHistory, historyFolder } from "../project.ts";
 
 export type Step = <T>(name: string, text: string, work: () => Promise<T>) => Promise<T>;
 
@@ -27,6 +27,8 @@ export async function bringUp(options: StandingOptions): Promise<{ target: Targe
   try {
     if (target.kind === "aws") await options.confirm(clients);
     const context = contextFor(options.context, target);
+    if ((await findStack(clients, context.application)) === "none" && context.historyDirectory !== undefined)
+      emptyHistory(context.application);
     const cdkStep = { target, signal };
     await step("bootstrap", "bootstrap, and synthesis", () =>
       Promise.all([bootstrap(cdkStep), synthesize(cdkStep, context)]),
@@ -69,12 +71,7 @@ export async function takeDown(options: StandingOptions): Promise<"nothing" | "d
   let found = false;
   try {
     if (target.kind === "aws") await options.confirm(clients);
-    // A half-made stack has no outputs; it is destroyed all the same.
-    const there = await findDeployment(clients, options.context.application).catch((error: unknown) => {
-      if (error instanceof Problem) return "half-made" as const;
-      throw error;
-    });
-    found = there !== undefined;
+    found = (await findStack(clients, options.context.application)) !== "none";
     if (found)
       await step("destroy", "destroy", () =>
         destroy({ target, signal }, contextFor(options.context, target)),
@@ -86,4 +83,14 @@ export async function takeDown(options: StandingOptions): Promise<"nothing" | "d
   if (running === undefined || running.url !== target.endpointUrl) return found ? "done" : "nothing";
   await step("endpoint", "stopping the embedded AWS endpoint", () => running.stop());
   return "done";
+}
+
+/** A half-made stack has no outputs; there it is all the same. */
+async function findStack(clients: Clients, application: string): Promise<"none" | "half-made" | "deployed"> {
+  try {
+    return (await findDeployment(clients, application)) === undefined ? "none" : "deployed";
+  } catch (error) {
+    if (error instanceof Problem) return "half-made";
+    throw error;
+  }
 }

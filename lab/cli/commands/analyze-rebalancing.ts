@@ -69,7 +69,10 @@ async function watchLive(options: Options, context: Context): Promise<void> {
         signal: context.signal,
         onMeasures: (measures, fleet) => {
           if (options.json) return void context.stdout.write(`${JSON.stringify(measures)}\n`);
-          const rows = measureRows(measures).filter(({ value }) => value !== null);
+          // What is not handled yet is not lost.
+          const rows = measureRows(measures)
+            .filter(({ value }) => value !== null)
+            .map((row) => (row.name === "lost" ? { ...row, name: "on the way" } : row));
           const spread = fleet === undefined ? "" : distribution(fleet);
           if (region === undefined) return context.print(`${spread}  ${plainLine(measures)}`);
           region.draw([
