@@ -2,6 +2,7 @@
  * One seed: build the world, let the schedule happen (safety phase), heal (liveness phase), watch a while in which
  * nothing should move (quiet phase), stop everybody, and have the checkers judge the history.
  */
+import { SHARD_END } from "../../services/consumer/core/lease.ts";
 import { judge, type Report } from "./checkers/judge.ts";
 import { Cluster, capOf, type StartEngine } from "./cluster.ts";
 import { unbalance } from "./fleet-view.ts";
@@ -80,6 +81,7 @@ export async function runSeed(seed: number, options: RunOptions): Promise<RunRes
 
   let spentCalls: Record<string, number> = {};
   if (problem === undefined) {
+    history.add({ type: "phase", name: "settled" });
     // What convergence left to do (the last checkpoints, parents to clean up) may still be done.
     await scheduler.run(scheduler.now + settleMillis(swarm));
     const before = callsOf(cluster);
@@ -144,6 +146,13 @@ function unsettled(cluster: Cluster, earliest: number): string | undefined {
     steals: swarm.steals,
   });
   if (problem !== undefined) return problem;
+  const ending = leases.find(
+    ({ leaseKey, owner, checkpoint }) =>
+      stream.shard(leaseKey)?.closedAt !== undefined &&
+      checkpoint.sequenceNumber !== SHARD_END &&
+      up.some((worker) => worker.id === owner),
+  );
+  if (ending !== undefined) return `${ending.leaseKey} is closed and not yet at SHARD_END`;
   const handled = cluster.history.handled;
   for (const data of stream.shards()) {
     const lost = data.records.find((record) => !handled.has(record.sequenceNumber));

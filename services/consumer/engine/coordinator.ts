@@ -170,8 +170,10 @@ export class Coordinator {
     if (seen === "superseded") return this.#rejoin();
     await this.#watch.scanWhenDue(pace);
     if (!this.#watch.isCurrent) {
-      // C1. Something changed while the table was read, and may concern us: look again soon.
+      // C1. Changes outrun our scans: look again soon. What the rows already call ours waits for no plan.
       this.#changedMillis = this.#now();
+      const received = this.#decide().claim.filter(({ reason }) => reason === "received");
+      for (const { lease, reason } of received) this.#tasks.claim(lease, reason);
       return;
     }
     const decisions = this.#decide();

@@ -22,17 +22,17 @@ export function checkRecords({ events, swarm, unsettled }: Evidence): Verdict {
   const got = new Map<string, { row: Lease; event: SimEvent }>();
   const owners = new Map<string, string | undefined>();
   const up = new Set<string>();
-  let atEnd = false;
+  let settled = false;
   const latest = swarm.initialPosition === "LATEST";
 
   for (const event of events) {
-    if (event.type === "phase" && event.name === "end") atEnd = true;
-    if (!atEnd && event.type === "write") owners.set(event.leaseKey, event.after?.owner);
-    if (!atEnd && event.type === "worker") {
+    if (event.type === "phase" && event.name === "settled") settled = true;
+    if (!settled && event.type === "write") owners.set(event.leaseKey, event.after?.owner);
+    if (!settled && event.type === "worker") {
       if (event.action === "joined") up.add(event.worker);
       else up.delete(event.worker);
     }
-    if (!atEnd && event.type === "trouble" && event.kind === "crash") up.delete(event.worker);
+    if (!settled && event.type === "trouble" && event.kind === "crash") up.delete(event.worker);
     if (event.type === "put") puts.set(event.sequenceNumber, event);
     if (event.type === "shard" && event.action === "trimmed") trimmed.add(event.shardId);
     if (event.type === "write" && event.after !== undefined) {

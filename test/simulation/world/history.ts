@@ -81,7 +81,7 @@ export type SimEvent =
       detail: string;
     }
   | { type: "worker"; t: number; worker: string; action: WorkerAction; detail: string }
-  | { type: "phase"; t: number; name: "safety" | "liveness" | "quiet" | "end" };
+  | { type: "phase"; t: number; name: "safety" | "liveness" | "settled" | "quiet" | "end" };
 
 /** An event before the history has put its time on it. */
 export type Happening = SimEvent extends infer E ? (E extends SimEvent ? Omit<E, "t"> : never) : never;
