@@ -41,7 +41,10 @@ export function missingLeases(
   const wanted = shards.filter((shard) => {
     if (table.has(shard.shardId)) return false;
     if (fresh) return !(initial === "LATEST" && shard.closed);
-    return !hasLeasedDescendant(shard.shardId, children, table);
+    if (hasLeasedDescendant(shard.shardId, children, table)) return false;
+    // With LATEST, what was closed before the first worker came was passed over; a view that has only part of the
+    // first rows must not bring it back.
+    return initial !== "LATEST" || !shard.closed || hasLeasedAncestor(shard, byId, table);
   });
   const generationOf = generations(wanted, byId);
   const levels: Lease[][] = [];
@@ -95,6 +98,18 @@ function hasLeasedDescendant(
     if (seen.has(next)) continue;
     seen.add(next);
     pending.push(...(children.get(next) ?? []));
+  }
+  return false;
+}
+
+function hasLeasedAncestor(shard: Shard, byId: ReadonlyMap<string, Shard>, table: LeaseTable): boolean {
+  const pending = [...shard.parentShardIds];
+  const seen = new Set<string>();
+  for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
+    if (table.has(next)) return true;
+    if (seen.has(next)) continue;
+    seen.add(next);
+    pending.push(...(byId.get(next)?.parentShardIds ?? []));
   }
   return false;
 }

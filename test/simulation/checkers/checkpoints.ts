@@ -17,7 +17,7 @@ export function checkCheckpoints({ events, swarm }: Evidence): Verdict {
   const handled = new Set<string>();
   const last = new Map<string, SimEvent>();
   const openedAt = new Map<string, number>();
-  let firstJoined: number | undefined;
+  let firstCreated: number | undefined;
   const stateOf = (shardId: string): ShardState => {
     let state = shards.get(shardId);
     if (state === undefined) {
@@ -30,12 +30,12 @@ export function checkCheckpoints({ events, swarm }: Evidence): Verdict {
   for (const event of events) {
     if (event.type === "put") stateOf(event.shardId).puts.push(event);
     if (event.type === "shard" && event.action === "opened") openedAt.set(event.shardId, event.t);
-    if (event.type === "worker" && event.action === "joined") firstJoined ??= event.t;
     if (event.type === "handled") for (const number of event.sequenceNumbers) handled.add(number);
     if (event.type !== "write" || event.after === undefined) continue;
     const { before, after, leaseKey } = event;
+    if (event.operation === "create") firstCreated ??= event.t;
     if (event.operation === "create" && after.checkpoint.sequenceNumber === LATEST) {
-      if (firstJoined !== undefined && (openedAt.get(leaseKey) ?? 0) > firstJoined)
+      if (firstCreated !== undefined && (openedAt.get(leaseKey) ?? 0) > firstCreated)
         return invalid("L2: a shard that was opened while the fleet was up starts at LATEST", event);
     }
     if (before !== undefined && compareCheckpoints(after.checkpoint, before.checkpoint) < 0)

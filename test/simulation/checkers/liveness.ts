@@ -36,6 +36,7 @@ export function checkStop({ swarm, events, finalLeases, finalPages, unsettled }:
   const stopping = new Map<string, SimEvent>();
   const stopped = new Map<string, Extract<SimEvent, { type: "worker" }>>();
   const owner = new Map<string, string | undefined>();
+  const stoppedInTrouble = new Set<string>();
   /** Leases that somebody who had not heard yet gave to a worker on its way out: no stop can wait for the last of these. */
   const givenLate = new Set<string>();
   for (const event of events) {
@@ -54,6 +55,8 @@ export function checkStop({ swarm, events, finalLeases, finalPages, unsettled }:
       const asked = stopping.get(event.worker);
       const kept = [...owner].find(([key, id]) => id === event.worker && !givenLate.has(key));
       const excused = troubles.between(event.worker, (asked?.t ?? 0) - swarm.failoverTimeMillis, event.t);
+      if (excused) stoppedInTrouble.add(event.worker);
+      else stoppedInTrouble.delete(event.worker);
       if (kept && event.detail === "" && !excused)
         return invalid(`L7: stop() came back while ${kept[0]} was still owned`, asked, event);
       stopping.delete(event.worker);
@@ -71,7 +74,8 @@ export function checkStop({ swarm, events, finalLeases, finalPages, unsettled }:
   if (unsettled !== undefined) return VALID;
   // What is in the name of a worker that crashed stays so where the caps left no room for it.
   const left = finalLeases.find(
-    ({ owner: id, leaseKey }) => id !== undefined && stopped.has(id) && !givenLate.has(leaseKey),
+    ({ owner: id, leaseKey }) =>
+      id !== undefined && stopped.has(id) && !stoppedInTrouble.has(id) && !givenLate.has(leaseKey),
   );
   if (left) return invalid(`L7: everybody stopped, and ${left.leaseKey} is still owned by ${left.owner}`);
   const member = finalPages.flatMap((page) => page.members).find((entry) => entry.state !== "dead");
