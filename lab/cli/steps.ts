@@ -16,7 +16,7 @@ export function showSteps(context: Context): Steps {
   return { step: stepper(progress), close: () => progress.close() };
 }
 
-export const stepper =
+const stepper =
   (progress: Progress): Steps["step"] =>
   async (name, text, work) => {
     progress.start(name, text);

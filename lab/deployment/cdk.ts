@@ -39,7 +39,7 @@ const QUIET = {
   NO_COLOR: "1",
 };
 
-export const assemblyFolder = (application: string): string => inRuntime("cdk.out", application);
+const assemblyFolder = (application: string): string => inRuntime("cdk.out", application);
 
 export async function synthesize(step: CdkStep, context: StackContext): Promise<void> {
   const folder = assemblyFolder(context.application);

@@ -2,7 +2,7 @@
 import { type AttributeValue, ScanCommand, type ScanCommandInput } from "@aws-sdk/client-dynamodb";
 import type { Clients } from "./clients.ts";
 
-export type PlainValue = string | number | boolean | null | PlainValue[] | { [name: string]: PlainValue };
+type PlainValue = string | number | boolean | null | PlainValue[] | { [name: string]: PlainValue };
 export type PlainRow = Readonly<Record<string, PlainValue>>;
 
 /** 1 MB a page: a table of a million leases is 400 of them. */

@@ -30,7 +30,7 @@ const duration = (least: number) => ({
   expected: `milliseconds, a whole number from ${least}`,
 });
 
-export const SETTINGS: readonly Setting[] = [
+const SETTINGS: readonly Setting[] = [
   {
     section: "worker",
     name: "WorkerId",

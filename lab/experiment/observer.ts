@@ -160,7 +160,7 @@ export class Observer {
   }
 }
 
-export function leasesLine(snapshot: Snapshot): HistoryEvent {
+function leasesLine(snapshot: Snapshot): HistoryEvent {
   return {
     type: "leases",
     t: snapshot.t,

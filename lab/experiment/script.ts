@@ -29,7 +29,7 @@ export interface Stagehands {
   readonly done: (name: PhaseName, result: PhaseResult) => void;
 }
 
-export type PhaseName = "initial-balance" | "split" | "scale" | "drain";
+type PhaseName = "initial-balance" | "split" | "scale" | "drain";
 
 export interface PhaseResult {
   readonly ok: boolean;

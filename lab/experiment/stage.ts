@@ -22,7 +22,7 @@ export interface Stage {
 }
 
 /** `done`: destroy the stack as a user would. `interrupted`: be gone, the quick way. `keep`: leave all of it running. */
-export type Ending = "done" | "interrupted" | "keep";
+type Ending = "done" | "interrupted" | "keep";
 
 export interface StageOptions {
   readonly settings: ExperimentSettings;

@@ -7,7 +7,7 @@ import { resolveTarget, type Target } from "../deployment/target.ts";
 import { Interrupted, Problem } from "../problem.ts";
 import { emptyHistory, historyFolder } from "../project.ts";
 
-export type Step = <T>(name: string, text: string, work: () => Promise<T>) => Promise<T>;
+type Step = <T>(name: string, text: string, work: () => Promise<T>) => Promise<T>;
 
 export interface StandingOptions {
   readonly context: StackContext;

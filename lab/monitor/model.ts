@@ -16,7 +16,7 @@ export interface Snapshot {
   readonly pages: readonly FleetPage[];
 }
 
-export type LeaseState = "open" | "draining" | "blocked" | "ended";
+type LeaseState = "open" | "draining" | "blocked" | "ended";
 
 export interface LeaseView {
   readonly leaseKey: string;

@@ -54,7 +54,7 @@ interface Cap {
 }
 
 /** Pure. */
-export function configLines(settings: readonly EffectiveSetting[], caps: readonly Cap[]): string[] {
+function configLines(settings: readonly EffectiveSetting[], caps: readonly Cap[]): string[] {
   const rows = settings.map(({ name, value, origin }) => [
     name,
     value === "" ? "(made up at start)" : value,

@@ -7,7 +7,7 @@ import { inProject } from "../../project.ts";
 import { paint } from "../../terminal/paint.ts";
 import type { Register } from "../context.ts";
 
-export interface Finding {
+interface Finding {
   readonly what: string;
   /** "optional": missing, and only something extra needs it. */
   readonly state: "ok" | "missing" | "optional";

@@ -27,7 +27,7 @@ export const registerVerifyStream: Register = (program, context) => {
     });
 };
 
-export interface StreamVerdict {
+interface StreamVerdict {
   readonly ok: boolean;
   readonly status: string;
   readonly open: number;
