@@ -30,10 +30,16 @@ export interface ExperimentRun {
   readonly progress: Progress;
 }
 
+export interface ExperimentOutcome {
+  readonly report: Report;
+  /** Why the stack or the endpoint could not be taken down; undefined: it was. */
+  readonly leftBehind: unknown;
+}
+
 const WORKFLOW_TIMEOUT_MILLIS = 180_000;
 
 /** Throws Interrupted when the signal aborted: everything is put away by then. */
-export async function runExperiment(run: ExperimentRun): Promise<Report> {
+export async function runExperiment(run: ExperimentRun): Promise<ExperimentOutcome> {
   const { progress } = run;
   // Ctrl-C, or an endpoint that dies: both end the run at the next await, and `broken` tells them apart.
   const ending = new AbortController();
@@ -75,8 +81,12 @@ export async function runExperiment(run: ExperimentRun): Promise<Report> {
     await stage.close("interrupted");
     throw cause(error);
   }
-  await stage.close(run.keep ? "keep" : "done");
-  return report;
+  // A teardown that fails must not hide what the experiment found.
+  const leftBehind = await stage.close(run.keep ? "keep" : "done").then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+  return { report, leftBehind };
 }
 
 /** `<Service.Operation>` → count, of the consumers alone. */

@@ -57,7 +57,7 @@ export const registerExperiment: Register = (program, context) => {
             wantsColour(screen, process.env),
           )
         : plainProgress(context.note, context.clock);
-      const report = await runExperiment({
+      const { report, leftBehind } = await runExperiment({
         settings,
         application: options.application,
         endpointUrl,
@@ -74,6 +74,7 @@ export const registerExperiment: Register = (program, context) => {
         for (const name of where) context.print(join(settings.out, name));
       }
       if (!report.ok) context.notOk();
+      if (leftBehind !== undefined) throw leftBehind;
     });
 };
 
