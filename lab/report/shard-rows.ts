@@ -68,7 +68,7 @@ export function shardRows({ timeline, marks, handovers }: Measurement, endedAt: 
 }
 
 /** Parents, each followed by its children. A merged shard stands below its first parent. */
-function inFamilyOrder(
+export function inFamilyOrder(
   shardIds: readonly string[],
   parents: Readonly<Record<string, readonly string[]>>,
 ): string[] {

@@ -8,12 +8,13 @@ import {
   type BoardWorker,
   type Counts,
   type LogEntry,
+  NOBODY,
   shortShard,
   TURN,
-  workerName,
 } from "./board.ts";
 
 const COLOURS = 10;
+const SHORT_ID = 8;
 /** More moves than that at once are told as a number. */
 const MOST_NAMED = 3;
 
@@ -37,7 +38,8 @@ export function fleetChange(board: Board, numbering: Numbering, news: FleetNews)
   const turns: [string, number, number][] = [];
   const handovers: BoardHandover[] = [];
   const moved: string[] = [];
-  const ids = new Map([...board.workers, ...workers].map(({ number, id }) => [number, id]));
+  const byNumber = new Map(workers.map((worker) => [worker.number, worker]));
+  const name = (number: number) => byNumber.get(number)?.name ?? NOBODY;
   for (const { leaseKey, owner, state } of fleet.leases) {
     const worker = owner === undefined ? 0 : (numbers.get(owner) ?? 0);
     const segments = known.get(leaseKey)?.segments ?? [];
@@ -47,11 +49,11 @@ export function fleetChange(board: Board, numbering: Numbering, news: FleetNews)
     if (last === undefined || state === "ended") continue;
     const before = last[1] !== 0 ? last[1] : segments.at(-2)?.[1];
     if (last[1] !== worker)
-      moved.push(`shard ${shortShard(leaseKey)}: ${workerName(last[1])} → ${workerName(worker)}`);
+      moved.push(`shard ${shortShard(leaseKey)}: ${name(last[1])} → ${name(worker)}`);
     if (measured || worker === 0 || !before || before === worker) continue;
     const gapMillis = last[1] === 0 ? fleet.t - last[0] : null;
-    const from = ids.get(before) ?? workerName(before);
-    handovers.push({ t: fleet.t, key: leaseKey, from, to: owner ?? "", gapMillis, how: "seen" });
+    const from = byNumber.get(before)?.id ?? NOBODY;
+    handovers.push({ t: fleet.t, key: leaseKey, from, to: owner ?? NOBODY, gapMillis, how: "seen" });
   }
   const keys = new Set(fleet.leases.map(({ leaseKey }) => leaseKey));
   for (const { key, segments } of board.tracks) {
@@ -102,6 +104,7 @@ function nextWorkers(board: Board, numbering: Numbering, fleet: FleetState): Boa
     used.add(colour);
     return {
       number,
+      name: workerId.length <= SHORT_ID ? workerId : `w${number}`,
       colour,
       id: workerId,
       state,
@@ -152,10 +155,9 @@ function fleetLog(board: Board, workers: readonly BoardWorker[], seen: Seen): Lo
     return log;
   }
   const known = new Map(board.workers.map((worker) => [worker.id, worker]));
-  for (const { id, number, state } of workers) {
+  for (const { id, name, state } of workers) {
     const was = known.get(id)?.state;
     if (was === state) continue;
-    const name = workerName(number);
     if (state === "gone") say(`${name} is gone`);
     else if (state === "dead") say(`${name} is dead: no heartbeat`, "bad");
     else if (state === "active") say(`${name} takes part (${id})`);

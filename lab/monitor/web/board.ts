@@ -27,6 +27,8 @@ export interface Track {
 export interface BoardWorker {
   /** Counts up as workers are first seen. */
   readonly number: number;
+  /** Its own id when that is short ("pod-4", started by hand), else `w` and the number. */
+  readonly name: string;
   /** 1 to 10: the theme's colour. */
   readonly colour: number;
   readonly id: string;
@@ -188,12 +190,10 @@ function isOver(segments: readonly Segment[], since: number): boolean {
 
 export const isPresent = (worker: BoardWorker): boolean => worker.state !== "gone";
 
-/** The short name of a worker: ids carry task ids that nobody reads aloud. */
-export const workerName = (number: number): string => (number === 0 ? "nobody" : `pod ${number}`);
+export const NOBODY = "nobody";
 
-export function nameOf(board: Pick<Board, "workers">, id: string): string {
-  const number = board.workers.find((worker) => worker.id === id)?.number;
-  return number === undefined ? (id.length > 12 ? `${id.slice(0, 11)}…` : id) : workerName(number);
+export function nameOf({ workers }: Pick<Board, "workers">, id: string): string {
+  return workers.find((worker) => worker.id === id)?.name ?? (id.length > 12 ? `${id.slice(0, 11)}…` : id);
 }
 
 /** shardId-000000000012 → 12: the long name is the same zeros on every row. */

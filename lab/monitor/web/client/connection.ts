@@ -1,0 +1,36 @@
+/** The stream of changes. Comes back by itself, also when the server answered with an error or fell silent. */
+import type { Board, BoardChange } from "../board.ts";
+
+export interface Listener {
+  onBoard(message: { readonly board: Board; readonly token: string; readonly now: number }): void;
+  onChange(change: BoardChange, now: number): void;
+  onLost(): void;
+}
+
+const AGAIN_MILLIS = 1_000;
+/** The server beats every 5 s. */
+const SILENT_MILLIS = 15_000;
+
+export function connect(listener: Listener): void {
+  let heardAt = Date.now();
+  const source = new EventSource("/events");
+  const on = <T>(name: string, take: (message: T) => void) =>
+    source.addEventListener(name, (event) => {
+      heardAt = Date.now();
+      take(JSON.parse((event as MessageEvent<string>).data) as T);
+    });
+  on<Parameters<Listener["onBoard"]>[0]>("board", (message) => listener.onBoard(message));
+  on<{ change: BoardChange; now: number }>("change", ({ change, now }) => listener.onChange(change, now));
+  on("beat", () => undefined);
+  const again = () => {
+    clearInterval(watch);
+    source.close();
+    listener.onLost();
+    setTimeout(() => connect(listener), AGAIN_MILLIS);
+  };
+  // Not left to the browser, which waits longer each time and gives up for good at an error status.
+  source.addEventListener("error", again);
+  const watch = setInterval(() => {
+    if (Date.now() - heardAt > SILENT_MILLIS) again();
+  }, AGAIN_MILLIS);
+}

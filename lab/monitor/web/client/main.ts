@@ -1,0 +1,125 @@
+/** The live page's script: takes up the board that came with the page and goes on with what the server tells. */
+import { applyChange, type Board, type BoardChange } from "../board.ts";
+import type { PageStart } from "../page.ts";
+import { ownersTable, panels, summaryText, timeText } from "../panels.ts";
+import { connect } from "./connection.ts";
+import { controls } from "./controls.ts";
+import { byId } from "./elements.ts";
+import { OwnersPicture } from "./owners-picture.ts";
+import { RecordsChart } from "./records-chart.ts";
+
+const PANELS_MILLIS = 250;
+const PICTURE_MILLIS = 200;
+const CALM_MILLIS = 1_000;
+
+const start: PageStart = JSON.parse(byId("start").textContent ?? "");
+let board: Board = start.board;
+/** The server's clock minus ours. */
+let ahead = start.now - Date.now();
+let token = start.token;
+let shownAt = 0;
+let dirty = true;
+let pausedAt: number | undefined;
+
+const now = () => pausedAt ?? Date.now() + ahead;
+const picture = new OwnersPicture(() => board, now);
+const chart = start.measured ? new RecordsChart() : undefined;
+const buttons = controls(() => token);
+const problem = byId("problem");
+const status = byId("status");
+const shown = new Map<string, string>();
+
+/** Only what differs is written: a panel that says the same keeps its selection and its scroll. */
+function put(id: string, markup: string): void {
+  if (shown.get(id) === markup) return;
+  shown.set(id, markup);
+  byId(id).innerHTML = markup;
+}
+
+function render(): void {
+  dirty = false;
+  shownAt = Date.now();
+  for (const [id, { text }] of Object.entries(panels(board, start.measured))) put(id, text);
+  const summary = summaryText(board);
+  if (byId("summary").textContent !== summary) byId("summary").textContent = summary;
+  byId("clock").textContent = board.t === 0 ? "nothing seen yet" : `seen at ${timeText(board.t)}`;
+  picture.legend();
+  buttons?.offer(board.workers);
+  chart?.show(board.samples, now());
+  if (table.open) renderTable();
+}
+
+const table = byId("as-table") as HTMLDetailsElement;
+const renderTable = () => {
+  table.querySelector("div")!.innerHTML = ownersTable(board).text;
+};
+table.addEventListener("toggle", () => table.open && renderTable());
+
+/** Why the picture stands still: the endpoint is silent, or this page's own server. */
+function say(trouble: "none" | "endpoint" | "server", text = ""): void {
+  const words = { none: "live", endpoint: "no endpoint", server: "not connected" } as const;
+  const label = trouble === "none" && pausedAt !== undefined ? "paused" : words[trouble];
+  if (status.textContent !== label) status.textContent = label;
+  status.className = `verdict ${trouble === "none" ? "ok" : "bad"}`;
+  if (problem.textContent !== text) problem.textContent = text;
+  problem.hidden = trouble === "none";
+}
+
+let connected = false;
+function sayHowItIs(): void {
+  if (!connected)
+    return say("server", "This page's server does not answer: was monitor-leases --web stopped? Trying again; what is shown is from before.");
+  if (board.problem === null) return say("none");
+  const since = board.t === 0 ? "" : ` What is shown was seen at ${timeText(board.t)}.`;
+  say("endpoint", `The endpoint is gone or does not answer.${since} (${board.problem})`);
+}
+
+connect({
+  onBoard(message) {
+    board = message.board;
+    token = message.token;
+    ahead = message.now - Date.now();
+    connected = true;
+    picture.reset();
+    dirty = true;
+    sayHowItIs();
+  },
+  onChange(change: BoardChange, at: number) {
+    applyChange(board, change);
+    ahead = at - Date.now();
+    dirty = true;
+    sayHowItIs();
+  },
+  onLost() {
+    connected = false;
+    sayHowItIs();
+  },
+});
+
+const pause = byId("pause");
+pause.addEventListener("click", () => {
+  pausedAt = pausedAt === undefined ? now() : undefined;
+  pause.setAttribute("aria-pressed", String(pausedAt !== undefined));
+  pause.textContent = pausedAt === undefined ? "Pause" : "Go on";
+  dirty = true;
+  sayHowItIs();
+});
+
+const calm = matchMedia("(prefers-reduced-motion: reduce)");
+const repaint = () => {
+  picture.reset();
+  chart?.repaint();
+  picture.draw();
+};
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", repaint);
+addEventListener("resize", repaint);
+
+function tick(): void {
+  if (!document.hidden) {
+    if (dirty && pausedAt === undefined && Date.now() - shownAt >= PANELS_MILLIS) render();
+    picture.draw();
+  }
+  setTimeout(tick, calm.matches ? CALM_MILLIS : PICTURE_MILLIS);
+}
+render();
+tick();

@@ -1,0 +1,74 @@
+/** Records waiting over the window, drawn by uPlot. */
+import uPlot from "uplot";
+import { type Sample, WINDOW_MILLIS } from "../board.ts";
+import { byId, theme } from "./elements.ts";
+
+const HEIGHT = 130;
+
+export class RecordsChart {
+  readonly #place = byId("records");
+  #chart: uPlot | undefined;
+  #now = 0;
+
+  show(samples: readonly Sample[], now: number): void {
+    this.#now = now;
+    const data: uPlot.AlignedData = [
+      samples.map(({ t }) => t / 1_000),
+      samples.map(({ waiting }) => waiting),
+      samples.map(({ outPerSecond }) => Math.round(outPerSecond)),
+    ];
+    if (this.#chart === undefined) this.#chart = this.#make(data);
+    else this.#chart.setData(data);
+  }
+
+  /** The width or the colours changed. */
+  repaint(): void {
+    this.#chart?.setSize({ width: this.#place.clientWidth, height: HEIGHT });
+    this.#chart?.redraw();
+  }
+
+  #make(data: uPlot.AlignedData): uPlot {
+    const axis = (): uPlot.Axis => ({
+      stroke: () => theme("--soft"),
+      grid: { stroke: () => theme("--line"), width: 1 },
+      ticks: { show: false },
+      font: "11px system-ui, sans-serif",
+    });
+    const width = Number.parseInt(theme("--gutter"), 10);
+    const line = (label: string, colour: string): uPlot.Series => ({
+      label,
+      stroke: () => theme(colour),
+      width: 1.75,
+      points: { show: false },
+    });
+    return new uPlot(
+      {
+        width: this.#place.clientWidth,
+        height: HEIGHT,
+        padding: [8, Number.parseInt(theme("--right"), 10), 0, 0],
+        legend: { show: false },
+        cursor: { show: false },
+        scales: {
+          x: { range: () => [(this.#now - this.#span()) / 1_000, this.#now / 1_000] },
+          y: { range: (_chart, _low, high) => [0, Math.max(10, (high ?? 0) * 1.1)] },
+        },
+        axes: [
+          { ...axis(), size: 24 },
+          { ...axis(), size: width, gap: 8 },
+        ],
+        series: [
+          {},
+          { ...line("waiting", "--w1"), fill: () => `${theme("--w1")}33` },
+          { ...line("handled a second", "--w2"), dash: [5, 4] },
+        ],
+      },
+      data,
+      this.#place,
+    );
+  }
+
+  #span(): number {
+    const chosen = Number((byId("span") as HTMLSelectElement).value) * 1_000;
+    return Math.min(WINDOW_MILLIS, chosen);
+  }
+}

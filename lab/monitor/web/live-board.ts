@@ -1,0 +1,194 @@
+/**
+ * One board for all who look on. Watches the source only while somebody does, and for a few seconds after, so that a
+ * page that is loaded again finds its history.
+ */
+import type { Clock } from "../../../services/shared/clock.ts";
+import type { HistoryEvent } from "../../../services/shared/history.ts";
+import { Handovers } from "../../measures/handovers.ts";
+import type { FleetState } from "../model.ts";
+import type { MonitorState } from "../monitor.ts";
+import { applyChange, type Board, type BoardChange, emptyBoard, type LogEntry } from "./board.ts";
+import { fleetChange, type Numbering } from "./board-change.ts";
+import { RecordLag } from "./record-lag.ts";
+import type { SnapshotSource } from "./snapshot-source.ts";
+
+export type BoardMessage = { readonly board: Board } | { readonly change: BoardChange };
+
+const LINGER_MILLIS = 5_000;
+const SAMPLE_MILLIS = 1_000;
+
+export class LiveBoard {
+  readonly #source: SnapshotSource;
+  readonly #clock: Clock;
+  readonly #viewers = new Set<(change: BoardChange) => void>();
+  readonly #numbering: Numbering = { highest: 0 };
+  #board: Board;
+  #watch: { readonly stopping: AbortController; readonly ended: Promise<void> } | undefined;
+  #lingering: AbortController | undefined;
+  #fleet: FleetState | undefined;
+  #lag = new RecordLag();
+  #handovers = new Handovers();
+  #sampledAt = 0;
+  #seen: () => void = () => undefined;
+
+  constructor(source: SnapshotSource, clock: Clock) {
+    this.#source = source;
+    this.#clock = clock;
+    this.#board = emptyBoard(source.title);
+  }
+
+  get board(): Board {
+    return this.#board;
+  }
+
+  get isWatching(): boolean {
+    return this.#watch !== undefined;
+  }
+
+  get measured(): boolean {
+    return this.#source.measured;
+  }
+
+  /** Resolves with the first sight of the fleet, or with what there is after `millis`. Somebody is about to look on. */
+  async firstSight(millis: number): Promise<Board> {
+    this.#startWatching();
+    this.#linger();
+    if (this.#board.t === 0 && this.#board.problem === null) {
+      const waiting = new AbortController();
+      const seen = new Promise<void>((resolve) => {
+        this.#seen = resolve;
+      });
+      await Promise.race([seen, this.#clock.sleep(millis, waiting.signal)]);
+      waiting.abort();
+    }
+    return this.#board;
+  }
+
+  /** Tells every change from now on. The board at this moment is `board`. Returns how to leave. */
+  join(viewer: (change: BoardChange) => void): () => void {
+    this.#startWatching();
+    this.#lingering?.abort();
+    this.#viewers.add(viewer);
+    return () => {
+      if (this.#viewers.delete(viewer) && this.#viewers.size === 0) this.#linger();
+    };
+  }
+
+  get viewerCount(): number {
+    return this.#viewers.size;
+  }
+
+  /** A line of the log from outside the fleet: what somebody asked for, and what came of it. */
+  note(text: string, tone: LogEntry["tone"] = "plain"): void {
+    const t = this.#clock.wallMillis();
+    this.#tell({ t, problem: this.#board.problem, log: [{ t, text, tone }] });
+  }
+
+  async close(): Promise<void> {
+    this.#lingering?.abort();
+    const watch = this.#watch;
+    watch?.stopping.abort();
+    await watch?.ended;
+  }
+
+  #startWatching(): void {
+    if (this.#watch !== undefined) return;
+    // What happened while nobody looked is not known: the picture begins anew, the log goes on.
+    this.#board = { ...emptyBoard(this.#source.title), log: this.#board.log };
+    this.#lag = new RecordLag();
+    this.#handovers = new Handovers();
+    this.#fleet = undefined;
+    this.#sampledAt = 0;
+    const stopping = new AbortController();
+    const listener = {
+      state: (state: MonitorState) => this.#onState(state),
+      event: (event: HistoryEvent) => this.#onEvent(event),
+    };
+    this.#watch = { stopping, ended: this.#source.watch(listener, stopping.signal) };
+  }
+
+  #linger(): void {
+    this.#lingering?.abort();
+    if (this.#viewers.size > 0) return;
+    const lingering = new AbortController();
+    this.#lingering = lingering;
+    void this.#clock.sleep(LINGER_MILLIS, lingering.signal).then(async () => {
+      if (lingering.signal.aborted || this.#viewers.size > 0) return;
+      const watch = this.#watch;
+      watch?.stopping.abort();
+      await watch?.ended;
+      if (this.#watch === watch) this.#watch = undefined;
+      // Somebody may have come while the watch was ending.
+      if (this.#viewers.size > 0) this.#startWatching();
+    });
+  }
+
+  #onEvent(event: HistoryEvent): void {
+    this.#lag.observe(event);
+    this.#handovers.observe(event);
+  }
+
+  #onState(state: MonitorState): void {
+    const { fleet, problem } = state;
+    const fresh = fleet !== undefined && fleet !== this.#fleet && problem === undefined;
+    const now = this.#clock.wallMillis();
+    const due = now - this.#sampledAt >= SAMPLE_MILLIS;
+    const isNewProblem = (problem ?? null) !== this.#board.problem;
+    if (!fresh && !due && !isNewProblem) return;
+    const news = fresh
+      ? fleetChange(this.#board, this.#numbering, {
+          fleet,
+          moves: state.moveCount,
+          measured: this.#source.measured,
+        })
+      : { t: this.#board.t, problem: problem ?? null };
+    if (fresh) this.#fleet = fleet;
+    const log = [...(news.log ?? [])];
+    if (isNewProblem && problem !== undefined && this.#board.problem === null)
+      log.push({ t: now, text: problem, tone: "bad" });
+    this.#tell({
+      ...news,
+      ...(log.length > 0 ? { log } : {}),
+      ...(due ? this.#sample(state, now) : {}),
+      ...this.#takeHandovers(),
+    });
+    this.#seen();
+  }
+
+  #sample({ flow }: MonitorState, now: number): Pick<BoardChange, "sample" | "lag"> {
+    this.#sampledAt = now;
+    if (flow === undefined) return {};
+    const owners = new Map(
+      (this.#fleet?.leases ?? []).flatMap(({ leaseKey, owner }) =>
+        owner === undefined ? [] : [[leaseKey, owner] as const],
+      ),
+    );
+    const { inPerSecond, outPerSecond, pending } = flow;
+    return {
+      sample: { t: now, inPerSecond, outPerSecond, waiting: pending },
+      lag: this.#lag.at(now, owners),
+    };
+  }
+
+  /** Takes them out: what was told is kept on the board, which is bounded. */
+  #takeHandovers(): Pick<BoardChange, "handovers"> {
+    this.#handovers.acquisitions.length = 0;
+    const taken = this.#handovers.handovers.splice(0);
+    if (taken.length === 0) return {};
+    return {
+      handovers: taken.map(({ readAt, shardId, from, to, gapMillis, planned }) => ({
+        t: readAt,
+        key: shardId,
+        from,
+        to,
+        gapMillis,
+        how: planned ? "handed over" : "taken over",
+      })),
+    };
+  }
+
+  #tell(change: BoardChange): void {
+    applyChange(this.#board, change);
+    for (const viewer of this.#viewers) viewer(change);
+  }
+}

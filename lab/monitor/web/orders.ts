@@ -1,0 +1,57 @@
+/** What the page's buttons ask for. Pure: parses what came, and says what is wrong with it. */
+import { z } from "zod";
+import { Problem } from "../../problem.ts";
+
+/** Each resolves with what happened, in a sentence, and throws a Problem that says why not. */
+export interface FleetActions {
+  split(percent: number): Promise<string>;
+  scale(tasks: number): Promise<string>;
+  kill(workerId: string): Promise<string>;
+}
+
+export type Order =
+  | { readonly kind: "split"; readonly percent: number }
+  | { readonly kind: "scale"; readonly tasks: number }
+  | { readonly kind: "kill"; readonly worker: string };
+
+export const MOST_PERCENT = 400;
+export const MOST_TASKS = 50;
+
+const whole = (least: number, most: number, what: string) => {
+  const error = `${what}: give a whole number from ${least} to ${most}`;
+  return z.number({ error }).int(error).min(least, error).max(most, error);
+};
+
+const ORDERS = {
+  split: z.object({ percent: whole(1, MOST_PERCENT, "per cent") }),
+  scale: z.object({ tasks: whole(0, MOST_TASKS, "tasks") }),
+  kill: z.object({ worker: z.string({ error: "worker: choose one" }).min(1, "worker: choose one").max(128) }),
+};
+
+const isKind = (kind: string): kind is Order["kind"] => Object.hasOwn(ORDERS, kind);
+
+/** Undefined: no such order. Throws a Problem for a body that does not fit. */
+export function parseOrder(kind: string, body: string): Order | undefined {
+  if (!isKind(kind)) return undefined;
+  let value: unknown;
+  try {
+    value = JSON.parse(body);
+  } catch {
+    throw new Problem("the request's body is no JSON", 2);
+  }
+  const parsed = ORDERS[kind].safeParse(value);
+  if (!parsed.success) throw new Problem(parsed.error.issues[0]?.message ?? "this does not fit", 2);
+  return { kind, ...parsed.data } as Order;
+}
+
+export function perform(actions: FleetActions, order: Order): Promise<string> {
+  if (order.kind === "split") return actions.split(order.percent);
+  if (order.kind === "scale") return actions.scale(order.tasks);
+  return actions.kill(order.worker);
+}
+
+export const orderText = (order: Order, nameOf: (id: string) => string): string => {
+  if (order.kind === "split") return `asked for ${order.percent} % more shards`;
+  if (order.kind === "scale") return `asked for ${order.tasks} consumer tasks`;
+  return `asked for kill -9 of ${nameOf(order.worker)}`;
+};

@@ -1,0 +1,185 @@
+/** The live page's server: one page, one stream of changes, and the buttons' requests. On loopback only. */
+import { once } from "node:events";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import type { Clock } from "../../../services/shared/clock.ts";
+import { randomSuffix } from "../../../services/shared/platform.ts";
+import { messageOf, Problem } from "../../problem.ts";
+import { nameOf } from "./board.ts";
+import { clientScript } from "./client-script.ts";
+import { pageHeaders, refusal } from "./guard.ts";
+import { LiveBoard } from "./live-board.ts";
+import { type FleetActions, orderText, parseOrder, perform } from "./orders.ts";
+import { renderLivePage } from "./page.ts";
+import type { SnapshotSource } from "./snapshot-source.ts";
+
+export interface LivePageOptions {
+  readonly source: SnapshotSource;
+  /** Undefined: no buttons. */
+  readonly actions: FleetActions | undefined;
+  /** 0: any free one. */
+  readonly port: number;
+  readonly clock: Clock;
+}
+
+export interface LivePage {
+  readonly url: string;
+  readonly port: number;
+  readonly live: LiveBoard;
+  close(): Promise<void>;
+}
+
+const HOST = "127.0.0.1";
+const FIRST_SIGHT_MILLIS = 700;
+const MOST_VIEWERS = 30;
+const MOST_BODY_BYTES = 4_096;
+/** A viewer that does not read for so long is let go; it comes back and gets the whole board. */
+const MOST_UNSENT_BYTES = 8_000_000;
+const HEARTBEAT_MILLIS = 5_000;
+
+/** @throws Problem when the port cannot be used. */
+export async function serveLivePage(options: LivePageOptions): Promise<LivePage> {
+  const { source, actions, clock } = options;
+  const script = await clientScript();
+  const token = randomSuffix(32);
+  const live = new LiveBoard(source, clock);
+  const closing = new AbortController();
+  const underWay = new Set<string>();
+  let port = options.port;
+
+  const server = createServer((request, response) => {
+    handle(request, response).catch((error: unknown) => {
+      if (response.headersSent) response.destroy();
+      else answer(response, 500, { error: messageOf(error) });
+    });
+  });
+
+  async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const method = request.method ?? "GET";
+    const refused = refusal({ method, port, headers: request.headers }, token);
+    if (refused) return answer(response, refused.status, { error: refused.message });
+    const path = new URL(request.url ?? "/", `http://${HOST}`).pathname;
+    if (method === "GET" && path === "/") return page(response);
+    if (method === "GET" && path === "/events") return events(response);
+    const kind = /^\/orders\/(\w+)$/.exec(path)?.[1];
+    if (method === "POST" && kind !== undefined && actions !== undefined)
+      return order(actions, kind, request, response);
+    answer(response, 404, { error: `there is no ${path} here` });
+  }
+
+  async function page(response: ServerResponse): Promise<void> {
+    const board = await live.firstSight(FIRST_SIGHT_MILLIS);
+    const nonce = randomSuffix(24);
+    const { measured } = live;
+    const text = renderLivePage({
+      board,
+      script,
+      nonce,
+      token,
+      measured,
+      now: clock.wallMillis(),
+      controls: actions !== undefined,
+    });
+    response.writeHead(200, pageHeaders(nonce)).end(text);
+  }
+
+  function events(response: ServerResponse): void {
+    if (live.viewerCount >= MOST_VIEWERS)
+      return answer(response, 503, { error: `${MOST_VIEWERS} pages are open already; close some` });
+    response.writeHead(200, { "content-type": "text/event-stream", "cache-control": "no-store" });
+    const send = (event: string, data: object) => {
+      if (response.writableLength > MOST_UNSENT_BYTES) return void response.destroy();
+      response.write(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
+    };
+    response.write("retry: 1000\n\n");
+    const leave = live.join((change) => send("change", { now: clock.wallMillis(), change }));
+    // The token of this run, too: a page that outlives the server goes on working with its successor.
+    send("board", { now: clock.wallMillis(), token, board: live.board });
+    const gone = new AbortController();
+    response.on("close", () => {
+      gone.abort();
+      leave();
+    });
+    void beat(response, AbortSignal.any([gone.signal, closing.signal]), send);
+  }
+
+  /** So that a page notices a server that fell silent. */
+  async function beat(response: ServerResponse, signal: AbortSignal, send: (e: string, d: object) => void) {
+    while (!signal.aborted) {
+      await clock.sleep(HEARTBEAT_MILLIS, signal);
+      if (!signal.aborted) send("beat", { now: clock.wallMillis() });
+    }
+    response.end();
+  }
+
+  async function order(
+    able: FleetActions,
+    kind: string,
+    request: IncomingMessage,
+    response: ServerResponse,
+  ): Promise<void> {
+    try {
+      const wanted = parseOrder(kind, await bodyOf(request));
+      if (wanted === undefined) return answer(response, 404, { error: `nothing is called ${kind} here` });
+      if (underWay.has(kind)) return answer(response, 409, { error: `a ${kind} is under way; wait for it` });
+      underWay.add(kind);
+      try {
+        live.note(orderText(wanted, (id) => nameOf(live.board, id)));
+        const text = await perform(able, wanted);
+        live.note(text, "good");
+        answer(response, 200, { text });
+      } finally {
+        underWay.delete(kind);
+      }
+    } catch (error) {
+      const misused = error instanceof Problem && error.exitCode === 2;
+      if (!misused) live.note(`${kind} did not work: ${messageOf(error)}`, "bad");
+      answer(response, misused ? 400 : 502, { error: messageOf(error) });
+    }
+  }
+
+  server.listen(port, HOST);
+  await Promise.race([
+    once(server, "listening"),
+    once(server, "error").then(([error]: unknown[]) => {
+      throw portProblem(error, port);
+    }),
+  ]);
+  port = (server.address() as AddressInfo).port;
+  return {
+    url: `http://${HOST}:${port}`,
+    port,
+    live,
+    async close() {
+      closing.abort();
+      server.close();
+      await live.close();
+      server.closeAllConnections();
+    },
+  };
+}
+
+function answer(response: ServerResponse, status: number, body: object): void {
+  response
+    .writeHead(status, { "content-type": "application/json", "cache-control": "no-store", connection: "close" })
+    .end(JSON.stringify(body));
+}
+
+async function bodyOf(request: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    bytes += chunk.length;
+    if (bytes > MOST_BODY_BYTES) throw new Problem(`the request is larger than ${MOST_BODY_BYTES} bytes`, 2);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString("utf8");
+}
+
+function portProblem(error: unknown, port: number): unknown {
+  const code = (error as NodeJS.ErrnoException | undefined)?.code;
+  if (code === "EADDRINUSE")
+    return new Problem(`port ${port} is in use; give another with --port, or --port 0 for any free one`);
+  if (code === "EACCES") return new Problem(`port ${port} may not be used by you; give one above 1023 with --port`);
+  return error;
+}

@@ -1,0 +1,78 @@
+/** A fleet that does what a test tells it: the page's source without a deployment. */
+import { emptyMonitor, type MonitorState, withFlow, withProblem, withSnapshot } from "../../lab/monitor/monitor.ts";
+import type { SnapshotSource, SourceListener } from "../../lab/monitor/web/snapshot-source.ts";
+import type { Lease, Member } from "../../services/consumer/index.ts";
+import type { HistoryEvent } from "../../services/shared/history.ts";
+
+export interface Fleet {
+  /** Shard number → owner; undefined: nobody. */
+  readonly owners: Readonly<Record<number, string | undefined>>;
+  /** Shard number → parents' numbers. */
+  readonly parents?: Readonly<Record<number, readonly number[]>>;
+  readonly ended?: readonly number[];
+  readonly members: readonly string[];
+  readonly cap?: number;
+}
+
+export const shardId = (number: number): string => `shardId-${String(number).padStart(12, "0")}`;
+
+const lease = ({ parents = {}, ended = [] }: Fleet, number: number, owner: string | undefined): Lease => ({
+  leaseKey: shardId(number),
+  owner,
+  counter: 1,
+  checkpoint: { sequenceNumber: ended.includes(number) ? "SHARD_END" : "TRIM_HORIZON", subSequenceNumber: 0 },
+  ownerSwitchesSinceCheckpoint: 0,
+  parentShardIds: (parents[number] ?? []).map(shardId),
+  childShardIds: [],
+  hashRange: undefined,
+  checkpointOwner: undefined,
+});
+
+const member = (workerId: string, maxLeases: number | undefined): Member => ({
+  workerId,
+  incarnation: "1",
+  heartbeat: 1,
+  state: "active",
+  maxLeases,
+  steals: true,
+});
+
+export class ScriptedSource implements SnapshotSource {
+  readonly title = "Evenkeel · scripted";
+  readonly measured = true;
+  #state: MonitorState = emptyMonitor(this.title);
+  #listener: SourceListener | undefined;
+  watches = 0;
+
+  show(fleet: Fleet, t = Date.now()): void {
+    const leases = Object.entries(fleet.owners).map(([number, owner]) => lease(fleet, Number(number), owner));
+    const members = fleet.members.map((id) => member(id, fleet.cap));
+    const pages = [{ page: 0, generation: 1, shardSyncRequests: 0, members }];
+    this.#tell(withSnapshot(this.#state, { t, leases, corrupt: [], pages }));
+  }
+
+  flow(t: number, produced: number, processed: number): void {
+    this.#tell(withFlow(this.#state, t, { produced, processed, pending: produced - processed }));
+  }
+
+  fail(problem: string): void {
+    this.#tell(withProblem(this.#state, problem));
+  }
+
+  event(event: HistoryEvent): void {
+    this.#listener?.event(event);
+  }
+
+  async watch(listener: SourceListener, signal: AbortSignal): Promise<void> {
+    this.watches += 1;
+    this.#listener = listener;
+    listener.state(this.#state);
+    await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
+    this.#listener = undefined;
+  }
+
+  #tell(state: MonitorState): void {
+    this.#state = state;
+    this.#listener?.state(state);
+  }
+}
