@@ -1,4 +1,5 @@
 /** The options of `createWorker`: what each means, its default and why, and the checks with the remedy in the message. */
+import { hostname } from "node:os";
 import type { CloudWatchClient } from "@aws-sdk/client-cloudwatch";
 import type { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import type { KinesisClient } from "@aws-sdk/client-kinesis";
@@ -235,10 +236,12 @@ function cap(value: WorkerOptions["maxLeasesForWorker"]): EngineOptions["maxLeas
   };
 }
 
+/** Short, because every id is in the fleet row: the start of the ECS task id, or of the host's name, and a random part. */
 const defaultWorkerId = (): string => {
-  // ECS: the last part of the metadata URI is the container's runtime id, which begins with the task id.
-  const task = process.env.ECS_CONTAINER_METADATA_URI_V4?.split("/").at(-1)?.split("-")[0];
-  return `${task || process.env.HOSTNAME || "worker"}-${randomSuffix(6)}`;
+  // ECS: the metadata URI ends with the task id and the container's number.
+  const task = process.env.ECS_CONTAINER_METADATA_URI_V4?.split("/").at(-1);
+  const place = (task || hostname()).replaceAll(/[^a-zA-Z0-9]/g, "").slice(0, 12);
+  return `${place || "worker"}-${randomSuffix(6)}`;
 };
 
 function wrong(name: string, value: unknown, expected: string): never {

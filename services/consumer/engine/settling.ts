@@ -2,7 +2,7 @@
 import type { Member } from "../core/member.ts";
 
 /** Since the last joiner was seen: tasks of one scale-out start within a few hundred milliseconds of each other. */
-const SETTLE_MILLIS = 400;
+const SETTLE_MILLIS = 300;
 /** A stream of joiners must not keep everybody out. */
 const SETTLE_AT_MOST_MILLIS = 1_500;
 
