@@ -20,7 +20,7 @@ export interface Facts {
   readonly silentLeases: ReadonlySet<string>;
   /** Leases whose owner is no member, and that I have watched for a failover time: old enough to be stolen from a living foreign owner. */
   readonly watchedLeases: ReadonlySet<string>;
-  /** Leases this worker reads or is about to give away. Never those of others. */
+  /** Leases this worker reads, is about to give away, or has asked for. */
   readonly held: ReadonlyMap<string, HeldLeaseFacts>;
   /** Leaving, and the others had time to raise their caps: what nobody has room for may be released. */
   readonly mayRelease: boolean;
@@ -29,8 +29,10 @@ export interface Facts {
 
 export interface HeldLeaseFacts {
   readonly counter: number;
-  /** reading: may be asked to drain. busy: a hand-over, completion or release of it is under way. */
-  readonly phase: "reading" | "busy";
+  /** reading: may be asked to drain. claiming: a claim is on its way. busy: a hand-over, completion or release of it is under way. */
+  readonly phase: "reading" | "claiming" | "busy";
+  /** Whom the hand-over under way is for. */
+  readonly to?: string | undefined;
 }
 
 export interface Decisions {
@@ -84,10 +86,12 @@ export function decide(facts: Facts): Decisions {
 
   const workers = planWorkers(facts, alive, lines.runnable, everMember);
   const planned = planLeases(
-    // A foreign owner's lease that fell silent is free; its other leases may still be alive.
-    lines.runnable.map((l) =>
-      facts.silentLeases.has(l.leaseKey) && isForeign(l, everMember) ? unownedCopy(l) : l,
-    ),
+    lines.runnable.map((l) => {
+      const heading = headingFor(l, held, self.workerId, aliveById);
+      if (heading !== undefined) return { ...l, owner: heading, checkpointOwner: undefined };
+      // A foreign owner's lease that fell silent is free; its other leases may still be alive.
+      return facts.silentLeases.has(l.leaseKey) && isForeign(l, everMember) ? unownedCopy(l) : l;
+    }),
     workers,
   );
   const leader = leaderOf(alive);
@@ -97,15 +101,20 @@ export function decide(facts: Facts): Decisions {
   const claim: Decisions["claim"][number][] = [];
   const handOver: Decisions["handOver"][number][] = [];
   const targetOf = new Map<string, string>();
+  for (const [leaseKey, { to }] of held)
+    if (to !== undefined && aliveById.get(to)?.state === "active") targetOf.set(leaseKey, to);
   for (const move of planned.moves) {
-    targetOf.set(move.leaseKey, move.to);
+    targetOf.delete(move.leaseKey);
+    // Planned for already, and given when it can read: else whoever becomes active first would get its share as well.
+    if (aliveById.get(move.to)?.state === "joining") continue;
+    if (move.to !== self.workerId || !held.has(move.leaseKey)) targetOf.set(move.leaseKey, move.to);
     if (!mayAct) continue;
     const lease = table.get(move.leaseKey)!;
     const holder = move.from === undefined ? undefined : aliveById.get(move.from);
     if (move.from === self.workerId) {
       if (held.get(move.leaseKey)?.phase === "reading")
         handOver.push({ leaseKey: move.leaseKey, to: move.to, reason: move.reason });
-    } else if (move.to === self.workerId && holder === undefined) {
+    } else if (move.to === self.workerId && holder === undefined && !held.has(move.leaseKey)) {
       const stolen =
         isForeign(lease, everMember) &&
         !facts.silentLeases.has(lease.leaseKey) &&
@@ -172,17 +181,31 @@ export function decide(facts: Facts): Decisions {
   };
 }
 
+/**
+ * Whose a lease will be once what this worker has begun is done. Planned with it as it stands in the rows, a worker
+ * would take more than its share while its claims are answered one by one, and give more than it must.
+ */
+function headingFor(
+  lease: Lease,
+  held: Facts["held"],
+  self: string,
+  alive: ReadonlyMap<string, Member>,
+): string | undefined {
+  const mine = held.get(lease.leaseKey);
+  // A row that has moved on tells more than what was begun before.
+  if (mine === undefined || lease.counter > mine.counter) return undefined;
+  if (mine.phase === "claiming") return self;
+  return mine.to !== undefined && alive.get(mine.to)?.state === "active" ? mine.to : undefined;
+}
+
 function planWorkers(
   facts: Facts,
   alive: readonly Member[],
   runnable: readonly Lease[],
   everMember: ReadonlySet<string>,
 ): PlanWorker[] {
-  const owning = new Set(runnable.map(actualOwner));
   const workers: PlanWorker[] = [];
   for (const { workerId, state, maxLeases, steals } of alive) {
-    // A joiner that owns rows already is a restarted namesake: its leases stay its own.
-    if (state === "joining" && !owning.has(workerId)) continue;
     workers.push({ workerId, role: state === "leaving" ? "leaving" : "active", maxLeases, steals });
   }
   const foreign = new Set<string>();

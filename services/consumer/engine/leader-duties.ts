@@ -30,6 +30,7 @@ export class LeaderDuties {
   #syncedRequests = -1;
   #cleanedMillis: number;
   #holesInARow = 0;
+  #spilledBefore = 0;
 
   constructor(
     ports: Pick<Ports, "store" | "stream" | "clock" | "logger" | "metrics">,
@@ -94,14 +95,17 @@ export class LeaderDuties {
 
   publish(fleet: FleetSummary): void {
     const dimensions = { Operation: "LeaseAssignment" };
+    // Caps follow a reshard or a stop by a moment: what one listing finds without room, and the next does not, is no alarm.
+    const spilled = Math.min(fleet.spilled, this.#spilledBefore);
+    this.#spilledBefore = fleet.spilled;
     this.#ports.metrics.record("UnownedShards", fleet.unowned, "Count", dimensions);
     this.#ports.metrics.record("LeaseImbalance", fleet.imbalance, "Count", dimensions);
-    this.#ports.metrics.record("LeaseSpillover", fleet.spilled, "Count", dimensions);
+    this.#ports.metrics.record("LeaseSpillover", spilled, "Count", dimensions);
     this.#ports.metrics.record("TotalLeases", fleet.runnable, "Count", dimensions);
     this.#ports.metrics.record("NumWorkers", fleet.workers, "Count", dimensions);
-    if (fleet.spilled > 0) {
+    if (spilled > 0) {
       this.#ports.logger.error(
-        { spilled: fleet.spilled, workers: fleet.workers, runnable: fleet.runnable },
+        { spilled, workers: fleet.workers, runnable: fleet.runnable },
         "maxLeasesForWorker × workers is less than the number of shards: shards stay unread; raise the cap or add workers",
       );
     }

@@ -69,6 +69,11 @@ export class ShardTask {
     return this.#phase.kind;
   }
 
+  /** Whom a hand-over under way is for. */
+  get goesTo(): string | undefined {
+    return this.#phase.kind === "handing-over" ? this.#phase.to : undefined;
+  }
+
   status(): ShardStatus {
     return this.#consumer.status();
   }

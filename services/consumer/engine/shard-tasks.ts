@@ -26,7 +26,7 @@ export class ShardTasks {
   readonly #options: EngineOptions;
   readonly #around: ShardTasksSurroundings;
   readonly #tasks = new Map<string, ShardTask>();
-  readonly #claiming = new Map<string, Promise<void>>();
+  readonly #claiming = new Map<string, { readonly counter: number; readonly answered: Promise<void> }>();
   #closed = false;
   #lost = 0;
 
@@ -50,12 +50,13 @@ export class ShardTasks {
   }
 
   facts(): Map<string, HeldLeaseFacts> {
-    return new Map(
-      [...this.#tasks].map(([leaseKey, task]) => [
-        leaseKey,
-        { counter: task.owned.lease.counter, phase: task.phase === "reading" ? "reading" : "busy" },
-      ]),
-    );
+    const facts = new Map<string, HeldLeaseFacts>();
+    for (const [leaseKey, { counter }] of this.#claiming) facts.set(leaseKey, { counter, phase: "claiming" });
+    for (const [leaseKey, task] of this.#tasks) {
+      const phase = task.phase === "reading" ? "reading" : "busy";
+      facts.set(leaseKey, { counter: task.owned.lease.counter, phase, to: task.goesTo });
+    }
+    return facts;
   }
 
   get(leaseKey: string): ShardTask | undefined {
@@ -73,7 +74,7 @@ export class ShardTasks {
     const { leaseKey } = lease;
     if (this.#closed || this.#claiming.has(leaseKey) || this.#tasks.has(leaseKey)) return;
     if (this.#claiming.size >= MAX_CLAIMS_UNDER_WAY) return;
-    const attempt = this.#attempt(lease, reason)
+    const answered = this.#attempt(lease, reason)
       .catch((error: unknown) => {
         // It may have happened: only the table knows.
         this.#around.watch.distrust();
@@ -83,7 +84,7 @@ export class ShardTasks {
         this.#claiming.delete(leaseKey);
         this.#around.wakeUp();
       });
-    this.#claiming.set(leaseKey, attempt);
+    this.#claiming.set(leaseKey, { counter: lease.counter, answered });
   }
 
   /** Every task is told that its lease is lost, and awaited. */
@@ -95,7 +96,7 @@ export class ShardTasks {
   /** No claim is begun any more; resolves when those under way are answered. */
   async close(): Promise<void> {
     this.#closed = true;
-    await Promise.all(this.#claiming.values());
+    await Promise.all([...this.#claiming.values()].map(({ answered }) => answered));
   }
 
   async #attempt(lease: Lease, reason: string): Promise<void> {

@@ -1,6 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { type Decisions, decide, type Facts } from "../../../services/consumer/core/decide.ts";
+import {
+  type Decisions,
+  decide,
+  type Facts,
+  type HeldLeaseFacts,
+} from "../../../services/consumer/core/decide.ts";
 import { actualOwner, isEnded, type Lease } from "../../../services/consumer/core/lease.ts";
 import { lineage, tableOf } from "../../../services/consumer/core/lineage.ts";
 import type { Member } from "../../../services/consumer/core/member.ts";
@@ -127,6 +132,75 @@ describe("planned moves", () => {
   it("whoever does not steal is not given leases of living members, and keeps its own", () => {
     const quiet = [member("a", { steals: false }), member("b", { steals: false })];
     expect(decideFor("a", { rows, members: quiet }).handOver).toEqual([]);
+  });
+});
+
+describe("what is under way counts as done", () => {
+  const members = [member("a"), member("b")];
+
+  it("claims not yet answered: a worker asks for its share and no more", () => {
+    const rows = names("s", 8).map((key) => row(key));
+    const first = decideFor("a", { rows, members }).claim;
+    expect(first.length).toBe(4);
+    // Two of them are answered, two are not, and b has begun with others.
+    const asked = first.map(({ lease }) => lease.leaseKey);
+    const now = rows.map((l) =>
+      asked.slice(0, 2).includes(l.leaseKey) ? { ...l, owner: "a", counter: 1 } : l,
+    );
+    const held = new Map<string, HeldLeaseFacts>([
+      ...asked.slice(0, 2).map((key) => [key, { counter: 1, phase: "reading" }] as const),
+      ...asked.slice(2).map((key) => [key, { counter: 0, phase: "claiming" }] as const),
+    ]);
+    const decisions = decideFor("a", { rows: now, members, held });
+    expect([decisions.claim, decisions.handOver, decisions.stop]).toEqual([[], [], []]);
+  });
+
+  it("hand-overs not yet written: nothing is given in their place", () => {
+    const rows = names("s", 8).map((key) => row(key, { owner: "a" }));
+    const given = decideFor("a", { rows, members }).handOver;
+    expect(given.length).toBe(4);
+    // One is done, which changes what a fresh plan would pick; three are draining.
+    const [done, ...draining] = given.map((h) => h.leaseKey);
+    const now = rows.map((l) => (l.leaseKey === done ? { ...l, owner: "b", counter: 1 } : l));
+    const held = new Map<string, HeldLeaseFacts>(
+      now
+        .filter((l) => l.owner === "a")
+        .map(({ leaseKey }) => [
+          leaseKey,
+          draining.includes(leaseKey)
+            ? { counter: 0, phase: "busy", to: "b" }
+            : { counter: 0, phase: "reading" },
+        ]),
+    );
+    const decisions = decideFor("a", { rows: now, members, held });
+    expect(decisions.handOver).toEqual([]);
+    expect([...decisions.targetOf].toSorted()).toEqual(draining.map((key) => [key, "b"]).toSorted());
+  });
+
+  it("but not a hand-over to somebody who has begun to leave: the plan finds another", () => {
+    const rows = [row("s0", { owner: "a" })];
+    const held = new Map<string, HeldLeaseFacts>([["s0", { counter: 0, phase: "busy", to: "b" }]]);
+    const target = (b: Member["state"], c: Member["state"]) =>
+      decideFor("a", {
+        rows,
+        members: [member("a", { state: "leaving" }), member("b", { state: b }), member("c", { state: c })],
+        held,
+      }).targetOf.get("s0");
+    expect(target("active", "active")).toBe("b");
+    expect(target("leaving", "active")).toBe("c");
+    expect(target("dead", "active")).toBe("c");
+    expect(target("leaving", "leaving")).toBeUndefined();
+  });
+
+  it("joiners are planned with before they are active, and given to when they are", () => {
+    const rows = names("s", 12).map((key) => row(key, { owner: "a" }));
+    const both = [member("a"), member("d"), member("e", { state: "joining" })];
+    // Four for d at once; e's four stay until it can read them.
+    const decisions = decideFor("a", { rows, members: both });
+    expect(decisions.handOver.map((h) => h.to)).toEqual(["d", "d", "d", "d"]);
+    expect([...decisions.targetOf.values()]).toEqual(["d", "d", "d", "d"]);
+    const free = rows.map((l) => ({ ...l, owner: undefined }));
+    expect(decideFor("d", { rows: free, members: both }).claim.length).toBe(4);
   });
 });
 
