@@ -107,6 +107,7 @@ export async function runSeed(seed: number, options: RunOptions): Promise<RunRes
       swarm,
       events: history.events,
       unsettled: problem,
+      quietMillis: quietMillis(swarm),
       quietCalls: spentCalls,
       escaped: cluster.escaped,
       finalLeases: cluster.table.leases(),

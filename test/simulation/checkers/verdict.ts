@@ -18,6 +18,7 @@ export interface Evidence {
   /** Why the fleet was not yet as it must be when the liveness phase's time was up. */
   readonly unsettled: string | undefined;
   /** Calls of the whole fleet in the quiet phase, by operation. */
+  readonly quietMillis: number;
   readonly quietCalls: Readonly<Record<string, number>>;
   readonly escaped: readonly string[];
   /** After everybody has stopped. */
