@@ -9,7 +9,7 @@ export interface StackSettings {
   readonly producers: number;
   /** Metric namespace, and the stack's name with a capital. Default: evenkeel. */
   readonly application: string;
-  /** Records a second from the producer. Default: 200, as in GOALS.md. */
+  /** Records a second from the producer. Default: 200. */
   readonly rate: number;
   /** Distinct partition keys of the producer. Default: 400, enough that each of 30 shards gets some. */
   readonly keys: number;

@@ -12,7 +12,7 @@ export interface ExperimentSettings {
   readonly rate: number;
   /** Distinct partition keys. */
   readonly keys: number;
-  /** `seed` keeps the wall-clock schedule of SEED.md, `fast` goes on as soon as a phase is seen to be done. */
+  /** `seed` keeps the wall-clock schedule of docs/experiment.md, `fast` goes on as soon as a phase is seen to be done. */
   readonly timeline: "fast" | "seed";
   /** Folder of the results. */
   readonly out: string;

@@ -8,7 +8,7 @@ import { runLogged } from "./child.ts";
 import { stackNameOf } from "./outputs.ts";
 import { childEnvironment, type Target } from "./target.ts";
 
-/** CDK context of the stack (CONTRACT, "Stack"), and the lab's own additions. Values go through as strings. */
+/** CDK context of the stack (README, "Stack"), and the lab's own additions. Values go through as strings. */
 export interface StackContext {
   readonly application: string;
   readonly shards: number;

@@ -5,7 +5,7 @@ import { Interrupted, Problem } from "../problem.ts";
 import type { Clients } from "./clients.ts";
 import type { Deployment } from "./outputs.ts";
 
-/** CONTRACT: each optional, absent = leave as it is. */
+/** Each optional, absent = leave as it is. */
 export interface RebalanceRequest {
   readonly targetShards?: number;
   readonly targetTasks?: number;

@@ -1,5 +1,5 @@
 /**
- * The phases of SEED.md, on a deployment that is up: initial balance, split, scale, drain. Each waits, bounded, for
+ * The phases of docs/experiment.md, on a deployment that is up: initial balance, split, scale, drain. Each waits, bounded, for
  * what should be seen; one that does not come is noted and the rest still runs, so that the report shows what
  * happened instead.
  */
@@ -37,7 +37,7 @@ export interface PhaseResult {
   readonly text: string;
 }
 
-/** SEED.md's schedule, from the first phase on. */
+/** The original experiment's schedule (docs/experiment.md), from the first phase on. */
 const SEED_SCHEDULE = { splitAt: 60_000, scaleAt: 120_000, endAt: 180_000 } as const;
 
 /** Bounded waits: generous against the goals (2 s, 2.5 s, 1.5 s), so that a slow machine is shown as slow, not as broken. */

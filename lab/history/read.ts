@@ -79,5 +79,5 @@ export async function* readHistory(file: string): AsyncGenerator<HistoryEvent> {
 
 const corrupt = (bad: ReadingNotes["corrupt"][number]): CorruptHistory =>
   new CorruptHistory(
-    `${bad.file}:${bad.line}: ${bad.problem}; expected one JSON object a line (CONTRACT.md, history.jsonl)`,
+    `${bad.file}:${bad.line}: ${bad.problem}; expected one JSON object a line (docs/experiment.md)`,
   );

@@ -1,5 +1,5 @@
 /**
- * The measures of CONTRACT.md, of a whole history or of one that still grows: `observe` lines as they come, ask for
+ * The measures of docs/experiment.md, of a whole history or of one that still grows: `observe` lines as they come, ask for
  * `result` whenever. All durations are milliseconds; null: it has not happened (yet).
  */
 import type { HistoryEvent } from "../../services/shared/history.ts";

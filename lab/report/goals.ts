@@ -1,4 +1,4 @@
-/** GOALS.md's figures beside the measured ones. They are shown; they do not decide. */
+/** The goals of docs/experiment.md beside the measured ones. They are shown; they do not decide. */
 import { loadsText } from "../history/lease-timeline.ts";
 import type { Measures } from "../measures/index.ts";
 import { type ExperimentSettings, evenDistribution } from "../settings.ts";

@@ -111,7 +111,7 @@ function handovers({ rows, workers, startedAt }: PageData): Markup | "" {
 function seedSection({ measures, settings }: Report, measurement: Measurement, data: PageData): Markup {
   const rows = seedTimeline(measurement, measures, settings, data.startedAt);
   return html`<section class="whole"><h2>The expected timeline, and the measured one</h2>
-<p class="note">SEED.md's schedule on the left; ${settings.timeline === "fast" ? "the fast timeline goes on as soon as a phase is seen to be done" : "this run kept it"}.</p>
+<p class="note">The original experiment's schedule on the left; ${settings.timeline === "fast" ? "the fast timeline goes on as soon as a phase is seen to be done" : "this run kept it"}.</p>
 <table><thead><tr><th>seed</th><th>expected</th><th class="num">measured</th><th></th></tr></thead><tbody>${rows.map(
     (row) =>
       html`<tr><td class="time">${row.seedTime}</td><td>${row.seedExpects}</td><td class="num">${row.measuredTime}</td><td>${row.measured}</td></tr>`,
@@ -134,7 +134,7 @@ const pill = (good: boolean, text: string): Markup =>
   html`<span class="pill ${good ? "ok" : "bad"}">${text}</span>`;
 
 function goals({ goals: all }: Report): Markup {
-  return html`<section><h2>Goals</h2><p class="note">GOALS.md's figures; shown, they do not decide.</p><table><thead><tr><th>measure</th><th class="num">goal</th><th class="num">actual</th><th></th></tr></thead><tbody>${all.map(
+  return html`<section><h2>Goals</h2><p class="note">Shown for comparison, they do not decide.</p><table><thead><tr><th>measure</th><th class="num">goal</th><th class="num">actual</th><th></th></tr></thead><tbody>${all.map(
     ({ name, goal, actual, met }) =>
       html`<tr><td>${name}</td><td class="num">${goal}</td><td class="num">${actual}</td><td class="num">${met ? pill(true, "met") : html`<span class="pill open">not met</span>`}</td></tr>`,
   )}</tbody></table></section>`;

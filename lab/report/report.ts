@@ -1,4 +1,4 @@
-/** `report.json`: what CONTRACT.md lists, and a little more (verdicts with witnesses, goals, notes of the reading). */
+/** `report.json`: what docs/experiment.md lists, and a little more (verdicts with witnesses, goals, notes of the reading). */
 import type { CheckResult, Witness } from "../checkers/index.ts";
 import { loadsOf, loadsText } from "../history/lease-timeline.ts";
 import type { Phase } from "../history/marks.ts";

@@ -1,4 +1,4 @@
-/** SEED.md's "Lease Distribution Timeline" beside what was measured. */
+/** The original experiment's timeline beside what was measured. */
 import { loadsOf, loadsText } from "../history/lease-timeline.ts";
 import type { Measurement, Measures } from "../measures/index.ts";
 import { type ExperimentSettings, evenDistribution } from "../settings.ts";

@@ -32,7 +32,7 @@ export const registerExperiment: Register = (program, context) => {
     .option("--rate <n>", "records a second", whole("--rate", 1, 2_000), seed.rate)
     .option(
       "--timeline <name>",
-      "fast: go on when a phase is seen done; seed: SEED.md's clock",
+      "fast: go on when a phase is seen done; seed: the original experiment's clock",
       choiceFor("--timeline", ["fast", "seed"]),
       seed.timeline,
     )

@@ -4,18 +4,25 @@ import { distribution, type FleetState } from "../../monitor/model.ts";
 import { emptyMonitor, type MonitorState, withFlow, withSnapshot } from "../../monitor/monitor.ts";
 import { renderMonitor, type View } from "../../monitor/terminal.ts";
 import { type WatchOptions, watchFleet } from "../../monitor/watch.ts";
+import { wrongUse } from "../../problem.ts";
 import { historyFolder } from "../../project.ts";
 import { FullScreen } from "../../terminal/full-screen.ts";
 import { timeText } from "../../terminal/table.ts";
+import { numberFor } from "../arguments.ts";
 import type { Context, GlobalOptions, Register } from "../context.ts";
 import { type Site, withSite } from "../site.ts";
 
 interface Options extends GlobalOptions {
   readonly once?: boolean;
   readonly json?: boolean;
+  readonly web?: boolean;
+  readonly open?: boolean;
+  readonly port?: number;
 }
 
 const PLAIN_SIZE = { width: 80, height: 60 };
+/** Near the endpoint's own ports, and not one of them. */
+const DEFAULT_PORT = 4580;
 const FOOTER = "q quit   space pause";
 
 export const registerMonitorLeases: Register = (program, context) => {
@@ -24,9 +31,24 @@ export const registerMonitorLeases: Register = (program, context) => {
     .description("live distribution of the leases (q quits, space pauses); a line per change when piped")
     .option("--once", "show it once")
     .option("--json", "as JSON, one line per change")
+    .option("--web", "as a live page on 127.0.0.1, with buttons where the target is the embedded endpoint")
+    .option(
+      "--port <n>",
+      `the page's port, 0: any free one (default: ${DEFAULT_PORT})`,
+      numberFor("--port", { min: 0, max: 65_535 }),
+    )
+    .option("--open", "open the page in the browser")
     .action(async (_local, command) => {
       const options: Options = command.optsWithGlobals();
+      requireFitting(options);
       await withSite(context, options, async (site) => {
+        if (options.web) {
+          const { monitorOnWeb } = await import("./monitor-web.ts");
+          return monitorOnWeb(site, context, {
+            port: options.port ?? DEFAULT_PORT,
+            open: options.open === true,
+          });
+        }
         const sources = sourcesOf(site, context);
         const first = emptyMonitor(`${site.deployment.stackName} · ${site.deployment.streamName}`);
         if (options.once) return showOnce(first, sources, options, context);
@@ -35,6 +57,11 @@ export const registerMonitorLeases: Register = (program, context) => {
       });
     });
 };
+
+function requireFitting({ web, once, json, port, open }: Options): void {
+  if (web && (once || json)) throw wrongUse("--web is a page; leave --once and --json out");
+  if (!web && (port !== undefined || open)) throw wrongUse("--port and --open are for --web; add it");
+}
 
 type Sources = Pick<WatchOptions, "table" | "flow">;
 

@@ -48,8 +48,7 @@ export function fleetChange(board: Board, numbering: Numbering, news: FleetNews)
     turns.push([leaseKey, worker, TURN[state]]);
     if (last === undefined || state === "ended") continue;
     const before = last[1] !== 0 ? last[1] : segments.at(-2)?.[1];
-    if (last[1] !== worker)
-      moved.push(`shard ${shortShard(leaseKey)}: ${name(last[1])} → ${name(worker)}`);
+    if (last[1] !== worker) moved.push(`shard ${shortShard(leaseKey)}: ${name(last[1])} → ${name(worker)}`);
     if (measured || worker === 0 || !before || before === worker) continue;
     const gapMillis = last[1] === 0 ? fleet.t - last[0] : null;
     const from = byNumber.get(before)?.id ?? NOBODY;
@@ -96,11 +95,13 @@ function nextWorkers(board: Board, numbering: Numbering, fleet: FleetState): Boa
   const gone = board.workers
     .filter(({ id }) => !present.has(id))
     .map((worker) => ({ ...worker, state: "gone" as const, open: 0, draining: 0, blocked: 0 }));
+  const shown = new Set(board.workers.map(({ colour }) => colour));
   const used = new Set(board.workers.filter(({ id }) => present.has(id)).map(({ colour }) => colour));
   const now = fleet.workers.map(({ workerId, state, open, draining, blocked, cap }): BoardWorker => {
     const known = before.get(workerId);
     const number = known?.number ?? ++numbering.highest;
-    const colour = known?.colour ?? freeColour(used, number);
+    const colour = known?.colour ?? freeColour(shown) ?? freeColour(used) ?? ((number - 1) % COLOURS) + 1;
+    shown.add(colour);
     used.add(colour);
     return {
       number,
@@ -118,10 +119,10 @@ function nextWorkers(board: Board, numbering: Numbering, fleet: FleetState): Boa
   return [...gone, ...now].toSorted((a, b) => a.number - b.number);
 }
 
-/** One that no present worker has, as long as there is one. */
-function freeColour(used: ReadonlySet<number>, number: number): number {
-  for (let colour = 1; colour <= COLOURS; colour++) if (!used.has(colour)) return colour;
-  return ((number - 1) % COLOURS) + 1;
+/** A new worker looks like no other in the picture, or at least like none that is present; undefined: all are taken. */
+function freeColour(taken: ReadonlySet<number>): number | undefined {
+  for (let colour = 1; colour <= COLOURS; colour++) if (!taken.has(colour)) return colour;
+  return undefined;
 }
 
 /** Whether nothing a reader would see differs: `seenAt` of those who are there moves with every look. */
@@ -165,12 +166,15 @@ function fleetLog(board: Board, workers: readonly BoardWorker[], seen: Seen): Lo
   }
   const parents = new Set(added.flatMap((lease) => lease.parents));
   if (added.length > 0)
-    say(`${added.length} new shards${parents.size > 0 ? ` of ${parents.size} parents` : ""}`);
+    say(
+      `${added.length} new ${added.length === 1 ? "shard" : "shards"}${parents.size > 0 ? ` of ${parents.size} parents` : ""}`,
+    );
   const ended = counts.ended - before.ended;
   if (ended > 0) say(`${ended} ${ended === 1 ? "shard" : "shards"} read to the end`);
   if (moved.length > MOST_NAMED) say(`${moved.length} leases changed hands`);
   else for (const move of moved) say(move);
-  if (before.unowned === 0 && counts.unowned > 0) say(`${counts.unowned} shards have no owner`, "bad");
+  if (before.unowned === 0 && counts.unowned > 0)
+    say(counts.unowned === 1 ? "1 shard has no owner" : `${counts.unowned} shards have no owner`, "bad");
   if (before.unowned > 0 && counts.unowned === 0) say("every shard has an owner", "good");
   const settled = (c: Counts) => c.plannedMoves + c.draining + c.blocked + c.unowned === 0 && c.load > 0;
   if (settled(counts) && !settled(before)) say(`settled: ${distribution(fleet)}`, "good");

@@ -35,7 +35,12 @@ export function embeddedActions(place: EmbeddedPlace): FleetActions {
       const now = (await listShards(clients, deployment.streamName)).filter((shard) => shard.open).length;
       const targetShards = Math.ceil((now * (100 + percent)) / 100);
       const startedAt = clock.monotonicMillis();
-      await rebalance(clients, deployment, { targetShards }, { clock, signal, timeoutMillis: RESHARD_TIMEOUT_MILLIS });
+      await rebalance(
+        clients,
+        deployment,
+        { targetShards },
+        { clock, signal, timeoutMillis: RESHARD_TIMEOUT_MILLIS },
+      );
       const seconds = ((clock.monotonicMillis() - startedAt) / 1_000).toFixed(1);
       return `${now} → ${targetShards} open shards, in ${seconds} s`;
     },
@@ -76,7 +81,8 @@ async function pidOf(folder: string, workerId: string): Promise<number | undefin
   }
   for (const line of head.split("\n")) {
     const parsed = parseHistoryLine(line);
-    if ("problem" in parsed || parsed.event.type !== "event" || parsed.event.name !== "task-started") continue;
+    if ("problem" in parsed || parsed.event.type !== "event" || parsed.event.name !== "task-started")
+      continue;
     const { pid } = parsed.event;
     if (workerOf(parsed.event) === workerId && typeof pid === "number") return pid;
   }

@@ -24,7 +24,15 @@ export interface PageStart {
   readonly now: number;
 }
 
-export function renderLivePage({ board, script, nonce, token, measured, controls, now }: LivePageContent): string {
+export function renderLivePage({
+  board,
+  script,
+  nonce,
+  token,
+  measured,
+  controls,
+  now,
+}: LivePageContent): string {
   const asset = (...path: string[]) => readFileSync(inProject(...path), "utf8");
   const start: PageStart = { board, token, measured, now };
   const styles = ["theme", "page"].map((name) => raw(asset(`lab/report/assets/${name}.css`)));
@@ -46,7 +54,8 @@ ${raw(asset("lab/monitor/web/assets/monitor.css"))}</style>
 <a class="skip" href="#owners">To the owners of the shards</a>
 <main>
 <header class="top"><div class="verdict ok" id="status">live</div>
-<div><h1 id="summary" aria-live="polite">${summaryText(board)}</h1><p class="brand">${board.title} · evenkeel live leases · <span id="clock"></span></p></div></header>
+<div><h1 id="summary">${summaryText(board)}</h1><p class="brand">${board.title} · evenkeel live leases · <span id="clock"></span></p></div></header>
+<p id="spoken" class="unseen" aria-live="polite"></p>
 <p id="problem" class="problem" role="alert" ${raw(board.problem === null ? "hidden" : "")}>${board.problem ?? ""}</p>
 <div class="tiles" id="tiles">${filled.tiles ?? ""}</div>
 ${controls ? controlsBar() : ""}
@@ -55,9 +64,8 @@ ${controls ? controlsBar() : ""}
 <div class="owners" id="owners" tabindex="0" role="img" aria-label="Owner of each shard over time; the same as a table below"><div class="all"><canvas></canvas></div></div>
 <p class="note reading" id="reading">&nbsp;</p>
 <details id="as-table"><summary>The owners now, as a table</summary><div></div></details></section>
-<div class="columns"><div>${panel("workers", "Leases per worker")}${panel("attention", "Shards to look at")}</div><div>${panel("handovers", "Hand-overs")}</div></div>
-${measured ? html`<section aria-labelledby="records-title"><h2 id="records-title">Records waiting <small>put, not yet handled</small></h2><div class="chart" id="records"></div></section>` : ""}
-<div class="columns"><div>${panel("log", "What happened")}</div><div>${panel("lag", "Slowest shards")}</div></div>
+<div class="columns"><div>${panel("workers", "Leases per worker")}${panel("attention", "Shards to look at")}${panel("lag", "Slowest shards")}</div><div>${panel("handovers", "Hand-overs")}${panel("log", "What happened")}</div></div>
+${measured ? html`<section aria-labelledby="records-title"><h2 id="records-title">Records waiting <small>put, not yet handled; dashed: handled a second</small></h2><div class="chart" id="records"></div></section>` : ""}
 <noscript><p class="problem">This page needs its script to go on from here; what is shown is from the moment it was loaded.</p></noscript>
 </main>
 ${controls ? killDialog() : ""}
@@ -73,7 +81,7 @@ function controlsBar(): Markup {
 <form data-order="split"><label for="percent">More shards by</label> <input id="percent" name="percent" type="number" min="1" max="${MOST_PERCENT}" value="50" required> <span aria-hidden="true">%</span> <button>Split</button></form>
 <form data-order="scale"><label for="tasks">Consumer tasks</label> <input id="tasks" name="tasks" type="number" min="0" max="${MOST_TASKS}" value="5" required> <button>Scale</button></form>
 <form data-order="kill"><label for="worker">Worker</label> <select id="worker" name="worker" required></select> <button class="danger">Kill …</button></form>
-</div><output id="outcome" role="status"></output></section>`;
+<output id="outcome" role="status"></output></div></section>`;
 }
 
 function killDialog(): Markup {

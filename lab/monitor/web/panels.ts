@@ -1,7 +1,16 @@
 /** The page's texts and tables. The server renders them into the first response, the page renders them anew. Pure. */
 import { html, type Markup } from "../../report/html.ts";
 import { millisText } from "../../report/rows.ts";
-import { type Board, type BoardWorker, isPresent, NOBODY, nameOf, shortShard, TURN, type Track } from "./board.ts";
+import {
+  type Board,
+  type BoardWorker,
+  isPresent,
+  NOBODY,
+  nameOf,
+  shortShard,
+  type Track,
+  TURN,
+} from "./board.ts";
 
 /** Where a panel's markup goes: element id → markup. Nothing in them takes the focus, so replacing them loses none. */
 export function panels(board: Board, measured: boolean): Record<string, Markup> {
@@ -24,7 +33,7 @@ export function summaryText({ counts, workers: all }: Board): string {
   if (counts.load === 0) return "No leases yet: the first worker makes them.";
   if (fleet.length === 0) return `No worker owns any of the ${counts.load} shards.`;
   const spread = fleet.map(owned).toSorted((a, b) => b - a);
-  const shown = spread.length > 8 ? `${spread[0]} to ${spread.at(-1)} each` : spread.join("/");
+  const shown = spread.length > 8 ? rangeText(spread) : spread.join("/");
   const rest = [
     counts.unowned > 0 ? `${counts.unowned} without an owner` : "",
     counts.draining > 0 ? `${counts.draining} draining` : "",
@@ -34,6 +43,9 @@ export function summaryText({ counts, workers: all }: Board): string {
   const people = `${fleet.length} ${fleet.length === 1 ? "worker" : "workers"}`;
   return `${people}, ${counts.load} shards: ${shown}${rest.length > 0 ? `; ${rest.join(", ")}` : ", nothing left to move"}.`;
 }
+
+const rangeText = (falling: readonly number[]): string =>
+  falling[0] === falling.at(-1) ? `${falling[0]} each` : `${falling.at(-1)} to ${falling[0]} each`;
 
 const owned = (worker: BoardWorker): number => worker.open + worker.draining;
 const takesPart = (worker: BoardWorker): boolean =>
@@ -48,14 +60,15 @@ export function tiles({ counts, samples, workers: all }: Board): Markup {
     tile(all.filter(takesPart).length, "workers"),
     tile(c?.load ?? "–", "live shards"),
     tile(c?.unowned ?? "–", "without an owner", (c?.unowned ?? 0) > 0),
-    tile(c?.draining ?? "–", "draining (split, read to the end)"),
+    tile(c?.draining ?? "–", "draining parents"),
     tile(c?.blocked ?? "–", "waiting for a parent"),
     tile(c?.plannedMoves ?? "–", "moves to go"),
     tile(c?.moves ?? "–", "moves seen"),
     ...(newest === undefined
       ? []
       : [
-          tile(`${Math.round(newest.inPerSecond)} → ${Math.round(newest.outPerSecond)}`, "records a second, in → handled"),
+          tile(`${Math.round(newest.inPerSecond)}/s`, "records put"),
+          tile(`${Math.round(newest.outPerSecond)}/s`, "records handled"),
           tile(newest.waiting, "records waiting"),
         ]),
   ]}`;
@@ -83,7 +96,7 @@ export function workers(board: Board): Markup {
     const late = board.lag?.workers[worker.id];
     const word = STATE_WORDS[worker.state];
     const cap = worker.cap === null ? "" : `/${worker.cap}`;
-    return html`<li class="worker" title="${worker.id}"><span class="who"><i class="swatch" style="--c:var(--w${worker.colour})"></i><b>${worker.name}</b> <code>${worker.id}</code>${word === "" ? "" : html` <span class="pill ${worker.state === "dead" || worker.state === "unknown" ? "bad" : "open"}">${word}</span>`}</span><span class="count">${owned(worker)}<small>${cap}</small></span><span class="bar" style="--c:var(--w${worker.colour})"><i class="open" style="width:${part(worker.open)}"></i><i class="draining" style="width:${part(worker.draining)}"></i><i class="blocked" style="width:${part(worker.blocked)}"></i>${share > 0 ? html`<s class="share" style="left:${part(share)}"></s>` : ""}${worker.cap === null ? "" : html`<s class="cap" style="left:${part(worker.cap)}"></s>`}</span><span class="late">${late === undefined ? "" : `${late.waiting} waiting, ${millisText(late.oldestMillis)}`}</span></li>`;
+    return html`<li class="worker" title="${worker.id}"><span class="who"><i class="swatch" style="--c:var(--w${worker.colour})"></i><b>${worker.name}</b>${worker.name === worker.id ? "" : html` <code>${worker.id}</code>`}${word === "" ? "" : html` <span class="pill ${worker.state === "dead" || worker.state === "unknown" ? "bad" : "open"}">${word}</span>`}</span><span class="count">${owned(worker)}<small>${cap}</small></span><span class="bar" style="--c:var(--w${worker.colour})"><i class="open" style="width:${part(worker.open)}"></i><i class="draining" style="width:${part(worker.draining)}"></i><i class="blocked" style="width:${part(worker.blocked)}"></i>${share > 0 ? html`<s class="share" style="left:${part(share)}"></s>` : ""}${worker.cap === null ? "" : html`<s class="cap" style="left:${part(worker.cap)}"></s>`}</span><span class="late">${late === undefined ? "" : `${late.waiting} waiting, ${millisText(late.oldestMillis)}`}</span></li>`;
   };
   return html`<p class="note">Dashed line: the even share, ${share === Math.floor(share) ? share : share.toFixed(1)}. Notch: the worker's cap. Hatched: draining.</p><ul class="workers${present.length > 12 ? " many" : ""}">${present.map(row)}</ul>`;
 }
@@ -104,22 +117,41 @@ export function attention(board: Board): Markup {
       ? ""
       : html`<p class="${bad ? "alarm" : ""}"><b>${title}: ${found.length}</b> <span>${found.slice(0, MOST_NAMED).map(text).join(", ")}${found.length > MOST_NAMED ? ", …" : ""}</span></p>`;
   const lines = [
-    line("No owner", inState((w, turn) => w === 0 && turn <= TURN.draining), ({ key }) => shortShard(key), true),
-    line("Draining", inState((_w, turn) => turn === TURN.draining), (t) => `${shortShard(t.key)} (${owner(t)})`),
-    line("Waiting for a parent", inState((_w, turn) => turn === TURN.blocked), ({ key, parents }) => `${shortShard(key)} (of ${parents.map(shortShard).join("+")})`),
-    ...(board.counts?.corrupt ?? []).slice(0, 5).map((row) => html`<p class="alarm"><b>Unreadable row</b> <span>${row}</span></p>`),
+    line(
+      "No owner",
+      inState((w, turn) => w === 0 && turn <= TURN.draining),
+      ({ key }) => shortShard(key),
+      true,
+    ),
+    line(
+      "Draining",
+      inState((_w, turn) => turn === TURN.draining),
+      (t) => `${shortShard(t.key)} (${owner(t)})`,
+    ),
+    line(
+      "Waiting for a parent",
+      inState((_w, turn) => turn === TURN.blocked),
+      ({ key, parents }) => `${shortShard(key)} (of ${parents.map(shortShard).join("+")})`,
+    ),
+    ...(board.counts?.corrupt ?? [])
+      .slice(0, 5)
+      .map((row) => html`<p class="alarm"><b>Unreadable row</b> <span>${row}</span></p>`),
   ].filter((found): found is Markup => found !== "");
-  return lines.length === 0 ? html`<p class="empty">Every shard has an owner and is being read.</p>` : html`${lines}`;
+  return lines.length === 0
+    ? html`<p class="empty">Every shard has an owner and is being read.</p>`
+    : html`${lines}`;
 }
 
 const MOST_ROWS = 40;
 
 export function handovers(board: Board, measured: boolean): Markup {
   if (board.handovers.length === 0) return html`<p class="empty">None since this page looks on.</p>`;
-  const rows = board.handovers.slice(0, MOST_ROWS).map(
-    ({ t, key, from, to, gapMillis, how }) =>
-      html`<tr><td class="time">${timeText(t)}</td><td class="num">${shortShard(key)}</td><td>${nameOf(board, from)} → ${nameOf(board, to)}${how === "taken over" ? html` <span class="pill bad">taken after an expiry</span>` : ""}</td><td class="num">${gapMillis === null ? "within a look" : millisText(gapMillis)}</td></tr>`,
-  );
+  const rows = board.handovers
+    .slice(0, MOST_ROWS)
+    .map(
+      ({ t, key, from, to, gapMillis, how }) =>
+        html`<tr><td class="time">${timeText(t)}</td><td class="num">${shortShard(key)}</td><td>${nameOf(board, from)} → ${nameOf(board, to)}${how === "taken over" ? html` <span class="pill bad">taken after an expiry</span>` : ""}</td><td class="num">${gapMillis === null ? "within a look" : millisText(gapMillis)}</td></tr>`,
+    );
   const longest = Math.max(0, ...board.handovers.map(({ gapMillis }) => gapMillis ?? 0));
   const more = board.handovers.length > MOST_ROWS ? `, the newest ${MOST_ROWS} shown` : "";
   return html`<p class="note">${board.handovers.length} kept${more}; longest gap ${millisText(longest)}${measured ? ", from the last batch of one to the first read of the other" : " without an owner, as seen in the rows"}.</p><table><thead><tr><th>at</th><th class="num">shard</th><th>from → to</th><th class="num">gap</th></tr></thead><tbody>${rows}</tbody></table>`;

@@ -84,8 +84,10 @@ export async function serveLivePage(options: LivePageOptions): Promise<LivePage>
   }
 
   function events(response: ServerResponse): void {
-    if (live.viewerCount >= MOST_VIEWERS)
-      return answer(response, 503, { error: `${MOST_VIEWERS} pages are open already; close some` });
+    if (live.viewerCount >= MOST_VIEWERS) {
+      answer(response, 503, { error: `${MOST_VIEWERS} pages are open already; close some` });
+      return;
+    }
     response.writeHead(200, { "content-type": "text/event-stream", "cache-control": "no-store" });
     const send = (event: string, data: object) => {
       if (response.writableLength > MOST_UNSENT_BYTES) return void response.destroy();
@@ -161,7 +163,11 @@ export async function serveLivePage(options: LivePageOptions): Promise<LivePage>
 
 function answer(response: ServerResponse, status: number, body: object): void {
   response
-    .writeHead(status, { "content-type": "application/json", "cache-control": "no-store", connection: "close" })
+    .writeHead(status, {
+      "content-type": "application/json",
+      "cache-control": "no-store",
+      connection: "close",
+    })
     .end(JSON.stringify(body));
 }
 
@@ -180,6 +186,7 @@ function portProblem(error: unknown, port: number): unknown {
   const code = (error as NodeJS.ErrnoException | undefined)?.code;
   if (code === "EADDRINUSE")
     return new Problem(`port ${port} is in use; give another with --port, or --port 0 for any free one`);
-  if (code === "EACCES") return new Problem(`port ${port} may not be used by you; give one above 1023 with --port`);
+  if (code === "EACCES")
+    return new Problem(`port ${port} may not be used by you; give one above 1023 with --port`);
   return error;
 }

@@ -1,6 +1,6 @@
 /**
  * Measurements to CloudWatch: added up in memory and sent as one PutMetricData per interval, so that a worker makes
- * four calls a minute whatever it measures (GOALS: at most 5·W; KCL makes about 20·W). A lost metric never
+ * four calls a minute whatever it measures (goal: at most 5·W; KCL makes about 20·W). A lost metric never
  * stops a worker: failures are logged, and the values go with the next flush.
  */
 import { type CloudWatchClient, PutMetricDataCommand } from "@aws-sdk/client-cloudwatch";

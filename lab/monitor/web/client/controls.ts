@@ -56,11 +56,15 @@ export function controls(token: () => string): { offer(workers: readonly BoardWo
 
   return {
     offer(workers) {
-      const alive = workers.filter(({ state }) => state === "active" || state === "joining" || state === "leaving");
+      const alive = workers.filter(
+        ({ state }) => state === "active" || state === "joining" || state === "leaving",
+      );
       const known = [...choice.options].map(({ value }) => value).join("\n");
       if (known === alive.map(({ id }) => id).join("\n")) return;
       const chosen = choice.value;
-      choice.replaceChildren(...alive.map(({ id, name }) => new Option(name === id ? id : `${name} (${id})`, id)));
+      choice.replaceChildren(
+        ...alive.map(({ id, name }) => new Option(name === id ? id : `${name} (${id})`, id)),
+      );
       if (alive.some(({ id }) => id === chosen)) choice.value = chosen;
     },
   };

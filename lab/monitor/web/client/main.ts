@@ -11,6 +11,8 @@ import { RecordsChart } from "./records-chart.ts";
 const PANELS_MILLIS = 250;
 const PICTURE_MILLIS = 200;
 const CALM_MILLIS = 1_000;
+/** A screen reader that is told every step of a rebalance says nothing else. */
+const SPOKEN_MILLIS = 5_000;
 
 const start: PageStart = JSON.parse(byId("start").textContent ?? "");
 let board: Board = start.board;
@@ -20,6 +22,8 @@ let token = start.token;
 let shownAt = 0;
 let dirty = true;
 let pausedAt: number | undefined;
+let connected = false;
+let spokenAt = 0;
 
 const now = () => pausedAt ?? Date.now() + ahead;
 const picture = new OwnersPicture(() => board, now);
@@ -42,6 +46,10 @@ function render(): void {
   for (const [id, { text }] of Object.entries(panels(board, start.measured))) put(id, text);
   const summary = summaryText(board);
   if (byId("summary").textContent !== summary) byId("summary").textContent = summary;
+  if (byId("spoken").textContent !== summary && shownAt - spokenAt >= SPOKEN_MILLIS) {
+    spokenAt = shownAt;
+    byId("spoken").textContent = summary;
+  }
   byId("clock").textContent = board.t === 0 ? "nothing seen yet" : `seen at ${timeText(board.t)}`;
   picture.legend();
   buttons?.offer(board.workers);
@@ -65,13 +73,18 @@ function say(trouble: "none" | "endpoint" | "server", text = ""): void {
   problem.hidden = trouble === "none";
 }
 
-let connected = false;
+const SERVER_GONE =
+  "This page's server does not answer: was monitor-leases --web stopped? Trying again; what is shown is from before.";
+
 function sayHowItIs(): void {
-  if (!connected)
-    return say("server", "This page's server does not answer: was monitor-leases --web stopped? Trying again; what is shown is from before.");
-  if (board.problem === null) return say("none");
-  const since = board.t === 0 ? "" : ` What is shown was seen at ${timeText(board.t)}.`;
-  say("endpoint", `The endpoint is gone or does not answer.${since} (${board.problem})`);
+  if (!connected) {
+    say("server", SERVER_GONE);
+  } else if (board.problem === null) {
+    say("none");
+  } else {
+    const since = board.t === 0 ? "" : ` What is shown was seen at ${timeText(board.t)}.`;
+    say("endpoint", `The endpoint is gone or does not answer.${since} (${board.problem})`);
+  }
 }
 
 connect({

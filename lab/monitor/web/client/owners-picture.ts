@@ -2,8 +2,18 @@
  * Shards as rows, time to the left, owners as colours, on a canvas: 1,000 rows of DOM would not scroll. Only the rows
  * in sight are drawn. The canvas stays where it is while an empty box as high as all rows scrolls under it.
  */
-import { type Board, type BoardWorker, NOBODY, nameOf, type Segment, shortShard, TURN, type Track } from "../board.ts";
+
 import { millisText } from "../../../report/rows.ts";
+import {
+  type Board,
+  type BoardWorker,
+  NOBODY,
+  nameOf,
+  type Segment,
+  shortShard,
+  type Track,
+  TURN,
+} from "../board.ts";
 import { timeText } from "../panels.ts";
 import { byId, theme } from "./elements.ts";
 import { hatches, type Paints } from "./paints.ts";
@@ -94,7 +104,8 @@ export class OwnersPicture {
     const right = width - Number.parseInt(theme("--right"), 10);
     const until = this.#now();
     const from = until - Number(this.#span.value) * 1_000;
-    const x = (t: number) => left + ((Math.min(until, Math.max(from, t)) - from) / (until - from)) * (right - left);
+    const x = (t: number) =>
+      left + ((Math.min(until, Math.max(from, t)) - from) / (until - from)) * (right - left);
     const at = (place: number) => from + ((place - left) / (right - left)) * (until - from);
     return { left, right, from, until, x, at };
   }
@@ -117,7 +128,11 @@ export class OwnersPicture {
       const wide = Math.max(1, x(to) - start);
       const worker = workers.get(number);
       context.fillStyle =
-        turn === TURN.blocked ? paints.waiting : number === 0 ? paints.unowned : paints.worker(worker?.colour ?? 0);
+        turn === TURN.blocked
+          ? paints.waiting
+          : number === 0
+            ? paints.unowned
+            : paints.worker(worker?.colour ?? 0);
       context.fillRect(start, y, wide, high);
       if (turn === TURN.draining && number !== 0) {
         context.fillStyle = paints.draining;
@@ -165,10 +180,14 @@ export class OwnersPicture {
     }
     const [since, number, turn] = segment;
     const worker = board.workers.find((known) => known.number === number);
-    const owner = worker === undefined ? NOBODY : worker.name === worker.id ? worker.id : `${worker.name} (${worker.id})`;
+    const owner =
+      worker === undefined ? NOBODY : worker.name === worker.id ? worker.id : `${worker.name} (${worker.id})`;
     const states = ["", "draining, ", "waits for its parent, ", "read to its end, ", "row removed, "];
-    const family = track.parents.length > 0 ? `, child of ${track.parents.map(shortShard).join(" and ")}` : "";
-    const move = board.handovers.find(({ key, t: at }) => key === track.key && Math.abs(at - t) < (view.until - view.from) / 100);
+    const family =
+      track.parents.length > 0 ? `, child of ${track.parents.map(shortShard).join(" and ")}` : "";
+    const move = board.handovers.find(
+      ({ key, t: at }) => key === track.key && Math.abs(at - t) < (view.until - view.from) / 100,
+    );
     const moved =
       move === undefined
         ? ""
@@ -189,7 +208,8 @@ export class OwnersPicture {
       ["drains", "", "draining"] as const,
       ["moved", "", "hand-over gap"] as const,
     ];
-    const key = JSON.stringify(items);
+    const many = few.length < shown.length ? "more workers than colours: point at a row for its owner" : "";
+    const key = JSON.stringify([items, many]);
     if (key === this.#legend) return;
     this.#legend = key;
     byId("legend").replaceChildren(
@@ -201,6 +221,7 @@ export class OwnersPicture {
         item.append(swatch, text);
         return item;
       }),
+      ...(many === "" ? [] : [Object.assign(document.createElement("li"), { textContent: many })]),
     );
   }
 }
@@ -231,6 +252,7 @@ function drawAxis(
     context.fillStyle = paints.line;
     context.fillRect(x(t), height - AXIS_HEIGHT, 1, 4);
     context.fillStyle = paints.soft;
-    if (x(t) > left + 20 && x(t) < right - 20) context.fillText(timeText(t), x(t), height - AXIS_HEIGHT / 2 + 2);
+    if (x(t) > left + 20 && x(t) < right - 20)
+      context.fillText(timeText(t), x(t), height - AXIS_HEIGHT / 2 + 2);
   }
 }

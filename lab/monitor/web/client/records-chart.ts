@@ -1,6 +1,7 @@
 /** Records waiting over the window, drawn by uPlot. */
 import uPlot from "uplot";
 import { type Sample, WINDOW_MILLIS } from "../board.ts";
+import { timeText } from "../panels.ts";
 import { byId, theme } from "./elements.ts";
 
 const HEIGHT = 130;
@@ -53,7 +54,12 @@ export class RecordsChart {
           y: { range: (_chart, _low, high) => [0, Math.max(10, (high ?? 0) * 1.1)] },
         },
         axes: [
-          { ...axis(), size: 24 },
+          {
+            ...axis(),
+            size: 24,
+            values: (_chart, ticks) => ticks.map((t) => timeText(t * 1_000)),
+            space: 80,
+          },
           { ...axis(), size: width, gap: 8 },
         ],
         series: [
