@@ -1,5 +1,11 @@
 /** A fleet that does what a test tells it: the page's source without a deployment. */
-import { emptyMonitor, type MonitorState, withFlow, withProblem, withSnapshot } from "../../lab/monitor/monitor.ts";
+import {
+  emptyMonitor,
+  type MonitorState,
+  withFlow,
+  withProblem,
+  withSnapshot,
+} from "../../lab/monitor/monitor.ts";
 import type { SnapshotSource, SourceListener } from "../../lab/monitor/web/snapshot-source.ts";
 import type { Lease, Member } from "../../services/consumer/index.ts";
 import type { HistoryEvent } from "../../services/shared/history.ts";

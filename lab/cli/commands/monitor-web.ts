@@ -1,0 +1,58 @@
+/** `monitor-leases --web`: the live page of one deployment, until Ctrl-C. */
+import { spawn } from "node:child_process";
+import { mkdirSync } from "node:fs";
+import { leaseTable } from "../../deployment/lease-table.ts";
+import { deploymentSource } from "../../monitor/web/deployment-source.ts";
+import { embeddedActions } from "../../monitor/web/embedded-actions.ts";
+import { serveLivePage } from "../../monitor/web/server.ts";
+import { messageOf } from "../../problem.ts";
+import { inRuntime } from "../../project.ts";
+import type { Context } from "../context.ts";
+import type { Site } from "../site.ts";
+
+export interface WebOptions {
+  readonly port: number;
+  readonly open: boolean;
+}
+
+export async function monitorOnWeb(site: Site, context: Context, options: WebOptions): Promise<void> {
+  const { clients, deployment } = site;
+  const { clock, signal } = context;
+  const embedded = clients.target.kind === "embedded" ? clients.target.endpointUrl : undefined;
+  const historyFolder = inRuntime("history");
+  if (embedded !== undefined) mkdirSync(historyFolder, { recursive: true });
+  const page = await serveLivePage({
+    source: deploymentSource({
+      title: `${deployment.stackName} · ${deployment.streamName}`,
+      table: leaseTable(clients, deployment.leaseTableName, clock),
+      historyFolder: embedded === undefined ? undefined : historyFolder,
+      clock,
+    }),
+    actions:
+      embedded === undefined
+        ? undefined
+        : embeddedActions({ endpointUrl: embedded, clients, deployment, historyFolder, clock, signal }),
+    port: options.port,
+    clock,
+  });
+  try {
+    context.print(`${page.url}/   live leases of ${deployment.stackName}; Ctrl-C ends it`);
+    if (options.open) openInBrowser(page.url, context);
+    while (!signal.aborted) await clock.sleep(3_600_000, signal);
+  } finally {
+    await page.close();
+  }
+}
+
+const OPENERS: Partial<Record<NodeJS.Platform, readonly [string, ...string[]]>> = {
+  darwin: ["open"],
+  win32: ["rundll32", "url.dll,FileProtocolHandler"],
+};
+
+/** Not being able to is no failure: the address is on the screen. */
+function openInBrowser(url: string, context: Context): void {
+  const [program, ...before] = OPENERS[process.platform] ?? ["xdg-open"];
+  const child = spawn(program, [...before, url], { stdio: "ignore", detached: true });
+  child.on("error", (error) => context.note(`no browser could be opened (${messageOf(error)}): open ${url}`));
+  child.unref();
+}
