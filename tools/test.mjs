@@ -1,6 +1,7 @@
 /**
  * Runs every test and ends with one line that scripts can read: `N passed, N failed[, N skipped]`.
- * Exit code 0 only when all passed and nothing broke around them. Arguments are passed on to vitest.
+ * Exit code 0 only when all passed and nothing broke around them. Arguments are passed on to vitest; without
+ * `--project` those tests are left out that need a browser.
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -17,7 +18,9 @@ const folder = mkdtempSync(join(tmpdir(), "evenkeel-test-"));
 const resultFile = join(folder, "result.json");
 
 const args = [vitest, "run", "--reporter=default", "--reporter=json", `--outputFile.json=${resultFile}`];
-const child = spawn(process.execPath, [...args, ...process.argv.slice(2)], {
+const wanted = process.argv.slice(2);
+const projects = wanted.some((arg) => arg.startsWith("--project")) ? [] : ["--project=!browser"];
+const child = spawn(process.execPath, [...args, ...projects, ...wanted], {
   cwd: ROOT,
   stdio: "inherit",
   env: { ...process.env, AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: "true" },
