@@ -21,8 +21,8 @@ export function paceOf(
 ): Pace {
   return {
     // 75 looks a minute, of which 18 are heartbeats at the default failover time: under 60 reads a minute a worker.
-    // From 80 workers on it grows with the fleet: 1,000 workers look every 10 s.
-    idleMillis: Math.max(800, fleet.workers * 10),
+    // From 67 workers on it grows with the fleet: 1,000 workers look every 12 s.
+    idleMillis: Math.max(800, fleet.workers * 12),
     busyMillis: Math.max(100, fleet.workers * 5),
     busyForMillis: 3_000,
     beatMillis: failoverTimeMillis / 3,

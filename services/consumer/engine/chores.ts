@@ -1,14 +1,15 @@
-/** Work beside the loop: one of a kind at a time. A failure is logged, and the next turn, which finds it undone, tries again. */
+/**
+ * Work beside the loop: one of a kind at a time. A failure is logged, and the next turn, which finds it undone, tries
+ * again. What changed something for the loop wakes it itself: most chores change nothing.
+ */
 import type { Logger } from "../ports/logger.ts";
 
 export class Chores {
   readonly #logger: Logger;
-  readonly #wakeUp: () => void;
   readonly #underWay = new Map<string, Promise<void>>();
 
-  constructor(logger: Logger, wakeUp: () => void) {
+  constructor(logger: Logger) {
     this.#logger = logger;
-    this.#wakeUp = wakeUp;
   }
 
   start(name: string, work: () => Promise<void>): void {
@@ -17,7 +18,6 @@ export class Chores {
       .catch((error: unknown) => this.#logger.warn({ err: error }, `${name} failed; trying again`))
       .finally(() => {
         this.#underWay.delete(name);
-        this.#wakeUp();
       });
     this.#underWay.set(name, chore);
   }

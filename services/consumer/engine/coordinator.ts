@@ -48,6 +48,7 @@ export class Coordinator {
   #changedMillis = 0;
   #lastChange = "";
   #measuredMillis = 0;
+  readonly #declared = new Map<string, number>();
   #troublesInARow = 0;
   #starting: Promise<void> | undefined;
   #loop: Promise<void> = Promise.resolve();
@@ -58,7 +59,7 @@ export class Coordinator {
     this.#watch = new FleetWatch(ports, options);
     const { view } = this.#watch;
     this.#duties = new LeaderDuties(ports, view, options);
-    this.#chores = new Chores(ports.logger, () => this.#wakeUp());
+    this.#chores = new Chores(ports.logger);
     const budget = createByteBudget(options.maxBufferedBytes);
     const readerOptions = { ...options, shutdownRequested: options.hooks.shutdownRequested };
     const whenFresh = (signal: AbortSignal) => this.#watch.whenFresh(signal);
@@ -165,6 +166,7 @@ export class Coordinator {
     const seen = await this.#watch.look(
       { state: this.#wish, maxLeases },
       pace,
+      this.#isBusy(pace) ? pace.busyMillis : pace.idleMillis,
       this.#decisions?.leads ?? false,
     );
     if (seen === "superseded") return this.#rejoin();
@@ -256,8 +258,15 @@ export class Coordinator {
     return synced;
   }
 
+  /** Once an incarnation, unless it fails: a stale look may show a declared one alive for a moment longer. */
   async #declareDead(member: Member): Promise<void> {
-    if ((await this.#ports.store.declareDead(this.#watch.pageOf(member), member)) !== "declared") return;
+    const now = this.#now();
+    const { failoverTimeMillis } = this.#options;
+    for (const [known, at] of this.#declared) if (now - at > failoverTimeMillis) this.#declared.delete(known);
+    if (this.#declared.has(member.incarnation)) return;
+    const outcome = await this.#ports.store.declareDead(this.#watch.pageOf(member), member);
+    if (outcome !== "declared") return;
+    this.#declared.set(member.incarnation, now);
     const message = "worker declared dead: its heartbeat has not moved for the failover time";
     this.#ports.logger.warn({ member: member.workerId }, message);
     this.#wakeUp();
@@ -355,11 +364,17 @@ export class Coordinator {
     const { random } = this.#ports;
     if (this.#troublesInARow > 0) return random.next() * Math.min(1_000, 100 * 2 ** this.#troublesInARow);
     const pace = this.#pace();
-    const busy = this.#now() - this.#changedMillis < pace.busyForMillis || this.#wish === "leaving";
     const untilBeat = pace.beatMillis - (this.#now() - this.#watch.membership.sentMillis);
     // Spread by ±10 %, so that workers started together do not look together for ever.
-    const pause = (busy ? pace.busyMillis : pace.idleMillis) * (0.9 + 0.2 * random.next());
-    return Math.max(1, Math.min(pause, untilBeat));
+    const spread = 0.9 + 0.2 * random.next();
+    if (this.#isBusy(pace)) return Math.max(1, Math.min(pace.busyMillis * spread, untilBeat));
+    // A beat is a look: the others lie evenly between two beats, and none right before one.
+    const looks = Math.round(untilBeat / pace.idleMillis);
+    return Math.max(1, looks > 1 ? (untilBeat / looks) * spread : untilBeat);
+  }
+
+  #isBusy({ busyForMillis }: Pace): boolean {
+    return this.#now() - this.#changedMillis < busyForMillis || this.#wish === "leaving";
   }
 
   #pace(): Pace {

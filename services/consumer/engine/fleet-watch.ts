@@ -14,6 +14,8 @@ import { FleetView } from "./fleet-view.ts";
 import { type Gate, gate } from "./gate.ts";
 import { Membership } from "./membership.ts";
 
+/** A timer may fire a moment early: that is no reason to look, and to beat a millisecond later. */
+const TIMER_SLACK_MILLIS = 2;
 /** Of one reading of the table. */
 const MOST_SCANS = 3;
 
@@ -32,6 +34,8 @@ export class FleetWatch {
   #bumpWanted = false;
   #scanDueMillis = Number.NEGATIVE_INFINITY;
   #roundRobinPage = 0;
+  /** When each page was last read by a look of its own. */
+  readonly #readMillis = new Map<number, number>();
   #scanning: Promise<void> = Promise.resolve();
   /** What the newest scan found of children without parents. */
   #orphans: ReadonlySet<string> = new Set();
@@ -77,13 +81,15 @@ export class FleetWatch {
   }
 
   /** Beats when it is due or `wish` differs from the entry, and reads the pages this worker watches. */
-  async look(wish: Wish, pace: Pace, leads: boolean): Promise<"seen" | "superseded"> {
+  async look(wish: Wish, pace: Pace, everyMillis: number, leads: boolean): Promise<"seen" | "superseded"> {
     const { member } = this.membership;
     const differs = wish.maxLeases !== member.maxLeases || wish.state !== member.state;
     const bump = this.#bumpWanted || differs;
-    const beats = bump || this.#now() - this.membership.sentMillis >= pace.beatMillis;
+    const sinceBeatMillis = this.#now() - this.membership.sentMillis;
+    const beats = bump || sinceBeatMillis >= pace.beatMillis - TIMER_SLACK_MILLIS;
     if (beats && (await this.#beat(wish, bump)) === "superseded") return "superseded";
-    for (const page of this.#pagesToRead(beats, leads)) {
+    for (const page of this.#pagesToRead(beats, everyMillis, leads)) {
+      this.#readMillis.set(page, this.#now());
       const seen = await this.#ports.store.readFleet(page);
       if (seen === undefined) this.view.pageGone(page);
       else this.#sawPage(seen);
@@ -184,14 +190,18 @@ export class FleetWatch {
   }
 
   /** Page 0 tells whether anything changed. With more pages, this one and the next with somebody alive watch each other; the leader goes round all. */
-  #pagesToRead(beaten: boolean, leads: boolean): readonly number[] {
+  #pagesToRead(beaten: boolean, everyMillis: number, leads: boolean): readonly number[] {
     const own = this.membership.page;
+    // Right before a beat there may be a beat's time less than a whole interval: that is not worth another read.
+    const due = (page: number) => this.#now() - (this.#readMillis.get(page) ?? 0) >= everyMillis * 0.85;
+    if (own === 0 && !beaten) return [0];
     const pages = new Set<number>();
-    if (own !== 0 || !beaten) pages.add(0);
+    if (due(0)) pages.add(0);
     const living = [...this.view.pages.values()].filter((p) => p.members.some((m) => m.state !== "dead"));
     if (beaten && living.length > 1) {
       const sorted = living.map((p) => p.page).toSorted((a, b) => a - b);
-      pages.add(sorted.find((p) => p > own) ?? sorted[0]!);
+      const next = sorted.find((p) => p > own) ?? sorted[0]!;
+      if (due(next)) pages.add(next);
       if (leads) pages.add(sorted[this.#roundRobinPage++ % sorted.length]!);
     }
     if (beaten) pages.delete(own);
