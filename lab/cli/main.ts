@@ -17,9 +17,12 @@ const onStop = () => {
 };
 process.on("SIGINT", onStop);
 process.on("SIGTERM", onStop);
-// `evenkeel … | head` closes our output: that is no error of ours.
+// The terminal was closed: what runs in it is stopped in order too.
+process.on("SIGHUP", onStop);
+// `evenkeel … | head` closes our output: that is no error of ours. Nor is a terminal that is gone: SIGHUP ends us.
 for (const stream of [process.stdout, process.stderr])
   stream.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code === "EIO") return;
     if (error.code === "EPIPE") process.exit(process.exitCode ?? 0);
     throw error;
   });

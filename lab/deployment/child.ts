@@ -1,7 +1,6 @@
 /** Child processes whose output goes to a log file, with a bounded time and a stop that leaves nothing behind. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, openSync, readFileSync, statSync } from "node:fs";
-import { constants } from "node:os";
 import { relative } from "node:path";
 import { createInterface } from "node:readline";
 import { Interrupted, Problem } from "../problem.ts";
@@ -17,8 +16,6 @@ export interface ChildRun {
   readonly timeoutMillis: number;
   readonly signal: AbortSignal;
 }
-
-const osSignals = constants.signals;
 
 /** Children run in process groups of their own: a hard exit of ours (a second Ctrl-C) must not leave them behind. */
 const living = new Set<ChildProcess>();
@@ -110,18 +107,23 @@ export interface ForegroundRun {
   readonly signal: AbortSignal;
   /** Gets its output line by line. @default - it goes where ours goes, as it is */
   readonly onLine?: (line: string) => void;
+  readonly onStart?: (pid: number) => void;
 }
 
-/** Runs a service in the foreground; resolves with its exit code (128 + n when a signal ended it). */
-export function runForeground(run: ForegroundRun): Promise<number> {
+/**
+ * Runs a service in the foreground; resolves with its exit code, or with the name of the signal that ended it. The
+ * channel between us is how the child learns that we are gone, even by SIGKILL: it would go on holding leases unseen.
+ */
+export function runForeground(run: ForegroundRun): Promise<number | NodeJS.Signals> {
   return new Promise((resolve, reject) => {
     const child = spawn(run.command, run.arguments, {
       cwd: projectRoot,
       env: run.environment,
-      stdio: ["ignore", run.onLine ? "pipe" : "inherit", "inherit"],
+      stdio: ["ignore", run.onLine ? "pipe" : "inherit", "inherit", "ipc"],
       detached: true,
     });
     living.add(child);
+    if (child.pid !== undefined) run.onStart?.(child.pid);
     if (run.onLine && child.stdout) createInterface({ input: child.stdout }).on("line", run.onLine);
     const onAbort = () => void child.kill("SIGTERM");
     if (run.signal.aborted) onAbort();
@@ -133,7 +135,7 @@ export function runForeground(run: ForegroundRun): Promise<number> {
     child.once("close", (code, signal) => {
       living.delete(child);
       run.signal.removeEventListener("abort", onAbort);
-      resolve(code ?? 128 + (signal ? osSignals[signal] : 1));
+      resolve(code ?? signal ?? 1);
     });
   });
 }

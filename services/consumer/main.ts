@@ -63,6 +63,8 @@ async function main(settings: ConsumerSettings): Promise<void> {
     process.exit(0);
   };
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => void stop(signal));
+  // A pod started by hand has a channel to the command that started it: without that, nobody could stop it.
+  process.once("disconnect", () => void stop("disconnect"));
 
   logger.info({ workerId: worker.workerId, stream: settings.streamName }, "starting");
   await worker.start();

@@ -33,21 +33,23 @@ export const registerConsumer: Register = (program, context) => {
           [names.historyDirectory]: target.kind === "embedded" ? historyFolder(deployment.application) : "",
           AWS_SDK_UA_APP_ID: "consumer",
         };
-        const exitCode = await runForeground({
+        const ended = await runForeground({
           command: process.execPath,
           arguments: [inRuntime("build", "consumer.mjs")],
           environment,
           signal: context.signal,
           // For people on a terminal; as it is for whatever else reads it.
           ...(context.stdout.isTTY && {
+            onStart: (pid: number) =>
+              context.print(
+                `pod ${options.pod} is process ${pid}: Ctrl-C hands its leases over, kill -9 ${pid} is a crash`,
+              ),
             onLine: (line: string) => context.print(logLine(line, paint(context.colour), timeText)),
           }),
         });
-        if (exitCode !== 0 && !context.signal.aborted)
-          throw new Problem(
-            `the consumer ended with ${exitCode}; its log above says why`,
-            exitCode === 2 ? 2 : 1,
-          );
+        if (ended === 0 || context.signal.aborted) return;
+        if (typeof ended === "string") throw new Problem(`the consumer was ended by ${ended}`);
+        throw new Problem(`the consumer ended with ${ended}; its log above says why`, ended === 2 ? 2 : 1);
       });
     });
 };

@@ -90,4 +90,25 @@ describe("a service in the foreground", () => {
     });
     expect({ exitCode, lines }).toEqual({ exitCode: 7, lines: ["up", "bye"] });
   });
+
+  it("that is killed is told by the signal's name", async () => {
+    const ended = await runForeground({
+      command: process.execPath,
+      arguments: ["-e", "setInterval(() => 0, 1000)"],
+      environment: {},
+      signal: new AbortController().signal,
+      onStart: (pid) => process.kill(pid, "SIGKILL"),
+    });
+    expect(ended).toBe("SIGKILL");
+  });
+
+  it("has a channel by which it learns that its starter is gone", async () => {
+    const ended = await runForeground({
+      command: process.execPath,
+      arguments: ["-e", "process.once('disconnect', () => process.exit(9)); process.disconnect()"],
+      environment: {},
+      signal: new AbortController().signal,
+    });
+    expect(ended).toBe(9);
+  });
 });
