@@ -27,6 +27,8 @@ export function toolEnvironment(
     CDK_DEFAULT_REGION: REGION,
     CDK_DISABLE_CLI_TELEMETRY: "true",
     CDK_DISABLE_VERSION_CHECK: "1",
+    // awslocal advertises its successor, a closed binary, in twelve lines before every answer.
+    DISABLE_DEPRECATION_NOTICE: "1",
     JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION: "1",
     PATH: [...tools, ...path.split(delimiter).filter((part) => part !== "" && !tools.includes(part))].join(
       delimiter,
