@@ -32,19 +32,14 @@ export function checkQuiet({ swarm, events, unsettled, quietMillis, quietCalls }
   }
   const spentOn = (name: string) => quietCalls[name] ?? 0;
   // Two heartbeats may be late and one early; looks are 800 ms apart, give or take a tenth.
-  const budget: { beat: number; listShards: number; readFleet?: number } = {
+  const budget = {
     beat: workers.size * (quietMillis / (swarm.failoverTimeMillis / 3) + 2) * 1.1,
-    // A chore that is done (a shard sync, a renewal) wakes the loop, which looks. A clean-up of ended leases is a
-    // change, after which everybody looks often for three seconds.
-    readFleet:
-      workers.size * (quietMillis / 700 + 3 + (spentOn("remove") > 0 ? 35 : 0)) +
-      spentOn("listShards") +
-      spentOn("renew"),
+    // The last change (a clean-up of ended leases, say) may be a moment old: everybody looks often for three seconds
+    // after one. A worker that always looks that often makes seven times as many.
+    readFleet: workers.size * (quietMillis / 700 + 3 + 35),
     listShards: (quietMillis / swarm.shardSyncIntervalMillis + 3) * 1.1,
   };
-  // Known excess, in the findings: where caps leave leases unowned the looks stay too frequent.
-  if (swarm.cap.kind !== "none") delete budget.readFleet;
-  for (const [name, most] of Object.entries(budget) as [string, number][]) {
+  for (const [name, most] of Object.entries(budget)) {
     const spent = spentOn(name);
     if (spent > most)
       return invalid(
