@@ -1,4 +1,5 @@
 /** A fleet that does what a test tells it: the page's source without a deployment. */
+import type { Snapshot } from "../../lab/monitor/model.ts";
 import {
   emptyMonitor,
   type MonitorState,
@@ -43,6 +44,12 @@ const member = (workerId: string, maxLeases: number | undefined): Member => ({
   steals: true,
 });
 
+export function snapshotOf(fleet: Fleet, t: number): Snapshot {
+  const leases = Object.entries(fleet.owners).map(([number, owner]) => lease(fleet, Number(number), owner));
+  const members = fleet.members.map((id) => member(id, fleet.cap));
+  return { t, leases, corrupt: [], pages: [{ page: 0, generation: 1, shardSyncRequests: 0, members }] };
+}
+
 export class ScriptedSource implements SnapshotSource {
   readonly title = "Evenkeel · scripted";
   readonly measured = true;
@@ -50,11 +57,12 @@ export class ScriptedSource implements SnapshotSource {
   #listener: SourceListener | undefined;
   watches = 0;
 
+  get isWatched(): boolean {
+    return this.#listener !== undefined;
+  }
+
   show(fleet: Fleet, t = Date.now()): void {
-    const leases = Object.entries(fleet.owners).map(([number, owner]) => lease(fleet, Number(number), owner));
-    const members = fleet.members.map((id) => member(id, fleet.cap));
-    const pages = [{ page: 0, generation: 1, shardSyncRequests: 0, members }];
-    this.#tell(withSnapshot(this.#state, { t, leases, corrupt: [], pages }));
+    this.#tell(withSnapshot(this.#state, snapshotOf(fleet, t)));
   }
 
   flow(t: number, produced: number, processed: number): void {

@@ -141,12 +141,11 @@ export async function serveLivePage(options: LivePageOptions): Promise<LivePage>
   }
 
   server.listen(port, HOST);
-  await Promise.race([
-    once(server, "listening"),
-    once(server, "error").then(([error]: unknown[]) => {
-      throw portProblem(error, port);
-    }),
-  ]);
+  try {
+    await once(server, "listening"); // rejects at an error event
+  } catch (error) {
+    throw portProblem(error, port);
+  }
   port = (server.address() as AddressInfo).port;
   return {
     url: `http://${HOST}:${port}`,
