@@ -1,7 +1,7 @@
 # The seed's commands, and every command of `npx evenkeel`. Options: make split-shards ARGS="--to 40"
 EVENKEEL = node lab/bin/evenkeel.mjs
 COMMANDS = experiment verify-stream producer consumer monitor-leases split-shards scale view-distribution \
-           export-lease-data analyze-rebalancing config metrics env up down doctor
+           export-lease-data cleanup analyze-rebalancing config metrics env up down doctor
 PODS     = consumer-pod1 consumer-pod2 consumer-pod3 consumer-pod4 consumer-pod5
 
 .PHONY: help $(COMMANDS) $(PODS)

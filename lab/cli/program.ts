@@ -1,6 +1,7 @@
 /** The program: global options and every command. */
 import { Command } from "commander";
 import { registerAnalyzeRebalancing } from "./commands/analyze-rebalancing.ts";
+import { registerCleanup } from "./commands/cleanup.ts";
 import { registerConfig } from "./commands/config.ts";
 import { registerConsumer } from "./commands/consumer.ts";
 import { registerDoctor } from "./commands/doctor.ts";
@@ -28,6 +29,7 @@ const COMMANDS: readonly Register[] = [
   registerScale,
   registerViewDistribution,
   registerExportLeaseData,
+  registerCleanup,
   registerAnalyzeRebalancing,
   registerMetrics,
   registerConfig,

@@ -18,17 +18,32 @@ export async function withSite<T>(
   work: (site: Site) => Promise<T>,
   changes?: string,
 ): Promise<T> {
-  const [{ resolveTarget }, { clientsFor }, { requireDeployment }, { confirmAws }] = await Promise.all([
+  const { requireDeployment } = await import("../deployment/outputs.ts");
+  return withClients(
+    context,
+    options,
+    async (clients) => work({ clients, deployment: await requireDeployment(clients, options.application) }),
+    changes,
+  );
+}
+
+/** The same where no stack of ours is needed. */
+export async function withClients<T>(
+  context: Context,
+  options: GlobalOptions,
+  work: (clients: Clients) => Promise<T>,
+  changes?: string,
+): Promise<T> {
+  const [{ resolveTarget }, { clientsFor }, { confirmAws }] = await Promise.all([
     import("../deployment/target.ts"),
     import("../deployment/clients.ts"),
-    import("../deployment/outputs.ts"),
     import("./confirm.ts"),
   ]);
   const target = await resolveTarget({ aws: options.aws, environment: process.env });
   const clients = clientsFor(target);
   try {
     if (target.kind === "aws") await confirmAws(clients, context, changes, options.yes);
-    return await work({ clients, deployment: await requireDeployment(clients, options.application) });
+    return await work(clients);
   } finally {
     clients.close();
   }

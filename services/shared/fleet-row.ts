@@ -7,7 +7,8 @@ export const FLEET_ENTITY_TYPE = "EVENKEEL_FLEET";
 /** KCL's entity type of a lease; absent means lease too. Rows with any other value are not leases. */
 export const LEASE_ENTITY_TYPE = "LEASE";
 
-export const fleetRowKey = (page: number): string => `evenkeel-fleet-${page}`;
+export const FLEET_ROW_PREFIX = "evenkeel-fleet-";
+export const fleetRowKey = (page: number): string => `${FLEET_ROW_PREFIX}${page}`;
 
 export const FLEET_ATTRIBUTES = {
   generation: "generation",

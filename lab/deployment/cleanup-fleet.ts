@@ -1,0 +1,61 @@
+/**
+ * Removes the fleet rows that a crashed fleet left in its lease table, so that an older Java KCL, which takes every
+ * row for a lease, can use the table. Leases and checkpoints stay as they are. A fleet that is stopped cleanly
+ * leaves no such rows.
+ */
+import type { Clock } from "../../services/shared/clock.ts";
+import { Interrupted, Problem } from "../problem.ts";
+import { type FleetRow, type FleetRows, movedWorkers, workersOf } from "./fleet-rows.ts";
+
+export interface CleanupOptions {
+  readonly rows: FleetRows;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  /** The fleet's own: a worker that lives has moved its heartbeat at least twice by then. */
+  readonly failoverTimeMillis: number;
+}
+
+export interface RemovedRow {
+  readonly leaseKey: string;
+  /** The workers it still listed. */
+  readonly workers: readonly string[];
+}
+
+const LOOK_MILLIS = 500;
+
+/** Throws a Problem, with nothing removed, when a worker is seen alive: by its entry that moves, never by a clock. */
+export async function cleanUpFleet(
+  options: CleanupOptions,
+  seen: readonly FleetRow[],
+): Promise<RemovedRow[]> {
+  const { rows, clock, signal, failoverTimeMillis } = options;
+  const until = clock.monotonicMillis() + failoverTimeMillis;
+  while (clock.monotonicMillis() < until) {
+    await clock.sleep(Math.min(LOOK_MILLIS, until - clock.monotonicMillis()), signal);
+    if (signal.aborted) throw new Interrupted("cleanup");
+    for (const row of seen) requireStill(row, await rows.read(row.leaseKey));
+  }
+  // A worker that started meanwhile may have made a row of its own.
+  for (const row of await rows.list())
+    requireStill(
+      seen.find(({ leaseKey }) => leaseKey === row.leaseKey),
+      row,
+    );
+  const removed: RemovedRow[] = [];
+  for (const row of seen) {
+    if ((await rows.remove(row)) === "changed") {
+      requireStill(row, await rows.read(row.leaseKey));
+      throw new Problem(`${row.leaseKey} changed just now; run cleanup again`);
+    }
+    removed.push({ leaseKey: row.leaseKey, workers: workersOf(row) });
+  }
+  return removed;
+}
+
+function requireStill(before: FleetRow | undefined, now: FleetRow | undefined): void {
+  const [worker] = movedWorkers(before, now);
+  if (worker !== undefined)
+    throw new Problem(
+      `worker ${worker} is alive (its entry in the fleet's row moved); stop the fleet first, then clean up`,
+    );
+}

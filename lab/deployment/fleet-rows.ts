@@ -1,0 +1,120 @@
+/** The rows of the lease table that are no leases: the fleet's, as they stand, readable or not. */
+import { isDeepStrictEqual } from "node:util";
+import {
+  type AttributeValue,
+  ConditionalCheckFailedException,
+  DeleteItemCommand,
+  type DynamoDBClient,
+  GetItemCommand,
+  paginateScan,
+  ResourceNotFoundException,
+} from "@aws-sdk/client-dynamodb";
+import { FLEET_ATTRIBUTES, FLEET_ROW_PREFIX } from "../../services/shared/fleet-row.ts";
+import { Problem } from "../problem.ts";
+
+/** Undefined members: a row that was left half made. */
+export interface FleetRow {
+  readonly leaseKey: string;
+  readonly members: AttributeValue | undefined;
+}
+
+export interface FleetRows {
+  /** All of them, by one consistent scan. Throws a Problem when there is no such table. */
+  list(): Promise<FleetRow[]>;
+  /** Undefined: gone. */
+  read(leaseKey: string): Promise<FleetRow | undefined>;
+  /** Deletes the row if its members are as seen; "changed" leaves it. */
+  remove(seen: FleetRow): Promise<"removed" | "changed">;
+}
+
+export const workersOf = (row: FleetRow | undefined): string[] =>
+  Object.keys(row?.members?.M ?? {}).toSorted();
+
+/** Workers whose entry differs between two looks: it came, went, or moved. */
+export function movedWorkers(before: FleetRow | undefined, after: FleetRow | undefined): string[] {
+  const entry = (row: FleetRow | undefined, workerId: string) => row?.members?.M?.[workerId];
+  return [...new Set([...workersOf(before), ...workersOf(after)])].filter(
+    (workerId) => !isDeepStrictEqual(entry(before, workerId), entry(after, workerId)),
+  );
+}
+
+export function dynamoDbFleetRows(client: DynamoDBClient, tableName: string): FleetRows {
+  const key = (leaseKey: string) => ({ leaseKey: { S: leaseKey } });
+  const rowOf = (item: Record<string, AttributeValue>): FleetRow => ({
+    leaseKey: item.leaseKey?.S ?? "",
+    members: item[FLEET_ATTRIBUTES.members],
+  });
+  return {
+    async list() {
+      const rows: FleetRow[] = [];
+      const scan = paginateScan(
+        { client },
+        {
+          TableName: tableName,
+          ConsistentRead: true,
+          FilterExpression: "begins_with(leaseKey, :prefix)",
+          ExpressionAttributeValues: { ":prefix": { S: FLEET_ROW_PREFIX } },
+        },
+      );
+      try {
+        for await (const { Items } of scan) rows.push(...(Items ?? []).map(rowOf));
+      } catch (error) {
+        if (error instanceof ResourceNotFoundException)
+          throw new Problem(`there is no lease table ${tableName}; give its name with --table`);
+        throw error;
+      }
+      return rows;
+    },
+
+    async read(leaseKey) {
+      const { Item } = await client.send(
+        new GetItemCommand({ TableName: tableName, Key: key(leaseKey), ConsistentRead: true }),
+      );
+      return Item && rowOf(Item);
+    },
+
+    async remove({ leaseKey, members }) {
+      try {
+        await client.send(
+          new DeleteItemCommand({
+            TableName: tableName,
+            Key: key(leaseKey),
+            ...membersAsSeen(members),
+          }),
+        );
+        return "removed";
+      } catch (error) {
+        if (error instanceof ConditionalCheckFailedException) return "changed";
+        throw error;
+      }
+    },
+  };
+}
+
+/**
+ * The condition that nothing about the members has changed, attribute by attribute, because not every endpoint
+ * compares whole maps. A row that is gone passes: it is what was wanted, or a first try whose answer was lost.
+ */
+function membersAsSeen(members: AttributeValue | undefined) {
+  const names: Record<string, string> = { "#members": FLEET_ATTRIBUTES.members };
+  const values: Record<string, AttributeValue> = {};
+  if (members === undefined)
+    return { ConditionExpression: "attribute_not_exists(#members)", ExpressionAttributeNames: names };
+  const entries = Object.entries(members.M ?? {});
+  // Of what is no map at all, only the whole can be compared.
+  const conditions = [members.M === undefined ? "#members = :members" : "size(#members) = :members"];
+  values[":members"] = members.M === undefined ? members : { N: String(entries.length) };
+  entries.forEach(([workerId, entry], i) => {
+    names[`#w${i}`] = workerId;
+    for (const [attribute, value] of Object.entries(entry.M ?? {})) {
+      names[`#${attribute}`] = attribute;
+      values[`:${attribute}${i}`] = value;
+      conditions.push(`#members.#w${i}.#${attribute} = :${attribute}${i}`);
+    }
+  });
+  return {
+    ConditionExpression: `attribute_not_exists(leaseKey) OR (${conditions.join(" AND ")})`,
+    ExpressionAttributeNames: names,
+    ExpressionAttributeValues: values,
+  };
+}
