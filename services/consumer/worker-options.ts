@@ -169,7 +169,8 @@ export function compileOptions(options: WorkerOptions): EngineOptions {
 
 export const loggerOf = (options: WorkerOptions): Logger => options.logger ?? silentLogger;
 
-const OPTION_NAMES: Readonly<Record<keyof WorkerOptions, true>> = {
+/** Every option there is; README's table is tested against it. */
+export const OPTION_NAMES: Readonly<Record<keyof WorkerOptions, true>> = {
   applicationName: true,
   streamName: true,
   streamArn: true,

@@ -1,0 +1,48 @@
+/** README's table of options says what the code does: the same names, in the same order, with the same defaults. */
+import { readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { compileOptions, OPTION_NAMES } from "../../../services/consumer/worker-options.ts";
+
+const readme = readFileSync(new URL("../../../README.md", import.meta.url), "utf8");
+
+/** Name → default, as the table has them: rows whose first cell is one option. */
+function optionTable(): Map<string, string> {
+  const section = readme.split("\n## ").find((part) => part.startsWith("Options of `createWorker`")) ?? "";
+  const rows = section.matchAll(/^\| `(\w+)` \| ([^|]*) \|/gm);
+  return new Map([...rows].map(([, name, value]) => [name ?? "", (value ?? "").trim()]));
+}
+
+describe("README's table of options", () => {
+  const table = optionTable();
+
+  it("has every option, and no other", () => {
+    expect([...table.keys()].sort()).toEqual(Object.keys(OPTION_NAMES).sort());
+  });
+
+  it("has the defaults of the code", () => {
+    const compiled: Readonly<Record<string, unknown>> = {
+      ...compileOptions({ applicationName: "a", streamName: "s", processRecords: () => undefined }),
+    };
+    const plain = [...table.keys()].filter((name) =>
+      ["string", "number", "boolean"].includes(typeof compiled[name]),
+    );
+    // Every worker is called differently: there the table says so in words.
+    const compared = plain.filter((name) => name !== "workerId");
+    expect(compared.length).toBeGreaterThan(11);
+    expect(Object.fromEntries(compared.map((name) => [name, table.get(name)]))).toEqual(
+      Object.fromEntries(compared.map((name) => [name, `\`${String(compiled[name])}\``])),
+    );
+  });
+
+  it("says none where the code has none", () => {
+    const compiled = compileOptions({
+      applicationName: "a",
+      streamName: "s",
+      processRecords: () => undefined,
+    });
+    expect(compiled.maxLeasesForWorker({ shards: 20, workers: 3 })).toBeUndefined();
+    expect(table.get("maxLeasesForWorker")).toBe("no cap");
+    expect(compiled.processTimeoutMillis).toBeUndefined();
+    expect(table.get("processTimeoutMillis")).toBe("no limit");
+  });
+});
