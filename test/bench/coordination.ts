@@ -1,0 +1,175 @@
+/**
+ * `bench coordination`: the scenario of the coordination goals, a few times over on the embedded endpoint. 20 shards,
+ * 200 records a second; 3 workers → 10 splits → 2 more workers → kill -9 of one → of the leading one → SIGTERM of
+ * one → a rolling deploy → a split nobody tells of. Figures come from the histories, not from the script's own clock.
+ */
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import { SplitShardCommand } from "@aws-sdk/client-kinesis";
+import { listShards } from "../../lab/deployment/stream.ts";
+import { mergeHistory } from "../../lab/history/merge.ts";
+import { dynamoDbFleet } from "../../services/resharder/adapters/dynamodb-fleet.ts";
+import { kinesisStream } from "../../services/resharder/adapters/kinesis-stream.ts";
+import { performReshard } from "../../services/resharder/perform-reshard.ts";
+import { midpoint } from "../../services/shared/hash-range.ts";
+import type { HistoryEvent } from "../../services/shared/history.ts";
+import { systemClock, systemRandom } from "../../services/shared/platform.ts";
+import { type RoundFigures, roundFigures, type Stages } from "./coordination-figures.ts";
+import type { BenchResult, BenchRun, Figure } from "./figures.ts";
+import { type Ground, openGround, openStage, type Stage } from "./stage.ts";
+
+/** What our stack sets; the library's default is 10 s. */
+const FAILOVER_MILLIS = 4_000;
+const RATE_PER_SECOND = 200;
+const RESHARD_BUDGET_MILLIS = 120_000;
+
+export async function benchCoordination(run: BenchRun): Promise<BenchResult> {
+  run.say("starting the AWS endpoint");
+  const ground = await openGround();
+  let failed = true;
+  try {
+    const rounds: RoundFigures[] = [];
+    for (let number = 1; number <= run.rounds; number++) {
+      const say = (text: string) => run.say(`round ${number} of ${run.rounds}: ${text}`);
+      rounds.push(await playRound(ground, `bench-${number}`, { ...run, say }));
+    }
+    failed = false;
+    return {
+      bench: "coordination",
+      figures: combine(rounds),
+      notes: [...new Set(rounds.flatMap(({ notes }) => notes))],
+    };
+  } finally {
+    run.say("stopping the AWS endpoint");
+    await ground.close(failed);
+  }
+}
+
+async function playRound(ground: Ground, name: string, run: BenchRun): Promise<RoundFigures> {
+  run.say("a stream of 20 shards");
+  const stage = await openStage(
+    ground,
+    { name, shards: 20, failoverTimeMillis: FAILOVER_MILLIS },
+    run.signal,
+  );
+  let stages: Stages;
+  try {
+    stages = await playScript(ground, stage, run);
+  } finally {
+    await stage.close();
+  }
+  const events: HistoryEvent[] = [];
+  const files = readdirSync(stage.folder).filter((file) => file.endsWith(".jsonl"));
+  const notes = await mergeHistory(
+    files.map((file) => join(stage.folder, file)),
+    undefined,
+    (event) => events.push(event),
+  );
+  if (notes.corruptLines > 0) throw new Error(`${notes.corruptLines} corrupt lines in ${stage.folder}`);
+  return roundFigures(events, stages);
+}
+
+async function playScript(ground: Ground, stage: Stage, { say, signal }: BenchRun): Promise<Stages> {
+  const { fleet, mark } = stage;
+  const windows: Record<string, { from: number; until: number }> = {};
+  const part = async (name: string, text: string, play: () => Promise<void>) => {
+    say(text);
+    const from = mark("phase", { phase: name });
+    await play();
+    windows[name] = { from, until: systemClock.wallMillis() };
+  };
+  const replace = async () => {
+    fleet.startWorker();
+    await stage.even(30, 5);
+  };
+  const killed: Record<string, string> = {};
+  const kill = async (name: string, index: number) => {
+    const victim = fleet.workers[index]!;
+    killed[name] = victim.id;
+    victim.kill();
+    mark("task-killed", { worker: victim.id });
+    await stage.even(30, 4);
+  };
+
+  const producer = fleet.startProducer(RATE_PER_SECOND);
+  await stage.producing();
+  await part("start", "3 workers start", async () => {
+    for (let count = 0; count < 3; count++) fleet.startWorker();
+    await stage.even(20, 3);
+  });
+  await part("split", "10 splits by the resharder", async () => {
+    mark("split-requested");
+    await Promise.all([stage.observer.watchShards(30, signal), reshard(ground, stage.name)]);
+    await stage.even(30, 3);
+  });
+  await part("scale", "2 more workers", async () => {
+    mark("scale-requested");
+    for (let count = 0; count < 2; count++) fleet.startWorker();
+    await stage.even(30, 5);
+  });
+  await part("crash", "kill -9 of a worker", () => kill("crash", 2));
+  await part("replace", "a new one for it", replace);
+  await part("leaderCrash", "kill -9 of the leading worker", () => kill("leaderCrash", 0));
+  await part("replace", "a new one for it", replace);
+  await part("stop", "SIGTERM of a worker", async () => {
+    const victim = fleet.workers[1]!;
+    killed.stop = victim.id;
+    mark("stop-asked", { worker: victim.id });
+    await Promise.all([victim.stop(), stage.even(30, 4)]);
+  });
+  await part("replace", "a new one for it", replace);
+  await part("deploy", "rolling deploy of 5 workers", async () => {
+    for (const old of fleet.workers) {
+      fleet.startWorker();
+      await stage.even(30, 6);
+      await Promise.all([old.stop(), stage.even(30, 5)]);
+    }
+  });
+  await part("quietSplit", "a split nobody tells of", async () => {
+    await Promise.all([stage.observer.watchShards(31, signal), splitOne(ground, stage.name)]);
+    await stage.even(31, 5);
+  });
+  await part("end", "reading the rest", async () => {
+    await producer.stop();
+    await stage.drained();
+    mark("stop-requested");
+    await Promise.all(fleet.workers.map((task) => task.stop()));
+  });
+  return { windows, killed };
+}
+
+/** The resharder's own loop with its adapters, without Lambda and Step Functions around it. */
+async function reshard({ clients }: Ground, name: string): Promise<void> {
+  const startedAt = systemClock.monotonicMillis();
+  const outcome = await performReshard(
+    { targetShards: 30, direction: "split", takeOver: false },
+    {
+      stream: kinesisStream({ client: clients.kinesis, streamName: name }),
+      fleet: dynamoDbFleet({ client: clients.dynamoDb, leaseTableName: name }),
+      clock: systemClock,
+      random: systemRandom,
+      log: () => undefined,
+    },
+    () => RESHARD_BUDGET_MILLIS - (systemClock.monotonicMillis() - startedAt),
+  );
+  if (!outcome.done) throw new Error(`the reshard of ${name} stopped at ${outcome.openShards} shards`);
+}
+
+async function splitOne({ clients }: Ground, name: string): Promise<void> {
+  const shard = (await listShards(clients, name)).find(({ open }) => open)!;
+  await clients.kinesis.send(
+    new SplitShardCommand({
+      StreamName: name,
+      ShardToSplit: shard.shardId,
+      NewStartingHashKey: String(midpoint(shard.range)),
+    }),
+  );
+}
+
+/** Rounds side by side: the same figures in the same order, a value a round. */
+function combine(rounds: readonly RoundFigures[]): Figure[] {
+  return (rounds[0]?.figures ?? []).map(({ value: _, ...figure }, i) => ({
+    ...figure,
+    values: rounds.map(({ figures }) => figures[i]!.value),
+  }));
+}

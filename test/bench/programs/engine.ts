@@ -1,0 +1,27 @@
+/** The public API with a handler that does nothing but count, on a fresh lease table. */
+import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
+import { createWorker } from "../../../services/consumer/index.ts";
+import { CREDENTIALS, kinesisClient, REGION, readInput, startMeasuring, tell } from "./reading.ts";
+
+const { kinesisUrl, dynamoDbUrl, streamName, records: expected, table } = readInput();
+let seen = 0;
+let bytes = 0;
+let measured = () => ({ cpuMicros: 0, peakMebibytes: 0 });
+const worker = createWorker({
+  applicationName: table,
+  streamName,
+  clients: {
+    kinesis: kinesisClient(kinesisUrl),
+    dynamodb: new DynamoDBClient({ endpoint: dynamoDbUrl, region: REGION, credentials: CREDENTIALS }),
+  },
+  metricsLevel: "none",
+  processRecords: ({ records }) => {
+    for (const { data } of records) bytes += data.length;
+    seen += records.length;
+    if (seen < expected) return;
+    if (seen > expected || bytes === 0) throw new Error(`${seen} records were handled, ${expected} were put`);
+    tell(measured());
+  },
+});
+measured = startMeasuring();
+await worker.start();
