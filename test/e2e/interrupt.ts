@@ -1,0 +1,169 @@
+/**
+ * Interrupts the experiment in each of its phases, as Ctrl-C does (SIGINT to the whole process group) and as a
+ * service manager does (SIGTERM to the command), and looks whether anything is left: processes, ports, the running
+ * endpoint's record. Ends with two whole runs in a row. Minutes long, so it is run by hand:
+ *
+ *   npm run test:interrupt [-- <phase> …]      EVENKEEL_PORT chooses the ports
+ */
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { inProject } from "../../lab/project.ts";
+import { portsFromEnvironment } from "../../local/index.ts";
+import { systemClock } from "../../services/shared/platform.ts";
+import { until } from "../integration/endpoint/until.ts";
+
+const PHASES = [
+  "endpoint",
+  "bootstrap",
+  "deploy",
+  "initial-balance",
+  "split",
+  "scale",
+  "drain",
+  "report",
+  "destroy",
+];
+const SIGNALS = ["SIGINT", "SIGTERM"] as const;
+/** What a shell says of a command that a signal ended. `destroy` is past the verdict: the run ends with that. */
+const INTERRUPTED_EXIT = 130;
+const out = mkdtempSync(join(tmpdir(), "evenkeel-interrupt-"));
+const SMALL = ["--shards", "4", "--split-to", "6", "--pods", "2", "--scale-to", "3", "--rate", "50"];
+const ARGUMENTS = ["experiment", ...SMALL, "--application", "interrupted", "--out", out];
+
+interface Run {
+  readonly child: ChildProcess;
+  readonly lines: string[];
+  /** Resolves when a line that begins phase `name` was written. */
+  reaches(name: string): Promise<void>;
+  readonly ended: Promise<{ exitCode: number | null; signal: NodeJS.Signals | null }>;
+}
+
+function start(): Run {
+  const child = spawn("npx", ["evenkeel", ...ARGUMENTS], {
+    cwd: inProject(),
+    detached: true, // a process group of its own, as a shell's foreground job
+    stdio: ["ignore", "ignore", "pipe"],
+    env: { ...process.env, NO_COLOR: "1" },
+  });
+  const lines: string[] = [];
+  const waiting = new Map<string, () => void>();
+  createInterface({ input: child.stderr! }).on("line", (line) => {
+    lines.push(line);
+    const phase = /^ *[\d.:ms hmin]+ {2}([\w-]+): (?!ok|FAILED)/.exec(line)?.[1];
+    if (phase !== undefined) waiting.get(phase)?.();
+  });
+  return {
+    child,
+    lines,
+    reaches: (name) => new Promise((resolve) => waiting.set(name, resolve)),
+    ended: once(child, "close").then(([exitCode, signal]) => ({ exitCode, signal })),
+  };
+}
+
+/** Every living process: id → parent, and its command for the message. */
+function processes(): Map<number, { parent: number; command: string }> {
+  const table = execFileSync("ps", ["-eo", "pid=,ppid=,stat=,args="], { encoding: "utf8" })
+    .trim()
+    .split("\n");
+  const rows = table
+    .map((line) => /^\s*(\d+)\s+(\d+)\s+(\S+)\s+(.*)$/.exec(line))
+    .filter((row) => row !== null);
+  return new Map(
+    rows
+      .filter((row) => !row[3]!.startsWith("Z"))
+      .map((row) => [Number(row[1]), { parent: Number(row[2]), command: row[4]! }]),
+  );
+}
+
+function familyOf(pid: number): Map<number, string> {
+  const all = processes();
+  const family = new Map([[pid, all.get(pid)?.command ?? ""]]);
+  for (const [member] of family)
+    for (const [child, { parent, command }] of all) if (parent === member) family.set(child, command);
+  return family;
+}
+
+/** What is left of `family`, after the little while that the watchdog's last kill may take. */
+async function leftOf(family: Map<number, string>): Promise<string[]> {
+  const living = () => {
+    const now = processes();
+    return [...family].filter(([pid, command]) => now.get(pid)?.command === command);
+  };
+  try {
+    await until("all processes are gone", async () => living().length === 0);
+  } catch {
+    // The caller reports them, each by name.
+  }
+  return living().map(([pid, command]) => `process ${pid} lives on: ${command.slice(0, 100)}`);
+}
+
+const isFree = (port: number): Promise<boolean> =>
+  new Promise((resolve) => {
+    const server = createServer().once("error", () => resolve(false));
+    server.listen(port, "127.0.0.1", () => server.close(() => resolve(true)));
+  });
+
+async function leftBehind(family: Map<number, string>): Promise<string[]> {
+  const problems = await leftOf(family);
+  for (const port of Object.values(portsFromEnvironment(process.env)))
+    if (!(await isFree(port))) problems.push(`port ${port} is still taken`);
+  if (existsSync(inProject(".evenkeel", "endpoint.json"))) problems.push(".evenkeel/endpoint.json is left");
+  return problems;
+}
+
+async function interrupt(phase: string, signal: (typeof SIGNALS)[number]): Promise<string[]> {
+  const run = start();
+  const reached = await Promise.race([run.reaches(phase).then(() => true), run.ended.then(() => false)]);
+  if (!reached) return [`it ended before ${phase}: ${run.lines.at(-1) ?? "without a word"}`];
+  const family = familyOf(run.child.pid!);
+  const at = systemClock.monotonicMillis();
+  if (signal === "SIGINT") process.kill(-run.child.pid!, signal);
+  else run.child.kill(signal);
+  const { exitCode, signal: endedBy } = await run.ended;
+  const seconds = (systemClock.monotonicMillis() - at) / 1_000;
+  const problems = await leftBehind(family);
+  const wanted = phase === "destroy" ? [0, INTERRUPTED_EXIT] : [INTERRUPTED_EXIT];
+  if (!wanted.includes(exitCode ?? -1))
+    problems.push(`it ended with ${exitCode ?? endedBy}, not ${wanted.join(" or ")}: ${run.lines.at(-1)}`);
+  if (run.lines.some((line) => /^\s+at /.test(line))) problems.push("it showed a stack");
+  const verdict = problems.length === 0 ? "ok" : "NOT OK";
+  console.log(
+    `${phase.padEnd(16)} ${signal.padEnd(8)} ${family.size} processes gone in ${seconds.toFixed(1)} s: ${verdict}`,
+  );
+  return problems;
+}
+
+async function whole(title: string): Promise<string[]> {
+  const run = start();
+  const family = run.reaches("drain").then(() => familyOf(run.child.pid!));
+  const { exitCode } = await run.ended;
+  const problems = exitCode === 0 ? await leftBehind(await family) : [`it ended with ${exitCode}`];
+  if (problems.length > 0) problems.push(...run.lines.slice(-3));
+  console.log(`${title}: ${problems.length === 0 ? "ok" : "NOT OK"}`);
+  return problems;
+}
+
+const chosen = process.argv.slice(2);
+const unknown = chosen.find((name) => !PHASES.includes(name));
+if (unknown !== undefined) {
+  console.error(`no phase is called ${unknown}; choose from ${PHASES.join(", ")}`);
+  process.exit(2);
+}
+let failures = 0;
+const report = (problems: string[]) => {
+  for (const problem of problems) console.log(`    ${problem}`);
+  if (problems.length > 0) failures++;
+};
+report(await leftBehind(new Map())); // what was there before is not ours to judge
+for (const phase of chosen.length > 0 ? chosen : PHASES)
+  for (const signal of SIGNALS) report(await interrupt(phase, signal));
+report(await whole("a whole run after all of these"));
+report(await whole("and one more in a row"));
+rmSync(out, { recursive: true, force: true });
+console.log(failures === 0 ? "nothing was ever left" : `${failures} left something or ended wrongly`);
+process.exitCode = failures === 0 ? 0 : 1;
