@@ -1,0 +1,11 @@
+import { defineConfig } from "vitest/config";
+
+export default defineConfig({
+  test: {
+    include: ["test/interop/**/*.test.ts"],
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
+    // Each step goes on where the one before it ended.
+    bail: 1,
+  },
+});
