@@ -1,12 +1,11 @@
 /** `monitor-leases --web`: the live page of one deployment, until Ctrl-C. */
 import { spawn } from "node:child_process";
-import { mkdirSync } from "node:fs";
 import { leaseTable } from "../../deployment/lease-table.ts";
 import { deploymentSource } from "../../monitor/web/deployment-source.ts";
 import { embeddedActions } from "../../monitor/web/embedded-actions.ts";
 import { serveLivePage } from "../../monitor/web/server.ts";
 import { messageOf } from "../../problem.ts";
-import { inRuntime } from "../../project.ts";
+import { historyFolder } from "../../project.ts";
 import type { Context } from "../context.ts";
 import type { Site } from "../site.ts";
 
@@ -19,19 +18,25 @@ export async function monitorOnWeb(site: Site, context: Context, options: WebOpt
   const { clients, deployment } = site;
   const { clock, signal } = context;
   const embedded = clients.target.kind === "embedded" ? clients.target.endpointUrl : undefined;
-  const historyFolder = inRuntime("history");
-  if (embedded !== undefined) mkdirSync(historyFolder, { recursive: true });
+  const history = embedded === undefined ? undefined : historyFolder(deployment.application);
   const page = await serveLivePage({
     source: deploymentSource({
       title: `${deployment.stackName} · ${deployment.streamName}`,
       table: leaseTable(clients, deployment.leaseTableName, clock),
-      historyFolder: embedded === undefined ? undefined : historyFolder,
+      historyFolder: history,
       clock,
     }),
     actions:
-      embedded === undefined
+      embedded === undefined || history === undefined
         ? undefined
-        : embeddedActions({ endpointUrl: embedded, clients, deployment, historyFolder, clock, signal }),
+        : embeddedActions({
+            endpointUrl: embedded,
+            clients,
+            deployment,
+            historyFolder: history,
+            clock,
+            signal,
+          }),
     port: options.port,
     clock,
   });

@@ -94,7 +94,10 @@ function nextWorkers(board: Board, numbering: Numbering, fleet: FleetState): Boa
   const present = new Set(fleet.workers.map(({ workerId }) => workerId));
   const gone = board.workers
     .filter(({ id }) => !present.has(id))
-    .map((worker) => ({ ...worker, state: "gone" as const, open: 0, draining: 0, blocked: 0 }));
+    .map((worker): BoardWorker => {
+      const seenAt = worker.state === "gone" ? worker.seenAt : fleet.t;
+      return { ...worker, state: "gone", open: 0, draining: 0, blocked: 0, seenAt };
+    });
   const shown = new Set(board.workers.map(({ colour }) => colour));
   const used = new Set(board.workers.filter(({ id }) => present.has(id)).map(({ colour }) => colour));
   const now = fleet.workers.map(({ workerId, state, open, draining, blocked, cap }): BoardWorker => {

@@ -38,7 +38,7 @@ export interface BoardWorker {
   readonly blocked: number;
   /** Null: none. */
   readonly cap: number | null;
-  /** When it was last in the table: those that are gone are kept while the window still shows them. */
+  /** When it was there for the last time, once it is gone: it is kept while the window still shows it. */
   readonly seenAt: number;
 }
 
@@ -154,7 +154,9 @@ export function applyChange(board: Board, change: BoardChange): void {
   if (change.sample)
     board.samples = [...board.samples, change.sample].filter(({ t }) => t >= since).slice(-MOST_SAMPLES);
   if (change.workers)
-    board.workers = change.workers.filter(({ seenAt }) => seenAt >= since).slice(-MOST_WORKERS);
+    board.workers = change.workers
+      .filter((worker) => isPresent(worker) || worker.seenAt >= since)
+      .slice(-MOST_WORKERS);
   for (const { key, parents } of change.added ?? []) board.tracks.push({ key, parents, segments: [] });
   if (change.turns) takeTurns(board, change.t, change.turns);
   for (const track of board.tracks) forget(track, since);

@@ -93,8 +93,9 @@ export class LiveBoard {
 
   #startWatching(): void {
     if (this.#watch !== undefined) return;
-    // What happened while nobody looked is not known: the picture begins anew, the log goes on.
-    this.#board = { ...emptyBoard(this.#source.title), log: this.#board.log };
+    // What happened while nobody looked is not known: the picture begins anew. The log goes on, and so do the names.
+    const { log, workers } = this.#board;
+    this.#board = { ...emptyBoard(this.#source.title), log, workers };
     this.#lag = new RecordLag();
     this.#handovers = new Handovers();
     this.#fleet = undefined;

@@ -97,6 +97,11 @@ describe("the board", () => {
       ["w3", 3, "active"],
     ]);
     expect(texts(board)).toContain("bob is gone");
+    see(WINDOW_MILLIS, {
+      owners: { 0: "ann", 1: "a-long-task-id-of-ecs" },
+      members: ["ann", "a-long-task-id-of-ecs"],
+    });
+    expect(board.workers.map(({ name }) => name)).toContain("bob");
     see(2_000 + WINDOW_MILLIS + 1, { owners: { 0: "ann", 1: "ann" }, members: ["ann", "dan"] });
     expect(board.workers.map(({ name, colour }) => [name, colour])).toContainEqual(["dan", 4]);
     expect(board.workers.map(({ name }) => name)).not.toContain("bob");

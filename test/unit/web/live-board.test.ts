@@ -34,8 +34,11 @@ describe("the live board", () => {
     again();
     await clock.advance(LONGER_THAN_IT_LINGERS);
     expect(source.isWatched).toBe(false);
+    const names = () => live.board.workers.map(({ number, id }) => [number, id]);
+    const before = names();
     live.join(() => undefined);
     expect(source.watches).toBe(2);
+    expect(names()).toEqual(before);
   });
 
   it("does not go on looking for a page that was asked for and never came to listen", async () => {
