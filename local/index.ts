@@ -122,13 +122,16 @@ export async function startEndpoint(options: StartOptions = {}): Promise<Endpoin
   };
 }
 
-/** The endpoint that runs for this clone, if one does and it is well. */
+/**
+ * The endpoint that runs for this clone, if one does. Asked is the gateway alone: on a busy machine a part may take
+ * seconds to answer, and the endpoint is there all the same, to be used or stopped.
+ */
 export async function findEndpoint(): Promise<RunningEndpoint | undefined> {
   const record = readRecord();
   if (!record || !isAlive(record.pid)) return undefined;
-  const { processes, health } = endpointAdmin(record.url);
+  const { processes } = endpointAdmin(record.url);
   try {
-    if (!(await health()).ok) return undefined;
+    await processes();
   } catch (error) {
     if (error instanceof EndpointError) return undefined;
     throw error;
