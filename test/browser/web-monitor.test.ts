@@ -74,7 +74,7 @@ describe.skipIf(!hasChromium)("the live page in Chromium", () => {
     await server.close();
   });
 
-  it("shows the fleet in its first response, in time, and asks for nothing else", async () => {
+  it("shows the fleet in its first response, and asks for nothing else", async () => {
     const asked: string[] = [];
     await open();
     tab.on("request", (request) => asked.push(request.url()));
