@@ -201,10 +201,20 @@ describe.skipIf(missing !== undefined)(`a table shared with Java KCL ${kclVersio
     expect(last[0]!["evenkeel-2"]).toBeGreaterThan(0);
   });
 
+  it("is taken over by the Java worker when evenkeel crashes", async () => {
+    expect(java.problems()).not.toMatch(/deserializ|NullPointer|Exception/i);
+    const start = performance.now();
+    evenkeel.kill();
+    await readsAll("java-2");
+    measured.javaTakeoverAfterCrashMillis = Math.round(performance.now() - start);
+    keep("rows-evenkeel-crashed", await rig.rows());
+    expect(java.problems()).not.toMatch(/deserializ|NullPointer|Exception/i);
+  });
+
   it("has lost nothing in the end", async () => {
     await producer.stop();
     await caughtUp();
-    measured.stopMillis = { evenkeel: await evenkeel.stop(), java: await java.stop() };
+    measured.javaStopAtEndMillis = await java.stop();
     const { puts, lost, repeated, disordered } = readLedger(rig.historyFolder);
     measured.records = { put: puts.size, lost: lost.length, repeated: repeated.length };
     expect({ lost, disordered }).toEqual({ lost: [], disordered: [] });

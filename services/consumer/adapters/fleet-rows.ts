@@ -2,9 +2,14 @@
  * The fleet's pages: `{leaseKey: "evenkeel-fleet-<page>", entityType, generation, shardSyncRequests, members}`,
  * with `members` a map from worker id to an entry of one-letter attributes. A page of 12 members stays below 1 KB,
  * so that a heartbeat costs one write unit and a look half a read unit.
+ *
+ * Java KCL before 3.5 knows no entity types: it reads every row as a lease, and one without a counter ends its lease
+ * taking and shard sync with a NullPointerException (seen with 2.7.2, test/interop). So a page also looks like a lease
+ * that asks for nothing: ended, and alive in somebody else's hands, since every join and beat moves its counter.
  */
 import type { AttributeValue } from "@aws-sdk/client-dynamodb";
 import { FLEET_ATTRIBUTES, FLEET_ENTITY_TYPE, fleetRowKey } from "../../shared/fleet-row.ts";
+import { SHARD_END } from "../core/lease.ts";
 import type { FleetPage, Member, MemberState } from "../core/member.ts";
 import {
   ENTITY_TYPE,
@@ -118,14 +123,38 @@ function bumping(page: number, bump: boolean) {
   };
 }
 
+/** Whose finished lease an older Java KCL takes a page for. No worker of ours: Java takes leases from the busiest. */
+const DISGUISE_OWNER = "fleet";
+
+/** With every join and beat: what makes a page pass for a lease that is alive, beside the bump. */
+function keepingDisguise(page: number, bump: boolean) {
+  const { add, names, values } = bumping(page, bump);
+  return {
+    set: ", #leaseOwner = :leaseOwner, #checkpoint = :shardEnd",
+    add: `${add === "" ? " ADD" : `${add},`} #leaseCounter :one`,
+    names: {
+      ...names,
+      "#leaseOwner": "leaseOwner",
+      "#checkpoint": "checkpoint",
+      "#leaseCounter": "leaseCounter",
+    },
+    values: {
+      ...values,
+      ":leaseOwner": { S: DISGUISE_OWNER },
+      ":shardEnd": { S: SHARD_END },
+      ":one": { N: "1" },
+    },
+  };
+}
+
 /** The page exists, and has room or an entry of this name to replace. */
 export function joinExpressions(page: number, member: Member, membersPerPage: number): Expressions {
-  const { add, names, values } = bumping(page, true);
+  const { set, add, names, values } = keepingDisguise(page, true);
   const hasRoom = "size(#members) < :room";
   const isThere = "attribute_exists(#members.#id)";
   return {
     ConditionExpression: `attribute_exists(#members) AND (${hasRoom} OR ${isThere})`,
-    UpdateExpression: `SET #members.#id = :entry${add}`,
+    UpdateExpression: `SET #members.#id = :entry${set}${add}`,
     ExpressionAttributeNames: { ...MEMBERS, "#id": member.workerId, ...names },
     ExpressionAttributeValues: {
       ":entry": encodeMember(member),
@@ -137,10 +166,10 @@ export function joinExpressions(page: number, member: Member, membersPerPage: nu
 
 /** The page is not there (or an outsider's wake-up made it without members): make it, with this one member. */
 export function firstJoinExpressions(page: number, member: Member): Expressions {
-  const { add, names, values } = bumping(page, true);
+  const { set, add, names, values } = keepingDisguise(page, true);
   return {
     ConditionExpression: "attribute_not_exists(#members)",
-    UpdateExpression: `SET #entityType = :fleet, #members = :members${add}`,
+    UpdateExpression: `SET #entityType = :fleet, #members = :members${set}${add}`,
     ExpressionAttributeNames: { ...MEMBERS, "#entityType": ENTITY_TYPE, ...names },
     ExpressionAttributeValues: {
       ":fleet": { S: FLEET_ENTITY_TYPE },
@@ -152,10 +181,10 @@ export function firstJoinExpressions(page: number, member: Member): Expressions 
 
 /** A dead entry stays dead: its leases are being given away. The process behind it must rejoin as somebody new. */
 export function beatExpressions(page: number, member: Member, bump: boolean): Expressions {
-  const { add, names, values } = bumping(page, bump);
+  const { set, add, names, values } = keepingDisguise(page, bump);
   return {
     ConditionExpression: "#members.#id.#incarnation = :incarnation AND #members.#id.#state <> :dead",
-    UpdateExpression: `SET #members.#id = :entry${add}`,
+    UpdateExpression: `SET #members.#id = :entry${set}${add}`,
     ExpressionAttributeNames: {
       ...MEMBERS,
       ...INCARNATION,

@@ -24,6 +24,9 @@ const row = (
   generation: { N: String(generation) },
   shardSyncRequests: { N: "3" },
   members: { M: Object.fromEntries(members.map((one) => [one.workerId, encodeMember(one)])) },
+  leaseOwner: { S: "fleet" },
+  leaseCounter: { N: "9999999999" },
+  checkpoint: { S: "SHARD_END" },
 });
 
 /** DynamoDB's item size: names and strings in UTF-8, a number about a byte per two digits and one more, 3 bytes per map and 1 per entry. */
