@@ -1,6 +1,7 @@
 /**
  * A lease table as Java KCL 2.x, 3.x and 3.5 leave it (names and types: reference of `DynamoDBLeaseSerializer`,
- * `WorkerMetricStats` and the lock client). Kept as DynamoDB has it, so that a wrong type shows.
+ * `WorkerMetricStats` and the lock client). Kept as DynamoDB has it, so that a wrong type shows. Held against what KCL
+ * 2.7.2 and 3.5.1 wrote (`npm run test:interop` dumps it); hand-over, merge, 1.x and multi-stream rows are by the sources.
  */
 import type { AttributeValue } from "@aws-sdk/client-dynamodb";
 
@@ -83,7 +84,7 @@ export const java3MultiStream: Row = {
   shardId: { S: "shardId-000000000001" },
 };
 
-/** KCL 3.5's other entities in the same table. */
+/** KCL 3.5's other entities in the same table: the first three as 3.5.1 wrote them in test/interop, the others by its sources. */
 export const java35Foreign: readonly Row[] = [
   {
     leaseKey: { S: "Leader" },
@@ -91,16 +92,13 @@ export const java35Foreign: readonly Row[] = [
     ownerName: { S: OWNER },
     leaseDuration: { S: "120000" },
     recordVersionNumber: { S: "0d9c4cf4-9a55-4a9b-9b3c-4d4c2a6fd1f0" },
-    isReleased: { S: "1" },
   },
   {
     leaseKey: { S: OWNER },
     entityType: { S: "WORKER_METRIC_STATS" },
-    wid: { S: OWNER },
     lut: { N: "1763890000" },
     sts: { M: { C: { L: [{ N: "12.5" }, { N: "-1" }] } } },
     opr: { M: { C: { L: [{ N: "80" }] } } },
-    properties: { M: {} },
     sup: { N: "1" },
     slu: { N: "1763890000" },
   },
@@ -110,7 +108,9 @@ export const java35Foreign: readonly Row[] = [
     cv: { S: "CLIENT_VERSION_3X" },
     mb: { S: OWNER },
     mts: { N: "1763890000000" },
-    h: { L: [] },
+    h: {
+      L: [{ M: { cv: { S: "CLIENT_VERSION_INIT" }, mb: { S: OWNER }, mts: { N: "1763889999997" } } }],
+    },
   },
   { leaseKey: { S: "TableMigration3.5" }, entityType: { S: "TABLE_MIGRATION" }, tm: { S: "COMPLETE" } },
   { leaseKey: { S: "111122223333:orders:1700000000" }, entityType: { S: "STREAM" }, streamId: { S: "abc" } },
