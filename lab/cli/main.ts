@@ -9,6 +9,7 @@ const stopping = new AbortController();
 let stoppingSince: number | undefined;
 /** npm passes Ctrl-C on although the terminal has sent it to us already: only one that comes later is a second one. */
 const SAME_KEY_MILLIS = 500;
+const PARENT_LOOK_MILLIS = 250;
 const onStop = () => {
   const now = systemClock.monotonicMillis();
   stoppingSince ??= now;
@@ -19,6 +20,15 @@ process.on("SIGINT", onStop);
 process.on("SIGTERM", onStop);
 // The terminal was closed: what runs in it is stopped in order too.
 process.on("SIGHUP", onStop);
+// npm passes SIGTERM to a shell between us, which dies of it without telling us: then this process gets another parent.
+if (process.env.npm_execpath !== undefined) {
+  const parent = process.ppid;
+  const look = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(look);
+    onStop();
+  }, PARENT_LOOK_MILLIS).unref();
+}
 // `evenkeel … | head` closes our output: that is no error of ours. Nor is a terminal that is gone: SIGHUP ends us.
 for (const stream of [process.stdout, process.stderr])
   stream.on("error", (error: NodeJS.ErrnoException) => {

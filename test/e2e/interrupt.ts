@@ -9,7 +9,7 @@ import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
-import { tmpdir } from "node:os";
+import { constants, tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { inProject } from "../../lab/project.ts";
@@ -29,8 +29,6 @@ const PHASES = [
   "destroy",
 ];
 const SIGNALS = ["SIGINT", "SIGTERM"] as const;
-/** What a shell says of a command that a signal ended. `destroy` is past the verdict: the run ends with that. */
-const INTERRUPTED_EXIT = 130;
 const out = mkdtempSync(join(tmpdir(), "evenkeel-interrupt-"));
 const SMALL = ["--shards", "4", "--split-to", "6", "--pods", "2", "--scale-to", "3", "--rate", "50"];
 const ARGUMENTS = ["experiment", ...SMALL, "--application", "interrupted", "--out", out];
@@ -124,12 +122,18 @@ async function interrupt(phase: string, signal: (typeof SIGNALS)[number]): Promi
   const at = systemClock.monotonicMillis();
   if (signal === "SIGINT") process.kill(-run.child.pid!, signal);
   else run.child.kill(signal);
-  const { exitCode, signal: endedBy } = await run.ended;
+  const { exitCode: given, signal: endedBy } = await run.ended;
+  // npm ends by the very signal, which a shell shows as 128 + its number.
+  const exitCode = given ?? (endedBy === null ? undefined : 128 + constants.signals[endedBy]);
   const seconds = (systemClock.monotonicMillis() - at) / 1_000;
   const problems = await leftBehind(family);
-  const wanted = phase === "destroy" ? [0, INTERRUPTED_EXIT] : [INTERRUPTED_EXIT];
+  const interrupted = [130, 128 + constants.signals[signal]];
+  // In `destroy` the verdict is already there, and the run may end with it.
+  const wanted = phase === "destroy" ? [0, ...interrupted] : interrupted;
   if (!wanted.includes(exitCode ?? -1))
-    problems.push(`it ended with ${exitCode ?? endedBy}, not ${wanted.join(" or ")}: ${run.lines.at(-1)}`);
+    problems.push(`it ended with ${exitCode}, not ${wanted.join(" or ")}: ${run.lines.at(-1)}`);
+  const goesOn = run.lines.findIndex((line) => line.includes("stopped, and everything put away")) < 0;
+  if (goesOn && !["report", "destroy"].includes(phase)) problems.push("it went on to the end");
   if (run.lines.some((line) => /^\s+at /.test(line))) problems.push("it showed a stack");
   const verdict = problems.length === 0 ? "ok" : "NOT OK";
   console.log(

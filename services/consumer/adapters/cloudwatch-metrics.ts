@@ -76,11 +76,13 @@ export function cloudWatchMetrics(options: CloudWatchMetricsOptions): Metrics {
       await clock.sleep(flushIntervalMillis, stopping.signal);
     }
   }
-  const running = run();
+  /** From the first measurement on: a worker that was made and never started keeps no process alive. */
+  let running: Promise<void> | undefined;
 
   return {
     record(name, value, unit, dimensions, measured = "summary") {
       if (measured === "detailed" && level !== "detailed") return;
+      running ??= run();
       series.add(name, value, unit, dimensions);
     },
     async stop() {
