@@ -11,6 +11,9 @@ import type { FleetPage, Member } from "../core/member.ts";
 import { isSilent, isWatched, type Observation, type Observations, observe } from "../core/observe.ts";
 import type { LeaseListing } from "../ports/lease-store.ts";
 
+/** Longer than any hand-over takes; bounds what is remembered by the workers that come and go within it. */
+const KNOWN_FOR_MILLIS = 600_000;
+
 export class FleetView {
   readonly table = new Map<string, Lease>();
   readonly pages = new Map<number, FleetPage>();
@@ -22,8 +25,8 @@ export class FleetView {
   scannedGeneration = -1;
   shardSyncRequests = 0;
   corrupt: LeaseListing["corrupt"] = [];
-  /** Everybody who ever was a member here, in a consistent read. */
-  readonly #known = new Set<string>();
+  /** Everybody who was a member of late, in a consistent read, and when that was (monotonic). */
+  readonly #known = new Map<string, number>();
 
   /** Joining anew: what an earlier incarnation knew counts no more. */
   reset(): void {
@@ -105,7 +108,8 @@ export class FleetView {
     for (const page of this.pages.keys())
       if (!listing.pages.some((p) => p.page === page)) this.pageGone(page);
     for (const page of listing.pages) this.sawPage(page, nowMillis);
-    for (const page of listing.pages) for (const member of page.members) this.#known.add(member.workerId);
+    for (const page of listing.pages)
+      for (const member of page.members) this.#known.set(member.workerId, nowMillis);
     this.corrupt = listing.corrupt;
     this.scannedGeneration = generation;
     this.#observeForeign(nowMillis);
@@ -148,9 +152,9 @@ export class FleetView {
       const owner = actualOwner(lease);
       return owner !== undefined && !members.has(owner) && !isEnded(lease);
     });
-    // Bounded by the members and owners there are: who is neither needs no remembering.
-    const owners = new Set(foreign.map(actualOwner));
-    for (const id of this.#known) if (!members.has(id) && !owners.has(id)) this.#known.delete(id);
+    // A giver that had not heard of a leaver may name it a while after it left; much later nobody does.
+    for (const [id, seenMillis] of this.#known)
+      if (nowMillis - seenMillis > KNOWN_FOR_MILLIS) this.#known.delete(id);
     this.#foreignSigns = observe(
       this.#foreignSigns,
       foreign.map((l) => [l.leaseKey, `${actualOwner(l)}:${l.counter}`] as const),
