@@ -3,7 +3,7 @@
  * with `members` a map from worker id to an entry of one-letter attributes. A page of 12 members stays below 1 KB,
  * so that a heartbeat costs one write unit and a look half a read unit.
  *
- * Java KCL before 3.5 knows no entity types: it reads every row as a lease, and one without a counter ends its lease
+ * Java KCL before 3.5 knows no entity types: it reads every row as a lease, and one without counters ends its lease
  * taking and shard sync with a NullPointerException (seen with 2.7.2, test/interop). So a page also looks like a lease
  * that asks for nothing: ended, and alive in somebody else's hands, since every join and beat moves its counter.
  */
@@ -34,6 +34,7 @@ const ENTRY = {
   state: "s",
   /** Absent: no cap. */
   maxLeases: "m",
+  /** Absent: it does, as most do. */
   steals: "t",
 } as const;
 
@@ -54,8 +55,8 @@ export function encodeMember(member: Member): AttributeValue {
     [ENTRY.incarnation]: { S: member.incarnation },
     [ENTRY.heartbeat]: { N: String(member.heartbeat) },
     [ENTRY.state]: { S: STATE_LETTERS[member.state] },
-    [ENTRY.steals]: { BOOL: member.steals },
   };
+  if (!member.steals) entry[ENTRY.steals] = { BOOL: false };
   if (member.maxLeases !== undefined) entry[ENTRY.maxLeases] = { N: String(member.maxLeases) };
   return { M: entry };
 }
@@ -89,7 +90,7 @@ function decodeMember(workerId: string, entry: Item): Member {
       heartbeat: required(readCount(entry, ENTRY.heartbeat), ENTRY.heartbeat),
       state,
       maxLeases: readCount(entry, ENTRY.maxLeases),
-      steals: required(readFlag(entry, ENTRY.steals), ENTRY.steals),
+      steals: readFlag(entry, ENTRY.steals) ?? true,
     };
   } catch (error) {
     if (error instanceof RowProblem) throw new RowProblem(`member ${workerId}: ${error.message}`);
@@ -130,18 +131,20 @@ const DISGUISE_OWNER = "fleet";
 function keepingDisguise(page: number, bump: boolean) {
   const { add, names, values } = bumping(page, bump);
   return {
-    set: ", #leaseOwner = :leaseOwner, #checkpoint = :shardEnd",
+    set: ", #leaseOwner = :leaseOwner, #checkpoint = :shardEnd, #ownerSwitches = :none",
     add: `${add === "" ? " ADD" : `${add},`} #leaseCounter :one`,
     names: {
       ...names,
       "#leaseOwner": "leaseOwner",
       "#checkpoint": "checkpoint",
+      "#ownerSwitches": "ownerSwitchesSinceCheckpoint",
       "#leaseCounter": "leaseCounter",
     },
     values: {
       ...values,
       ":leaseOwner": { S: DISGUISE_OWNER },
       ":shardEnd": { S: SHARD_END },
+      ":none": { N: "0" },
       ":one": { N: "1" },
     },
   };

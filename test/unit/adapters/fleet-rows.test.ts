@@ -27,6 +27,7 @@ const row = (
   leaseOwner: { S: "fleet" },
   leaseCounter: { N: "9999999999" },
   checkpoint: { S: "SHARD_END" },
+  ownerSwitchesSinceCheckpoint: { N: "0" },
 });
 
 /** DynamoDB's item size: names and strings in UTF-8, a number about a byte per two digits and one more, 3 bytes per map and 1 per entry. */
