@@ -30,5 +30,5 @@ export interface FleetPage {
   readonly members: readonly Member[];
 }
 
-/** 12 members with 40-character ids are about 950 bytes. */
+/** 12 members with 40-character ids, and what the row has beside them, are about 1,000 bytes. */
 export const MEMBERS_PER_PAGE = 12;
