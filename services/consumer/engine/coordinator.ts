@@ -12,10 +12,11 @@
  */
 import type { Decisions } from "../core/decide.ts";
 import { actualOwner, isEnded, type Lease } from "../core/lease.ts";
-import type { Member } from "../core/member.ts";
 import { type Pace, paceOf } from "../core/pace.ts";
 import { createByteBudget } from "./byte-budget.ts";
+import { capFor } from "./cap.ts";
 import { Chores } from "./chores.ts";
+import { Declarations } from "./declarations.ts";
 import type { EngineOptions, Ports } from "./engine-context.ts";
 import { FleetWatch } from "./fleet-watch.ts";
 import { gate } from "./gate.ts";
@@ -38,6 +39,7 @@ export class Coordinator {
   readonly #tasks: ShardTasks;
   readonly #duties: LeaderDuties;
   readonly #chores: Chores;
+  readonly #declarations: Declarations;
   readonly #settling = new Settling();
   readonly #stopped = new AbortController();
   readonly #takesPart = gate();
@@ -48,7 +50,6 @@ export class Coordinator {
   #changedMillis = 0;
   #lastChange = "";
   #measuredMillis = 0;
-  readonly #declared = new Map<string, number>();
   #troublesInARow = 0;
   #starting: Promise<void> | undefined;
   #loop: Promise<void> = Promise.resolve();
@@ -60,6 +61,7 @@ export class Coordinator {
     const { view } = this.#watch;
     this.#duties = new LeaderDuties(ports, view, options);
     this.#chores = new Chores(ports.logger);
+    this.#declarations = new Declarations(ports, options.failoverTimeMillis);
     const budget = createByteBudget(options.maxBufferedBytes);
     const readerOptions = { ...options, shutdownRequested: options.hooks.shutdownRequested };
     const whenFresh = (signal: AbortSignal) => this.#watch.whenFresh(signal);
@@ -196,7 +198,8 @@ export class Coordinator {
       watchedLeases: view.watchedLeases(failoverTimeMillis),
       held: this.#tasks.facts(),
       mayRelease: this.#mayRelease(),
-      computeCap: (fleet) => this.#computeCap(fleet),
+      computeCap: (fleet) =>
+        capFor(fleet, this.#options.maxLeasesForWorker, membership.member.maxLeases, this.#ports.logger),
     });
   }
 
@@ -209,7 +212,9 @@ export class Coordinator {
       this.#tasks.get(leaseKey)?.release("stopping, and nobody has room for it");
     }
     for (const member of decisions.declareDead) {
-      this.#chores.start(`declaring ${member.workerId} dead`, () => this.#declareDead(member));
+      this.#chores.start(`declaring ${member.workerId} dead`, async () => {
+        if (await this.#declarations.declare(this.#watch.pageOf(member), member)) this.#wakeUp();
+      });
     }
     for (const member of decisions.bury) {
       this.#chores.start(`burying ${member.workerId}`, async () => {
@@ -256,20 +261,6 @@ export class Coordinator {
     const synced = await this.#duties.syncShards();
     if (synced.created > 0) this.#changed();
     return synced;
-  }
-
-  /** Once an incarnation, unless it fails: a stale look may show a declared one alive for a moment longer. */
-  async #declareDead(member: Member): Promise<void> {
-    const now = this.#now();
-    const { failoverTimeMillis } = this.#options;
-    for (const [known, at] of this.#declared) if (now - at > failoverTimeMillis) this.#declared.delete(known);
-    if (this.#declared.has(member.incarnation)) return;
-    const outcome = await this.#ports.store.declareDead(this.#watch.pageOf(member), member);
-    if (outcome !== "declared") return;
-    this.#declared.set(member.incarnation, now);
-    const message = "worker declared dead: its heartbeat has not moved for the failover time";
-    this.#ports.logger.warn({ member: member.workerId }, message);
-    this.#wakeUp();
   }
 
   /** `leaseRenewal: "lease"`: every lease's counter moves, but not where a checkpoint has just moved it. */
@@ -345,19 +336,6 @@ export class Coordinator {
       .members()
       .some((m) => m.workerId !== workerId && (m.state === "active" || m.state === "joining"));
     return !staying || this.#now() - this.#leavingSinceMillis > RELEASE_GRACE_MILLIS;
-  }
-
-  /** The user's formula: without shards there is nothing to ask it, and where it fails the last answer stands. */
-  #computeCap(fleet: { readonly shards: number; readonly workers: number }): number | undefined {
-    const { maxLeases } = this.#watch.membership.member;
-    if (fleet.shards === 0) return maxLeases;
-    try {
-      return this.#options.maxLeasesForWorker(fleet);
-    } catch (error) {
-      const message = "maxLeasesForWorker failed; its last answer stands";
-      this.#ports.logger.error({ err: error, ...fleet, kept: maxLeases }, message);
-      return maxLeases;
-    }
   }
 
   #pauseMillis(): number {

@@ -107,13 +107,21 @@ describe("CloudWatch metrics", () => {
 
   it("makes no call while there is nothing to say, and starts each interval anew", async () => {
     const metrics = start();
-    await clock.pass();
-    expect(server.calls).toHaveLength(0);
     metrics.record("A", 1, "Count", { Operation: "X" });
     await clock.pass();
+    await clock.pass();
+    expect(server.calls).toHaveLength(1);
     metrics.record("A", 2, "Count", { Operation: "X" });
     await clock.pass();
     expect([sent(0), sent(1)].map((data) => data[0]?.StatisticValues.Sum)).toEqual([1, 2]);
+    await metrics.stop();
+  });
+
+  it("waits for nothing before the first measurement, so that a worker never started keeps no process alive", async () => {
+    const metrics = start();
+    expect(clock.sleeps).toEqual([]);
+    metrics.record("A", 1, "Count", { Operation: "X" });
+    expect(clock.sleeps).toEqual([15_000]);
     await metrics.stop();
   });
 

@@ -1,49 +1,15 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import {
-  type Decisions,
-  decide,
-  type Facts,
-  type HeldLeaseFacts,
-} from "../../../services/consumer/core/decide.ts";
-import { actualOwner, isEnded, type Lease } from "../../../services/consumer/core/lease.ts";
-import { lineage, tableOf } from "../../../services/consumer/core/lineage.ts";
+import type { Decisions, HeldLeaseFacts } from "../../../services/consumer/core/decide.ts";
+import { isEnded, type Lease } from "../../../services/consumer/core/lease.ts";
 import type { Member } from "../../../services/consumer/core/member.ts";
-import { at, ENDED, factsOf, member, row, type Scene } from "./rows.ts";
+import { decideFor, names, ownedBy, round } from "./decide-round.ts";
+import { at, ENDED, member, row } from "./rows.ts";
 
 const claimed = (decisions: Decisions) =>
   decisions.claim.map(({ lease, reason }) => `${lease.leaseKey} ${reason}`);
 const handed = (decisions: Decisions) =>
   decisions.handOver.map((h) => `${h.leaseKey} to ${h.to}: ${h.reason}`);
-const names = (prefix: string, count: number) =>
-  Array.from({ length: count }, (_, i) => `${prefix}${String(i).padStart(2, "0")}`);
-const decideFor = (workerId: string, scene: Scene) => decide(factsOf(workerId, scene));
-
-/** Carries out what every living member decides, once, the way the engine would. */
-function round(rows: readonly Lease[], members: readonly Member[], more: Partial<Facts> = {}): Lease[] {
-  const table = new Map(rows.map((lease) => [lease.leaseKey, lease]));
-  const write = (leaseKey: string, owner: string | undefined) => {
-    const before = table.get(leaseKey)!;
-    table.set(leaseKey, { ...before, owner, counter: before.counter + 1 });
-  };
-  for (const { workerId, state } of members) {
-    if (state === "dead") continue;
-    const decisions = decide({ ...factsOf(workerId, { rows, members }), ...more });
-    for (const { lease } of decisions.claim) write(lease.leaseKey, workerId);
-    for (const { leaseKey, to } of decisions.handOver) write(leaseKey, to);
-    for (const { leaseKey } of decisions.release) write(leaseKey, undefined);
-  }
-  return [...table.values()];
-}
-
-function ownedBy(rows: readonly Lease[]): Record<string, number> {
-  const counts: Record<string, number> = {};
-  for (const lease of lineage(tableOf(rows)).runnable) {
-    const owner = actualOwner(lease) ?? "nobody";
-    counts[owner] = (counts[owner] ?? 0) + 1;
-  }
-  return counts;
-}
 
 describe("starting", () => {
   it("three members share twenty free leases 7/7/6, each claiming its own part only", () => {
@@ -400,78 +366,6 @@ describe("owners that are no members (Java workers, or rows left behind)", () =>
     expect(decideFor("a", { rows, members, computeCap }).cap).toBe(3);
   });
 });
-
-describe("from any state of the rows", () => {
-  const scenes = fc
-    .record({
-      states: fc.array(fc.constantFrom<Member["state"]>("active", "active", "joining", "leaving", "dead"), {
-        minLength: 1,
-        maxLength: 5,
-      }),
-      owners: fc.array(fc.integer({ min: -1, max: 5 }), { maxLength: 25 }),
-    })
-    .map(({ states, owners }) => ({
-      members: [member("w9"), ...states.map((state, i) => member(`w${i}`, { state }))],
-      rows: owners.map((owner, i) =>
-        row(`s${i}`, { owner: owner < 0 || owner === 5 ? undefined : `w${owner}` }),
-      ),
-    }))
-    // An owner that never was a member is a foreign one, which other tests are about.
-    .map(({ members, rows }) => ({
-      members,
-      rows: rows.filter((l) => l.owner === undefined || members.some((m) => m.workerId === l.owner)),
-    }));
-
-  it("no lease is claimed by two, nor claimed by one while another hands it over", () => {
-    fc.assert(
-      fc.property(scenes, ({ members, rows }) => {
-        const touched: string[] = [];
-        for (const { workerId, state } of members) {
-          if (state === "dead") continue;
-          const decisions = decideFor(workerId, {
-            rows,
-            members,
-            mayRelease: true,
-            held: readBy(workerId, rows),
-          });
-          touched.push(...decisions.claim.map(({ lease }) => lease.leaseKey));
-          touched.push(
-            ...decisions.handOver.map((h) => h.leaseKey),
-            ...decisions.release.map((r) => r.leaseKey),
-          );
-        }
-        expect(new Set(touched).size).toBe(touched.length);
-      }),
-      { numRuns: 300 },
-    );
-  });
-
-  it("two rounds settle it: everything is owned by active members, within one of each other, and stays", () => {
-    fc.assert(
-      fc.property(scenes, ({ members, rows }) => {
-        const settledMembers = members.map((m) =>
-          m.state === "joining" ? { ...m, state: "active" as const } : m,
-        );
-        const settled = round(round(rows, settledMembers), settledMembers);
-        const active = settledMembers.filter((m) => m.state === "active").map((m) => m.workerId);
-        const counts = ownedBy(settled);
-        expect(Object.keys(counts).every((id) => active.includes(id))).toBe(true);
-        const each = active.map((id) => counts[id] ?? 0);
-        expect(Math.max(...each) - Math.min(...each)).toBeLessThanOrEqual(1);
-        const owners = (leases: readonly Lease[]) => leases.map((l) => `${l.leaseKey} ${l.owner}`);
-        expect(owners(round(settled, settledMembers))).toEqual(owners(settled));
-      }),
-      { numRuns: 300 },
-    );
-  });
-});
-
-const readBy = (workerId: string, rows: readonly Lease[]) =>
-  new Map(
-    rows
-      .filter((l) => l.owner === workerId)
-      .map((l) => [l.leaseKey, { counter: l.counter, phase: "reading" as const }]),
-  );
 
 describe("hand-overs told to people", () => {
   it("carry where to and why", () => {

@@ -1,0 +1,31 @@
+import type { Member } from "../core/member.ts";
+import type { Ports } from "./engine-context.ts";
+
+/**
+ * Declares silent members dead, each incarnation once unless it fails: a stale look may show one that was declared
+ * alive for a moment longer. What is older than the failover time is forgotten, so that this does not grow.
+ */
+export class Declarations {
+  readonly #ports: Ports;
+  readonly #failoverTimeMillis: number;
+  readonly #declared = new Map<string, number>();
+
+  constructor(ports: Ports, failoverTimeMillis: number) {
+    this.#ports = ports;
+    this.#failoverTimeMillis = failoverTimeMillis;
+  }
+
+  /** @returns whether it was this call that declared it */
+  async declare(page: number, member: Member): Promise<boolean> {
+    const { clock, store, logger } = this.#ports;
+    const now = clock.monotonicMillis();
+    for (const [known, at] of this.#declared)
+      if (now - at > this.#failoverTimeMillis) this.#declared.delete(known);
+    if (this.#declared.has(member.incarnation)) return false;
+    if ((await store.declareDead(page, member)) !== "declared") return false;
+    this.#declared.set(member.incarnation, now);
+    const message = "worker declared dead: its heartbeat has not moved for the failover time";
+    logger.warn({ member: member.workerId }, message);
+    return true;
+  }
+}
