@@ -41,11 +41,13 @@ function expectedProblem(error: unknown): { message: string; exitCode: number } 
   if ("exitCode" in error && (error.exitCode === 1 || error.exitCode === 2))
     return { message: error.message, exitCode: error.exitCode };
   const code = "code" in error ? String(error.code) : "";
-  if (["ECONNREFUSED", "ECONNRESET", "ENOTFOUND", "EHOSTUNREACH"].includes(code))
-    return {
-      message: `the AWS endpoint does not answer (${code}); is it up? \`npm run up\` starts the embedded one`,
-      exitCode: 1,
-    };
+  if (["ECONNREFUSED", "ECONNRESET", "ENOTFOUND", "EHOSTUNREACH"].includes(code)) {
+    const url = process.env.AWS_ENDPOINT_URL;
+    const remedy = url
+      ? `is AWS_ENDPOINT_URL=${url} right? Without it \`npm run up\` starts the embedded one`
+      : "is it up? `npm run up` starts the embedded one";
+    return { message: `the AWS endpoint does not answer (${code}); ${remedy}`, exitCode: 1 };
+  }
   if (error.name === "CredentialsProviderError")
     return { message: `no AWS credentials (${error.message}); sign in, or leave --aws out`, exitCode: 1 };
   return undefined;

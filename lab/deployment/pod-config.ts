@@ -148,7 +148,7 @@ export function readPodConfig(file: string): Values {
 export function parsePodConfig(text: string, file: string): Values {
   const document = parseDocument(text);
   const broken = document.errors[0];
-  if (broken) throw wrongUse(`${file} is no YAML: ${broken.message.split("\n")[0]}`);
+  if (broken) throw wrongUse(`${file} is no YAML: ${broken.message.split("\n")[0]?.replace(/:$/, "")}`);
   const content: unknown = document.toJS() ?? {};
   if (!isSection(content)) throw wrongUse(`${file}: expected the sections worker, lease and reader`);
   const sections = [...new Set(SETTINGS.map((setting) => setting.section))];

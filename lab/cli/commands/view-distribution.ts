@@ -64,10 +64,17 @@ export function distributionLines(state: FleetState, colour: boolean): string[] 
       rows,
     ),
     "",
-    `${state.load} live shards as ${distribution(state) || "nothing"}; ${state.draining} draining, ${state.blocked} blocked by a parent, ${state.ended} ended`,
-    ...(state.unowned.length > 0
-      ? [style.red(`${state.unowned.length} shards have no owner: ${state.unowned.join(", ")}`)]
-      : []),
-    ...state.corrupt.map((row) => style.red(`unreadable lease row ${row}`)),
+    `${state.load} live shards as ${distribution(state) || "nothing"}`,
+    `${state.draining} draining, ${state.blocked} blocked by a parent, ${state.ended} ended`,
+    ...(state.unowned.length > 0 ? [style.red(`${state.unowned.length} shards have no owner:`)] : []),
+    ...first(state.unowned, (leaseKey) => style.red(`  ${leaseKey}`)),
+    ...first(state.corrupt, (row) => style.red(`unreadable lease row ${row}`)),
   ];
+}
+
+const MOST_NAMED = 10;
+
+function first(all: readonly string[], line: (one: string) => string): string[] {
+  const hidden = all.length - MOST_NAMED;
+  return [...all.slice(0, MOST_NAMED).map(line), ...(hidden > 0 ? [`  … ${hidden} more (see --json)`] : [])];
 }
