@@ -97,6 +97,14 @@ export function decide(facts: Facts): Decisions {
   const leader = leaderOf(alive);
   const leads = leader === self.workerId;
   const mayAct = self.state !== "joining";
+  const foreignOwners = workers.filter((w) => w.role === "foreign").length;
+  const staying = alive.filter((m) => m.state !== "leaving").length;
+  const cap = facts.computeCap({
+    shards: shardCount(table, lines),
+    workers: Math.max(1, staying + foreignOwners),
+  });
+  // The others plan with the cap this worker has published: it takes nothing under another.
+  const mayTake = mayAct && cap === self.maxLeases;
 
   const claim: Decisions["claim"][number][] = [];
   const handOver: Decisions["handOver"][number][] = [];
@@ -114,7 +122,7 @@ export function decide(facts: Facts): Decisions {
     if (move.from === self.workerId) {
       if (held.get(move.leaseKey)?.phase === "reading")
         handOver.push({ leaseKey: move.leaseKey, to: move.to, reason: move.reason });
-    } else if (move.to === self.workerId && holder === undefined && !held.has(move.leaseKey)) {
+    } else if (mayTake && move.to === self.workerId && holder === undefined && !held.has(move.leaseKey)) {
       const stolen =
         isForeign(lease, everMember) &&
         !facts.silentLeases.has(lease.leaseKey) &&
@@ -147,8 +155,6 @@ export function decide(facts: Facts): Decisions {
   for (const lease of table.values())
     if (!isEnded(lease)) for (const id of [lease.owner, lease.checkpointOwner]) if (id) owners.add(id);
   const dead = facts.members.filter((m) => m.state === "dead");
-  const foreignOwners = workers.filter((w) => w.role === "foreign").length;
-  const staying = alive.filter((m) => m.state !== "leaving").length;
 
   return {
     claim,
@@ -159,10 +165,7 @@ export function decide(facts: Facts): Decisions {
     bury: leads ? dead.filter((m) => !owners.has(m.workerId)) : [],
     targetOf,
     leads,
-    cap: facts.computeCap({
-      shards: shardCount(table, lines),
-      workers: Math.max(1, staying + foreignOwners),
-    }),
+    cap,
     changing:
       planned.moves.length > 0 ||
       facts.silentMembers.size > 0 ||

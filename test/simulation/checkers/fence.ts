@@ -47,8 +47,12 @@ export function checkFence({ swarm, events }: Evidence): Verdict {
         const unseen = sign ?? lastWrite.get(leaseKey);
         const quietFor = event.t - Math.max(unseen?.t ?? 0, 0);
         const excuse = troubles.between(from, event.t - 3 * failover - 10_000, event.t);
+        // Who has left the rows reads nothing any more, though its stop may still be under way.
         const away = events.find(
-          (e) => e.type === "worker" && e.worker === from && e.action === "stopped" && e.t < event.t,
+          (e) =>
+            e.t < event.t &&
+            ((e.type === "worker" && e.worker === from && e.action === "stopped") ||
+              (e.type === "member" && e.operation === "leave" && e.about === from)),
         );
         if (sign && !excuse && !away) return invalid("L1: claimed from an owner that was well", sign, event);
         if (!sign && quietFor < failover * (1 - CLOCK_ERROR) - 1)

@@ -375,3 +375,17 @@ describe("hand-overs told to people", () => {
     ]);
   });
 });
+
+describe("a cap that is not published yet", () => {
+  const rows = ["s1", "s2", "s3"].map((key) => row(key));
+  const members = [member("a")];
+
+  it("is published first: nothing is taken under another cap than the one the others plan with", () => {
+    const before = decideFor("a", { rows, members, computeCap: () => 2 });
+    expect(before.cap).toBe(2);
+    expect(before.claim).toEqual([]);
+    const after = decideFor("a", { rows, members: [member("a", { maxLeases: 2 })], computeCap: () => 2 });
+    expect(after.claim.length).toBe(2);
+    expect(after.fleet.spilled).toBe(1);
+  });
+});

@@ -45,8 +45,9 @@ export function factsOf(workerId: string, { members, rows, held, ...rest }: Scen
   const reading = rows
     .filter((lease) => lease.owner === workerId)
     .map((lease) => [lease.leaseKey, { counter: lease.counter, phase: "reading" }] as const);
+  const self = members.find((m) => m.workerId === workerId)!;
   return {
-    self: members.find((m) => m.workerId === workerId)!,
+    self,
     members,
     silentMembers: new Set(),
     silentLeases: new Set(),
@@ -54,7 +55,8 @@ export function factsOf(workerId: string, { members, rows, held, ...rest }: Scen
     table: tableOf(rows),
     held: held ?? new Map(reading),
     mayRelease: false,
-    computeCap: () => undefined,
+    // The formula says what the worker has published: it takes nothing while the two differ.
+    computeCap: () => self.maxLeases,
     ...rest,
   };
 }
