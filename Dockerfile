@@ -19,5 +19,5 @@ FROM gcr.io/distroless/nodejs22-debian12:nonroot
 ENV NODE_ENV=production
 WORKDIR /app
 COPY --from=build /build/main.mjs ./
-# The image's entry point is node; the services end themselves on SIGTERM.
-CMD ["main.mjs"]
+# The image's entry point is node; the services end themselves on SIGTERM. A small nursery saves memory: local/containers/images.ts.
+CMD ["--max-semi-space-size=4", "main.mjs"]

@@ -37,7 +37,7 @@ interface Minute {
   readonly use: readonly Use[];
 }
 
-export async function benchCost({ signal, say }: BenchRun): Promise<BenchResult> {
+export async function benchCost({ signal, keep, say }: BenchRun): Promise<BenchResult> {
   say("starting the AWS endpoint");
   const ground = await openGround();
   let failed = true;
@@ -48,12 +48,12 @@ export async function benchCost({ signal, say }: BenchRun): Promise<BenchResult>
     try {
       const result = await measure(ground, stage, { signal, say });
       failed = false;
-      return result;
+      return { ...result, notes: [...result.notes, ...ground.keptText(keep)] };
     } finally {
       await stage.close();
     }
   } finally {
-    await ground.close(failed);
+    await ground.close(failed || keep);
   }
 }
 

@@ -34,14 +34,11 @@ export async function benchCoordination(run: BenchRun): Promise<BenchResult> {
       rounds.push(await playRound(ground, `bench-${number}`, { ...run, say }));
     }
     failed = false;
-    return {
-      bench: "coordination",
-      figures: combine(rounds),
-      notes: [...new Set(rounds.flatMap(({ notes }) => notes))],
-    };
+    const notes = [...new Set(rounds.flatMap((round) => round.notes)), ...ground.keptText(run.keep)];
+    return { bench: "coordination", figures: combine(rounds), notes };
   } finally {
     run.say("stopping the AWS endpoint");
-    await ground.close(failed);
+    await ground.close(failed || run.keep);
   }
 }
 

@@ -24,6 +24,8 @@ export interface BenchResult {
 export interface BenchRun {
   readonly rounds: number;
   readonly signal: AbortSignal;
+  /** Leaves histories and logs of a fleet behind, and says where. */
+  readonly keep: boolean;
   /** What is going on at the moment. */
   say(text: string): void;
 }

@@ -22,6 +22,8 @@ export interface Ground {
   /** For logs and history files; removed at the end unless something went wrong. */
   readonly folder: string;
   close(keepFolder: boolean): Promise<void>;
+  /** A note on where `folder` is, when it is to stay. */
+  keptText(keep: boolean): readonly string[];
 }
 
 /** Its own endpoint, unknown to other commands: beside EVENKEEL_PORT when that is set, else on free ports. */
@@ -34,6 +36,7 @@ export async function openGround(): Promise<Ground> {
     endpoint,
     clients,
     folder,
+    keptText: (keep) => (keep ? [`histories and logs: ${folder}`] : []),
     async close(keepFolder) {
       clients.close();
       await endpoint.stop();

@@ -9,7 +9,7 @@ import { type ReadResult, type Shard, StreamError, type StreamRecord } from "../
 import type { BudgetAccount } from "./byte-budget.ts";
 import { ShardAbsence } from "./shard-reader-absence.ts";
 import type { ShardReaderDependencies, ShardReaderOptions } from "./shard-reader-options.ts";
-import { allowedAtMillis, MAX_READ_BYTES, nextReadAtMillis } from "./shard-reader-pacing.ts";
+import { allowedAtMillis, nextReadAtMillis, WANTED_READ_BYTES } from "./shard-reader-pacing.ts";
 import { ReadPosition } from "./shard-reader-position.ts";
 
 export interface FetchedBatch {
@@ -109,16 +109,11 @@ export class ShardFetcher {
 
   /** Undefined: it failed, and `#nextReadAtMillis` says when to try again. */
   async #attempt(signal: AbortSignal | undefined): Promise<Fetched | undefined> {
-    const wantBytes = Math.min(MAX_READ_BYTES, this.#options.maxRecords * this.#likelyRecordBytes());
-    const grantedBytes = this.#account.reserve(wantBytes);
+    const recordBytes = this.#likelyRecordBytes();
+    const { maxRecords } = this.#options;
+    const grantedBytes = this.#account.reserve(Math.min(WANTED_READ_BYTES, maxRecords * recordBytes));
     if (grantedBytes === 0) return { kind: "deferred" };
-    const limit =
-      grantedBytes < wantBytes
-        ? Math.max(
-            1,
-            Math.min(this.#options.maxRecords, Math.floor(grantedBytes / this.#likelyRecordBytes())),
-          )
-        : this.#options.maxRecords;
+    const limit = Math.max(1, Math.min(maxRecords, Math.floor(grantedBytes / recordBytes)));
     let bytes = 0;
     try {
       const { clock } = this.#dependencies;
