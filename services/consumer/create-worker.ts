@@ -7,11 +7,15 @@ import { kinesisStream } from "./adapters/kinesis-stream.ts";
 import { decide } from "./core/decide.ts";
 import { Coordinator } from "./engine/coordinator.ts";
 import { noMetrics } from "./ports/metrics.ts";
+import { type Stream, StreamError } from "./ports/stream.ts";
 import { compileOptions, loggerOf, type WorkerOptions } from "./worker-options.ts";
 
 export interface Worker {
   readonly workerId: string;
-  /** Resolves when the worker takes part in the fleet. Rejects when the lease table cannot be used (`StoreUnusable`, with what to do). */
+  /**
+   * Resolves when the worker takes part in the fleet. Rejects when the lease table cannot be used (`StoreUnusable`,
+   * with what to do) or there is no such stream (`StreamError` "not-found"); what may pass by itself is retried.
+   */
   start(): Promise<void>;
   /** A plain snapshot: state, leases, per-shard position and lag. */
   status(): WorkerStatus;
@@ -46,6 +50,10 @@ export function createWorker(options: WorkerOptions): Worker {
           clock: systemClock,
         });
   const client = kinesis ?? kinesisClient(location);
+  const stream =
+    options.streamArn !== undefined
+      ? kinesisStream({ client, streamArn: options.streamArn })
+      : kinesisStream({ client, streamName: options.streamName! });
   const coordinator = new Coordinator(
     {
       store: dynamoDbLeaseStore({
@@ -53,10 +61,7 @@ export function createWorker(options: WorkerOptions): Worker {
         tableName: options.leaseTableName ?? options.applicationName,
         clock: systemClock,
       }),
-      stream:
-        options.streamArn !== undefined
-          ? kinesisStream({ client, streamArn: options.streamArn })
-          : kinesisStream({ client, streamName: options.streamName! }),
+      stream,
       clock: systemClock,
       random: systemRandom,
       logger,
@@ -71,7 +76,8 @@ export function createWorker(options: WorkerOptions): Worker {
   return {
     workerId,
     start: () => {
-      started ??= coordinator.start();
+      // Stopped meanwhile: then there is nothing to begin.
+      started ??= requireStream(stream).then(() => (stopped === undefined ? coordinator.start() : undefined));
       return started;
     },
     status: () => coordinator.status(),
@@ -84,4 +90,14 @@ export function createWorker(options: WorkerOptions): Worker {
       return stopped;
     },
   };
+}
+
+/** A wrong name must not become a fleet that waits for ever: told at the start, before anything is written. */
+async function requireStream(stream: Stream): Promise<void> {
+  try {
+    await stream.listShards();
+  } catch (error) {
+    // Throttling and the network pass; the engine has its own patience with them.
+    if (error instanceof StreamError && error.problem === "not-found") throw error;
+  }
 }

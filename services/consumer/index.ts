@@ -23,4 +23,5 @@ export type {
 } from "./engine/shard-reader-options.ts";
 export { type LeaseListing, type LeaseStore, StoreUnavailable, StoreUnusable } from "./ports/lease-store.ts";
 export type { Logger } from "./ports/logger.ts";
+export { StreamError } from "./ports/stream.ts";
 export { OptionError, type WorkerOptions } from "./worker-options.ts";

@@ -4,6 +4,8 @@ import { readProducerSettings, SettingsError } from "./settings.ts";
 import { startProducer } from "./start-producer.ts";
 
 async function main(): Promise<void> {
+  // The SDK's advice about Node versions is for its developers, and would come before every line of ours.
+  process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= "true";
   const { logLevel, ...settings } = readProducerSettings(process.env);
   const log = pino({ level: logLevel, base: { service: "producer" } });
   const stop = new AbortController();
