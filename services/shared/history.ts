@@ -12,7 +12,15 @@ export type LeaseAction =
 
 export type HistoryEvent =
   | { type: "put"; t: number; key: string; n: number; shardId: string; sequenceNumber: string }
-  | { type: "record"; t: number; worker: string; shardId: string; key: string; n: number; sequenceNumber: string }
+  | {
+      type: "record";
+      t: number;
+      worker: string;
+      shardId: string;
+      key: string;
+      n: number;
+      sequenceNumber: string;
+    }
   /** One delivered batch. `readAt`: when its GetRecords was called; `t`: when the handler had finished. `count` 0: a first or a last read that found nothing. */
   | { type: "batch"; t: number; worker: string; shardId: string; count: number; readAt: number }
   | { type: "lease"; t: number; worker: string; leaseKey: string; action: LeaseAction; reason: string }

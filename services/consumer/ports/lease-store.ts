@@ -64,7 +64,10 @@ export interface LeaseStore {
   /** Eventually consistent by default: half a read unit. Undefined: no such page. */
   readFleet(page: number, options?: { readonly consistent?: boolean }): Promise<FleetPage | undefined>;
   /** Adds (or replaces a namesake of) the member on a page with room, making the page when missing; bumps the page-0 generation. */
-  join(page: number, member: Member): Promise<{ readonly kind: "ok"; readonly page: FleetPage } | { readonly kind: "full" }>;
+  join(
+    page: number,
+    member: Member,
+  ): Promise<{ readonly kind: "ok"; readonly page: FleetPage } | { readonly kind: "full" }>;
   /**
    * Writes this member's entry (heartbeat, state, cap) and returns its whole page: a heartbeat is a look too.
    * `bump`: also move the generation. Condition: the entry has this incarnation and is not dead.

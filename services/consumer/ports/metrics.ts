@@ -10,7 +10,13 @@ export interface MetricDimensions {
 
 export interface Metrics {
   /** `level`: with "summary" configured, "detailed" measurements are not sent. */
-  record(name: string, value: number, unit: MetricUnit, dimensions: MetricDimensions, level?: "summary" | "detailed"): void;
+  record(
+    name: string,
+    value: number,
+    unit: MetricUnit,
+    dimensions: MetricDimensions,
+    level?: "summary" | "detailed",
+  ): void;
   /** Sends what is left; never throws (a lost metric must not stop a worker), but says so in the log. */
   stop(): Promise<void>;
 }
