@@ -3,7 +3,6 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
-import type { Context } from "../../../lab/cli/context.ts";
 import { buildProgram } from "../../../lab/cli/program.ts";
 
 const root = fileURLToPath(new URL("../../..", import.meta.url));
