@@ -17,7 +17,7 @@ import { type Fetched, ShardFetcher } from "./shard-reader-fetch.ts";
 import type { ShardReaderDependencies, ShardReaderOptions } from "./shard-reader-options.ts";
 
 /** A drain waits no longer than this for an answer of Kinesis: the hand-over matters more than a last look. */
-const LAST_READ_LIMIT_MILLIS = 1_000;
+const LAST_READ_LIMIT_MILLIS = 300;
 
 export function startShardConsumer(
   dependencies: ShardReaderDependencies,
