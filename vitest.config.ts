@@ -28,6 +28,8 @@ export default defineConfig({
           include: ["test/browser/**/*.test.ts"],
           testTimeout: 30_000,
           hookTimeout: 60_000,
+          // A browser starved of both cores by the other projects may drop a key press: once more, and no more.
+          retry: 1,
         },
       },
     ],

@@ -149,6 +149,7 @@ describe.skipIf(!hasChromium)("the live page in Chromium", () => {
 
     await tab.locator("#worker").focus();
     await tab.keyboard.press("ArrowDown");
+    await tab.waitForFunction(() => document.querySelector<HTMLSelectElement>("#worker")?.value === "bob");
     await tab.keyboard.press("Tab");
     await tab.keyboard.press("Enter");
     await tab.getByRole("dialog", { name: "Kill bob?" }).waitFor();
@@ -157,6 +158,7 @@ describe.skipIf(!hasChromium)("the live page in Chromium", () => {
     expect(await focused()).toBe("Kill …");
     expect(orders.seen).toEqual(["split 40"]);
     await tab.keyboard.press("Enter");
+    await tab.getByRole("dialog", { name: "Kill bob?" }).waitFor();
     await tab.keyboard.press("Tab");
     await tab.keyboard.press("Enter");
     await tab.getByRole("status").filter({ hasText: "kill -9 sent to bob" }).waitFor();
