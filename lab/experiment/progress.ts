@@ -13,6 +13,23 @@ export interface Progress {
   close(): void;
 }
 
+export type Step = <T>(name: string, text: string, work: () => Promise<T>) => Promise<T>;
+
+/** Shows a piece of work as it begins and as it ends, well or not. */
+export const stepper =
+  (progress: Progress): Step =>
+  async (name, text, work) => {
+    progress.start(name, text);
+    try {
+      const result = await work();
+      progress.end(name, true, text);
+      return result;
+    } catch (error) {
+      progress.end(name, false, text);
+      throw error;
+    }
+  };
+
 const REDRAW_MILLIS = 200;
 const STOPPING = "stopping, and putting everything away … (Ctrl-C again: leave it as it is)";
 

@@ -14,7 +14,7 @@ import type { ExperimentSettings } from "../settings.ts";
 import { HistoryTail } from "./history-tail.ts";
 import { HistoryWriter } from "./history-writer.ts";
 import { Observer } from "./observer.ts";
-import type { Progress } from "./progress.ts";
+import { type Progress, stepper } from "./progress.ts";
 import { type Controls, runScript } from "./script.ts";
 import { openStage, type Stage } from "./stage.ts";
 
@@ -50,17 +50,10 @@ export async function runExperiment(run: ExperimentRun): Promise<ExperimentOutco
   };
   const signal = AbortSignal.any([run.signal, ending.signal]);
   const cause = (error: unknown) => broken ?? (run.signal.aborted ? new Interrupted("experiment") : error);
+  const shown = stepper(progress);
   const step = async <T>(name: string, text: string, work: () => Promise<T>): Promise<T> => {
     if (signal.aborted && name !== "destroy") throw new Interrupted(name);
-    progress.start(name, text);
-    try {
-      const result = await work();
-      progress.end(name, true, text);
-      return result;
-    } catch (error) {
-      progress.end(name, false, text);
-      throw error;
-    }
+    return shown(name, text, work);
   };
   const stage = await openStage({ ...run, signal, onEndpointFailure, step }).catch((error: unknown) => {
     throw cause(error);
