@@ -48,17 +48,16 @@ const KCL_EPSILON_MILLIS = 25;
 
 export function callsPerMinute(settings: FleetSettings): CallsPerMinute {
   const { shards, workers, busyShards, failoverTimeMillis } = settings;
-  const { beatMillis, idleMillis } = paceOf({ workers, leases: shards }, failoverTimeMillis);
+  const { beatMillis, idleMillis, lookMillis } = paceOf({ workers, leases: shards }, failoverTimeMillis);
   const beatsPerWorker = MINUTE / beatMillis;
-  const looksPerBeat = Math.max(1, Math.round(beatMillis / idleMillis));
-  const betweenLooks = beatMillis / looksPerBeat;
+  const looksPerBeat = Math.round(beatMillis / lookMillis);
   // Where the idle interval is longer than a beat, the other pages are read once in it (`FleetWatch`).
   const beatsAPageRead = Math.max(1, Math.ceil((0.85 * idleMillis) / beatMillis));
   // The leader lists shards at its first look after the interval.
-  const listShards = MINUTE / (settings.shardSyncIntervalMillis + betweenLooks / 2);
+  const listShards = MINUTE / (settings.shardSyncIntervalMillis + lookMillis / 2);
   const checkpointMillis = Math.max(settings.checkpointIntervalMillis, settings.idleTimeBetweenReadsMillis);
   // A lease is renewed at the first look a beat after its counter moved; a checkpoint moves it too.
-  const renewalMillis = beatMillis + betweenLooks / 2;
+  const renewalMillis = beatMillis + lookMillis / 2;
   const perBusyShard = (Math.floor(checkpointMillis / renewalMillis) * MINUTE) / checkpointMillis;
   const perIdleShard = MINUTE / renewalMillis;
   return {

@@ -5,6 +5,10 @@
 export interface Pace {
   /** Between looks while nothing changes. */
   readonly idleMillis: number;
+  /** Between looks while nothing changes, as they fall: a whole number of them between two heartbeats, which are looks too. */
+  readonly lookMillis: number;
+  /** Over so long the idle looks of the whole fleet are spread (`idlePauseMillis`): nobody answers 1,000 at once. */
+  readonly lookSpreadMillis: number;
   /** Between looks while leases are moving. */
   readonly busyMillis: number;
   /** How long a change keeps the looks frequent: a slow handler's drain must not keep the whole fleet polling. */
@@ -19,15 +23,42 @@ export function paceOf(
   fleet: { readonly workers: number; readonly leases: number },
   failoverTimeMillis: number,
 ): Pace {
+  // 75 looks a minute, of which 18 are heartbeats at the default failover time: under 60 reads a minute a worker.
+  // From 67 workers on it grows with the fleet: 1,000 workers look every 12 s.
+  const idleMillis = Math.max(800, fleet.workers * 12);
+  const beatMillis = failoverTimeMillis / 3;
+  const lookMillis = beatMillis / Math.max(1, Math.round(beatMillis / idleMillis));
   return {
-    // 75 looks a minute, of which 18 are heartbeats at the default failover time: under 60 reads a minute a worker.
-    // From 67 workers on it grows with the fleet: 1,000 workers look every 12 s.
-    idleMillis: Math.max(800, fleet.workers * 12),
+    idleMillis,
+    lookMillis,
+    lookSpreadMillis: Math.min(lookMillis, fleet.workers * 5),
     busyMillis: Math.max(100, fleet.workers * 5),
     busyForMillis: 3_000,
-    beatMillis: failoverTimeMillis / 3,
+    beatMillis,
     // The fleet together scans at most 20,000 rows a second; nobody waits longer than half a minute.
     scanSpreadMillis:
       fleet.workers * fleet.leases < 5_000 ? 0 : Math.min(30_000, (fleet.workers * fleet.leases) / 20),
   };
 }
+
+/**
+ * From now to the next look while nothing changes. The looks of a fleet lie on one grid of the wall clock, so that
+ * all see a change at the same moment: who waits for all of them waits for half an interval on average, not for the
+ * slowest of many. Clocks that disagree only lose that; a grid that jumps costs one look.
+ *
+ * @param phase this worker's own place in `lookSpreadMillis`, from 0 to 1
+ */
+export function idlePauseMillis(
+  { lookMillis, lookSpreadMillis }: Pace,
+  now: { readonly wallMillis: number; readonly untilBeatMillis: number },
+  phase: number,
+): number {
+  const sinceTick = modulo(now.wallMillis - phase * lookSpreadMillis, lookMillis);
+  const untilTick = lookMillis - sinceTick;
+  // A look half an interval ago or less was this tick's, or leads back to the grid after a busy time.
+  const pause = untilTick < lookMillis / 2 ? untilTick + lookMillis : untilTick;
+  // The heartbeat goes with the look next to it.
+  return Math.max(1, pause > now.untilBeatMillis + lookMillis / 2 ? now.untilBeatMillis : pause);
+}
+
+const modulo = (value: number, by: number): number => ((value % by) + by) % by;

@@ -5,10 +5,14 @@
  * Properties (test/unit/core/plan.test.ts proves each on generated fleets):
  * - complete: every runnable lease has a target, unless the caps leave no room;
  * - balanced: max − min ≤ 1 over the workers the caps and stealing allow, from any start. Counts decide;
- * - even: among plans with the same moves, leases are chosen so that the hash-range width of each worker evens out;
+ * - even: among plans with the same moves, leases are chosen so that the hash-range width of each giver, and as far as
+ *   that goes of each receiver, evens out;
  * - sticky: no more moves than balance needs;
  * - quiet: a balanced fleet gets an empty plan;
  * - deterministic: same rows, same plan, whatever their order;
+ * - its own continuation: whoever reads the rows while others carry the plan out, and sees any part of it done, plans
+ *   just the rest. Who gives how many to whom is one staircase through givers and receivers in the order of their ids,
+ *   and what is left of a staircase when some of it is done is the staircase of what is left;
  * - capped: nobody is *given* a lease above its cap. A lease already held is never taken away to lie unowned.
  *
  * Blocked children and ended leases are not load (KCL issue #1247: counting closed parents makes a fleet lopsided).
@@ -57,77 +61,118 @@ export interface LeasePlan {
  * @param workers  owners to plan with; the leases of any owner not among them are free to claim
  */
 export function planLeases(runnable: readonly Lease[], workers: readonly PlanWorker[]): LeasePlan {
-  const byId = new Map(workers.map((w) => [w.workerId, w]));
-  const owned = new Map<string, Lease[]>(workers.map((w) => [w.workerId, []]));
-  const pool: { lease: Lease; reason: MoveReason }[] = [];
-  for (const lease of runnable.toSorted(byKey)) {
-    const owner = actualOwner(lease);
-    const worker = owner === undefined ? undefined : byId.get(owner);
-    if (worker === undefined) pool.push({ lease, reason: owner === undefined ? "unowned" : "owner-gone" });
-    else if (worker.role === "leaving") pool.push({ lease, reason: "owner-leaving" });
-    else owned.get(worker.workerId)!.push(lease);
-  }
+  const inOrder = workers.toSorted((a, b) => (a.workerId < b.workerId ? -1 : 1));
+  const owned = new Map<string, Lease[]>(inOrder.map((w) => [w.workerId, []]));
+  const free: Lease[] = [];
+  for (const lease of runnable.toSorted(byKey)) (owned.get(actualOwner(lease) ?? "") ?? free).push(lease);
 
-  const sorted = workers
-    .filter((w) => w.role !== "leaving")
-    .toSorted((a, b) => (a.workerId < b.workerId ? -1 : 1));
+  const staying = inOrder.filter((w) => w.role !== "leaving");
+  const leaving = inOrder.filter((w) => w.role === "leaving").map((w) => owned.get(w.workerId)!);
   const targets = evenTargets(
-    sorted.map((w) => ({ ...w, owned: owned.get(w.workerId)!.length })),
-    pool.length,
+    staying.map((w) => ({ ...w, owned: owned.get(w.workerId)!.length })),
+    leaving.reduce((sum, leases) => sum + leases.length, free.length),
   );
 
-  const totalWidth = runnable.reduce((sum, lease) => sum + share(lease, runnable.length), 0);
-  const idealWidth = totalWidth / Math.max(1, sorted.length);
-  const load = new Map<string, number>();
-  for (const { workerId } of sorted) {
+  const shareOf = (lease: Lease) => share(lease, runnable.length);
+  const widthOf = (leases: readonly Lease[]) => leases.reduce((sum, lease) => sum + shareOf(lease), 0);
+  const ideal = widthOf(runnable) / Math.max(1, staying.length);
+  const receivers: Receiver[] = [];
+  const givers: { readonly leases: readonly Lease[]; readonly reason: MoveReason }[] = [];
+  for (const { workerId, role } of inOrder) {
     const mine = owned.get(workerId)!;
-    let held = mine.reduce((sum, lease) => sum + share(lease, runnable.length), 0);
-    for (let excess = mine.length - targets.get(workerId)!; excess > 0; excess--) {
-      const given = closestToWidth(mine, (held - idealWidth) / excess, runnable.length);
-      mine.splice(mine.indexOf(given), 1);
-      held -= share(given, runnable.length);
-      pool.push({ lease: given, reason: "balance" });
-    }
-    load.set(workerId, held);
-  }
-
-  // The widest lease goes to whoever needs the most width per free slot.
-  const need = (workerId: string, slots: number) => (idealWidth - load.get(workerId)!) / slots;
-  const receivers = new PriorityQueue<{ workerId: string; slots: number; need: number }>(
-    (a, b) => b.need - a.need || (a.workerId < b.workerId ? -1 : 1),
-  );
-  for (const { workerId } of sorted) {
-    const slots = targets.get(workerId)! - owned.get(workerId)!.length;
-    if (slots > 0) receivers.push({ workerId, slots, need: need(workerId, slots) });
-  }
-  const moves: Move[] = [];
-  const spilled: string[] = [];
-  const widestFirst = pool.toSorted(
-    (a, b) =>
-      // A held lease is moved before anything is spilled: what is spilled must be what nobody holds.
-      Number(a.reason === "unowned" || a.reason === "owner-gone") -
-        Number(b.reason === "unowned" || b.reason === "owner-gone") ||
-      share(b.lease, runnable.length) - share(a.lease, runnable.length) ||
-      byKey(a.lease, b.lease),
-  );
-  for (const { lease, reason } of widestFirst) {
-    const receiver = receivers.pop();
-    if (receiver === undefined) {
-      if (reason !== "balance") spilled.push(lease.leaseKey);
+    if (role === "leaving") {
+      givers.push({ leases: mine, reason: "owner-leaving" });
       continue;
     }
-    const { workerId, slots } = receiver;
-    moves.push({ leaseKey: lease.leaseKey, from: actualOwner(lease), to: workerId, reason });
-    load.set(workerId, load.get(workerId)! + share(lease, runnable.length));
-    if (slots > 1) receivers.push({ workerId, slots: slots - 1, need: need(workerId, slots - 1) });
+    const target = targets.get(workerId)!;
+    const given = surplus(mine, mine.length - target, ideal, shareOf);
+    if (given.length > 0) givers.push({ leases: given, reason: "balance" });
+    const lacking = ideal - widthOf(mine) + widthOf(given);
+    if (target > mine.length) receivers.push({ workerId, slots: target - mine.length, lacking });
   }
-  return {
-    moves,
-    spilled,
-    targets: new Map(
-      sorted.filter((w) => w.role === "active").map((w) => [w.workerId, targets.get(w.workerId)!]),
-    ),
-  };
+
+  const moves: Move[] = [];
+  const spilled: string[] = [];
+  let next = 0;
+  for (const { leases, reason } of givers) {
+    // The next step of the staircase: as many slots, of the next receivers, as this giver has leases.
+    const step: Receiver[] = [];
+    for (let left = leases.length; left > 0 && next < receivers.length; ) {
+      const receiver = receivers[next]!;
+      const slots = Math.min(left, receiver.slots);
+      step.push({ ...receiver, slots, lacking: (receiver.lacking * slots) / receiver.slots });
+      receiver.lacking -= (receiver.lacking * slots) / receiver.slots;
+      receiver.slots -= slots;
+      left -= slots;
+      if (receiver.slots === 0) next += 1;
+    }
+    for (const { lease, to } of deal(leases, step, shareOf)) {
+      if (to !== undefined) moves.push({ leaseKey: lease.leaseKey, from: actualOwner(lease), to, reason });
+      else if (reason !== "balance") spilled.push(lease.leaseKey);
+    }
+  }
+  // What nobody holds comes last: a held lease is moved before a free one is spilled.
+  for (const { lease, to } of deal(free, receivers.slice(next), shareOf)) {
+    const from = actualOwner(lease);
+    if (to === undefined) spilled.push(lease.leaseKey);
+    else
+      moves.push({
+        leaseKey: lease.leaseKey,
+        from,
+        to,
+        reason: from === undefined ? "unowned" : "owner-gone",
+      });
+  }
+  const active = staying.filter((w) => w.role === "active");
+  return { moves, spilled, targets: new Map(active.map((w) => [w.workerId, targets.get(w.workerId)!])) };
+}
+
+interface Receiver {
+  readonly workerId: string;
+  slots: number;
+  /** Width that it lacks for an even share of the key space; below 0: it has too much. */
+  lacking: number;
+}
+
+/** The `excess` leases that bring their owner nearest to its even share when they are gone. */
+function surplus(
+  mine: readonly Lease[],
+  excess: number,
+  ideal: number,
+  shareOf: (lease: Lease) => number,
+): Lease[] {
+  const kept = [...mine];
+  const given: Lease[] = [];
+  let held = excess > 0 ? kept.reduce((sum, lease) => sum + shareOf(lease), 0) : 0;
+  for (let left = excess; left > 0; left--) {
+    const lease = closestToWidth(kept, (held - ideal) / left, shareOf);
+    kept.splice(kept.indexOf(lease), 1);
+    held -= shareOf(lease);
+    given.push(lease);
+  }
+  return given;
+}
+
+/** The widest lease goes to whoever lacks the most width per free slot. Without a slot left: to nobody. */
+function deal(
+  leases: readonly Lease[],
+  receivers: readonly Receiver[],
+  shareOf: (lease: Lease) => number,
+): { readonly lease: Lease; readonly to: string | undefined }[] {
+  const lack = ({ lacking, slots }: Receiver) => lacking / slots;
+  const waiting = new PriorityQueue<Receiver & { readonly perSlot: number }>(
+    (a, b) => b.perSlot - a.perSlot || (a.workerId < b.workerId ? -1 : 1),
+  );
+  const queue = (receiver: Receiver) => waiting.push({ ...receiver, perSlot: lack(receiver) });
+  for (const receiver of receivers) if (receiver.slots > 0) queue(receiver);
+  const widestFirst = leases.toSorted((a, b) => shareOf(b) - shareOf(a) || byKey(a, b));
+  return widestFirst.map((lease) => {
+    const receiver = waiting.pop();
+    if (receiver === undefined) return { lease, to: undefined };
+    const { workerId, slots, lacking } = receiver;
+    if (slots > 1) queue({ workerId, slots: slots - 1, lacking: lacking - shareOf(lease) });
+    return { lease, to: workerId };
+  });
 }
 
 const byKey = (a: Lease, b: Lease) => (a.leaseKey < b.leaseKey ? -1 : a.leaseKey > b.leaseKey ? 1 : 0);
@@ -146,10 +191,14 @@ function shareOfRange(range: HashRange): number {
 }
 
 /** `candidates` are in key order, so that ties fall the same way everywhere. */
-function closestToWidth(candidates: readonly Lease[], wanted: number, count: number): Lease {
+function closestToWidth(
+  candidates: readonly Lease[],
+  wanted: number,
+  shareOf: (lease: Lease) => number,
+): Lease {
   let best = candidates[0]!;
   for (const lease of candidates) {
-    if (Math.abs(share(lease, count) - wanted) < Math.abs(share(best, count) - wanted)) best = lease;
+    if (Math.abs(shareOf(lease) - wanted) < Math.abs(shareOf(best) - wanted)) best = lease;
   }
   return best;
 }

@@ -12,7 +12,7 @@
  */
 import type { Decisions } from "../core/decide.ts";
 import { actualOwner, isEnded, type Lease } from "../core/lease.ts";
-import { type Pace, paceOf } from "../core/pace.ts";
+import { idlePauseMillis, type Pace, paceOf } from "../core/pace.ts";
 import { createByteBudget } from "./byte-budget.ts";
 import { capFor } from "./cap.ts";
 import { Chores } from "./chores.ts";
@@ -50,6 +50,9 @@ export class Coordinator {
   #changedMillis = 0;
   #lastChange = "";
   #measuredMillis = 0;
+  readonly #phase: number;
+  /** As last computed, and published with the next look. */
+  #cap: number | undefined;
   #troublesInARow = 0;
   #starting: Promise<void> | undefined;
   #loop: Promise<void> = Promise.resolve();
@@ -57,6 +60,7 @@ export class Coordinator {
   constructor(ports: Ports, options: EngineOptions) {
     this.#ports = ports;
     this.#options = options;
+    this.#phase = ports.random.next();
     this.#watch = new FleetWatch(ports, options);
     const { view } = this.#watch;
     this.#duties = new LeaderDuties(ports, view, options);
@@ -142,6 +146,7 @@ export class Coordinator {
 
   async #join(): Promise<void> {
     this.#decisions = undefined;
+    this.#cap = undefined;
     await this.#watch.join();
     this.#settling.begin(this.#now());
   }
@@ -162,28 +167,29 @@ export class Coordinator {
   }
 
   async #turn(): Promise<void> {
-    const { member } = this.#watch.membership;
-    const maxLeases = this.#decisions === undefined ? member.maxLeases : this.#decisions.cap;
     const pace = this.#pace();
     const seen = await this.#watch.look(
-      { state: this.#wish, maxLeases },
+      { state: this.#wish, maxLeases: this.#cap },
       pace,
       this.#isBusy(pace) ? pace.busyMillis : pace.idleMillis,
       this.#decisions?.leads ?? false,
     );
     if (seen === "superseded") return this.#rejoin();
     await this.#watch.scanWhenDue(pace);
-    if (!this.#watch.isCurrent) {
-      // C1. Changes outrun our scans: look again soon. What the rows already call ours waits for no plan.
-      this.#changedMillis = this.#now();
-      const received = this.#decide().claim.filter(({ reason }) => reason === "received");
-      for (const { lease, reason } of received) this.#tasks.claim(lease, reason);
-      return;
-    }
     const decisions = this.#decide();
+    if (!this.#watch.isCurrent) return this.#outrun(decisions);
     this.#decisions = decisions;
+    this.#cap = decisions.cap;
     this.#perform(decisions);
     if (this.#watch.membership.member.state === "leaving" && this.#tasks.areNone) await this.#leave();
+  }
+
+  /** C1. Changes outrun our scans: look again soon. Neither what the rows already call ours nor a joiner's becoming active waits for a plan. */
+  #outrun({ claim, cap }: Decisions): void {
+    this.#changedMillis = this.#now();
+    for (const { lease, reason } of claim) if (reason === "received") this.#tasks.claim(lease, reason);
+    if (this.#decisions === undefined) this.#cap = cap;
+    this.#becomeActive();
   }
 
   #decide(): Decisions {
@@ -225,7 +231,10 @@ export class Coordinator {
     else this.#duties.resigned();
     if (this.#options.leaseRenewal === "lease") this.#renewEach();
     this.#noteChange(decisions);
-    this.#settle(decisions);
+    this.#becomeActive();
+    const { state } = this.#watch.membership.member;
+    if (state !== "joining" && decisions.claim.length === 0 && !this.#tasks.isClaiming)
+      this.#takesPart.open();
     this.#measure();
   }
 
@@ -274,15 +283,10 @@ export class Coordinator {
     }
   }
 
-  #settle(decisions: Decisions): void {
-    const { state } = this.#watch.membership.member;
-    if (this.#wish === "joining") {
-      if (!this.#settling.isOver(this.#watch.view.members(), this.#now())) return;
-      this.#wish = "active";
-      this.#wakeUp();
-    } else if (state !== "joining" && decisions.claim.length === 0 && !this.#tasks.isClaiming) {
-      this.#takesPart.open();
-    }
+  #becomeActive(): void {
+    if (this.#wish !== "joining" || !this.#settling.isOver(this.#watch.view.members(), this.#now())) return;
+    this.#wish = "active";
+    this.#wakeUp();
   }
 
   /** M2. Everything held is dropped before the new incarnation joins: nothing of the old one is written any more. */
@@ -339,16 +343,17 @@ export class Coordinator {
   }
 
   #pauseMillis(): number {
-    const { random } = this.#ports;
+    const { clock, random } = this.#ports;
     if (this.#troublesInARow > 0) return random.next() * Math.min(1_000, 100 * 2 ** this.#troublesInARow);
     const pace = this.#pace();
-    const untilBeat = pace.beatMillis - (this.#now() - this.#watch.membership.sentMillis);
-    // Spread by ±10 %, so that workers started together do not look together for ever.
+    const now = this.#now();
+    const untilBeatMillis = pace.beatMillis - (now - this.#watch.membership.sentMillis);
+    if (!this.#isBusy(pace)) {
+      return idlePauseMillis(pace, { wallMillis: clock.wallMillis(), untilBeatMillis }, this.#phase);
+    }
+    // Spread by ±10 %, so that workers that woke each other do not look at the same moments.
     const spread = 0.9 + 0.2 * random.next();
-    if (this.#isBusy(pace)) return Math.max(1, Math.min(pace.busyMillis * spread, untilBeat));
-    // A beat is a look: the others lie evenly between two beats, and none right before one.
-    const looks = Math.round(untilBeat / pace.idleMillis);
-    return Math.max(1, looks > 1 ? (untilBeat / looks) * spread : untilBeat);
+    return Math.max(1, Math.min(pace.busyMillis * spread, untilBeatMillis));
   }
 
   #isBusy({ busyForMillis }: Pace): boolean {

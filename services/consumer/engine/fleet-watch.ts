@@ -14,8 +14,6 @@ import { FleetView } from "./fleet-view.ts";
 import { type Gate, gate } from "./gate.ts";
 import { Membership } from "./membership.ts";
 
-/** A timer may fire a moment early: that is no reason to look, and to beat a millisecond later. */
-const TIMER_SLACK_MILLIS = 2;
 /** Of one reading of the table. */
 const MOST_SCANS = 3;
 
@@ -86,7 +84,9 @@ export class FleetWatch {
     const differs = wish.maxLeases !== member.maxLeases || wish.state !== member.state;
     const bump = this.#bumpWanted || differs;
     const sinceBeatMillis = this.#now() - this.membership.sentMillis;
-    const beats = bump || sinceBeatMillis >= pace.beatMillis - TIMER_SLACK_MILLIS;
+    // What is due before the next look is nearer than that is due now.
+    const slackMillis = Math.min(everyMillis, pace.lookMillis) / 2;
+    const beats = bump || sinceBeatMillis >= pace.beatMillis - slackMillis;
     if (beats && (await this.#beat(wish, bump)) === "superseded") return "superseded";
     for (const page of this.#pagesToRead(beats, everyMillis, leads)) {
       this.#readMillis.set(page, this.#now());

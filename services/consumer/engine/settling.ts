@@ -9,23 +9,24 @@ const SETTLE_AT_MOST_MILLIS = 1_500;
 export class Settling {
   #joinedMillis = 0;
   #quietSinceMillis = 0;
-  #joiners = "";
+  /** Incarnations of the joiners seen so far, this worker among them. */
+  readonly #joiners = new Set<string>();
 
   begin(nowMillis: number): void {
     this.#joinedMillis = nowMillis;
     this.#quietSinceMillis = nowMillis;
-    this.#joiners = "";
+    this.#joiners.clear();
   }
 
+  /** Only somebody new starts the wait anew; who of those seen has become active has waited for all of them. */
   isOver(members: readonly Member[], nowMillis: number): boolean {
-    const joiners = members
-      .filter((m) => m.state === "joining")
-      .map((m) => m.incarnation)
-      .toSorted()
-      .join();
-    if (joiners !== this.#joiners) {
-      this.#joiners = joiners;
-      this.#quietSinceMillis = nowMillis;
+    for (const { state, incarnation } of members) {
+      if (this.#joiners.has(incarnation)) {
+        if (state === "active") return true;
+      } else if (state === "joining") {
+        this.#joiners.add(incarnation);
+        this.#quietSinceMillis = nowMillis;
+      }
     }
     return (
       nowMillis - this.#quietSinceMillis >= SETTLE_MILLIS ||
