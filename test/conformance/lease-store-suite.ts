@@ -6,6 +6,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import {
   type Checkpoint,
+  LATEST,
   type Lease,
   SHARD_END,
   sentinel,
@@ -85,6 +86,17 @@ export function describeLeaseStore(
         expect(await store.create(lease)).toBe("created");
         expect(await row("shard-1")).toEqual(lease);
         expect(await row("shard-2")).toBeUndefined();
+      });
+
+      it("keeps where LATEST begins until the first checkpoint, through a claim and a hand-over", async () => {
+        const lease = freshLease("shard-1", { checkpoint: sentinel(LATEST), startMillis: 1_700_000_000_123 });
+        await store.create(lease);
+        const held = okLease(await store.claim((await row("shard-1"))!, "me"));
+        const theirs = okLease(await store.handOver(held, "next", held.checkpoint));
+        expect((await row("shard-1"))?.startMillis).toBe(1_700_000_000_123);
+        const begun = okLease(await store.checkpoint(theirs, at("100")));
+        expect(begun.startMillis).toBeUndefined();
+        expect(await row("shard-1")).toEqual(begun);
       });
 
       it("starts the counter at 0 whatever the lease says", async () => {

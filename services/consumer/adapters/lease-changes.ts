@@ -2,16 +2,22 @@
  * What each write makes of a lease row. Pure, so that a store need not read the row back: its condition (counter
  * and owner as known) proves that the row was the known one, and these say what it has become.
  */
-import { actualOwner, type Checkpoint, type Lease, SHARD_END, sentinel } from "../core/lease.ts";
+import {
+  actualOwner,
+  beginsAtATime,
+  type Checkpoint,
+  type Lease,
+  SHARD_END,
+  sentinel,
+} from "../core/lease.ts";
 
 export const sameCheckpoint = (a: Checkpoint, b: Checkpoint): boolean =>
   a.sequenceNumber === b.sequenceNumber && a.subSequenceNumber === b.subSequenceNumber;
 
-const written = (lease: Lease, changes: Partial<Lease>): Lease => ({
-  ...lease,
-  counter: lease.counter + 1,
-  ...changes,
-});
+function written(lease: Lease, changes: Partial<Lease>): Lease {
+  const after = { ...lease, counter: lease.counter + 1, ...changes };
+  return beginsAtATime(after.checkpoint) ? after : { ...after, startMillis: undefined };
+}
 
 /** An owner switch counts when there was somebody else, also one who was handing over to the claimant (as in KCL). */
 export function claimed(seen: Lease, owner: string): Lease {

@@ -37,6 +37,8 @@ export const LEASE_ATTRIBUTES = {
   startingHashKey: "startingHashKey",
   endingHashKey: "endingHashKey",
   checkpointOwner: "checkpointOwner",
+  /** Ours, and unknown to KCL, which leaves it alone: `Lease.startMillis`. */
+  startMillis: "evenkeelStartMillis",
   /** Only in the rows of KCL's multi-stream mode. */
   streamName: "streamName",
 } as const;
@@ -78,6 +80,7 @@ export function decodeLease(item: Item): Lease {
     childShardIds: readTextSet(item, NAMES.childShardIds),
     hashRange: decodeHashRange(item),
     checkpointOwner: readText(item, NAMES.checkpointOwner),
+    startMillis: readCount(item, NAMES.startMillis),
   };
 }
 
@@ -144,6 +147,7 @@ export function encodeLease(lease: Lease): Record<string, AttributeValue> {
     [NAMES.ownerSwitches]: { N: String(lease.ownerSwitchesSinceCheckpoint) },
   };
   if (lease.owner !== undefined) item[NAMES.leaseOwner] = { S: lease.owner };
+  if (lease.startMillis !== undefined) item[NAMES.startMillis] = { N: String(lease.startMillis) };
   if (lease.checkpointOwner !== undefined) item[NAMES.checkpointOwner] = { S: lease.checkpointOwner };
   if (lease.parentShardIds.length > 0) item[NAMES.parentShardId] = { SS: [...lease.parentShardIds] };
   if (lease.childShardIds.length > 0) item[NAMES.childShardIds] = { SS: [...lease.childShardIds] };

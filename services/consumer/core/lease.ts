@@ -25,6 +25,10 @@ export const sentinel = (name: string): Checkpoint => ({ sequenceNumber: name, s
 const SENTINELS: ReadonlySet<string> = new Set([TRIM_HORIZON, LATEST, AT_TIMESTAMP, SHARD_END]);
 export const isSentinel = (checkpoint: Checkpoint): boolean => SENTINELS.has(checkpoint.sequenceNumber);
 
+/** `Lease.startMillis` says where. Past its start, where that was means nothing; and who sets a row back to LATEST by hand means now. */
+export const beginsAtATime = ({ sequenceNumber }: Checkpoint): boolean =>
+  sequenceNumber === LATEST || sequenceNumber === AT_TIMESTAMP;
+
 /** Orders checkpoints: start sentinels < numbers < SHARD_END. Negative when `a` is before `b`. */
 export function compareCheckpoints(a: Checkpoint, b: Checkpoint): number {
   const rank = (c: Checkpoint) => (c.sequenceNumber === SHARD_END ? 2 : isSentinel(c) ? 0 : 1);
@@ -47,6 +51,12 @@ export interface Lease {
   readonly parentShardIds: readonly string[];
   readonly childShardIds: readonly string[];
   readonly hashRange: HashRange | undefined;
+  /**
+   * Where LATEST or AT_TIMESTAMP begins, epoch milliseconds: for LATEST the moment the row was made. A lease that moves
+   * before its first checkpoint goes on from there; LATEST anew would leave out what was put in between. Rows of a Java
+   * fleet have none.
+   */
+  readonly startMillis?: number | undefined;
   /** Set by a Java KCL 3 leader while the old owner hands over; then *it* still owns the lease. */
   readonly checkpointOwner: string | undefined;
 }

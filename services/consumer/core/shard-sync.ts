@@ -5,23 +5,23 @@
  * because a child whose parent has no row is runnable at once (L3).
  */
 import { type HashRange, holes } from "../../shared/hash-range.ts";
-import {
-  AT_TIMESTAMP,
-  type Checkpoint,
-  isEnded,
-  isSentinel,
-  LATEST,
-  type Lease,
-  sentinel,
-  TRIM_HORIZON,
-} from "./lease.ts";
+import { AT_TIMESTAMP, isEnded, isSentinel, LATEST, type Lease, sentinel, TRIM_HORIZON } from "./lease.ts";
 import type { LeaseTable } from "./lineage.ts";
 import type { Shard } from "./shard.ts";
 
 export type InitialPosition = "TRIM_HORIZON" | "LATEST" | Date;
 
-const initialCheckpoint = (position: InitialPosition): Checkpoint =>
-  sentinel(position === "LATEST" ? LATEST : position === "TRIM_HORIZON" ? TRIM_HORIZON : AT_TIMESTAMP);
+/** Where a new lease begins. */
+type Start = Pick<Lease, "checkpoint" | "startMillis">;
+
+const TRIM_HORIZON_START: Start = { checkpoint: sentinel(TRIM_HORIZON) };
+
+function initialStart(position: InitialPosition, nowMillis: number): Start {
+  if (position === "TRIM_HORIZON") return TRIM_HORIZON_START;
+  return position === "LATEST"
+    ? { checkpoint: sentinel(LATEST), startMillis: nowMillis }
+    : { checkpoint: sentinel(AT_TIMESTAMP), startMillis: position.getTime() };
+}
 
 /**
  * @returns generations of leases to create, parents first; empty when nothing is missing.
@@ -29,11 +29,14 @@ const initialCheckpoint = (position: InitialPosition): Checkpoint =>
  * An empty table: one lease a shard at the initial position; with LATEST only open shards.
  * Later: a shard without a row, unless one of its descendants has one (then it was completed and cleaned up).
  * Children of a reshard always start at TRIM_HORIZON, so that nothing written before they were seen is skipped.
+ *
+ * @param nowMillis wall clock: where LATEST begins
  */
 export function missingLeases(
   shards: readonly Shard[],
   table: LeaseTable,
   initial: InitialPosition,
+  nowMillis: number,
 ): Lease[][] {
   const byId = new Map(shards.map((s) => [s.shardId, s]));
   const children = childrenOf(shards);
@@ -50,22 +53,22 @@ export function missingLeases(
   const levels: Lease[][] = [];
   for (const shard of wanted) {
     const isChild = shard.parentShardIds.length > 0;
-    const checkpoint = fresh || !isChild ? initialCheckpoint(initial) : sentinel(TRIM_HORIZON);
+    const start = fresh || !isChild ? initialStart(initial, nowMillis) : TRIM_HORIZON_START;
     const generation = generationOf.get(shard.shardId)!;
-    levels[generation] = [...(levels[generation] ?? []), newLease(shard, checkpoint)];
+    levels[generation] = [...(levels[generation] ?? []), newLease(shard, start)];
   }
   return levels.filter((level) => level !== undefined);
 }
 
 /** The row of a child, as its parent's reader creates it at the parent's end. */
-export const childLease = (shard: Shard): Lease => newLease(shard, sentinel(TRIM_HORIZON));
+export const childLease = (shard: Shard): Lease => newLease(shard, TRIM_HORIZON_START);
 
-function newLease(shard: Shard, checkpoint: Checkpoint): Lease {
+function newLease(shard: Shard, start: Start): Lease {
   return {
     leaseKey: shard.shardId,
     owner: undefined,
     counter: 0,
-    checkpoint,
+    ...start,
     ownerSwitchesSinceCheckpoint: 0,
     parentShardIds: shard.parentShardIds,
     childShardIds: [],

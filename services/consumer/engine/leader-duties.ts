@@ -67,9 +67,10 @@ export class LeaderDuties {
   async syncShards(): Promise<{ readonly shards: readonly Shard[]; readonly created: number }> {
     const requests = this.#view.shardSyncRequests;
     const startedMillis = this.#ports.clock.monotonicMillis();
+    const nowMillis = this.#ports.clock.wallMillis();
     const shards = await this.#ports.stream.listShards();
     let created = 0;
-    const missing = missingLeases(shards, this.#view.table, this.#options.initialPosition);
+    const missing = missingLeases(shards, this.#view.table, this.#options.initialPosition, nowMillis);
     if (missing.length > 0) await this.#checkThatNothingChanged();
     for (const generation of missing) {
       const outcomes = await Promise.all(generation.map((lease) => this.#create(lease)));

@@ -3,14 +3,14 @@
  * fails. It never gives up while the lease is held; every problem ends in a later try.
  */
 import { backoffMillis } from "../../shared/random.ts";
-import { type Checkpoint, compareCheckpoints } from "../core/lease.ts";
+import { compareCheckpoints } from "../core/lease.ts";
 import type { MetricDimensions } from "../ports/metrics.ts";
 import { type ReadResult, type Shard, StreamError, type StreamRecord } from "../ports/stream.ts";
 import type { BudgetAccount } from "./byte-budget.ts";
 import { ShardAbsence } from "./shard-reader-absence.ts";
 import type { ShardReaderDependencies, ShardReaderOptions } from "./shard-reader-options.ts";
 import { allowedAtMillis, nextReadAtMillis, WANTED_READ_BYTES } from "./shard-reader-pacing.ts";
-import { ReadPosition } from "./shard-reader-position.ts";
+import { type LeaseStart, ReadPosition } from "./shard-reader-position.ts";
 
 export interface FetchedBatch {
   readonly kind: "batch";
@@ -66,14 +66,14 @@ export class ShardFetcher {
   constructor(
     dependencies: ShardReaderDependencies,
     options: ShardReaderOptions,
-    shard: { readonly shardId: string; readonly checkpoint: Checkpoint },
+    shard: LeaseStart & { readonly shardId: string },
     account: BudgetAccount,
   ) {
     this.#dependencies = dependencies;
     this.#options = options;
     this.#shardId = shard.shardId;
     this.#account = account;
-    this.#position = new ReadPosition(shard.checkpoint, options.initialPosition, dependencies.clock);
+    this.#position = new ReadPosition(shard, options.initialPosition, dependencies.clock);
     this.#absence = new ShardAbsence(dependencies.stream, dependencies.clock, shard.shardId);
     this.#dimensions = { Operation: "ProcessTask", ShardId: shard.shardId };
     this.#nextReadAtMillis = dependencies.clock.monotonicMillis();

@@ -5,11 +5,12 @@
  * - After a read: AFTER the last sequence number read.
  * - The endpoint refuses a number (trimmed away, or of a stream that was deleted and made again): the trim horizon,
  *   which cannot leave anything out that still exists.
- * - LATEST with nothing read yet: a *second* iterator at LATEST would leave out what was put in between, so it is at
- *   the time of the first one, less a margin for clocks that differ.
+ * - LATEST with nothing read yet: it begins at the time the lease's row was made, for its first owner and any later one.
+ *   An endpoint that refuses this time (the clock that wrote it is ahead) is asked for LATEST itself; a *second*
+ *   iterator there would leave out what was put in between, so that is at the time of the first one, less a margin.
  */
 import type { Clock } from "../../shared/clock.ts";
-import { AT_TIMESTAMP, type Checkpoint, isSentinel, LATEST } from "../core/lease.ts";
+import { AT_TIMESTAMP, beginsAtATime, isSentinel, LATEST, type Lease } from "../core/lease.ts";
 import type { Position } from "../ports/stream.ts";
 import type { ShardReaderOptions } from "./shard-reader-options.ts";
 
@@ -17,11 +18,13 @@ const LATEST_MARGIN_MILLIS = 5_000;
 
 export class ReadPosition {
   readonly #clock: Clock;
+  readonly #isLatest: boolean;
   #position: Position;
 
-  constructor(checkpoint: Checkpoint, initialPosition: ShardReaderOptions["initialPosition"], clock: Clock) {
+  constructor(lease: LeaseStart, initialPosition: ShardReaderOptions["initialPosition"], clock: Clock) {
     this.#clock = clock;
-    this.#position = startOf(checkpoint, initialPosition);
+    this.#isLatest = lease.checkpoint.sequenceNumber === LATEST;
+    this.#position = startOf(lease, initialPosition);
   }
 
   get current(): Position {
@@ -45,15 +48,25 @@ export class ReadPosition {
    */
   refused(): boolean {
     const { kind } = this.#position;
+    if (kind === "at-timestamp" && this.#isLatest) {
+      this.#position = { kind: "latest" };
+      return false;
+    }
     if (kind !== "at-sequence-number" && kind !== "after-sequence-number") return false;
     this.#position = { kind: "trim-horizon" };
     return true;
   }
 }
 
-function startOf(checkpoint: Checkpoint, initialPosition: ShardReaderOptions["initialPosition"]): Position {
+export type LeaseStart = Pick<Lease, "checkpoint" | "startMillis">;
+
+function startOf(lease: LeaseStart, initialPosition: ShardReaderOptions["initialPosition"]): Position {
+  const { checkpoint, startMillis } = lease;
   const { sequenceNumber } = checkpoint;
   if (!isSentinel(checkpoint)) return { kind: "at-sequence-number", sequenceNumber };
+  if (startMillis !== undefined && beginsAtATime(checkpoint)) {
+    return { kind: "at-timestamp", timestamp: new Date(startMillis) };
+  }
   if (sequenceNumber === LATEST) return { kind: "latest" };
   if (sequenceNumber === AT_TIMESTAMP && initialPosition instanceof Date) {
     return { kind: "at-timestamp", timestamp: initialPosition };

@@ -60,7 +60,8 @@ class ShardReader implements ShardConsumer {
     const onLost = () => this.stop();
     const checkpointer = new Checkpointer({ held, clock, random, logger, intervalMillis, onLost });
     this.#checkpointer = checkpointer;
-    const shard = { shardId, checkpoint: held.lease.checkpoint };
+    const { checkpoint, startMillis } = held.lease;
+    const shard = { shardId, checkpoint, startMillis };
     this.#fetcher = new ShardFetcher(dependencies, options, shard, account);
     const stopping = this.#stopping.signal;
     const interrupted = this.#interrupting.signal;

@@ -6,6 +6,7 @@
  */
 import {
   actualOwner,
+  beginsAtATime,
   type Checkpoint,
   compareCheckpoints,
   isEnded,
@@ -338,8 +339,11 @@ export class LeaseTable {
       current.counter === held.counter &&
       (current.checkpointOwner === actualOwner(held) ||
         (current.checkpointOwner === undefined && held.checkpointOwner === undefined));
-    if (holds)
-      return this.#write(by, operation, current, { ...change(current), counter: current.counter + 1 });
+    if (holds) {
+      const after = { ...change(current), counter: current.counter + 1 };
+      const begun = beginsAtATime(after.checkpoint) ? after : { ...after, startMillis: undefined };
+      return this.#write(by, operation, current, begun);
+    }
     return this.#refuse(by, operation, held, current, isThisWrite);
   }
 

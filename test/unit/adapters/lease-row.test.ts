@@ -27,6 +27,7 @@ const lease: fc.Arbitrary<Lease> = fc.record({
   childShardIds: shardIds,
   hashRange: fc.option(hashRange, { nil: undefined }),
   checkpointOwner: fc.option(name, { nil: undefined }),
+  startMillis: fc.option(count, { nil: undefined }),
 });
 
 describe("the lease row", () => {

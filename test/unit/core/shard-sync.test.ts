@@ -20,6 +20,7 @@ import {
 import { at, ENDED, PaperStream, row } from "./rows.ts";
 
 const EMPTY: LeaseTable = new Map();
+const NOW = 1_700_000_000_000;
 /** `[["s0"], ["s1 TRIM_HORIZON"]]`: each generation's leases with their checkpoints. */
 const listed = (levels: readonly (readonly Lease[])[]) =>
   levels.map((level) => level.map((l) => `${l.leaseKey} ${l.checkpoint.sequenceNumber}`));
@@ -36,22 +37,34 @@ describe("a table that is still empty", () => {
     [new Date(0), AT_TIMESTAMP],
   ])("gets a lease for every shard at the initial position %s", (initial, checkpoint) => {
     const stream = new PaperStream(2);
-    expect(listed(missingLeases(stream.shards, EMPTY, initial))).toEqual([
+    expect(listed(missingLeases(stream.shards, EMPTY, initial, NOW))).toEqual([
       [`s0 ${checkpoint}`, `s1 ${checkpoint}`],
     ]);
   });
 
+  it.each<[InitialPosition, number | undefined]>([
+    ["TRIM_HORIZON", undefined],
+    ["LATEST", NOW],
+    [new Date(5), 5],
+  ])(
+    "notes when %s begins, for whoever reads the shard first and for later owners",
+    (initial, startMillis) => {
+      const levels = missingLeases(new PaperStream(2).shards, EMPTY, initial, NOW);
+      expect(levels.flat().map((lease) => lease.startMillis)).toEqual([startMillis, startMillis]);
+    },
+  );
+
   it("with LATEST gets none for shards closed before: nobody asked for what is in them", () => {
     const stream = new PaperStream(1);
     stream.split("s0");
-    expect(listed(missingLeases(stream.shards, EMPTY, "LATEST"))).toEqual([["s1 LATEST", "s2 LATEST"]]);
+    expect(listed(missingLeases(stream.shards, EMPTY, "LATEST", NOW))).toEqual([["s1 LATEST", "s2 LATEST"]]);
   });
 
   it("with TRIM_HORIZON gets the closed ones too, one generation after another", () => {
     const stream = new PaperStream(1);
     stream.split("s0");
     stream.split("s1");
-    expect(names(missingLeases(stream.shards, EMPTY, "TRIM_HORIZON"))).toEqual([
+    expect(names(missingLeases(stream.shards, EMPTY, "TRIM_HORIZON", NOW))).toEqual([
       ["s0"],
       ["s1", "s2"],
       ["s3", "s4"],
@@ -61,14 +74,14 @@ describe("a table that is still empty", () => {
   it("at a date starts the children there too: their parents may lie wholly before it", () => {
     const stream = new PaperStream(1);
     stream.split("s0");
-    const levels = missingLeases(stream.shards, EMPTY, new Date(0));
+    const levels = missingLeases(stream.shards, EMPTY, new Date(0), NOW);
     expect(new Set(levels.flat().map((l) => l.checkpoint.sequenceNumber))).toEqual(new Set([AT_TIMESTAMP]));
   });
 
   it("writes down parents and hash ranges, and no owner", () => {
     const stream = new PaperStream(2);
     const child = stream.merge("s0", "s1");
-    const lease = missingLeases(stream.shards, EMPTY, "TRIM_HORIZON").flat().at(-1)!;
+    const lease = missingLeases(stream.shards, EMPTY, "TRIM_HORIZON", NOW).flat().at(-1)!;
     expect(lease).toMatchObject({
       leaseKey: "s2",
       parentShardIds: ["s0", "s1"],
@@ -86,7 +99,7 @@ describe("a reshard after the start", () => {
       const stream = new PaperStream(2);
       const before = tableOf(rowsOf(stream, { checkpoint: at("5") }));
       stream.split("s1");
-      expect(listed(missingLeases(stream.shards, before, initial))).toEqual([
+      expect(listed(missingLeases(stream.shards, before, initial, NOW))).toEqual([
         ["s2 TRIM_HORIZON", "s3 TRIM_HORIZON"],
       ]);
     },
@@ -97,7 +110,7 @@ describe("a reshard after the start", () => {
     const before = tableOf(rowsOf(stream, { checkpoint: at("5") }));
     stream.split("s0");
     stream.split("s2");
-    expect(names(missingLeases(stream.shards, before, "TRIM_HORIZON"))).toEqual([
+    expect(names(missingLeases(stream.shards, before, "TRIM_HORIZON", NOW))).toEqual([
       ["s1", "s2"],
       ["s3", "s4"],
     ]);
@@ -108,7 +121,7 @@ describe("a reshard after the start", () => {
     const before = tableOf(rowsOf(stream, { checkpoint: at("5") }));
     stream.split("s1"); // s2, s3
     stream.merge("s0", "s2"); // s4
-    expect(names(missingLeases(stream.shards, before, "TRIM_HORIZON"))).toEqual([["s2", "s3"], ["s4"]]);
+    expect(names(missingLeases(stream.shards, before, "TRIM_HORIZON", NOW))).toEqual([["s2", "s3"], ["s4"]]);
   });
 
   it("an ancestor that was completed and cleaned up is not made anew, however far up", () => {
@@ -116,29 +129,31 @@ describe("a reshard after the start", () => {
     stream.split("s0"); // s1, s2
     stream.split("s1"); // s3, s4
     const grandchildrenOnly = tableOf([row("s3"), row("s4"), row("s2")]);
-    expect(missingLeases(stream.shards, grandchildrenOnly, "TRIM_HORIZON")).toEqual([]);
+    expect(missingLeases(stream.shards, grandchildrenOnly, "TRIM_HORIZON", NOW)).toEqual([]);
   });
 
   it("a child whose row is missing although its sibling's is there gets one", () => {
     const stream = new PaperStream(1);
     stream.split("s0");
-    expect(names(missingLeases(stream.shards, tableOf([row("s0"), row("s1")]), "TRIM_HORIZON"))).toEqual([
-      ["s2"],
-    ]);
+    expect(names(missingLeases(stream.shards, tableOf([row("s0"), row("s1")]), "TRIM_HORIZON", NOW))).toEqual(
+      [["s2"]],
+    );
   });
 
   it("a parent that the stream lists no more changes nothing", () => {
     const stream = new PaperStream(1);
     stream.split("s0");
     const trimmed = stream.shards.filter((s) => s.shardId !== "s0");
-    expect(names(missingLeases(trimmed, tableOf([row("other")]), "TRIM_HORIZON"))).toEqual([["s1", "s2"]]);
+    expect(names(missingLeases(trimmed, tableOf([row("other")]), "TRIM_HORIZON", NOW))).toEqual([
+      ["s1", "s2"],
+    ]);
   });
 
   it("the parent's reader makes the very row that the listing would make", () => {
     const stream = new PaperStream(1);
     const before = tableOf(rowsOf(stream, { checkpoint: at("5") }));
     const children = stream.split("s0");
-    expect(missingLeases(stream.shards, before, "LATEST")).toEqual([children.map(childLease)]);
+    expect(missingLeases(stream.shards, before, "LATEST", NOW)).toEqual([children.map(childLease)]);
   });
 });
 
@@ -163,12 +178,12 @@ describe("for any stream", () => {
         const stream = new PaperStream(count);
         for (const reshard of earlier) perform(stream, reshard);
         const table = new Map(
-          missingLeases(stream.shards, EMPTY, "TRIM_HORIZON")
+          missingLeases(stream.shards, EMPTY, "TRIM_HORIZON", NOW)
             .flat()
             .map((l) => [l.leaseKey, l]),
         );
         for (const reshard of later) perform(stream, reshard);
-        for (const level of missingLeases(stream.shards, table, "TRIM_HORIZON")) {
+        for (const level of missingLeases(stream.shards, table, "TRIM_HORIZON", NOW)) {
           for (const lease of level) {
             expect(table.has(lease.leaseKey)).toBe(false);
             expect(lease.parentShardIds.every((p) => table.has(p))).toBe(true);
@@ -176,7 +191,7 @@ describe("for any stream", () => {
           for (const lease of level) table.set(lease.leaseKey, lease);
         }
         expect(stream.open.every((s) => table.has(s.shardId))).toBe(true);
-        expect(missingLeases(stream.shards, table, "TRIM_HORIZON")).toEqual([]);
+        expect(missingLeases(stream.shards, table, "TRIM_HORIZON", NOW)).toEqual([]);
         expect(uncovered(stream.shards, table)).toEqual([]);
       }),
     );
@@ -189,7 +204,7 @@ describe("for any stream", () => {
         const table = new Map<string, Lease>();
         const cleaned = new Set<string>();
         for (const reshard of changes) {
-          for (const lease of missingLeases(stream.shards, table, "TRIM_HORIZON").flat()) {
+          for (const lease of missingLeases(stream.shards, table, "TRIM_HORIZON", NOW).flat()) {
             expect(cleaned.has(lease.leaseKey)).toBe(false);
             table.set(lease.leaseKey, lease);
           }
@@ -212,7 +227,7 @@ describe("for any stream", () => {
           }
           perform(stream, reshard);
         }
-        const again = missingLeases(stream.shards, table, "TRIM_HORIZON").flat();
+        const again = missingLeases(stream.shards, table, "TRIM_HORIZON", NOW).flat();
         expect(again.filter((l) => cleaned.has(l.leaseKey))).toEqual([]);
       }),
       { numRuns: 300 },

@@ -157,6 +157,7 @@ export class TestLease implements HeldLease {
   /** What happens to the next writes; "ok" when empty. */
   readonly outcomes: ("ok" | "lost" | Error)[] = [];
   writeMillis = 5;
+  startMillis: number | undefined;
   readonly #clock: VirtualClock;
   #checkpoint: Checkpoint;
 
@@ -176,6 +177,7 @@ export class TestLease implements HeldLease {
       childShardIds: [],
       hashRange: FULL_RANGE,
       checkpointOwner: undefined,
+      startMillis: this.startMillis,
     };
   }
 
