@@ -95,6 +95,7 @@ function mapRecords(records: readonly KinesisRecord[] | undefined): readonly Str
       data: record.Data as Uint8Array,
       partitionKey: record.PartitionKey as string,
       sequenceNumber: record.SequenceNumber as string,
+      subSequenceNumber: 0,
       approximateArrivalTimestamp: record.ApproximateArrivalTimestamp ?? UNKNOWN_ARRIVAL,
     };
   }

@@ -13,37 +13,25 @@
 import { createHash } from "node:crypto";
 import type { ConsumerRecord } from "./record.ts";
 
-/** What a Kinesis record must have to be delivered. */
-export interface RawRecord {
-  readonly data: Uint8Array;
-  readonly partitionKey: string;
-  readonly sequenceNumber: string;
-  readonly approximateArrivalTimestamp: Date;
-}
-
 const MAGIC_LENGTH = 4;
 const DIGEST_LENGTH = 16;
 
-/** Expands the aggregates among `records`, in order. A plain record costs one object and one byte compare. */
-export function deaggregate(records: readonly RawRecord[]): ConsumerRecord[] {
-  const expanded: ConsumerRecord[] = [];
-  for (const record of records) {
-    const { data } = record;
-    if (data[0] !== 0xf3 || !appendUserRecords(record, expanded)) {
-      expanded.push({
-        data,
-        partitionKey: record.partitionKey,
-        sequenceNumber: record.sequenceNumber,
-        subSequenceNumber: 0,
-        approximateArrivalTimestamp: record.approximateArrivalTimestamp,
-      });
-    }
+/** Expands the aggregates among `records`, in order. A plain record is passed on itself, and costs one byte compare. */
+export function deaggregate(records: readonly ConsumerRecord[]): readonly ConsumerRecord[] {
+  const first = records.findIndex(mayBeAggregate);
+  if (first === -1) return records;
+  const expanded = records.slice(0, first);
+  for (let index = first; index < records.length; index++) {
+    const record = records[index]!;
+    if (!mayBeAggregate(record) || !appendUserRecords(record, expanded)) expanded.push(record);
   }
   return expanded;
 }
 
+const mayBeAggregate = ({ data }: ConsumerRecord): boolean => data[0] === 0xf3;
+
 /** False (and nothing appended) when the record is not a well-formed aggregate with at least one user record. */
-function appendUserRecords(record: RawRecord, target: ConsumerRecord[]): boolean {
+function appendUserRecords(record: ConsumerRecord, target: ConsumerRecord[]): boolean {
   const { data, sequenceNumber, approximateArrivalTimestamp } = record;
   if (data[1] !== 0x89 || data[2] !== 0x9a || data[3] !== 0xc2) return false;
   const digestStart = data.length - DIGEST_LENGTH;

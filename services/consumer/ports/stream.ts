@@ -1,4 +1,5 @@
 /** The stream, as the engine needs it. Adapters: Kinesis, and the simulator's. */
+import type { ConsumerRecord } from "../core/record.ts";
 import type { Shard } from "../core/shard.ts";
 
 export type { Shard } from "../core/shard.ts";
@@ -10,13 +11,8 @@ export type Position =
   | { readonly kind: "at-sequence-number"; readonly sequenceNumber: string }
   | { readonly kind: "after-sequence-number"; readonly sequenceNumber: string };
 
-/** A record as Kinesis has it, before de-aggregation. */
-export interface StreamRecord {
-  readonly data: Uint8Array;
-  readonly partitionKey: string;
-  readonly sequenceNumber: string;
-  readonly approximateArrivalTimestamp: Date;
-}
+/** A record as Kinesis has it, before de-aggregation: `subSequenceNumber` is 0. A plain one goes to the handler as it is. */
+export type StreamRecord = ConsumerRecord;
 
 export interface ReadResult {
   readonly records: readonly StreamRecord[];

@@ -1,8 +1,10 @@
 /** The public API with a handler that does nothing but count, on a fresh lease table. */
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { createWorker } from "../../../services/consumer/index.ts";
-import { CREDENTIALS, kinesisClient, REGION, readInput, startMeasuring, tell } from "./reading.ts";
+import { CREDENTIALS, REGION, readInput, startMeasuring, tell } from "./reading.ts";
 
+process.env.AWS_ACCESS_KEY_ID = CREDENTIALS.accessKeyId;
+process.env.AWS_SECRET_ACCESS_KEY = CREDENTIALS.secretAccessKey;
 const { kinesisUrl, dynamoDbUrl, streamName, records: expected, table } = readInput();
 let seen = 0;
 let bytes = 0;
@@ -10,8 +12,10 @@ let measured = () => ({ cpuMicros: 0, peakMebibytes: 0 });
 const worker = createWorker({
   applicationName: table,
   streamName,
+  // The Kinesis client is the engine's own, as it is for everybody who does not bring one.
+  region: REGION,
+  endpoint: kinesisUrl,
   clients: {
-    kinesis: kinesisClient(kinesisUrl),
     dynamodb: new DynamoDBClient({ endpoint: dynamoDbUrl, region: REGION, credentials: CREDENTIALS }),
   },
   metricsLevel: "none",

@@ -85,6 +85,7 @@ export class StreamData {
       data: RECORD_BYTES,
       partitionKey: key,
       sequenceNumber,
+      subSequenceNumber: 0,
       approximateArrivalTimestamp: new Date(EPOCH_MILLIS + this.#now()),
       key,
       n,

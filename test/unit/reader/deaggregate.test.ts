@@ -9,10 +9,11 @@ const raw = (data: Uint8Array, n = 1) => ({
   data,
   partitionKey: "outer",
   sequenceNumber: checkpointAt(n).sequenceNumber,
+  subSequenceNumber: 0,
   approximateArrivalTimestamp: arrival,
 });
 const bytes = (text: string) => new TextEncoder().encode(text);
-const passedThrough = (data: Uint8Array) => [{ ...raw(data), subSequenceNumber: 0 }];
+const passedThrough = (data: Uint8Array) => [raw(data)];
 
 const userRecord = fc.record(
   {

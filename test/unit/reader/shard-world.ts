@@ -78,6 +78,7 @@ export class TestStream implements Stream {
       data,
       partitionKey: `key-${n % 5}`,
       sequenceNumber: sequence(n),
+      subSequenceNumber: 0,
       approximateArrivalTimestamp: new Date(this.#clock.wallMillis()),
       at: this.#clock.now,
     });
