@@ -141,6 +141,14 @@ export const emptyBoard = (title: string): Board => ({
   problem: null,
 });
 
+const LEAST_SHOWN_MILLIS = 30_000;
+
+/** How much of the past the pictures show: what was chosen, but not much more than there is. */
+export function shownMillis({ tracks }: Board, now: number, chosenMillis: number): number {
+  const oldest = tracks.reduce((least, { segments }) => Math.min(least, segments[0]?.[0] ?? least), now);
+  return Math.min(chosenMillis, Math.max(LEAST_SHOWN_MILLIS, now - oldest));
+}
+
 /** Changes the board in place: a thousand tracks are not copied for one that moved. */
 export function applyChange(board: Board, change: BoardChange): void {
   board.t = Math.max(board.t, change.t);

@@ -9,11 +9,28 @@ import {
   MOST_HANDOVERS,
   MOST_LOG,
   MOST_SEGMENTS,
+  shownMillis,
   TURN,
   WINDOW_MILLIS,
 } from "../../../lab/monitor/web/board.ts";
 import { fleetChange } from "../../../lab/monitor/web/board-change.ts";
 import { type Fleet, shardId, snapshotOf } from "../../browser/scripted-source.ts";
+
+describe("how much of the past is shown", () => {
+  const seenFor = (millis: number): Board => ({
+    ...emptyBoard("t"),
+    tracks: [{ key: shardId(0), parents: [], segments: [[NOW - millis, 0, TURN.open]] }],
+  });
+  const NOW = 10_000_000;
+  it.each([
+    [2_000, 180_000, 30_000, "half a minute at the least"],
+    [70_000, 180_000, 70_000, "what there is"],
+    [500_000, 180_000, 180_000, "what was chosen"],
+  ])("seen for %d ms, %d chosen: %d (%s)", (seen, chosen, expected) => {
+    expect(shownMillis(seenFor(seen), NOW, chosen)).toBe(expected);
+    expect(shownMillis(emptyBoard("t"), NOW, chosen)).toBe(30_000);
+  });
+});
 
 /** The server's side: a board brought forward by what is seen. */
 function watched(measured = false) {

@@ -53,7 +53,7 @@ function render(): void {
   byId("clock").textContent = board.t === 0 ? "nothing seen yet" : `seen at ${timeText(board.t)}`;
   picture.legend();
   buttons?.offer(board.workers);
-  chart?.show(board.samples, now());
+  chart?.show(board, now());
   if (table.open) renderTable();
 }
 

@@ -11,6 +11,7 @@ import {
   nameOf,
   type Segment,
   shortShard,
+  shownMillis,
   type Track,
   TURN,
 } from "../board.ts";
@@ -103,7 +104,7 @@ export class OwnersPicture {
     const left = Number.parseInt(theme("--gutter"), 10);
     const right = width - Number.parseInt(theme("--right"), 10);
     const until = this.#now();
-    const from = until - Number(this.#span.value) * 1_000;
+    const from = until - shownMillis(this.#board(), until, Number(this.#span.value) * 1_000);
     const x = (t: number) =>
       left + ((Math.min(until, Math.max(from, t)) - from) / (until - from)) * (right - left);
     const at = (place: number) => from + ((place - left) / (right - left)) * (until - from);

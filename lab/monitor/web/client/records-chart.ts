@@ -1,6 +1,6 @@
 /** Records waiting over the window, drawn by uPlot. */
 import uPlot from "uplot";
-import { type Sample, WINDOW_MILLIS } from "../board.ts";
+import { type Board, shownMillis } from "../board.ts";
 import { timeText } from "../panels.ts";
 import { byId, theme } from "./elements.ts";
 
@@ -9,10 +9,13 @@ const HEIGHT = 130;
 export class RecordsChart {
   readonly #place = byId("records");
   #chart: uPlot | undefined;
-  #now = 0;
+  /** Epoch milliseconds. */
+  #shown = { from: 0, until: 0 };
 
-  show(samples: readonly Sample[], now: number): void {
-    this.#now = now;
+  show(board: Board, now: number): void {
+    const chosen = Number((byId("span") as HTMLSelectElement).value) * 1_000;
+    this.#shown = { from: now - shownMillis(board, now, chosen), until: now };
+    const { samples } = board;
     const data: uPlot.AlignedData = [
       samples.map(({ t }) => t / 1_000),
       samples.map(({ waiting }) => waiting),
@@ -50,7 +53,7 @@ export class RecordsChart {
         legend: { show: false },
         cursor: { show: false },
         scales: {
-          x: { range: () => [(this.#now - this.#span()) / 1_000, this.#now / 1_000] },
+          x: { range: () => [this.#shown.from / 1_000, this.#shown.until / 1_000] },
           y: { range: (_chart, _low, high) => [0, Math.max(10, (high ?? 0) * 1.1)] },
         },
         axes: [
@@ -71,10 +74,5 @@ export class RecordsChart {
       data,
       this.#place,
     );
-  }
-
-  #span(): number {
-    const chosen = Number((byId("span") as HTMLSelectElement).value) * 1_000;
-    return Math.min(WINDOW_MILLIS, chosen);
   }
 }
