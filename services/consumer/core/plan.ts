@@ -114,14 +114,9 @@ export function planLeases(runnable: readonly Lease[], workers: readonly PlanWor
   // What nobody holds comes last: a held lease is moved before a free one is spilled.
   for (const { lease, to } of deal(free, receivers.slice(next), shareOf)) {
     const from = actualOwner(lease);
+    const reason = from === undefined ? "unowned" : "owner-gone";
     if (to === undefined) spilled.push(lease.leaseKey);
-    else
-      moves.push({
-        leaseKey: lease.leaseKey,
-        from,
-        to,
-        reason: from === undefined ? "unowned" : "owner-gone",
-      });
+    else moves.push({ leaseKey: lease.leaseKey, from, to, reason });
   }
   const active = staying.filter((w) => w.role === "active");
   return { moves, spilled, targets: new Map(active.map((w) => [w.workerId, targets.get(w.workerId)!])) };
@@ -159,11 +154,11 @@ function deal(
   receivers: readonly Receiver[],
   shareOf: (lease: Lease) => number,
 ): { readonly lease: Lease; readonly to: string | undefined }[] {
-  const lack = ({ lacking, slots }: Receiver) => lacking / slots;
   const waiting = new PriorityQueue<Receiver & { readonly perSlot: number }>(
     (a, b) => b.perSlot - a.perSlot || (a.workerId < b.workerId ? -1 : 1),
   );
-  const queue = (receiver: Receiver) => waiting.push({ ...receiver, perSlot: lack(receiver) });
+  const queue = (receiver: Receiver) =>
+    waiting.push({ ...receiver, perSlot: receiver.lacking / receiver.slots });
   for (const receiver of receivers) if (receiver.slots > 0) queue(receiver);
   const widestFirst = leases.toSorted((a, b) => shareOf(b) - shareOf(a) || byKey(a, b));
   return widestFirst.map((lease) => {
@@ -177,14 +172,18 @@ function deal(
 
 const byKey = (a: Lease, b: Lease) => (a.leaseKey < b.leaseKey ? -1 : a.leaseKey > b.leaseKey ? 1 : 0);
 
-/** Part of the key space, as a number: exact enough to compare loads. A lease that does not say counts as average. */
+/**
+ * Part of the key space in whole 2^-40ths: sums are exact, and shards of a stream cut evenly compare as equal, or who
+ * gets which would hang on the last bit. A lease that does not say counts as average.
+ */
 const share = (lease: Lease, count: number): number =>
-  lease.hashRange ? shareOfRange(lease.hashRange) : 1 / count;
+  lease.hashRange ? shareOfRange(lease.hashRange) : Math.round(2 ** SHARE_BITS / count);
+const SHARE_BITS = 40;
 const shares = new WeakMap<HashRange, number>();
 function shareOfRange(range: HashRange): number {
   let known = shares.get(range);
   if (known === undefined) {
-    known = Number(width(range)) / 2 ** 128;
+    known = Number(width(range) >> BigInt(128 - SHARE_BITS));
     shares.set(range, known);
   }
   return known;
