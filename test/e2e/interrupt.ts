@@ -1,9 +1,11 @@
 /**
- * Interrupts the experiment in each of its phases, as Ctrl-C does (SIGINT to the whole process group) and as a
- * service manager does (SIGTERM to the command), and looks whether anything is left: processes, ports, the running
- * endpoint's record. Ends with two whole runs in a row. Minutes long, so it is run by hand:
+ * Interrupts `npm start` and `npx evenkeel experiment` in each of their phases, in each of the ways a run is ended
+ * from outside, and looks whether anything is left: processes, ports, the running endpoint's record. Ends with two
+ * whole runs in a row. Half an hour long, so it is run by hand:
  *
- *   npm run test:interrupt [-- <phase> …]      EVENKEEL_PORT chooses the ports
+ *   npm run test:interrupt [-- <phase, way or command> …]      EVENKEEL_PORT chooses the ports
+ *
+ * `-- ctrl-c kill npx` is every phase of `npx evenkeel experiment`, in two ways.
  */
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -28,10 +30,24 @@ const PHASES = [
   "report",
   "destroy",
 ];
-const SIGNALS = ["SIGINT", "SIGTERM"] as const;
+interface Way {
+  readonly signal: NodeJS.Signals;
+  /** A terminal and systemd signal every process of the group; `kill` only the command that was typed. */
+  readonly toGroup: boolean;
+}
+const WAYS: Readonly<Record<string, Way>> = {
+  "ctrl-c": { signal: "SIGINT", toGroup: true },
+  kill: { signal: "SIGTERM", toGroup: false },
+  "kill-group": { signal: "SIGTERM", toGroup: true },
+  "terminal-closed": { signal: "SIGHUP", toGroup: true },
+};
 const out = mkdtempSync(join(tmpdir(), "evenkeel-interrupt-"));
 const SMALL = ["--shards", "4", "--split-to", "6", "--pods", "2", "--scale-to", "3", "--rate", "50"];
-const ARGUMENTS = ["experiment", ...SMALL, "--application", "interrupted", "--out", out];
+const OPTIONS = [...SMALL, "--application", "interrupted", "--out", out];
+const COMMANDS: Readonly<Record<string, readonly string[]>> = {
+  npm: ["npm", "start", "--", ...OPTIONS],
+  npx: ["npx", "evenkeel", "experiment", ...OPTIONS],
+};
 
 interface Run {
   readonly child: ChildProcess;
@@ -41,8 +57,9 @@ interface Run {
   readonly ended: Promise<{ exitCode: number | null; signal: NodeJS.Signals | null }>;
 }
 
-function start(): Run {
-  const child = spawn("npx", ["evenkeel", ...ARGUMENTS], {
+function start(command: string): Run {
+  const [program, ...words] = COMMANDS[command]!;
+  const child = spawn(program!, words, {
     cwd: inProject(),
     detached: true, // a process group of its own, as a shell's foreground job
     stdio: ["ignore", "ignore", "pipe"],
@@ -114,14 +131,14 @@ async function leftBehind(family: Map<number, string>): Promise<string[]> {
   return problems;
 }
 
-async function interrupt(phase: string, signal: (typeof SIGNALS)[number]): Promise<string[]> {
-  const run = start();
+async function interrupt(command: string, phase: string, way: string): Promise<string[]> {
+  const { signal, toGroup } = WAYS[way]!;
+  const run = start(command);
   const reached = await Promise.race([run.reaches(phase).then(() => true), run.ended.then(() => false)]);
   if (!reached) return [`it ended before ${phase}: ${run.lines.at(-1) ?? "without a word"}`];
   const family = familyOf(run.child.pid!);
   const at = systemClock.monotonicMillis();
-  if (signal === "SIGINT") process.kill(-run.child.pid!, signal);
-  else run.child.kill(signal);
+  process.kill(toGroup ? -run.child.pid! : run.child.pid!, signal);
   const { exitCode: given, signal: endedBy } = await run.ended;
   // npm ends by the very signal, which a shell shows as 128 + its number.
   const exitCode = given ?? (endedBy === null ? undefined : 128 + constants.signals[endedBy]);
@@ -137,13 +154,13 @@ async function interrupt(phase: string, signal: (typeof SIGNALS)[number]): Promi
   if (run.lines.some((line) => /^\s+at /.test(line))) problems.push("it showed a stack");
   const verdict = problems.length === 0 ? "ok" : "NOT OK";
   console.log(
-    `${phase.padEnd(16)} ${signal.padEnd(8)} ${family.size} processes gone in ${seconds.toFixed(1)} s: ${verdict}`,
+    `${command}  ${phase.padEnd(16)} ${way.padEnd(16)} ${String(family.size).padStart(2)} processes gone in ${seconds.toFixed(1)} s: ${verdict}`,
   );
   return problems;
 }
 
 async function whole(title: string): Promise<string[]> {
-  const run = start();
+  const run = start("npm");
   const family = run.reaches("drain").then(() => familyOf(run.child.pid!));
   const { exitCode } = await run.ended;
   const problems = exitCode === 0 ? await leftBehind(await family) : [`it ended with ${exitCode}`];
@@ -152,20 +169,28 @@ async function whole(title: string): Promise<string[]> {
   return problems;
 }
 
-const chosen = process.argv.slice(2);
-const unknown = chosen.find((name) => !PHASES.includes(name));
+const DIMENSIONS = { phases: PHASES, ways: Object.keys(WAYS), commands: Object.keys(COMMANDS) };
+const words = process.argv.slice(2);
+const known = Object.values(DIMENSIONS).flat();
+const unknown = words.find((word) => !known.includes(word));
 if (unknown !== undefined) {
-  console.error(`no phase is called ${unknown}; choose from ${PHASES.join(", ")}`);
+  console.error(`${unknown} is no phase, way or command; choose from ${known.join(", ")}`);
   process.exit(2);
 }
+/** Those that were named, else all. */
+const chosen = (all: readonly string[]): readonly string[] => {
+  const named = all.filter((name) => words.includes(name));
+  return named.length > 0 ? named : all;
+};
 let failures = 0;
 const report = (problems: string[]) => {
   for (const problem of problems) console.log(`    ${problem}`);
   if (problems.length > 0) failures++;
 };
 report(await leftBehind(new Map())); // what was there before is not ours to judge
-for (const phase of chosen.length > 0 ? chosen : PHASES)
-  for (const signal of SIGNALS) report(await interrupt(phase, signal));
+for (const command of chosen(DIMENSIONS.commands))
+  for (const way of chosen(DIMENSIONS.ways))
+    for (const phase of chosen(DIMENSIONS.phases)) report(await interrupt(command, phase, way));
 report(await whole("a whole run after all of these"));
 report(await whole("and one more in a row"));
 rmSync(out, { recursive: true, force: true });
