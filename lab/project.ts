@@ -33,6 +33,10 @@ export function historyFolder(application: string): string {
   return folder;
 }
 
+/** How many consumers wrote a history there; the others are the producer's, and the lab's own. */
+export const consumersIn = (folder: string): number =>
+  readdirSync(folder).filter((name) => /^(?!producer-|lab\.).*\.jsonl$/.test(name)).length;
+
 /** Lines of an earlier stack would be lines of the next one. */
 export function emptyHistory(application: string): void {
   const folder = historyFolder(application);

@@ -39,6 +39,9 @@ const QUIET = {
   NO_COLOR: "1",
 };
 
+/** As the CDK CLI has it: a `cdklocal deploy` by hand then finds the very same template, and nothing to change. */
+const CLI_METADATA = { "aws:cdk:enable-path-metadata": true, "aws:cdk:enable-asset-metadata": true };
+
 const assemblyFolder = (application: string): string => inRuntime("cdk.out", application);
 
 export async function synthesize(step: CdkStep, context: StackContext): Promise<void> {
@@ -52,7 +55,7 @@ export async function synthesize(step: CdkStep, context: StackContext): Promise<
     environment: {
       ...cdkEnvironment(step.target),
       CDK_OUTDIR: folder,
-      CDK_CONTEXT_JSON: JSON.stringify(contextValues(context)),
+      CDK_CONTEXT_JSON: JSON.stringify({ ...contextValues(context), ...CLI_METADATA }),
     },
     logFile: inRuntime("logs", "synth.log"),
     timeoutMillis: STEP_TIMEOUT_MILLIS,

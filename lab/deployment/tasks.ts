@@ -1,5 +1,9 @@
 /** The ECS services of the stack: how many tasks are wanted and run, and changing how many are wanted. */
-import { DescribeServicesCommand, UpdateServiceCommand } from "@aws-sdk/client-ecs";
+import {
+  DescribeServicesCommand,
+  DescribeTaskDefinitionCommand,
+  UpdateServiceCommand,
+} from "@aws-sdk/client-ecs";
 import { Problem } from "../problem.ts";
 import type { Clients } from "./clients.ts";
 import type { Deployment } from "./outputs.ts";
@@ -15,19 +19,24 @@ export async function serviceCounts(
   deployment: Deployment,
   service: string,
 ): Promise<ServiceCounts> {
-  const answer = await clients.ecs.send(
-    new DescribeServicesCommand({ cluster: deployment.clusterName, services: [service] }),
-  );
-  const found = answer.services?.[0];
-  if (!found)
-    throw new Problem(
-      `no service ${service} in cluster ${deployment.clusterName}; \`npm run up\` deploys it`,
-    );
+  const found = await describe(clients, deployment, service);
   return {
     desired: found.desiredCount ?? 0,
     running: found.runningCount ?? 0,
     pending: found.pendingCount ?? 0,
   };
+}
+
+/** What the service's tasks are told, by the names of services/shared/environment.ts. */
+export async function taskEnvironment(
+  clients: Clients,
+  deployment: Deployment,
+  service: string,
+): Promise<Readonly<Record<string, string>>> {
+  const { taskDefinition } = await describe(clients, deployment, service);
+  const answer = await clients.ecs.send(new DescribeTaskDefinitionCommand({ taskDefinition }));
+  const variables = answer.taskDefinition?.containerDefinitions?.[0]?.environment ?? [];
+  return Object.fromEntries(variables.map(({ name = "", value = "" }) => [name, value]));
 }
 
 export async function setDesiredCount(
@@ -39,4 +48,13 @@ export async function setDesiredCount(
   await clients.ecs.send(
     new UpdateServiceCommand({ cluster: deployment.clusterName, service, desiredCount: count }),
   );
+}
+
+async function describe(clients: Clients, deployment: Deployment, service: string) {
+  const answer = await clients.ecs.send(
+    new DescribeServicesCommand({ cluster: deployment.clusterName, services: [service] }),
+  );
+  const found = answer.services?.[0];
+  if (found) return found;
+  throw new Problem(`no service ${service} in cluster ${deployment.clusterName}; \`npm run up\` deploys it`);
 }

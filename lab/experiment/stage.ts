@@ -2,14 +2,19 @@
  * The place an experiment runs in: the embedded endpoint with the stack deployed to it. Opens and closes as a whole;
  * an opening that fails or is interrupted closes what it had opened.
  */
+
 import { type EndpointError, endpointAdmin, findEndpoint, startEndpoint } from "../../local/index.ts";
+import { PRODUCER_ENVIRONMENT } from "../../services/shared/environment.ts";
 import { bootstrap, deploy, destroy, type StackContext, synthesize } from "../deployment/cdk.ts";
 import { type Clients, clientsFor } from "../deployment/clients.ts";
 import { type Deployment, findDeployment, requireDeployment } from "../deployment/outputs.ts";
+import { listShards } from "../deployment/stream.ts";
 import { embeddedTarget, type Target } from "../deployment/target.ts";
+import { serviceCounts, taskEnvironment } from "../deployment/tasks.ts";
 import { Problem } from "../problem.ts";
-import { emptyHistory, historyFolder } from "../project.ts";
+import { consumersIn, emptyHistory, historyFolder } from "../project.ts";
 import type { ExperimentSettings } from "../settings.ts";
+import { type Ending, obstacles, teardown } from "./found-stack.ts";
 
 export interface Stage {
   readonly url: string;
@@ -17,12 +22,9 @@ export interface Stage {
   readonly clients: Clients;
   readonly deployment: Deployment;
   readonly historyDirectory: string;
-  /** Destroys the stack, and stops the endpoint when this stage started it. */
+  /** Destroys the stack and stops the endpoint, each only when this stage made it. */
   close(ending: Ending): Promise<void>;
 }
-
-/** `done`: destroy the stack as a user would. `interrupted`: be gone, the quick way. `keep`: leave all of it running. */
-type Ending = "done" | "interrupted" | "keep";
 
 export interface StageOptions {
   readonly settings: ExperimentSettings;
@@ -47,7 +49,7 @@ interface OpenEndpoint {
 export async function openStage(options: StageOptions): Promise<Stage> {
   const { settings, application, signal, keep, step } = options;
   const historyDirectory = historyFolder(application);
-  const context: StackContext = {
+  const context = {
     application,
     shards: settings.shards,
     pods: settings.pods,
@@ -55,7 +57,7 @@ export async function openStage(options: StageOptions): Promise<Stage> {
     rate: settings.rate,
     keys: settings.keys,
     historyDirectory,
-  };
+  } satisfies StackContext;
   // Synthesis needs no endpoint, and the endpoint takes seconds to come up.
   const synthesis = synthesize({ target: NOWHERE, signal }, context);
   synthesis.catch(() => undefined); // awaited below; it may fail before that
@@ -66,31 +68,38 @@ export async function openStage(options: StageOptions): Promise<Stage> {
   const target = embeddedTarget(endpoint.url);
   const clients = clientsFor(target);
   const cdkStep = { target, signal };
-  let deployed = false;
+  /** Undefined: there is none, or none that this experiment may use. */
+  let stack: "made" | "found" | undefined;
   const close = async (ending: Ending) => {
+    const made = { stack: stack === "made", endpoint: endpoint.stop !== undefined };
+    const { destroyStack, stopEndpoint } = teardown(ending, made);
     try {
-      // An endpoint of our own forgets the stack when it stops; one that goes on must be left without it.
-      if (deployed && (ending === "done" || (ending === "interrupted" && endpoint.stop === undefined)))
+      if (destroyStack)
         await step("destroy", "cdklocal destroy", () =>
           destroy({ target, signal: new AbortController().signal }, context),
         );
+      else if (stack !== undefined && !stopEndpoint)
+        await step("destroy", `nothing: ${remains(ending, settings)}`, async () => undefined);
     } finally {
       clients.close();
-      if (ending !== "keep") await endpoint.stop?.();
+      if (stopEndpoint) await endpoint.stop?.();
     }
   };
   try {
-    if (await findDeployment(clients, application))
-      throw new Problem(
-        `a stack is deployed at ${endpoint.url} already; take it down with \`npm run down\` first`,
-      );
-    emptyHistory(application);
+    const found = await findDeployment(clients, application);
+    if (found) {
+      await requireUntouched(clients, found, context);
+      stack = "found";
+    } else emptyHistory(application);
     await step("bootstrap", "cdklocal bootstrap, and synthesis", () =>
       Promise.all([bootstrap(cdkStep), synthesis]),
     );
-    await endpointAdmin(endpoint.url).resetCalls();
-    deployed = true;
-    await step("deploy", "cdklocal deploy", () => deploy(cdkStep, application));
+    // The counts of a stack that was found are those since its deployment, as its history is.
+    if (!found) await endpointAdmin(endpoint.url).resetCalls();
+    stack ??= "made";
+    await step("deploy", found ? "cdklocal deploy, of a stack that is up" : "cdklocal deploy", () =>
+      deploy(cdkStep, application),
+    );
     const deployment = await requireDeployment(clients, application);
     return { url: endpoint.url, target, clients, deployment, historyDirectory, close };
   } catch (error) {
@@ -98,6 +107,43 @@ export async function openStage(options: StageOptions): Promise<Stage> {
     throw error;
   }
 }
+
+async function requireUntouched(
+  clients: Clients,
+  found: Deployment,
+  context: StackContext & { readonly historyDirectory: string },
+): Promise<void> {
+  const [shards, consumers, producers, producer] = await Promise.all([
+    listShards(clients, found.streamName),
+    serviceCounts(clients, found, found.consumerServiceName),
+    serviceCounts(clients, found, found.producerServiceName),
+    taskEnvironment(clients, found, found.producerServiceName),
+  ]);
+  const openShards = shards.filter((shard) => shard.open).length;
+  const why = obstacles(
+    {
+      openShards,
+      closedShards: shards.length - openShards,
+      consumers: consumers.desired,
+      producers: producers.desired,
+      rate: Number(producer[PRODUCER_ENVIRONMENT.rate]),
+      keys: Number(producer[PRODUCER_ENVIRONMENT.keys]),
+      historyDirectory: producer[PRODUCER_ENVIRONMENT.historyDirectory],
+      consumersSeen: consumersIn(context.historyDirectory),
+    },
+    context,
+    context.historyDirectory,
+  );
+  if (why.length > 0)
+    throw new Problem(
+      `the experiment cannot begin on stack ${found.stackName}, which is up: ${why.join("; ")}; take it down with \`npm run down\` first`,
+    );
+}
+
+const remains = (ending: Ending, { splitTo, scaleTo }: ExperimentSettings): string =>
+  ending === "interrupted"
+    ? "the stack was up before and stays up, as it is now"
+    : `the stack stays up, with ${splitTo} shards, ${scaleTo} consumers and no producer; \`npm run down\` ends it`;
 
 /** The app only wants to know that it is an emulator: synthesis contacts nothing. */
 const NOWHERE: Target = embeddedTarget("http://127.0.0.1");

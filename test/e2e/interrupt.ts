@@ -7,7 +7,7 @@
  *
  * `-- ctrl-c kill npx` is every phase of `npx evenkeel experiment`, in two ways.
  */
-import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
@@ -17,6 +17,7 @@ import { createInterface } from "node:readline";
 import { inProject } from "../../lab/project.ts";
 import { portsFromEnvironment } from "../../local/index.ts";
 import { systemClock } from "../../services/shared/platform.ts";
+import { type Family, familyOf, living } from "../integration/endpoint/processes.ts";
 import { until } from "../integration/endpoint/until.ts";
 
 const PHASES = [
@@ -80,41 +81,14 @@ function start(command: string): Run {
   };
 }
 
-/** Every living process: id → parent, and its command for the message. */
-function processes(): Map<number, { parent: number; command: string }> {
-  const table = execFileSync("ps", ["-eo", "pid=,ppid=,stat=,args="], { encoding: "utf8" })
-    .trim()
-    .split("\n");
-  const rows = table
-    .map((line) => /^\s*(\d+)\s+(\d+)\s+(\S+)\s+(.*)$/.exec(line))
-    .filter((row) => row !== null);
-  return new Map(
-    rows
-      .filter((row) => !row[3]!.startsWith("Z"))
-      .map((row) => [Number(row[1]), { parent: Number(row[2]), command: row[4]! }]),
-  );
-}
-
-function familyOf(pid: number): Map<number, string> {
-  const all = processes();
-  const family = new Map([[pid, all.get(pid)?.command ?? ""]]);
-  for (const [member] of family)
-    for (const [child, { parent, command }] of all) if (parent === member) family.set(child, command);
-  return family;
-}
-
 /** What is left of `family`, after the little while that the watchdog's last kill may take. */
-async function leftOf(family: Map<number, string>): Promise<string[]> {
-  const living = () => {
-    const now = processes();
-    return [...family].filter(([pid, command]) => now.get(pid)?.command === command);
-  };
+async function leftOf(family: Family): Promise<string[]> {
   try {
-    await until("all processes are gone", async () => living().length === 0);
+    await until("all processes are gone", async () => living(family).length === 0);
   } catch {
     // The caller reports them, each by name.
   }
-  return living().map(([pid, command]) => `process ${pid} lives on: ${command.slice(0, 100)}`);
+  return living(family).map((process) => `process ${process} lives on`);
 }
 
 const isFree = (port: number): Promise<boolean> =>
@@ -123,7 +97,7 @@ const isFree = (port: number): Promise<boolean> =>
     server.listen(port, "127.0.0.1", () => server.close(() => resolve(true)));
   });
 
-async function leftBehind(family: Map<number, string>): Promise<string[]> {
+async function leftBehind(family: Family): Promise<string[]> {
   const problems = await leftOf(family);
   for (const port of Object.values(portsFromEnvironment(process.env)))
     if (!(await isFree(port))) problems.push(`port ${port} is still taken`);

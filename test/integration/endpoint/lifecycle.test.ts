@@ -14,28 +14,13 @@ import {
   freePorts,
   startEndpoint,
 } from "../../../local/index.ts";
+import { familyOf, living } from "./processes.ts";
 import { until } from "./until.ts";
 
 const logFolder = mkdtempSync(join(tmpdir(), "lifecycle-test-"));
 afterAll(() => rmSync(logFolder, { recursive: true }));
 
 const quiet = async () => ({ ports: await freePorts(), announce: false, logFolder });
-
-/** Every process that descends from `pid`, and `pid` itself; the group leaders of the endpoint stay its children. */
-function familyOf(pid: number): number[] {
-  const table = execFileSync("ps", ["-eo", "pid=,ppid="], { encoding: "utf8" }).trim().split("\n");
-  const parents = table.map((line) => line.trim().split(/\s+/).map(Number) as [number, number]);
-  const family = [pid];
-  for (const member of family)
-    family.push(...parents.flatMap(([child, parent]) => (parent === member ? [child] : [])));
-  return family;
-}
-
-function living(pids: number[]): number[] {
-  const table = execFileSync("ps", ["-eo", "pid=,stat="], { encoding: "utf8" }).trim().split("\n");
-  const alive = table.map((line) => line.trim().split(/\s+/)).filter(([, state]) => !state!.startsWith("Z"));
-  return pids.filter((pid) => alive.some(([other]) => Number(other) === pid));
-}
 
 /** A supervisor in a process of its own, to be killed: prints the endpoint's process id when it is up. */
 async function startSupervisor(
@@ -58,7 +43,7 @@ describe("the endpoint as one unit", () => {
     const endpoint = await startEndpoint(await quiet());
     const family = familyOf(endpoint.pid);
     // Supervisor, watchdog, MiniStack, kinesis-local.
-    expect(family.length).toBeGreaterThanOrEqual(4);
+    expect(family.size).toBeGreaterThanOrEqual(4);
     await endpoint.stop();
     expect(living(family)).toEqual([]);
   });
@@ -77,7 +62,7 @@ describe("the endpoint as one unit", () => {
   test("kill -9 of the process that started it leaves no process", async () => {
     const { supervisor, endpointPid } = await startSupervisor(await freePorts());
     const family = familyOf(endpointPid);
-    expect(family.length).toBeGreaterThanOrEqual(4);
+    expect(family.size).toBeGreaterThanOrEqual(4);
     supervisor.kill("SIGKILL");
     await until("no process is left", async () => living(family).length === 0);
   });
@@ -87,7 +72,7 @@ describe("the endpoint as one unit", () => {
     const family = familyOf(endpoint.pid);
     const kinesis = execFileSync("ps", ["-eo", "pid=,args="], { encoding: "utf8" })
       .split("\n")
-      .find((line) => line.includes("kinesis-local") && family.includes(Number.parseInt(line, 10)));
+      .find((line) => line.includes("kinesis-local") && family.has(Number.parseInt(line, 10)));
     process.kill(Number.parseInt(kinesis!, 10), "SIGKILL");
     expect((await endpoint.failure).message).toMatch(
       /kinesis-local stopped unexpectedly .*SIGKILL.*kinesis\.log/,

@@ -1,0 +1,134 @@
+/**
+ * A user's two terminals: `npm run local` in one, and one that knows nothing but the lines of `npx evenkeel env`. Every
+ * tool starts in an empty environment that a shell has filled with those lines.
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { inProject, inRuntime } from "../../lab/project.ts";
+import { endpointAdmin, freePorts } from "../../local/index.ts";
+import { familyOf, living } from "../integration/endpoint/processes.ts";
+import { until } from "../integration/endpoint/until.ts";
+
+export interface Outcome {
+  readonly exitCode: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+const COMMAND_LINE = inProject("lab/bin/evenkeel.mjs");
+const OPTIONS_VARIABLE: typeof import("../../local/main.ts").OPTIONS_VARIABLE = "EVENKEEL_ENDPOINT_OPTIONS";
+
+async function run(command: string, args: readonly string[], env: Record<string, string>): Promise<Outcome> {
+  const child = spawn(command, args, { cwd: inProject(), env, stdio: ["ignore", "pipe", "pipe"] });
+  let out = "";
+  let err = "";
+  child.stdout.on("data", (chunk: Buffer) => {
+    out += chunk;
+  });
+  child.stderr.on("data", (chunk: Buffer) => {
+    err += chunk;
+  });
+  const [exitCode] = await once(child, "close");
+  return { exitCode, out, err };
+}
+
+/** `npm run local` on free ports, not announced: the developer may have an endpoint of this clone running. */
+async function npmRunLocal(): Promise<{ terminal: ChildProcess; url: string }> {
+  const options = {
+    ports: await freePorts(),
+    images: {},
+    logFolder: inRuntime("logs/by-hand"),
+    announce: false,
+    detached: false,
+  };
+  const terminal = spawn("npm", ["run", "local"], {
+    cwd: inProject(),
+    detached: true, // a process group of its own, as a shell's foreground job
+    stdio: ["ignore", "pipe", "pipe"],
+    env: { ...process.env, [OPTIONS_VARIABLE]: JSON.stringify(options) },
+  });
+  let text = "";
+  const url = await new Promise<string>((resolve, reject) => {
+    for (const stream of [terminal.stdout, terminal.stderr])
+      stream.on("data", (chunk: Buffer) => {
+        text += chunk;
+        const ready = /^AWS endpoint ready at (\S+) .*Ctrl-C stops it$/m.exec(text)?.[1];
+        if (ready !== undefined) resolve(ready);
+      });
+    terminal.once("close", () => reject(new Error(`npm run local ended: ${text}`)));
+  });
+  return { terminal, url };
+}
+
+export class ByHand {
+  readonly url: string;
+  private readonly terminal: ChildProcess;
+  private readonly home: string;
+  /** What the user pastes: `eval "$(npx evenkeel env)"`. */
+  private readonly lines: string;
+
+  private constructor(place: { url: string; terminal: ChildProcess; home: string; lines: string }) {
+    this.url = place.url;
+    this.terminal = place.terminal;
+    this.home = place.home;
+    this.lines = place.lines;
+  }
+
+  static async open(): Promise<ByHand> {
+    const { terminal, url } = await npmRunLocal();
+    const home = mkdtempSync(join(tmpdir(), "evenkeel-by-hand-"));
+    const { exitCode, out, err } = await run(process.execPath, [COMMAND_LINE, "env"], {
+      HOME: home,
+      PATH: process.env.PATH ?? "",
+      AWS_ENDPOINT_URL: url,
+    });
+    if (exitCode !== 0 || err !== "") throw new Error(`evenkeel env ended with ${exitCode}: ${err}`);
+    return new ByHand({ url, terminal, home, lines: out });
+  }
+
+  /** A folder that goes with this. */
+  folder(name: string): string {
+    return join(this.home, name);
+  }
+
+  tool(name: string, ...args: readonly string[]): Promise<Outcome> {
+    return run("/bin/sh", ["-c", 'eval "$LINES"; unset LINES; exec "$@"', "sh", name, ...args], {
+      HOME: this.home,
+      LINES: this.lines,
+    });
+  }
+
+  evenkeel(...args: readonly string[]): Promise<Outcome> {
+    return this.tool(process.execPath, COMMAND_LINE, ...args);
+  }
+
+  // biome-ignore lint/suspicious/noExplicitAny: the AWS CLI's answers, each read in one place.
+  async awslocal(...args: readonly string[]): Promise<any> {
+    const { exitCode, out, err } = await this.tool("awslocal", ...args, "--output", "json");
+    if (exitCode !== 0) throw new Error(`awslocal ${args.join(" ")} ended with ${exitCode}: ${err}`);
+    return out === "" ? undefined : JSON.parse(out);
+  }
+
+  /** The tasks of an ECS cluster, as processes of this machine. */
+  async tasks(cluster: string) {
+    const processes = await endpointAdmin(this.url).processes();
+    return processes.filter(({ taskArn }) => taskArn?.includes(cluster));
+  }
+
+  /** Ctrl-C where `npm run local` runs. Gives what lives on after it, whatever was deployed. */
+  async ctrlC(): Promise<string[]> {
+    rmSync(this.home, { recursive: true, force: true });
+    if (this.terminal.exitCode !== null || this.terminal.signalCode !== null) return [];
+    const family = familyOf(this.terminal.pid!);
+    const closed = once(this.terminal, "close");
+    process.kill(-this.terminal.pid!, "SIGINT");
+    await closed;
+    return until("the processes are gone", async () => living(family).length === 0).then(
+      () => [],
+      () => living(family),
+    );
+  }
+}
