@@ -10,30 +10,11 @@ import { join } from "node:path";
 import { inProject, inRuntime } from "../../lab/project.ts";
 import { endpointAdmin, freePorts } from "../../local/index.ts";
 import { familyOf, living } from "../integration/endpoint/processes.ts";
+import { type Outcome, run } from "../integration/endpoint/run.ts";
 import { until } from "../integration/endpoint/until.ts";
-
-export interface Outcome {
-  readonly exitCode: number;
-  readonly out: string;
-  readonly err: string;
-}
 
 const COMMAND_LINE = inProject("lab/bin/evenkeel.mjs");
 const OPTIONS_VARIABLE: typeof import("../../local/main.ts").OPTIONS_VARIABLE = "EVENKEEL_ENDPOINT_OPTIONS";
-
-async function run(command: string, args: readonly string[], env: Record<string, string>): Promise<Outcome> {
-  const child = spawn(command, args, { cwd: inProject(), env, stdio: ["ignore", "pipe", "pipe"] });
-  let out = "";
-  let err = "";
-  child.stdout.on("data", (chunk: Buffer) => {
-    out += chunk;
-  });
-  child.stderr.on("data", (chunk: Buffer) => {
-    err += chunk;
-  });
-  const [exitCode] = await once(child, "close");
-  return { exitCode, out, err };
-}
 
 /** `npm run local` on free ports, not announced: the developer may have an endpoint of this clone running. */
 async function npmRunLocal(): Promise<{ terminal: ChildProcess; url: string }> {

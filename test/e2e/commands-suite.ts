@@ -1,6 +1,6 @@
 /** The commands of `evenkeel`, on what the small experiment left: 6 open shards, 3 consumers, no producer. */
 import { expect, it } from "vitest";
-import type { Outcome } from "./by-hand.ts";
+import type { Outcome } from "../integration/endpoint/run.ts";
 
 export function commandsSuite(evenkeel: (...args: string[]) => Promise<Outcome>): void {
   it("verify-stream finds what the split left", async () => {

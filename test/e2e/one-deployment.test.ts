@@ -9,8 +9,9 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { emptyHistory, historyFolder } from "../../lab/project.ts";
 import type { Report } from "../../lab/report/index.ts";
+import type { Outcome } from "../integration/endpoint/run.ts";
 import { until } from "../integration/endpoint/until.ts";
-import { ByHand, type Outcome } from "./by-hand.ts";
+import { ByHand } from "./by-hand.ts";
 import { commandsSuite } from "./commands-suite.ts";
 import { toolsSuite } from "./tools-suite.ts";
 

@@ -1,5 +1,4 @@
 /** Wrong names and used ports, as processes on the real endpoint: one line that says what is wrong, and an exit. */
-import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
@@ -10,6 +9,7 @@ import { CreateStreamCommand, DeleteStreamCommand, KinesisClient } from "@aws-sd
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 import { inProject } from "../../lab/project.ts";
 import { freePorts } from "../../local/index.ts";
+import { run } from "./endpoint/run.ts";
 import { endpointConfig } from "./endpoint-setup.ts";
 
 const dynamoDb = new DynamoDBClient(endpointConfig());
@@ -17,28 +17,24 @@ const kinesis = new KinesisClient(endpointConfig());
 const WRONG_TABLE = "bad-input-no-leases";
 const STREAM = "bad-input-stream";
 
-async function run(program: string, args: string[], environment: Record<string, string>) {
-  const child = spawn(process.execPath, [inProject(program), ...args], {
-    env: {
-      PATH: process.env.PATH ?? "",
-      AWS_ACCESS_KEY_ID: "test",
-      AWS_SECRET_ACCESS_KEY: "test",
-      AWS_REGION: "us-east-1",
-      ...environment,
-    },
-    stdio: ["ignore", "ignore", "pipe"],
+async function runProgram(program: string, args: string[], environment: Record<string, string>) {
+  const { exitCode, err } = await run(process.execPath, [inProject(program), ...args], {
+    PATH: process.env.PATH ?? "",
+    AWS_ACCESS_KEY_ID: "test",
+    AWS_SECRET_ACCESS_KEY: "test",
+    AWS_REGION: "us-east-1",
+    ...environment,
   });
-  let err = "";
-  child.stderr.on("data", (chunk: Buffer) => {
-    err += chunk;
-  });
-  const [exitCode] = await once(child, "close");
   return { exitCode, err };
 }
 
 const onEndpoint = () => ({ AWS_ENDPOINT_URL: inject("endpointUrl") });
 const consumer = (environment: Record<string, string>) =>
-  run(".evenkeel/build/consumer.mjs", [], { ...onEndpoint(), APPLICATION_NAME: "bad-input", ...environment });
+  runProgram(".evenkeel/build/consumer.mjs", [], {
+    ...onEndpoint(),
+    APPLICATION_NAME: "bad-input",
+    ...environment,
+  });
 
 describe("wrong names", () => {
   beforeAll(async () => {
@@ -79,7 +75,10 @@ describe("wrong names", () => {
   });
 
   it("a producer with a stream that is not there", async () => {
-    const ended = await run(".evenkeel/build/producer.mjs", [], { ...onEndpoint(), STREAM_NAME: "odrers" });
+    const ended = await runProgram(".evenkeel/build/producer.mjs", [], {
+      ...onEndpoint(),
+      STREAM_NAME: "odrers",
+    });
     expect(ended).toEqual({
       exitCode: 1,
       err: expect.stringMatching(/^evenkeel producer: [^\n]*odrers[^\n]*\n$/),
@@ -89,7 +88,11 @@ describe("wrong names", () => {
   it.each(["verify-stream", "view-distribution", "export-lease-data", "split-shards"])(
     "%s of a stack that is not there",
     async (command) => {
-      const ended = await run("lab/bin/evenkeel.mjs", [command, "--application", "nosuch"], onEndpoint());
+      const ended = await runProgram(
+        "lab/bin/evenkeel.mjs",
+        [command, "--application", "nosuch"],
+        onEndpoint(),
+      );
       expect(ended).toEqual({
         exitCode: 1,
         err: expect.stringMatching(/^error: no stack Nosuch at .*npm run up.*\n$/),
@@ -104,7 +107,7 @@ it("an experiment on a used port names port and remedy, and leaves nothing", asy
   await once(other, "listening");
   // The endpoint's own folder goes to the temporary folder: one of the test's own shows what is left.
   const temporary = mkdtempSync(join(tmpdir(), "evenkeel-used-port-"));
-  const ended = await run("lab/bin/evenkeel.mjs", ["experiment", "--application", "usedport"], {
+  const ended = await runProgram("lab/bin/evenkeel.mjs", ["experiment", "--application", "usedport"], {
     TMPDIR: temporary,
     EVENKEEL_PORT: String(ports.gateway),
     EVENKEEL_MINISTACK_PORT: String(ports.ministack),
