@@ -26,6 +26,9 @@ export function inRuntime(...parts: string[]): string {
   return path;
 }
 
+/** Whose turn it is with an application's folders; see `inTurn`. */
+export const turnFile = (application: string): string => inRuntime("turns", application);
+
 /** Where producer and consumers of an application on the embedded endpoint write their history files. */
 export function historyFolder(application: string): string {
   const folder = inRuntime("history", application);

@@ -123,12 +123,17 @@ export async function startEndpoint(options: StartOptions = {}): Promise<Endpoin
 }
 
 /**
- * The endpoint that runs for this clone, if one does. Asked is the gateway alone: on a busy machine a part may take
- * seconds to answer, and the endpoint is there all the same, to be used or stopped.
+ * The endpoint that runs for this clone, if one does; one that is stopping is waited for, because the next needs its
+ * ports. Asked is the gateway alone: on a busy machine a part may take seconds to answer, and the endpoint is there
+ * all the same, to be used or stopped.
  */
 export async function findEndpoint(): Promise<RunningEndpoint | undefined> {
   const record = readRecord();
   if (!record || !isAlive(record.pid)) return undefined;
+  if (record.isStopping) {
+    await hasEnded(record.pid);
+    return undefined;
+  }
   const { processes } = endpointAdmin(record.url);
   try {
     await processes();
@@ -138,16 +143,22 @@ export async function findEndpoint(): Promise<RunningEndpoint | undefined> {
   }
   const stop = async () => {
     process.kill(record.pid, "SIGTERM");
-    const deadline = systemClock.monotonicMillis() + STOP_DEADLINE_MILLIS;
-    while (isAlive(record.pid)) {
-      if (systemClock.monotonicMillis() > deadline)
-        throw new EndpointError(
-          `The AWS endpoint (process ${record.pid}) did not stop in ${STOP_DEADLINE_MILLIS / 1000} s`,
-        );
-      await systemClock.sleep(50);
-    }
+    if (!(await hasEnded(record.pid)))
+      throw new EndpointError(
+        `The AWS endpoint (process ${record.pid}) did not stop in ${STOP_DEADLINE_MILLIS / 1000} s`,
+      );
   };
   return { ...record, environment: toolEnvironment(record.url), processes, stop };
+}
+
+/** False: it lives on after the time that a stop may take. */
+async function hasEnded(pid: number): Promise<boolean> {
+  const deadline = systemClock.monotonicMillis() + STOP_DEADLINE_MILLIS;
+  while (isAlive(pid)) {
+    if (systemClock.monotonicMillis() > deadline) return false;
+    await systemClock.sleep(50);
+  }
+  return true;
 }
 
 function isAlive(pid: number): boolean {

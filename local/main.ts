@@ -7,7 +7,7 @@ import { systemClock, systemRandom } from "../services/shared/platform.ts";
 import type { ImageTable } from "./containers/images.ts";
 import { type EndpointUnit, runEndpoint } from "./endpoint.ts";
 import { EndpointError } from "./errors.ts";
-import { removeRecord, writeRecord } from "./record.ts";
+import { markStopping, removeRecord, writeRecord } from "./record.ts";
 import { type EndpointPorts, portsFromEnvironment, runtimeFolder } from "./settings.ts";
 
 /** How `startEndpoint` hands its options over: JSON in this variable. */
@@ -46,6 +46,7 @@ async function main(): Promise<void> {
   const end = async (exitCode: number) => {
     if (isEnding) return;
     isEnding = true;
+    if (options.announce) markStopping(process.pid);
     await unit?.stop();
     if (options.announce) removeRecord(process.pid);
     process.exit(exitCode);

@@ -10,6 +10,8 @@ export interface EndpointRecord {
   ports: EndpointPorts;
   /** Epoch milliseconds. */
   startedAt: number;
+  /** Set when it was told to stop: it still has its ports, and is no longer to be used. */
+  isStopping?: true;
 }
 
 const recordFile = () => join(runtimeFolder(), "endpoint.json");
@@ -26,6 +28,12 @@ export function readRecord(): EndpointRecord | undefined {
     if ((error as NodeJS.ErrnoException).code === "ENOENT" || error instanceof SyntaxError) return undefined;
     throw error;
   }
+}
+
+/** Other commands wait for its end from now on. */
+export function markStopping(pid: number): void {
+  const record = readRecord();
+  if (record?.pid === pid) writeRecord({ ...record, isStopping: true });
 }
 
 /** Removes the record, unless another endpoint has written its own meanwhile. */

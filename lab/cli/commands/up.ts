@@ -1,3 +1,4 @@
+import { turnFile } from "../../project.ts";
 import { SEED_SETTINGS } from "../../settings.ts";
 import { numberFor } from "../arguments.ts";
 import { confirmAws } from "../confirm.ts";
@@ -33,23 +34,26 @@ export const registerUp: Register = (program, context) => {
     .action(async (_local, command) => {
       const options: Options = command.optsWithGlobals();
       const { bringUp } = await import("../../experiment/standing.ts");
-      const steps = showSteps(context);
-      const { target, deployment } = await bringUp({
-        context: {
-          application: options.application,
-          shards: options.shards,
-          pods: options.pods,
-          producers: options.producer ? 1 : 0,
-          rate: options.rate,
-          keys: seed.keys,
-        },
-        aws: options.aws,
-        environment: process.env,
-        signal: context.signal,
-        step: steps.step,
-        confirm: (clients) =>
-          confirmAws(clients, context, `deploy stack ${options.application}`, options.yes),
-      }).finally(() => steps.close());
+      const { inTurn } = await import("../../experiment/turn.ts");
+      const { target, deployment } = await inTurn({ ...context, lock: turnFile(options.application) }, () => {
+        const steps = showSteps(context);
+        return bringUp({
+          context: {
+            application: options.application,
+            shards: options.shards,
+            pods: options.pods,
+            producers: options.producer ? 1 : 0,
+            rate: options.rate,
+            keys: seed.keys,
+          },
+          aws: options.aws,
+          environment: process.env,
+          signal: context.signal,
+          step: steps.step,
+          confirm: (clients) =>
+            confirmAws(clients, context, `deploy stack ${options.application}`, options.yes),
+        }).finally(() => steps.close());
+      });
       context.print(`${deployment.stackName} is up at ${target.endpointUrl ?? `AWS ${target.region}`}`);
       context.print("watch it:            npx evenkeel monitor-leases");
       context.print('use AWS tools on it: eval "$(npx evenkeel env)"');
