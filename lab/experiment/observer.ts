@@ -31,7 +31,10 @@ export interface Until {
   readonly holds: (sight: Sight) => boolean;
 }
 
-export type Wait = { readonly seen: true; readonly at: number } | { readonly seen: false };
+export type Wait =
+  | { readonly seen: true; readonly at: number }
+  /** `instead`: what was there when the time was up. `unsteady`: it held, and not long enough. */
+  | { readonly seen: false; readonly instead: Sight | undefined; readonly unsteady: boolean };
 
 /** What takes a second is told to a tenth. A sample is one scan of the lease table. */
 const SAMPLE_MILLIS = 100;
@@ -124,7 +127,7 @@ export class Observer {
         since ??= { wall: this.newest.fleet.t, monotonic: now };
         if (now - since.monotonic >= (wanted.stableMillis ?? 0)) return { seen: true, at: since.wall };
       } else since = undefined;
-      if (now >= deadline) return { seen: false };
+      if (now >= deadline) return { seen: false, instead: this.newest, unsteady: since !== undefined };
       await Promise.race([this.changed, this.clock.sleep(SAMPLE_MILLIS, signal)]);
     }
   }

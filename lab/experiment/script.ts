@@ -109,7 +109,7 @@ async function becomesEven(
       ),
       work(signal),
     ]);
-    return result(hands, wait, what, askedAt);
+    return result(wait, what, askedAt);
   } catch (error) {
     failing.abort();
     throw error;
@@ -170,9 +170,10 @@ async function drain(hands: Stagehands): Promise<PhaseResult> {
       };
 }
 
-function result(hands: Stagehands, wait: Wait, what: string, askedAt: number): PhaseResult {
+function result(wait: Wait, what: string, askedAt: number): PhaseResult {
   if (wait.seen) return { ok: true, text: `${what} after ${seconds(wait.at - askedAt)}` };
-  const fleet = hands.observer.latest?.fleet;
+  if (wait.unsteady) return { ok: false, text: `${what} came too late to be seen standing still` };
+  const fleet = wait.instead?.fleet;
   const instead = fleet
     ? `${distribution(fleet) || "no worker"}, ${fleet.unowned.length} unowned, ${fleet.draining} draining, ${fleet.blocked} blocked`
     : "nothing";

@@ -38,6 +38,7 @@ interface Way {
 }
 const WAYS: Readonly<Record<string, Way>> = {
   "ctrl-c": { signal: "SIGINT", toGroup: true },
+  interrupt: { signal: "SIGINT", toGroup: false },
   kill: { signal: "SIGTERM", toGroup: false },
   "kill-group": { signal: "SIGTERM", toGroup: true },
   "terminal-closed": { signal: "SIGHUP", toGroup: true },
@@ -133,6 +134,19 @@ async function interrupt(command: string, phase: string, way: string): Promise<s
   return problems;
 }
 
+/** Where the next run meets a starting endpoint, a half-made stack, and one that is being destroyed. */
+const AT_ONCE_PHASES = ["endpoint", "deploy", "destroy"];
+
+/** npm is gone before the command that it ran: the next command is typed while that one still puts things away. */
+async function atOnce(phase: string): Promise<string[]> {
+  const run = start("npm");
+  await Promise.race([run.reaches(phase), run.ended]);
+  const gone = once(run.child, "exit");
+  run.child.kill("SIGTERM");
+  await gone;
+  return whole(`a whole run, typed when npm had just been killed in ${phase}`);
+}
+
 async function whole(title: string): Promise<string[]> {
   const run = start("npm");
   const family = run.reaches("drain").then(() => familyOf(run.child.pid!));
@@ -165,6 +179,7 @@ report(await leftBehind(new Map())); // what was there before is not ours to jud
 for (const command of chosen(DIMENSIONS.commands))
   for (const way of chosen(DIMENSIONS.ways))
     for (const phase of chosen(DIMENSIONS.phases)) report(await interrupt(command, phase, way));
+for (const phase of AT_ONCE_PHASES) report(await atOnce(phase));
 report(await whole("a whole run after all of these"));
 report(await whole("and one more in a row"));
 rmSync(out, { recursive: true, force: true });

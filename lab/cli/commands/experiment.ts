@@ -72,6 +72,7 @@ export const registerExperiment: Register = (program, context) => {
       });
       if (options.json) context.printJson(report);
       else {
+        context.note("");
         const where = ["report.html", "report.json", "leases.json", "history.jsonl"];
         for (const line of renderReport(report, { colour: context.colour })) context.print(line);
         context.print("");

@@ -201,6 +201,27 @@ describe("the script", () => {
     expect(results[2]?.text).toBe("2/2/2 did not come; seen instead: 3/3, 0 unowned, 0 draining, 0 blocked");
   });
 
+  it("says what was there when the time was up, not what came after it", async () => {
+    const { run, fleet } = stage();
+    const { reshard } = fleet;
+    fleet.reshard = async (target) => {
+      await fleet.clock.sleep(61_000);
+      await reshard.call(fleet, target);
+    };
+    const results = await run();
+    expect(results[1]?.text).toBe("3/3 did not come; seen instead: 2/2, 0 unowned, 0 draining, 0 blocked");
+  });
+
+  it("says so when it came at the very end of the time", async () => {
+    const { run, fleet } = stage();
+    const { reshard } = fleet;
+    fleet.reshard = async (target) => {
+      await fleet.clock.sleep(57_000);
+      await reshard.call(fleet, target);
+    };
+    expect((await run())[1]?.text).toBe("3/3 came too late to be seen standing still");
+  });
+
   it("notes a step that breaks in its own words, and goes on", async () => {
     const { run, fleet } = stage();
     fleet.scale = async () => {
