@@ -61,7 +61,7 @@ export async function openStage(options: StageOptions): Promise<Stage> {
   // Synthesis needs no endpoint, and the endpoint takes seconds to come up.
   const synthesis = synthesize({ target: NOWHERE, signal }, context);
   synthesis.catch(() => undefined); // awaited below; it may fail before that
-  const endpoint = await step("endpoint", "starting the embedded AWS endpoint", () =>
+  const endpoint = await step("endpoint", "the embedded AWS endpoint", () =>
     openEndpoint(options.endpointUrl, keep),
   );
   void endpoint.failure?.then(options.onEndpointFailure);
