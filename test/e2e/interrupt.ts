@@ -120,12 +120,13 @@ async function interrupt(command: string, phase: string, way: string): Promise<s
   const seconds = (systemClock.monotonicMillis() - at) / 1_000;
   const problems = await leftBehind(family);
   const interrupted = [130, 128 + constants.signals[signal]];
-  // In `destroy` the verdict is already there, and the run may end with it.
-  const wanted = phase === "destroy" ? [0, ...interrupted] : interrupted;
+  // From `report` on the run is over: it may end with its verdict.
+  const isOver = ["report", "destroy"].includes(phase);
+  const wanted = isOver ? [0, ...interrupted] : interrupted;
   if (!wanted.includes(exitCode ?? -1))
     problems.push(`it ended with ${exitCode}, not ${wanted.join(" or ")}: ${run.lines.at(-1)}`);
   const goesOn = run.lines.findIndex((line) => line.includes("stopped, and everything put away")) < 0;
-  if (goesOn && !["report", "destroy"].includes(phase)) problems.push("it went on to the end");
+  if (goesOn && !isOver) problems.push("it went on to the end");
   if (run.lines.some((line) => /^\s+at /.test(line))) problems.push("it showed a stack");
   const verdict = problems.length === 0 ? "ok" : "NOT OK";
   console.log(
