@@ -29,9 +29,9 @@ export function inRuntime(...parts: string[]): string {
 /** Whose turn it is with an application's folders; see `inTurn`. */
 export const turnFile = (application: string): string => inRuntime("turns", application);
 
-/** Where producer and consumers of an application on the embedded endpoint write their history files. */
-export function historyFolder(application: string): string {
-  const folder = inRuntime("history", application);
+/** Where producer and consumers write their history files; the embedded endpoint's go by the application's name. */
+export function historyFolder(name: string): string {
+  const folder = inRuntime("history", name);
   mkdirSync(folder, { recursive: true });
   return folder;
 }
@@ -41,7 +41,7 @@ export const consumersIn = (folder: string): number =>
   readdirSync(folder).filter((name) => /^(?!producer-|lab\.).*\.jsonl$/.test(name)).length;
 
 /** Lines of an earlier stack would be lines of the next one. */
-export function emptyHistory(application: string): void {
-  const folder = historyFolder(application);
+export function emptyHistory(name: string): void {
+  const folder = historyFolder(name);
   for (const name of readdirSync(folder)) if (name.endsWith(".jsonl")) rmSync(join(folder, name));
 }

@@ -2,6 +2,7 @@
 import { appendFileSync } from "node:fs";
 import { relative } from "node:path";
 import { type Command, CommanderError } from "commander";
+import { isNotOffered, notOfferedText } from "../deployment/not-offered.ts";
 import { Interrupted, messageOf, Problem } from "../problem.ts";
 import { inRuntime } from "../project.ts";
 import { closest } from "../suggest.ts";
@@ -48,6 +49,7 @@ function expectedProblem(error: unknown): { message: string; exitCode: number } 
       : "is it up? `npm run up` starts the embedded one";
     return { message: `the AWS endpoint does not answer (${code}); ${remedy}`, exitCode: 1 };
   }
+  if (isNotOffered(error)) return { message: notOfferedText(error), exitCode: 1 };
   if (error.name === "CredentialsProviderError")
     return { message: `no AWS credentials (${error.message}); sign in, or leave --aws out`, exitCode: 1 };
   return undefined;

@@ -6,6 +6,7 @@ import {
 } from "@aws-sdk/client-ecs";
 import { Problem } from "../problem.ts";
 import type { Clients } from "./clients.ts";
+import { isNotOffered } from "./not-offered.ts";
 import type { Deployment } from "./outputs.ts";
 
 export interface ServiceCounts {
@@ -39,6 +40,30 @@ export async function taskEnvironment(
   return Object.fromEntries(variables.map(({ name = "", value = "" }) => [name, value]));
 }
 
+/** LocalStack's free edition deploys the stack and puts nothing in the place of its ECS services. */
+export async function hasTasks(clients: Clients, deployment: Deployment): Promise<boolean> {
+  try {
+    await serviceCounts(clients, deployment, deployment.consumerServiceName);
+    return true;
+  } catch (error) {
+    if (error instanceof Problem) return false;
+    throw error;
+  }
+}
+
+async function orNoEcs<T>(clients: Clients, ask: () => Promise<T>): Promise<T> {
+  try {
+    return await ask();
+  } catch (error) {
+    if (!isNotOffered(error)) throw error;
+    throw new Problem(
+      `${clients.target.endpointUrl} has no ECS, so there are no tasks; start workers by hand: \`npx evenkeel consumer --pod 1\`, …`,
+      1,
+      { cause: error },
+    );
+  }
+}
+
 export async function setDesiredCount(
   clients: Clients,
   deployment: Deployment,
@@ -51,8 +76,8 @@ export async function setDesiredCount(
 }
 
 async function describe(clients: Clients, deployment: Deployment, service: string) {
-  const answer = await clients.ecs.send(
-    new DescribeServicesCommand({ cluster: deployment.clusterName, services: [service] }),
+  const answer = await orNoEcs(clients, () =>
+    clients.ecs.send(new DescribeServicesCommand({ cluster: deployment.clusterName, services: [service] })),
   );
   const found = answer.services?.[0];
   if (found) return found;

@@ -7,7 +7,6 @@ import type { Deployment } from "../deployment/outputs.ts";
 import { listShards } from "../deployment/stream.ts";
 import { Measurement, type Measures } from "../measures/index.ts";
 import type { FleetState } from "../monitor/model.ts";
-import { historyFolder } from "../project.ts";
 import type { ExperimentSettings } from "../settings.ts";
 import { HistoryTail } from "./history-tail.ts";
 import { Observer } from "./observer.ts";
@@ -15,6 +14,7 @@ import { Observer } from "./observer.ts";
 export interface LiveAnalysis {
   readonly clients: Clients;
   readonly deployment: Deployment;
+  readonly historyFolder: string;
   readonly settings: ExperimentSettings;
   readonly clock: Clock;
   readonly signal: AbortSignal;
@@ -30,7 +30,7 @@ export async function analyzeLive(options: LiveAnalysis): Promise<void> {
   // Lines of several files come one file after the other: a second's worth is put in order before it is measured.
   let waiting: HistoryEvent[] = [];
   const observe = (event: HistoryEvent) => void waiting.push(event);
-  const tail = new HistoryTail(historyFolder(deployment.application), observe);
+  const tail = new HistoryTail(options.historyFolder, observe);
   const observer = new Observer(
     {
       leases: leaseTable(clients, deployment.leaseTableName, clock),

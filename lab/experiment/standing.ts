@@ -2,8 +2,10 @@
 import { findEndpoint, startEndpoint } from "../../local/index.ts";
 import { bootstrap, deploy, destroy, type StackContext, synthesize } from "../deployment/cdk.ts";
 import { type Clients, clientsFor } from "../deployment/clients.ts";
+import { historyName } from "../deployment/history.ts";
 import { type Deployment, findDeployment, requireDeployment } from "../deployment/outputs.ts";
 import { resolveTarget, type Target } from "../deployment/target.ts";
+import { hasTasks } from "../deployment/tasks.ts";
 import { Interrupted, Problem } from "../problem.ts";
 import { emptyHistory, historyFolder } from "../project.ts";
 
@@ -19,22 +21,30 @@ export interface StandingOptions {
   readonly confirm: (clients: Clients) => Promise<void>;
 }
 
+export interface Standing {
+  readonly target: Target;
+  readonly deployment: Deployment;
+  /** False: the endpoint has no ECS, and the services of the stack are names only. */
+  readonly tasks: boolean;
+}
+
 /** Starts what is not running yet and deploys; a second run updates the deployment. */
-export async function bringUp(options: StandingOptions): Promise<{ target: Target; deployment: Deployment }> {
+export async function bringUp(options: StandingOptions): Promise<Standing> {
   const { signal, step } = options;
   const target = await standingTarget(options);
   const clients = clientsFor(target);
   try {
     if (target.kind === "aws") await options.confirm(clients);
     const context = contextFor(options.context, target);
-    if ((await findStack(clients, context.application)) === "none" && context.historyDirectory !== undefined)
-      emptyHistory(context.application);
+    if (target.kind !== "aws" && (await findStack(clients, context.application)) === "none")
+      emptyHistory(historyName(target, context.application));
     const cdkStep = { target, signal };
     await step("bootstrap", "bootstrap, and synthesis", () =>
       Promise.all([bootstrap(cdkStep), synthesize(cdkStep, context)]),
     );
     await step("deploy", "deploy", () => deploy(cdkStep, context.application));
-    return { target, deployment: await requireDeployment(clients, context.application) };
+    const deployment = await requireDeployment(clients, context.application);
+    return { target, deployment, tasks: await hasTasks(clients, deployment) };
   } finally {
     clients.close();
   }

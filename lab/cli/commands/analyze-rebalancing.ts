@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
+import { writtenHistory } from "../../deployment/history.ts";
 import { distribution } from "../../monitor/model.ts";
 import { wrongUse } from "../../problem.ts";
 import { compareReports, readReport, renderComparison, renderReport } from "../../report/index.ts";
@@ -55,15 +56,19 @@ const nameOf = (path: string): string =>
 async function watchLive(options: Options, context: Context): Promise<void> {
   const { analyzeLive } = await import("../../experiment/live-analysis.ts");
   await withSite(context, options, async ({ clients, deployment }) => {
-    if (clients.target.kind !== "embedded")
+    const historyFolder = writtenHistory(clients.target, deployment.application);
+    if (historyFolder === undefined)
       throw wrongUse(
-        "--live reads the history files of the embedded endpoint's tasks; elsewhere look at `npx evenkeel metrics`",
+        clients.target.kind === "aws"
+          ? "--live reads history files, and tasks on AWS write to their logs; look at `npx evenkeel metrics`"
+          : "--live reads the history files of workers on this machine, and there are none of this fleet; start `npx evenkeel producer` and `npx evenkeel consumer --pod 1` here, or look at `npx evenkeel metrics`",
       );
     const region = context.stdout.isTTY && !options.json ? new LiveRegion(context.stdout) : undefined;
     try {
       await analyzeLive({
         clients,
         deployment,
+        historyFolder,
         settings: SEED_SETTINGS,
         clock: context.clock,
         signal: context.signal,

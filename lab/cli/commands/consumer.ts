@@ -1,9 +1,10 @@
 import { CONSUMER_ENVIRONMENT } from "../../../services/shared/environment.ts";
 import { runForeground } from "../../deployment/child.ts";
+import { historyFolderAt } from "../../deployment/history.ts";
 import { consumerEnvironment, effectiveSettings, readPodConfig } from "../../deployment/pod-config.ts";
 import { childEnvironment } from "../../deployment/target.ts";
 import { Problem } from "../../problem.ts";
-import { historyFolder, inRuntime } from "../../project.ts";
+import { inRuntime } from "../../project.ts";
 import { logLine } from "../../terminal/log-line.ts";
 import { paint } from "../../terminal/paint.ts";
 import { timeText } from "../../terminal/table.ts";
@@ -30,7 +31,8 @@ export const registerConsumer: Register = (program, context) => {
           [names.applicationName]: deployment.application,
           [names.streamName]: deployment.streamName,
           [names.leaseTableName]: deployment.leaseTableName,
-          [names.historyDirectory]: target.kind === "embedded" ? historyFolder(deployment.application) : "",
+          // Into a file wherever the fleet is: a line per record would bury what the worker says.
+          [names.historyDirectory]: historyFolderAt(target, deployment.application),
           AWS_SDK_UA_APP_ID: "consumer",
         };
         const ended = await runForeground({

@@ -1,3 +1,4 @@
+import { writtenHistory } from "../../deployment/history.ts";
 import { leaseTable } from "../../deployment/lease-table.ts";
 import { HistoryTail } from "../../experiment/history-tail.ts";
 import { distribution, type FleetState } from "../../monitor/model.ts";
@@ -5,7 +6,6 @@ import { emptyMonitor, type MonitorState, withFlow, withSnapshot } from "../../m
 import { renderMonitor, type View } from "../../monitor/terminal.ts";
 import { type WatchOptions, watchFleet } from "../../monitor/watch.ts";
 import { wrongUse } from "../../problem.ts";
-import { historyFolder } from "../../project.ts";
 import { FullScreen } from "../../terminal/full-screen.ts";
 import { timeText } from "../../terminal/table.ts";
 import { numberFor } from "../arguments.ts";
@@ -67,8 +67,9 @@ type Sources = Pick<WatchOptions, "table" | "flow">;
 
 function sourcesOf({ clients, deployment }: Site, context: Context): Sources {
   const table = leaseTable(clients, deployment.leaseTableName, context.clock);
-  if (clients.target.kind !== "embedded") return { table, flow: undefined };
-  const tail = new HistoryTail(historyFolder(deployment.application));
+  const history = writtenHistory(clients.target, deployment.application);
+  if (history === undefined) return { table, flow: undefined };
+  const tail = new HistoryTail(history);
   return { table, flow: () => tail.poll() };
 }
 

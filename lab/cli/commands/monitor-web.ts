@@ -1,11 +1,11 @@
 /** `monitor-leases --web`: the live page of one deployment, until Ctrl-C. */
 import { spawn } from "node:child_process";
+import { writtenHistory } from "../../deployment/history.ts";
 import { leaseTable } from "../../deployment/lease-table.ts";
 import { deploymentSource } from "../../monitor/web/deployment-source.ts";
 import { embeddedActions } from "../../monitor/web/embedded-actions.ts";
 import { serveLivePage } from "../../monitor/web/server.ts";
 import { messageOf } from "../../problem.ts";
-import { historyFolder } from "../../project.ts";
 import type { Context } from "../context.ts";
 import type { Site } from "../site.ts";
 
@@ -18,7 +18,7 @@ export async function monitorOnWeb(site: Site, context: Context, options: WebOpt
   const { clients, deployment } = site;
   const { clock, signal } = context;
   const embedded = clients.target.kind === "embedded" ? clients.target.endpointUrl : undefined;
-  const history = embedded === undefined ? undefined : historyFolder(deployment.application);
+  const history = writtenHistory(clients.target, deployment.application);
   const page = await serveLivePage({
     source: deploymentSource({
       title: `${deployment.stackName} · ${deployment.streamName}`,

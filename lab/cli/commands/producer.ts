@@ -1,6 +1,6 @@
 import type { ProducerProgress } from "../../../services/producer/index.ts";
+import { historyFolderAt } from "../../deployment/history.ts";
 import { childEnvironment, type Target } from "../../deployment/target.ts";
-import { historyFolder } from "../../project.ts";
 import { SEED_SETTINGS } from "../../settings.ts";
 import { LiveRegion } from "../../terminal/live-region.ts";
 import { numberFor } from "../arguments.ts";
@@ -41,8 +41,7 @@ export const registerProducer: Register = (program, context) => {
           rate,
           keys,
           skew: 0,
-          // Elsewhere the history goes to standard output.
-          historyDirectory: target.kind === "embedded" ? historyFolder(deployment.application) : undefined,
+          historyDirectory: historyFolderAt(target, deployment.application),
           log: { info: () => undefined, warn: (_fields, message) => progress.warn(message) },
           signal: context.signal,
           region: target.region,

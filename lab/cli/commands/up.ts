@@ -35,26 +35,33 @@ export const registerUp: Register = (program, context) => {
       const options: Options = command.optsWithGlobals();
       const { bringUp } = await import("../../experiment/standing.ts");
       const { inTurn } = await import("../../experiment/turn.ts");
-      const { target, deployment } = await inTurn({ ...context, lock: turnFile(options.application) }, () => {
-        const steps = showSteps(context);
-        return bringUp({
-          context: {
-            application: options.application,
-            shards: options.shards,
-            pods: options.pods,
-            producers: options.producer ? 1 : 0,
-            rate: options.rate,
-            keys: seed.keys,
-          },
-          aws: options.aws,
-          environment: process.env,
-          signal: context.signal,
-          step: steps.step,
-          confirm: (clients) =>
-            confirmAws(clients, context, `deploy stack ${options.application}`, options.yes),
-        }).finally(() => steps.close());
-      });
+      const { target, deployment, tasks } = await inTurn(
+        { ...context, lock: turnFile(options.application) },
+        () => {
+          const steps = showSteps(context);
+          return bringUp({
+            context: {
+              application: options.application,
+              shards: options.shards,
+              pods: options.pods,
+              producers: options.producer ? 1 : 0,
+              rate: options.rate,
+              keys: seed.keys,
+            },
+            aws: options.aws,
+            environment: process.env,
+            signal: context.signal,
+            step: steps.step,
+            confirm: (clients) =>
+              confirmAws(clients, context, `deploy stack ${options.application}`, options.yes),
+          }).finally(() => steps.close());
+        },
+      );
       context.print(`${deployment.stackName} is up at ${target.endpointUrl ?? `AWS ${target.region}`}`);
+      if (!tasks)
+        context.print(
+          "it has no ECS, so no task runs; by hand: npx evenkeel producer, consumer --pod 1, --pod 2, …",
+        );
       context.print("watch it:            npx evenkeel monitor-leases");
       context.print('use AWS tools on it: eval "$(npx evenkeel env)"');
       context.print("take it down:        npm run down");
