@@ -95,7 +95,7 @@ function lastTellingLine(logFile: string, from: number): string {
     .split("\n")
     .map((line) => line.trim())
     .filter((line) => line !== "");
-  const telling = lines.findLast((line) => /error|fail|❌|denied|refused/i.test(line)) ?? lines.at(-1);
+  const telling = lines.findLast((line) => /error|fail|❌|‣|denied|refused/i.test(line)) ?? lines.at(-1);
   return telling?.slice(0, 200) ?? "it said nothing";
 }
 

@@ -1,5 +1,6 @@
 /** The ECS services of the stack: how many tasks are wanted and run, and changing how many are wanted. */
 import {
+  ClusterNotFoundException,
   DescribeServicesCommand,
   DescribeTaskDefinitionCommand,
   UpdateServiceCommand,
@@ -55,9 +56,10 @@ async function orNoEcs<T>(clients: Clients, ask: () => Promise<T>): Promise<T> {
   try {
     return await ask();
   } catch (error) {
-    if (!isNotOffered(error)) throw error;
+    if (!isNotOffered(error) && !(error instanceof ClusterNotFoundException)) throw error;
+    const where = clients.target.endpointUrl ?? `AWS ${clients.target.region}`;
     throw new Problem(
-      `${clients.target.endpointUrl} has no ECS, so there are no tasks; start workers by hand: \`npx evenkeel consumer --pod 1\`, …`,
+      `${where} has no ECS cluster of this stack, so there are no tasks; start workers by hand: \`npx evenkeel consumer --pod 1\`, …`,
       1,
       { cause: error },
     );
@@ -70,8 +72,10 @@ export async function setDesiredCount(
   service: string,
   count: number,
 ): Promise<void> {
-  await clients.ecs.send(
-    new UpdateServiceCommand({ cluster: deployment.clusterName, service, desiredCount: count }),
+  await orNoEcs(clients, () =>
+    clients.ecs.send(
+      new UpdateServiceCommand({ cluster: deployment.clusterName, service, desiredCount: count }),
+    ),
   );
 }
 

@@ -1,8 +1,14 @@
 /** The rebalance state machine: start it, wait for it, and what went wrong in one line. */
-import { DescribeExecutionCommand, ListExecutionsCommand, StartExecutionCommand } from "@aws-sdk/client-sfn";
+import {
+  DescribeExecutionCommand,
+  ListExecutionsCommand,
+  StartExecutionCommand,
+  StateMachineDoesNotExist,
+} from "@aws-sdk/client-sfn";
 import type { Clock } from "../../services/shared/clock.ts";
 import { Interrupted, Problem } from "../problem.ts";
 import type { Clients } from "./clients.ts";
+import { isNotOffered } from "./not-offered.ts";
 import type { Deployment } from "./outputs.ts";
 
 /** Each optional, absent = leave as it is. */
@@ -28,11 +34,13 @@ export async function rebalance(
   request: RebalanceRequest,
   { clock, signal, timeoutMillis }: WaitOptions,
 ): Promise<unknown> {
-  const { executionArn } = await clients.stepFunctions.send(
-    new StartExecutionCommand({
-      stateMachineArn: deployment.stateMachineArn,
-      input: JSON.stringify(request),
-    }),
+  const { executionArn } = await orNoStateMachine(clients, () =>
+    clients.stepFunctions.send(
+      new StartExecutionCommand({
+        stateMachineArn: deployment.stateMachineArn,
+        input: JSON.stringify(request),
+      }),
+    ),
   );
   const deadline = clock.monotonicMillis() + timeoutMillis;
   while (!signal.aborted) {
@@ -69,12 +77,29 @@ export async function runningExecution(
   clients: Clients,
   deployment: Deployment,
 ): Promise<string | undefined> {
-  const answer = await clients.stepFunctions.send(
-    new ListExecutionsCommand({
-      stateMachineArn: deployment.stateMachineArn,
-      statusFilter: "RUNNING",
-      maxResults: 1,
-    }),
+  const answer = await orNoStateMachine(clients, () =>
+    clients.stepFunctions.send(
+      new ListExecutionsCommand({
+        stateMachineArn: deployment.stateMachineArn,
+        statusFilter: "RUNNING",
+        maxResults: 1,
+      }),
+    ),
   );
   return answer.executions?.[0]?.executionArn;
+}
+
+/** An endpoint may keep the stack's outputs and not the state machine they name. */
+async function orNoStateMachine<T>(clients: Clients, ask: () => Promise<T>): Promise<T> {
+  try {
+    return await ask();
+  } catch (error) {
+    if (!isNotOffered(error) && !(error instanceof StateMachineDoesNotExist)) throw error;
+    const where = clients.target.endpointUrl ?? `AWS ${clients.target.region}`;
+    throw new Problem(
+      `${where} has no such state machine, which reshards; deploy the stack there with \`npm run up\`, or split with \`aws kinesis split-shard\`: the fleet follows`,
+      1,
+      { cause: error },
+    );
+  }
 }
