@@ -19,6 +19,8 @@ export interface StreamCapabilities {
   readonly namesChildren: boolean;
   /** An iterator that is none is called invalid (kinesis-local answers it with a bare 500). */
   readonly refusesNonsense: boolean;
+  /** What a sequence number of another shard is called (kinesis-local does not find it). */
+  readonly foreignNumber: StreamProblem;
 }
 
 export interface StreamUnderTest {
@@ -81,6 +83,9 @@ export function describeStream(
         !closed && hashRange.start <= hashKey && hashKey <= hashRange.end;
       return (await stream.listShards()).find(isOpenThere)!;
     };
+
+    const childrenOf = async (parent: Shard): Promise<readonly Shard[]> =>
+      inOrder((await stream.listShards()).filter((shard) => shard.parentShardIds.includes(parent.shardId)));
 
     it("lists shards that cover the key space once", async () => {
       const shards = await open(3);
@@ -147,6 +152,15 @@ export function describeStream(
       expect(result.nextIterator).toBeTypeOf("string");
     });
 
+    it("gives the same records when an iterator is read again", async () => {
+      const [shard] = await open(1);
+      await put(shard!, "one", "two");
+      const iterator = await stream.iterator(shard!.shardId, { kind: "trim-horizon" });
+      const first = await read(iterator);
+      const again = await read(iterator);
+      expect(again.records.map(text)).toEqual(first.records.map(text));
+    });
+
     it("splits: the parent is closed and readable to its end, the children take over its range", async () => {
       const [parent, other] = await open(2);
       await put(parent!, "before");
@@ -159,7 +173,7 @@ export function describeStream(
       expect(listed).toHaveLength(4);
       expect(listed.find((shard) => shard.shardId === parent!.shardId)?.closed).toBe(true);
       expect(listed.find((shard) => shard.shardId === other!.shardId)?.closed).toBe(false);
-      const children = inOrder(listed.filter((shard) => shard.parentShardIds.includes(parent!.shardId)));
+      const children = await childrenOf(parent!);
       expect(children.map((child) => child.hashRange)).toEqual([
         { start: parent!.hashRange.start, end: middle - 1n },
         { start: middle, end: parent!.hashRange.end },
@@ -205,6 +219,49 @@ export function describeStream(
       });
       expect(rest).toEqual([]);
       expect(last.nextIterator).toBeUndefined();
+    });
+
+    it("the latest position of a closed shard is its end", async () => {
+      const [parent] = await open(1);
+      await put(parent!, "old");
+      await under.split(parent!);
+      const children = await childrenOf(parent!);
+      const { records, last } = await readOn(parent!, { kind: "latest" });
+      expect(records).toEqual([]);
+      expectChildren(last, children);
+    });
+
+    it("names a closed shard's children also when one of them has been split in turn", async () => {
+      const [parent] = await open(1);
+      await under.split(parent!);
+      const children = await childrenOf(parent!);
+      await under.split(children[0]!);
+      const { last } = await readOn(parent!, { kind: "trim-horizon" });
+      expectChildren(last, children);
+    });
+
+    it("refuses a position that is none of the shard's: another's number, a time still to come", async () => {
+      const [shard, other] = await open(2);
+      await put(shard!, "here");
+      await put(other!, "there");
+      const { records } = await readOn(other!, { kind: "trim-horizon" }, 1);
+      const { sequenceNumber, approximateArrivalTimestamp } = records[0]!;
+      const foreign = { kind: "after-sequence-number", sequenceNumber } as const;
+      const timestamp = new Date(approximateArrivalTimestamp.getTime() + 3_600_000);
+      const problems = [
+        await problemOf(stream.iterator(shard!.shardId, foreign)),
+        await problemOf(stream.iterator(shard!.shardId, { ...foreign, sequenceNumber: "nonsense" })),
+        await problemOf(stream.iterator(shard!.shardId, { kind: "at-timestamp", timestamp })),
+      ];
+      expect(problems).toEqual([capabilities.foreignNumber, "invalid", "invalid"]);
+    });
+
+    it("reads 10,000 records at most, and refuses to be asked for more or none", async () => {
+      const [shard] = await open(1);
+      const iterator = await stream.iterator(shard!.shardId, { kind: "trim-horizon" });
+      expect((await read(iterator, 10_000)).records).toEqual([]);
+      expect(await problemOf(read(iterator, 10_001))).toBe("invalid");
+      expect(await problemOf(read(iterator, 0))).toBe("invalid");
     });
 
     it("says what is wrong: no such shard, no such iterator", async () => {

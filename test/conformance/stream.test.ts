@@ -8,7 +8,7 @@ let streams = 0;
 describeStream(
   "Kinesis adapter on kinesalite",
   (shards) => kinesisUnderTest(server.client, `stream-${++streams}`, shards),
-  { namesChildren: false, refusesNonsense: true },
+  { namesChildren: false, refusesNonsense: true, foreignNumber: "invalid" },
   {
     prepare: async () => {
       server = await startKinesalite();

@@ -11,7 +11,7 @@ let streams = 0;
 describeStream(
   "Kinesis adapter on the embedded endpoint",
   (shards) => kinesisUnderTest(client, `conformance-stream-${++streams}`, shards),
-  { namesChildren: true, refusesNonsense: false },
+  { namesChildren: true, refusesNonsense: false, foreignNumber: "not-found" },
   {
     prepare: async () => {
       vi.stubEnv("AWS_ACCESS_KEY_ID", "test");

@@ -1,6 +1,8 @@
 /**
- * The stream as one simulated worker reads it, with Kinesis's rules: iterators that expire, five reads a second and
- * 10,000 records a read, closed parents that stay readable to their end, and children named there.
+ * The stream as one simulated worker reads it, with Kinesis's rules: iterators that expire, five of them and five reads
+ * a second a shard, 10,000 records a read, positions that must be the shard's own, reads that find nothing on their way
+ * through a stretch, closed parents that stay readable to their end, and children named there. (Not the 2 MiB a second
+ * a shard: simulated records are far too small for it.)
  */
 import {
   type Position,
@@ -13,7 +15,8 @@ import { type Call, directCall } from "./network.ts";
 import { EPOCH_MILLIS } from "./sim-clock.ts";
 import type { ShardData, StoredRecord, StreamData } from "./stream-data.ts";
 
-const READS_PER_SECOND = 5;
+/** Of each operation, a shard. */
+const CALLS_PER_SECOND = 5;
 const MOST_RECORDS = 10_000;
 const MOST_BYTES = 10 * 1_048_576;
 
@@ -24,16 +27,16 @@ export interface StreamRules {
   readonly namesChildren: boolean;
   /** The answer that carries the last records also ends the iterator; else one more, empty, read does. */
   readonly endsWithRecords: boolean;
-  /** Times of the last reads of each shard, for the limit. */
-  readonly recentReads: Map<string, number[]>;
+  /** Times of the last calls by operation and shard, for the limit. */
+  readonly recentCalls: Map<string, number[]>;
 }
 
-export const streamRules = (rules: Partial<Omit<StreamRules, "recentReads">> = {}): StreamRules => ({
+export const streamRules = (rules: Partial<Omit<StreamRules, "recentCalls">> = {}): StreamRules => ({
   iteratorLifeMillis: 300_000,
   namesChildren: true,
   endsWithRecords: true,
   ...rules,
-  recentReads: new Map(),
+  recentCalls: new Map(),
 });
 
 export interface MemoryStreamOptions {
@@ -42,6 +45,8 @@ export interface MemoryStreamOptions {
   readonly now?: () => number;
   readonly record?: (happening: Happening) => void;
   readonly calls?: Map<string, number>;
+  /** Whether a read that could bring records brings none yet, as Kinesis's do where a stretch without records lies before them. */
+  readonly findsNothing?: () => boolean;
 }
 
 export function memoryStream(
@@ -50,6 +55,7 @@ export function memoryStream(
   options: MemoryStreamOptions = {},
 ): Stream {
   const { worker = "worker", call = directCall, now = () => 0, record = () => undefined } = options;
+  const { findsNothing = () => false } = options;
   const calls = options.calls ?? new Map<string, number>();
 
   const counted = <T>(operation: string, apply: () => T): Promise<T> => {
@@ -67,6 +73,9 @@ export function memoryStream(
       counted("iterator", () => {
         const shard = data.shard(shardId);
         if (shard === undefined) throw new StreamError("not-found", `${shardId} does not exist`);
+        withinLimit("iterator", shardId);
+        const refusal = whyRefused(shard.records, position, now());
+        if (refusal !== undefined) throw new StreamError("invalid", `${shardId}: ${refusal}`);
         const index = startIndex(shard.records, position);
         record({ type: "iterator", worker, shardId, position });
         return `${shardId}|${index}|${now()}`;
@@ -76,6 +85,15 @@ export function memoryStream(
       return counted("read", () => readAt(iterator, maxRecords, sentAt));
     },
   };
+
+  function withinLimit(operation: "iterator" | "read", shardId: string): void {
+    const key = `${operation} ${shardId}`;
+    const recent = (rules.recentCalls.get(key) ?? []).filter((at) => at > now() - 1_000);
+    rules.recentCalls.set(key, recent);
+    if (recent.length >= CALLS_PER_SECOND)
+      throw new StreamError("throttled", `more than ${CALLS_PER_SECOND} calls a second: ${key}`);
+    recent.push(now());
+  }
 
   function readAt(iterator: string, maxRecords: number, sentAt: number): ReadResult {
     const [shardId, index, issuedAt] = iterator.split("|");
@@ -91,13 +109,11 @@ export function memoryStream(
         `iterator of ${shardId} is older than ${rules.iteratorLifeMillis} ms`,
       );
     }
-    const recent = (rules.recentReads.get(shardId) ?? []).filter((at) => at > now() - 1_000);
-    rules.recentReads.set(shardId, recent);
-    if (recent.length >= READS_PER_SECOND)
-      throw new StreamError("throttled", `more than 5 reads a second of ${shardId}`);
-    recent.push(now());
+    if (!(maxRecords >= 1 && maxRecords <= MOST_RECORDS))
+      throw new StreamError("invalid", `1 to ${MOST_RECORDS} records can be asked for, not ${maxRecords}`);
+    withinLimit("read", shardId);
 
-    const records = take(shard.records, start, Math.min(maxRecords, MOST_RECORDS));
+    const records = findsNothing() ? [] : take(shard.records, start, maxRecords);
     const next = start + records.length;
     const caughtUp = next >= shard.records.length;
     const ended = caughtUp && shard.closedAt !== undefined && (rules.endsWithRecords || records.length === 0);
@@ -105,7 +121,11 @@ export function memoryStream(
     return {
       records,
       nextIterator: ended ? undefined : `${shardId}|${next}|${now()}`,
-      children: ended && rules.namesChildren ? data.childrenOf(shardId) : undefined,
+      // Whether a child has been closed in turn, this answer does not say.
+      children:
+        ended && rules.namesChildren
+          ? data.childrenOf(shardId).map((child) => ({ ...child, closed: false }))
+          : undefined,
       millisBehindLatest: behind(shard, next, now()),
     };
   }
@@ -125,6 +145,17 @@ function take(records: readonly StoredRecord[], start: number, count: number): S
 
 const behind = ({ records }: ShardData, next: number, now: number): number =>
   next < records.length ? Math.max(0, now - records[next]!.putAt) : 0;
+
+/** Kinesis takes no number that another shard (or stream) gave out, and no time that is still to come. */
+function whyRefused(records: readonly StoredRecord[], position: Position, now: number): string | undefined {
+  if (position.kind === "at-timestamp") {
+    return position.timestamp.getTime() > EPOCH_MILLIS + now ? "the timestamp is still to come" : undefined;
+  }
+  if (!("sequenceNumber" in position)) return undefined;
+  const { sequenceNumber } = position;
+  const own = records.some((record) => record.sequenceNumber === sequenceNumber);
+  return own ? undefined : `${sequenceNumber} is no sequence number of this shard`;
+}
 
 function startIndex(records: readonly StoredRecord[], position: Position): number {
   const first = (matches: (record: StoredRecord) => boolean) => {

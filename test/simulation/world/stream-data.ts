@@ -74,7 +74,7 @@ export class StreamData {
       .filter((shard) => shard.parentShardIds.includes(shardId));
   }
 
-  put(key: string, hash: bigint, n: number): StoredRecord {
+  put(key: string, hash: bigint, n: number, bytes: Uint8Array = RECORD_BYTES): StoredRecord {
     const data = this.openShards().find(
       ({ shard }) => shard.hashRange.start <= hash && hash <= shard.hashRange.end,
     );
@@ -82,7 +82,7 @@ export class StreamData {
     this.#nextSequence += 1;
     const sequenceNumber = `49${String(this.#nextSequence).padStart(20, "0")}`;
     const stored: StoredRecord = {
-      data: RECORD_BYTES,
+      data: bytes,
       partitionKey: key,
       sequenceNumber,
       subSequenceNumber: 0,

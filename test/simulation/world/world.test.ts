@@ -1,4 +1,4 @@
-/** The world keeps its own rules: time, processes and the stream. (The lease store has the conformance suite.) */
+/** The world keeps its own rules: time, processes, and what the conformance suite cannot ask a real stream for. */
 import { describe, expect, it } from "vitest";
 import { Dice } from "./dice.ts";
 import { memoryStream, streamRules } from "./memory-stream.ts";
@@ -58,27 +58,8 @@ describe("memory stream", () => {
     const pass = (millis: number) => {
       now += millis;
     };
-    return { data, stream, pass, shardId: data.shards()[0]!.shard.shardId };
+    return { data, stream, pass, now: () => now, shardId: data.shards()[0]!.shard.shardId };
   };
-
-  it("reads a closed parent to its end and names its children there", async () => {
-    const { data, stream, shardId } = make();
-    data.put("k", 0n, 1);
-    data.split(shardId);
-    const end = await stream.read(await stream.iterator(shardId, { kind: "trim-horizon" }), 10);
-    expect(end.records).toHaveLength(1);
-    expect(end.nextIterator).toBeUndefined();
-    expect(end.children?.map((child) => child.parentShardIds)).toEqual([[shardId], [shardId]]);
-    expect((await stream.listShards()).map((shard) => shard.closed)).toEqual([true, false, false]);
-  });
-
-  it("merges two shards into one child with two parents", () => {
-    const { data, shardId } = make();
-    data.split(shardId);
-    const [lower] = data.openShards();
-    expect(data.merge(lower!.shard.shardId)).toBe(true);
-    expect(data.openShards().map(({ shard }) => shard.parentShardIds.length)).toEqual([2]);
-  });
 
   it("lets iterators expire and throttles the sixth read in a second", async () => {
     const { stream, pass, shardId } = make({ iteratorLifeMillis: 5_000 });
@@ -91,14 +72,36 @@ describe("memory stream", () => {
     await expect(stream.read(iterator, 10)).rejects.toMatchObject({ problem: "expired-iterator" });
   });
 
-  it("goes on after a sequence number", async () => {
+  it("refuses to split or merge what is closed, and to merge what has no neighbour above", () => {
+    const { data, shardId } = make();
+    expect(data.merge(shardId)).toBe(false);
+    expect(data.split(shardId)).toBe(true);
+    expect(data.split(shardId)).toBe(false);
+    const [lower, upper] = data.openShards();
+    expect(data.merge(upper!.shard.shardId)).toBe(false);
+    expect(data.merge(lower!.shard.shardId)).toBe(true);
+    expect(data.openShards().map(({ shard }) => shard.parentShardIds.length)).toEqual([2]);
+  });
+
+  it("says how long the oldest unread record has waited, also when a read found nothing on its way", async () => {
+    const found = [false, true];
+    const { data, pass, shardId, now } = make();
+    const stream = memoryStream(data, streamRules(), { now, findsNothing: () => found.shift() === false });
+    data.put("k", 0n, 1);
+    pass(700);
+    const first = await stream.read(await stream.iterator(shardId, { kind: "trim-horizon" }), 10);
+    expect(first).toMatchObject({ records: [], millisBehindLatest: 700 });
+    const second = await stream.read(first.nextIterator!, 10);
+    expect(second.records).toHaveLength(1);
+    expect(second.millisBehindLatest).toBe(0);
+  });
+
+  it("forgets a trimmed shard: not listed, not read, whatever iterator one has", async () => {
     const { data, stream, shardId } = make();
-    const numbers = [1, 2, 3].map((n) => data.put("k", 0n, n).sequenceNumber);
-    const after = await stream.iterator(shardId, {
-      kind: "after-sequence-number",
-      sequenceNumber: numbers[0]!,
-    });
-    const { records } = await stream.read(after, 1);
-    expect(records.map((record) => record.sequenceNumber)).toEqual([numbers[1]]);
+    const iterator = await stream.iterator(shardId, { kind: "trim-horizon" });
+    data.split(shardId);
+    data.trim(shardId);
+    expect((await stream.listShards()).map((shard) => shard.closed)).toEqual([false, false]);
+    await expect(stream.read(iterator, 10)).rejects.toMatchObject({ problem: "not-found" });
   });
 });
