@@ -89,8 +89,8 @@ export class Checkpointer {
     await this.#writing;
   }
 
-  /** `delivered`: the last record of the call's batch. */
-  forCall(delivered: Checkpoint): CallCheckpoints {
+  /** `delivered`: the last record that may be named. `finished`: what is meant where none is named. */
+  forCall(delivered: Checkpoint, finished = delivered): CallCheckpoints {
     let revoked: string | undefined;
     return {
       checkpoint: (position) => {
@@ -98,7 +98,7 @@ export class Checkpointer {
           throw new CheckpointRefused("checkpoint refused: this worker no longer reads the shard");
         }
         if (revoked !== undefined) throw new CheckpointRefused(`checkpoint refused: ${revoked}`);
-        this.advance(position === undefined ? delivered : this.#validated(position, delivered));
+        this.advance(position === undefined ? finished : this.#validated(position, delivered));
         return this.#parts.intervalMillis === 0 ? this.whenWritten() : Promise.resolve();
       },
       revoke: (reason) => {

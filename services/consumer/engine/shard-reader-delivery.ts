@@ -31,12 +31,15 @@ export class ShardDelivery {
   #dropsCovered = true;
   #handling: Promise<BatchOutcome> | undefined;
   #delivered: Checkpoint;
+  /** The last record of a batch that the handler (or the error policy) is done with. */
+  #finished: Checkpoint;
 
   constructor(parts: DeliveryParts) {
     const { dependencies, options, shardId, checkpointer, stopping, interrupted } = parts;
     this.#parts = parts;
     this.#start = checkpointer.progress;
     this.#delivered = this.#start;
+    this.#finished = this.#start;
     this.report = new ShardReport(dependencies, shardId);
     this.#policy = new HandlerPolicy({
       shardId,
@@ -65,6 +68,7 @@ export class ShardDelivery {
       this.#handling = this.#handle(records, batch);
       outcome = await this.#handling;
       this.#handling = undefined;
+      if (outcome.kind === "done") this.#finished = this.#delivered;
     }
     this.#parts.account.release(batch.bytes);
     if (outcome.kind === "done" && !this.#parts.stopping.aborted) {
@@ -77,7 +81,8 @@ export class ShardDelivery {
   async shutDown(): Promise<void> {
     const { dependencies, options, shardId, checkpointer } = this.#parts;
     if (options.shutdownRequested === undefined) return;
-    const rights = checkpointer.forCall(this.#delivered);
+    // A batch that failed, or was interrupted, was delivered as well: who names no record does not mean that one.
+    const rights = checkpointer.forCall(this.#delivered, this.#finished);
     try {
       await options.shutdownRequested({ shardId, checkpoint: rights.checkpoint });
     } catch (error) {

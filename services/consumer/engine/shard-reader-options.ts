@@ -40,7 +40,10 @@ export interface ProcessRecordsInput {
 
 export type ProcessRecords = (input: ProcessRecordsInput) => Promise<void> | void;
 
-/** `checkpoint` takes positions up to the last delivered record. */
+/**
+ * `checkpoint` takes positions up to the last delivered record. Without one it means the last batch that the handler
+ * finished: not one that failed, nor one whose retries the hand-over interrupted.
+ */
 export type ShutdownRequested = (input: {
   readonly shardId: string;
   readonly checkpoint: CheckpointFunction;

@@ -1,0 +1,46 @@
+/** The hook before a lease is given away: what a checkpoint there means when the last batch went well, failed, or was interrupted. */
+import { describe, expect, it } from "vitest";
+import type { ShutdownRequested } from "../../../services/consumer/engine/shard-reader-options.ts";
+import { checkpointAt, SHARD_ID, sequence, shardWorld, type WorldSetup } from "./shard-world.ts";
+
+const drained = async (shutdownRequested: ShutdownRequested, setup: WorldSetup, afterMillis: number) => {
+  const options = { checkpointMode: "manual", maxRecords: 3, shutdownRequested, ...setup.options } as const;
+  const world = shardWorld({ prepare: (stream) => stream.put(6), ...setup, options });
+  await world.clock.advance(afterMillis);
+  world.consumer.drain();
+  await world.clock.until(() => world.outcome !== undefined);
+  return world;
+};
+
+const failsFromTheFourthOn: WorldSetup["handler"] = ({ records }) => {
+  if (records.some((record) => record.sequenceNumber === sequence(4))) throw new Error("no");
+};
+
+describe("shutdownRequested", () => {
+  it("checkpoints, without a position, all that the handler has finished", async () => {
+    const world = await drained(({ checkpoint }) => checkpoint(), {}, 2_000);
+    expect(world.outcome).toEqual({ kind: "drained", checkpoint: checkpointAt(6) });
+  });
+
+  it.each([
+    ["whose every try failed (the shard is halted)", 20_000],
+    ["whose retries the drain interrupted", 210],
+  ])("does not pass over a batch %s", async (_, afterMillis) => {
+    const handler = failsFromTheFourthOn;
+    const world = await drained(({ checkpoint }) => checkpoint(), { handler }, afterMillis);
+    expect(world.indexes()).toContain(4);
+    expect(world.outcome).toEqual({ kind: "drained", checkpoint: checkpointAt(3) });
+  });
+
+  it("takes a record of a failed batch where it is named: the handler knows how far it came", async () => {
+    const world = await drained(
+      ({ shardId, checkpoint }) => {
+        expect(shardId).toBe(SHARD_ID);
+        return checkpoint({ sequenceNumber: sequence(5) });
+      },
+      { handler: failsFromTheFourthOn },
+      20_000,
+    );
+    expect(world.outcome).toEqual({ kind: "drained", checkpoint: checkpointAt(5) });
+  });
+});
