@@ -62,9 +62,7 @@ export class FleetView {
       this.generation = page.generation;
       this.shardSyncRequests = page.shardSyncRequests;
     }
-    const signs = page.members.map(
-      (m) => [m.workerId, `${m.incarnation}:${m.heartbeat}:${m.state}`] as const,
-    );
+    const signs = page.members.map((m) => [entryKey(m), `${m.heartbeat}:${m.state}`] as const);
     this.#memberSigns.set(
       page.page,
       observe(this.#memberSigns.get(page.page) ?? new Map(), signs, nowMillis),
@@ -115,13 +113,18 @@ export class FleetView {
     this.#observeForeign(nowMillis);
   }
 
-  /** Members seen again, unmoved, after the failover time. Pages nobody here looks at tell nothing. */
+  /**
+   * Members seen again, unmoved, after the failover time. Pages nobody here looks at tell nothing; nor does the dead
+   * entry that a namesake left behind on another page: it never moves again, and says nothing of who lives (seed 358).
+   */
   silentMembers(failoverTimeMillis: number): ReadonlySet<string> {
-    return new Set(
+    const silent = new Set(
       [...this.#memberSigns.values()].flatMap((signs) =>
         keysWhere(signs, (seen) => isSilent(seen, failoverTimeMillis)),
       ),
     );
+    const members = this.members().filter((member) => silent.has(entryKey(member)));
+    return new Set(members.map(({ workerId }) => workerId));
   }
 
   /**
@@ -162,6 +165,8 @@ export class FleetView {
     );
   }
 }
+
+const entryKey = ({ workerId, incarnation }: Member): string => `${workerId} ${incarnation}`;
 
 const keysWhere = (signs: Observations, holds: (seen: Observation) => boolean): string[] =>
   [...signs].filter(([, seen]) => holds(seen)).map(([key]) => key);
