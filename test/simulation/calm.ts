@@ -1,9 +1,11 @@
 /** A world in which nothing goes wrong unless somebody says so: for scenario transcripts and for counting what calls cost. */
+import { NO_HABITS } from "./habits.ts";
 import type { Swarm } from "./swarm.ts";
 import { NO_FAULTS } from "./world/network.ts";
 
 /** The library's defaults, right clocks, fresh reads, 2 to 8 ms to any service. */
 const CALM: Swarm = {
+  ...NO_HABITS,
   seed: 1,
   profile: "planned",
   workers: 0,

@@ -3,15 +3,22 @@
  * schedule says; knows nothing of how the engine works inside.
  */
 
+import type { ConsumerRecord } from "../../services/consumer/core/record.ts";
+import type {
+  ProcessRecords,
+  ShutdownRequested,
+} from "../../services/consumer/engine/shard-reader-options.ts";
 import type { LeaseStore } from "../../services/consumer/ports/lease-store.ts";
-import type { Stream, StreamRecord } from "../../services/consumer/ports/stream.ts";
+import type { Stream } from "../../services/consumer/ports/stream.ts";
 import type { Clock } from "../../services/shared/clock.ts";
 import type { Random } from "../../services/shared/random.ts";
+import { Patients, SimHandler } from "./handler.ts";
 import type { Mutation } from "./mutation.ts";
+import { prepare } from "./prepare.ts";
 import type { Action, CapRule, Swarm } from "./swarm.ts";
 import { Dice } from "./world/dice.ts";
 import { History } from "./world/history.ts";
-import { freshLease, LeaseTable } from "./world/lease-table.ts";
+import { LeaseTable } from "./world/lease-table.ts";
 import { type Cost, memoryLeaseStore, noCost } from "./world/memory-lease-store.ts";
 import { memoryStream, streamRules } from "./world/memory-stream.ts";
 import { type Call, NO_FAULTS, networkCall, type Weather } from "./world/network.ts";
@@ -27,15 +34,19 @@ export interface EnginePorts {
   readonly random: Random;
 }
 
+/** The user's part. */
+export interface EngineHandler {
+  readonly processRecords: ProcessRecords;
+  readonly deadLetter: (record: ConsumerRecord) => void;
+  readonly shutdownRequested?: ShutdownRequested;
+  readonly halted?: (shardId: string) => void;
+}
+
 export interface EngineOptions {
   readonly workerId: string;
   readonly swarm: Swarm;
   readonly maxLeases: ((fleet: { shards: number; workers: number }) => number) | undefined;
-  readonly processRecords: (
-    shardId: string,
-    records: readonly StreamRecord[],
-    signal: AbortSignal,
-  ) => Promise<void>;
+  readonly handler: EngineHandler;
   readonly log: (level: string, message: string, fields: object) => void;
 }
 
@@ -86,7 +97,7 @@ export class Cluster {
   readonly #mutation: Mutation | undefined;
   readonly #counters = new Map<string, number>();
   readonly #keyHashes: { readonly key: string; readonly hash: bigint }[];
-  #failedBatches = new Set<string>();
+  readonly #patients: Patients;
   #startedWorkers = 0;
 
   constructor(swarm: Swarm, startEngine: StartEngine, mutation?: Mutation) {
@@ -101,12 +112,13 @@ export class Cluster {
     this.table = new LeaseTable(record, now);
     this.stream = new StreamData(swarm.shards, record, now);
     this.#rules = streamRules(swarm);
+    this.#patients = new Patients(swarm);
     const hashes = this.#dice.fork("keys");
     this.#keyHashes = Array.from({ length: swarm.keys }, (_, index) => ({
       key: `k${index}`,
       hash: randomHash(hashes),
     }));
-    this.#prepareStream();
+    prepare(this.stream, this.table, swarm, this.#dice.fork("earlier"), (count) => this.putSome(count));
   }
 
   up(): SimWorker[] {
@@ -146,6 +158,7 @@ export class Cluster {
     const cost = noCost();
     const streamCalls = new Map<string, number>();
     const stale = dice.fork("stale");
+    const empty = dice.fork("empty reads");
     let store = memoryLeaseStore(this.table, {
       worker: id,
       call: call("store"),
@@ -159,6 +172,7 @@ export class Cluster {
       calls: streamCalls,
       now: () => scheduler.now,
       record: history.add.bind(history),
+      findsNothing: () => swarm.emptyReads > 0 && empty.chance(swarm.emptyReads),
     });
     let clock = process.clock;
     if (this.#mutation?.store) store = this.#mutation.store(store, this.table, id);
@@ -175,9 +189,9 @@ export class Cluster {
       { store, stream, clock, random: dice.fork("engine") },
       {
         workerId: id,
-        swarm,
+        swarm: this.#mutation?.told?.(swarm) ?? swarm,
         maxLeases: this.#capFunction(),
-        processRecords: (shardId, records) => this.#handle(worker, shardId, records, dice),
+        handler: this.#handlerOf(id, process, dice),
         log: (level, message, fields) => this.log(`${id} [${level}] ${message} ${JSON.stringify(fields)}`),
       },
     );
@@ -279,10 +293,19 @@ export class Cluster {
   /** From now on nothing goes wrong any more. */
   heal(): void {
     this.faultsOn = false;
+    if (this.swarm.remedy === "restart") this.#patients.cured = true;
     for (const worker of this.workers) {
       Object.assign(worker.weather.store, fairWeather());
       Object.assign(worker.weather.stream, fairWeather());
       worker.process.resume();
+    }
+  }
+
+  /** What whoever is on call does about workers with halted shards: a new one for each of them. */
+  replace(ids: ReadonlySet<string>): void {
+    for (const worker of this.up().filter(({ id }) => ids.has(id))) {
+      this.stopWorker(worker);
+      this.startWorker();
     }
   }
 
@@ -295,29 +318,6 @@ export class Cluster {
     }
   }
 
-  #prepareStream(): void {
-    const { swarm, stream } = this;
-    const dice = this.#dice.fork("earlier");
-    this.putSome(dice.integer(0, 3 * swarm.shards));
-    for (let index = 0; index < swarm.earlierReshards; index++) {
-      const shard = dice.pick(stream.openShards()).shard.shardId;
-      const merged = dice.chance(0.4) && stream.merge(shard);
-      if (!merged) stream.split(shard);
-      this.putSome(dice.integer(0, swarm.shards));
-    }
-    if (swarm.trimmed) {
-      for (const { shard, closedAt } of stream.shards())
-        if (closedAt !== undefined) stream.trim(shard.shardId);
-    }
-    if (swarm.ghosts) {
-      for (const [index, { shard }] of stream.openShards().entries()) {
-        if (shard.parentShardIds.length > 0 || !dice.chance(0.7)) continue;
-        const rest = { owner: `ghost${index % 2}`, counter: 7, hashRange: shard.hashRange };
-        this.table.put(freshLease(shard.shardId, rest));
-      }
-    }
-  }
-
   #capFunction() {
     const { cap } = this.swarm;
     if (cap.kind === "none") return undefined;
@@ -326,26 +326,15 @@ export class Cluster {
       broken && cap.kind === "formula" ? broken(shards, workers, cap.limit) : capOf(cap, shards, workers)!;
   }
 
-  async #handle(
-    worker: SimWorker,
-    shardId: string,
-    records: readonly StreamRecord[],
-    dice: Dice,
-  ): Promise<void> {
-    const { swarm } = this;
-    const { low, high } = swarm.handlerMillis;
-    if (high > 0) await worker.process.clock.sleep(dice.between(low, high));
-    const first = records[0]?.sequenceNumber ?? "";
-    if (dice.chance(swarm.handlerFailures) && !this.#failedBatches.has(first)) {
-      this.#failedBatches.add(first);
-      throw new Error("the handler failed, as drawn");
-    }
-    this.history.add({
-      type: "handled",
-      worker: worker.id,
-      shardId,
-      sequenceNumbers: records.map((record) => record.sequenceNumber),
-    });
+  #handlerOf(worker: string, process: SimProcess, dice: Dice): EngineHandler {
+    const { swarm, history } = this;
+    const { clock } = process;
+    const habitDice = dice.fork("habits");
+    const parts = { worker, swarm, clock, history, patients: this.#patients, dice, habitDice };
+    const { processRecords, deadLetter, shutdownRequested } = new SimHandler(parts);
+    const halted = (shardId: string) => history.add({ type: "halted", worker, shardId });
+    const broken = this.#mutation?.handler?.(processRecords) ?? processRecords;
+    return { processRecords: broken, deadLetter, shutdownRequested, halted };
   }
 
   #watchStart(worker: SimWorker): void {

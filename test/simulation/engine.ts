@@ -4,7 +4,7 @@ import { Coordinator } from "../../services/consumer/engine/coordinator.ts";
 import { noMetrics } from "../../services/consumer/ports/metrics.ts";
 import type { StartEngine } from "./cluster.ts";
 
-export const startEngine: StartEngine = (ports, { workerId, swarm, maxLeases, processRecords, log }) => {
+export const startEngine: StartEngine = (ports, { workerId, swarm, maxLeases, handler, log }) => {
   let incarnations = 0;
   const logAt = (level: string) => (fields: object, message: string) => log(level, message, fields);
   const coordinator = new Coordinator(
@@ -24,13 +24,15 @@ export const startEngine: StartEngine = (ports, { workerId, swarm, maxLeases, pr
       shardSyncIntervalMillis: swarm.shardSyncIntervalMillis,
       leaseRenewal: swarm.leaseRenewal,
       maxBufferedBytes: 64 * 1_048_576,
-      hooks: {},
-      observe: () => undefined,
+      hooks: { shutdownRequested: handler.shutdownRequested },
+      observe: (event) => {
+        if (event.type === "halted") handler.halted?.(event.shardId);
+      },
       initialPosition: swarm.initialPosition,
-      processRecords: ({ shardId, records, signal }) => processRecords(shardId, records, signal),
-      onError: "stop",
-      processTimeoutMillis: undefined,
-      checkpointMode: "auto",
+      processRecords: handler.processRecords,
+      onError: swarm.onError === "deadLetter" ? { deadLetter: handler.deadLetter } : swarm.onError,
+      processTimeoutMillis: swarm.processTimeoutMillis,
+      checkpointMode: swarm.checkpointMode,
       checkpointIntervalMillis: swarm.checkpointIntervalMillis,
       maxRecords: swarm.maxRecords,
       idleTimeBetweenReadsMillis: swarm.idleTimeBetweenReadsMillis,

@@ -3,13 +3,18 @@
  * hundred seeds, or the checkers are not worth their name.
  */
 
+import type { ProcessRecords } from "../../services/consumer/engine/shard-reader-options.ts";
 import type { LeaseStore } from "../../services/consumer/ports/lease-store.ts";
 import type { Stream } from "../../services/consumer/ports/stream.ts";
 import type { Clock } from "../../services/shared/clock.ts";
+import type { Swarm } from "./swarm.ts";
 import type { LeaseTable } from "./world/lease-table.ts";
 
 export interface Mutation {
   readonly name: string;
+  /** What the engine is told in place of what was drawn. */
+  readonly told?: (swarm: Swarm) => Swarm;
+  readonly handler?: (handler: ProcessRecords) => ProcessRecords;
   readonly store?: (store: LeaseStore, table: LeaseTable, worker: string) => LeaseStore;
   readonly stream?: (stream: Stream) => Stream;
   readonly clock?: (clock: Clock) => Clock;
@@ -68,10 +73,44 @@ const handOverBeforeCheckpoint: Mutation = {
   }),
 };
 
+/** What fails is passed over, although the user said "stop" (or where dead letters go). */
+const passesOverUnasked: Mutation = {
+  name: "passes-over-unasked",
+  told: (swarm) => ({ ...swarm, onError: "skip" }),
+};
+
+/** A batch that failed is given up as a whole: its neighbours go with the sick record. */
+const givesUpWholeBatches: Mutation = {
+  name: "gives-up-whole-batches",
+  handler: (handler) => async (input) => {
+    try {
+      await handler(input);
+    } catch (error) {
+      if (input.records.length === 1) throw error;
+    }
+  },
+};
+
+/** What a call was given counts as processed, whatever the handler checkpointed. */
+const checkpointsUnasked: Mutation = {
+  name: "checkpoints-unasked",
+  told: (swarm) => ({ ...swarm, checkpointMode: "auto" }),
+};
+
+/** A handler that hangs is waited for. */
+const noTimeLimit: Mutation = {
+  name: "no-time-limit",
+  told: (swarm) => ({ ...swarm, processTimeoutMillis: undefined }),
+};
+
 export const MUTATIONS: readonly Mutation[] = [
   unfencedCheckpoint,
   childBeforeParent,
   wallClockExpiry,
   floorInTheCap,
   handOverBeforeCheckpoint,
+  passesOverUnasked,
+  givesUpWholeBatches,
+  checkpointsUnasked,
+  noTimeLimit,
 ];

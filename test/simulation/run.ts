@@ -2,16 +2,16 @@
  * One seed: build the world, let the schedule happen (safety phase), heal (liveness phase), watch a while in which
  * nothing should move (quiet phase), stop everybody, and have the checkers judge the history.
  */
-import { SHARD_END } from "../../services/consumer/core/lease.ts";
 import { judge, type Report } from "./checkers/judge.ts";
-import { Cluster, capOf, type StartEngine } from "./cluster.ts";
-import { unbalance } from "./fleet-view.ts";
+import { Cluster, type StartEngine } from "./cluster.ts";
 import type { Mutation } from "./mutation.ts";
-import { drawSwarm, type Swarm } from "./swarm.ts";
+import { Onlooker } from "./onlooker.ts";
+import { type Draws, drawSwarm, type Swarm } from "./swarm.ts";
 
 export interface RunOptions {
   readonly startEngine: StartEngine;
   readonly mutation?: Mutation | undefined;
+  readonly draws?: Draws | undefined;
   /** Every event, as it happens. */
   readonly verbose?: ((line: string) => void) | undefined;
 }
@@ -33,12 +33,23 @@ const TAIL_MILLIS = 3_000;
 
 /** Generous: expiry twice in a row (a lease claimed by somebody who had just died), a shard sync, and the backlog. */
 export const livenessBound = (swarm: Swarm): number =>
-  6 * swarm.failoverTimeMillis + 2 * swarm.shardSyncIntervalMillis + 60_000 + 20 * swarm.handlerMillis.high;
+  6 * swarm.failoverTimeMillis +
+  2 * swarm.shardSyncIntervalMillis +
+  60_000 +
+  20 * swarm.handlerMillis.high +
+  sicknessBound(swarm);
+
+/** As if all sick records were in one shard: each takes the retries of its batch, and the calls that find it. */
+function sicknessBound({ sickOneIn, putsPerSecond, safetyMillis, handlerMillis }: Swarm): number {
+  if (sickOneIn === 0) return 0;
+  const sick = Math.ceil((putsPerSecond * (safetyMillis + TAIL_MILLIS)) / 1_000 / sickOneIn);
+  return sick * (3_000 + 14 * handlerMillis.high);
+}
 
 export const quietMillis = (swarm: Swarm): number => 2 * swarm.failoverTimeMillis + 5_000;
 
 export async function runSeed(seed: number, options: RunOptions): Promise<RunResult> {
-  const swarm = drawSwarm(seed);
+  const swarm = drawSwarm(seed, options.draws);
   const cluster = new Cluster(swarm, options.startEngine, options.mutation);
   const { scheduler, history } = cluster;
   if (options.verbose) {
@@ -72,10 +83,13 @@ export async function runSeed(seed: number, options: RunOptions): Promise<RunRes
   history.add({ type: "phase", name: "liveness" });
   const healedAt = scheduler.now;
   const limit = healedAt + livenessBound(swarm);
+  const onlooker = new Onlooker(cluster, healedAt + TAIL_MILLIS + PUT_INTERVAL_MILLIS);
   let problem: string | undefined = "not looked at yet";
   while (problem !== undefined && scheduler.now < limit) {
     await scheduler.run(scheduler.now + LOOK_INTERVAL_MILLIS);
-    problem = unsettled(cluster, healedAt + TAIL_MILLIS + PUT_INTERVAL_MILLIS);
+    onlooker.look();
+    if (swarm.remedy === "restart") cluster.replace(new Set(onlooker.halted.values()));
+    problem = onlooker.unsettled();
   }
   const convergedAfterMillis = problem === undefined ? scheduler.now - healedAt : undefined;
 
@@ -118,55 +132,6 @@ export async function runSeed(seed: number, options: RunOptions): Promise<RunRes
 
 export const settleMillis = (swarm: Swarm): number =>
   swarm.checkpointIntervalMillis + 2 * swarm.shardSyncIntervalMillis + 2_000;
-
-/** Why the fleet is not yet as it must be for good; undefined: it is. */
-function unsettled(cluster: Cluster, earliest: number): string | undefined {
-  const { swarm, table, stream, scheduler } = cluster;
-  if (scheduler.now < earliest) return "puts are still going on";
-  if (cluster.restartsDue > 0) return "a crashed worker is still to be restarted";
-  const waiting = cluster.workers.find(
-    (worker) => worker.state === "starting" || worker.state === "stopping",
-  );
-  if (waiting !== undefined) return `${waiting.id} is still ${waiting.state}`;
-  const leases = table.leases();
-  const rows = new Set(leases.map((lease) => lease.leaseKey));
-  const missing = stream.openShards().find(({ shard }) => !rows.has(shard.shardId));
-  if (missing !== undefined) return `${missing.shard.shardId} is open and has no lease row`;
-  const up = cluster.up();
-  const owners = new Set(leases.map((lease) => lease.owner));
-  for (const { workerId, state } of table.pages().flatMap((page) => page.members)) {
-    const isUp = up.some((worker) => worker.id === workerId);
-    // Where the caps leave no room, leases stay in a dead member's name, and its entry with them.
-    if (!isUp && !(state === "dead" && owners.has(workerId)))
-      return `${workerId} is gone and still a member (${state})`;
-  }
-  const open = stream.openShards().length;
-  const cap = capOf(swarm.cap, open, up.length);
-  const problem = unbalance(leases, {
-    caps: new Map(up.map((worker) => [worker.id, cap])),
-    steals: swarm.steals,
-  });
-  if (problem !== undefined) return problem;
-  const ending = leases.find(
-    ({ leaseKey, owner, checkpoint }) =>
-      stream.shard(leaseKey)?.closedAt !== undefined &&
-      checkpoint.sequenceNumber !== SHARD_END &&
-      up.some((worker) => worker.id === owner),
-  );
-  if (ending !== undefined) return `${ending.leaseKey} is closed and not yet at SHARD_END`;
-  const handled = cluster.history.handled;
-  for (const data of stream.shards()) {
-    const lost = data.records.find((record) => !handled.has(record.sequenceNumber));
-    if (lost === undefined) continue;
-    const lease = table.lease(data.shard.shardId);
-    // What nobody may own because of the caps, and what came before LATEST, is not to be handled.
-    const owned = up.some((worker) => worker.id === lease?.owner);
-    if (lease !== undefined && !owned && cap !== undefined) continue;
-    if (cluster.history.fromLatest(data.shard.shardId, swarm.initialPosition)) continue;
-    return `${lost.key}#${lost.n} (${data.shard.shardId} ${lost.sequenceNumber}) has not been handled`;
-  }
-  return undefined;
-}
 
 function callsOf(cluster: Cluster): Record<string, number> {
   const calls: Record<string, number> = {};

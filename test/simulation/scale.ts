@@ -202,7 +202,7 @@ async function callsOfOne(): Promise<Check> {
       workerId: self,
       swarm,
       maxLeases: undefined,
-      processRecords: async () => undefined,
+      handler: { processRecords: async () => undefined, deadLetter: () => undefined },
       log: () => undefined,
     },
   );

@@ -10,7 +10,13 @@ import { startEngine } from "./engine.ts";
 import { MUTATIONS, type Mutation } from "./mutation.ts";
 import { runSeed } from "./run.ts";
 import { runScale } from "./scale.ts";
-import { describeSwarm } from "./swarm.ts";
+import { type Draws, describeSwarm } from "./swarm.ts";
+
+/** What a run is besides its seed. */
+interface World {
+  readonly mutation: Mutation | undefined;
+  readonly draws: Draws;
+}
 
 interface SeedOutcome {
   readonly seed: number;
@@ -20,7 +26,7 @@ interface SeedOutcome {
 }
 
 const USAGE =
-  "usage: npm run simulate -- [--seeds 1000] [--from 1] [--jobs 1] [--mutation NAME] | --seed N [--verbose] | --scale";
+  "usage: npm run simulate -- [--seeds 1000] [--from 1] [--jobs 1] [--mutation NAME] [--draws 2] | --seed N [--verbose] | --scale";
 
 async function main(): Promise<number> {
   const asked = readArguments();
@@ -29,8 +35,8 @@ async function main(): Promise<number> {
     return 2;
   }
   if (asked.scale) return (await runScale((line) => process.stdout.write(`${line}\n`))) ? 0 : 1;
-  if (asked.seed !== undefined) return replay(asked.seed, asked.verbose, asked.mutation);
-  if (asked.child) return runAsChild(asked.from, asked.seeds, asked.mutation);
+  if (asked.seed !== undefined) return replay(asked.seed, asked.verbose, asked.world);
+  if (asked.child) return runAsChild(asked.from, asked.seeds, asked.world);
   return runMany(asked);
 }
 
@@ -44,6 +50,7 @@ function readArguments() {
         seed: { type: "string" },
         verbose: { type: "boolean", default: false },
         mutation: { type: "string" },
+        draws: { type: "string", default: "2" },
         scale: { type: "boolean", default: false },
         child: { type: "boolean", default: false },
       },
@@ -57,16 +64,18 @@ function readArguments() {
     for (const [name, value] of Object.entries({ ...numbers, seed: seed ?? 1 })) {
       if (!Number.isInteger(value) || value < 1) return `--${name} must be a whole number from 1 on`;
     }
+    if (values.draws !== "1" && values.draws !== "2") return "--draws must be 1 or 2";
+    const draws: Draws = values.draws === "1" ? 1 : 2;
     const { verbose, scale, child } = values;
-    return { ...numbers, seed, verbose, scale, child, mutation };
+    return { ...numbers, seed, verbose, scale, child, world: { mutation, draws } };
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
   }
 }
 
-async function replay(seed: number, verbose: boolean, mutation: Mutation | undefined): Promise<number> {
+async function replay(seed: number, verbose: boolean, world: World): Promise<number> {
   const say = (line: string) => void process.stdout.write(`${line}\n`);
-  const result = await runSeed(seed, { startEngine, mutation, verbose: verbose ? say : undefined });
+  const result = await runSeed(seed, { startEngine, ...world, verbose: verbose ? say : undefined });
   say(`seed ${seed}\n${describeSwarm(result.swarm)}`);
   for (const [law, verdict] of Object.entries(result.verdicts)) {
     say(`${verdict.kind.padEnd(8)} ${law}`);
@@ -80,18 +89,18 @@ async function replay(seed: number, verbose: boolean, mutation: Mutation | undef
   return result.ok ? 0 : 1;
 }
 
-async function runOne(seed: number, mutation: Mutation | undefined): Promise<SeedOutcome> {
-  const { steps, virtualMillis, ...report } = await runSeed(seed, { startEngine, mutation });
+async function runOne(seed: number, world: World): Promise<SeedOutcome> {
+  const { steps, virtualMillis, ...report } = await runSeed(seed, { startEngine, ...world });
   return { seed, steps, virtualMillis, complaint: complaint(report) };
 }
 
-async function runAsChild(from: number, seeds: number, mutation: Mutation | undefined): Promise<number> {
-  for (let seed = from; seed < from + seeds; seed++) process.send?.(await runOne(seed, mutation));
+async function runAsChild(from: number, seeds: number, world: World): Promise<number> {
+  for (let seed = from; seed < from + seeds; seed++) process.send?.(await runOne(seed, world));
   return 0;
 }
 
-async function runMany(asked: { from: number; seeds: number; jobs: number; mutation: Mutation | undefined }) {
-  const { from, seeds, jobs, mutation } = asked;
+async function runMany(asked: { from: number; seeds: number; jobs: number; world: World }) {
+  const { from, seeds, jobs, world } = asked;
   const startedAt = performance.now();
   const total = { done: 0, failed: 0, steps: 0, virtualMillis: 0 };
   const heard = (outcome: SeedOutcome) => {
@@ -102,20 +111,24 @@ async function runMany(asked: { from: number; seeds: number; jobs: number; mutat
       total.failed += 1;
       clearProgress();
       process.stdout.write(
-        `seed ${outcome.seed} FAILED  ${outcome.complaint}\n  replay: npm run simulate -- --seed ${outcome.seed} --verbose${mutation ? ` --mutation ${mutation.name}` : ""}\n`,
+        `seed ${outcome.seed} FAILED  ${outcome.complaint}\n  replay: npm run simulate -- --seed ${outcome.seed} --verbose${optionsOf(
+          world,
+        )
+          .map((option) => ` ${option}`)
+          .join("")}\n`,
       );
     }
     showProgress(total.done, seeds, total.failed);
   };
   if (jobs === 1) {
-    for (let seed = from; seed < from + seeds; seed++) heard(await runOne(seed, mutation));
+    for (let seed = from; seed < from + seeds; seed++) heard(await runOne(seed, world));
   } else {
     const share = Math.ceil(seeds / jobs);
     const starts = Array.from({ length: jobs }, (_, job) => from + job * share).filter(
       (start) => start < from + seeds,
     );
     const children = starts.map((start) =>
-      startChild(start, Math.min(share, from + seeds - start), mutation, heard),
+      startChild(start, Math.min(share, from + seeds - start), world, heard),
     );
     const codes = await Promise.all(children);
     if (codes.some((code) => code !== 0)) {
@@ -131,14 +144,18 @@ async function runMany(asked: { from: number; seeds: number; jobs: number; mutat
   return total.failed === 0 && total.done === seeds ? 0 : 1;
 }
 
+const optionsOf = ({ mutation, draws }: World): string[] => [
+  ...(mutation === undefined ? [] : ["--mutation", mutation.name]),
+  ...(draws === 2 ? [] : ["--draws", String(draws)]),
+];
+
 function startChild(
   from: number,
   seeds: number,
-  mutation: Mutation | undefined,
+  world: World,
   heard: (outcome: SeedOutcome) => void,
 ): Promise<number> {
-  const options = ["--child", "--from", String(from), "--seeds", String(seeds)];
-  if (mutation !== undefined) options.push("--mutation", mutation.name);
+  const options = ["--child", "--from", String(from), "--seeds", String(seeds), ...optionsOf(world)];
   return new Promise((resolve) => {
     const child = fork(fileURLToPath(import.meta.url), options, {
       stdio: ["ignore", "inherit", "inherit", "ipc"],

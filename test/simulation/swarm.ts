@@ -2,6 +2,7 @@
  * A seed's whole run, drawn before it starts and printed with it: fleet, stream, options, faults and the schedule
  * of what happens when. Everything a run does follows from this and from the seed's random streams.
  */
+import { drawCrowd, drawHabits, type Habits, NO_HABITS } from "./habits.ts";
 import { Dice } from "./world/dice.ts";
 import type { FaultRates } from "./world/network.ts";
 import { NO_FAULTS } from "./world/network.ts";
@@ -33,7 +34,10 @@ export interface Scheduled {
   readonly action: Action;
 }
 
-export interface Swarm {
+/** Which draws there are: 1, those that all seeds of before 2026-11-26 were run with; 2, with habits and crowds as well. */
+export type Draws = 1 | 2;
+
+export interface Swarm extends Habits {
   readonly seed: number;
   readonly profile: Profile;
   readonly workers: number;
@@ -76,7 +80,17 @@ export interface Swarm {
   readonly schedule: readonly Scheduled[];
 }
 
-export function drawSwarm(seed: number): Swarm {
+/** Later draws never move earlier ones: each generation has a random stream of its own. */
+export function drawSwarm(seed: number, draws: Draws = 2): Swarm {
+  const first = drawFirst(seed);
+  if (draws === 1) return { ...first, ...NO_HABITS };
+  const dice = new Dice(seed).fork("second draws");
+  const crowd = drawCrowd(dice.fork("crowd"));
+  const fleet = crowd ? { workers: crowd.workers, shards: Math.max(first.shards, crowd.shards) } : {};
+  return { ...first, ...fleet, ...drawHabits(dice.fork("habits")) };
+}
+
+function drawFirst(seed: number): Omit<Swarm, keyof Habits> {
   const dice = new Dice(seed).fork("swarm");
   const profile = dice.pick<Profile>(["planned", "planned", "crashes", "everything", "everything"]);
   const faulty = profile === "everything";

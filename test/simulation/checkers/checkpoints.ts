@@ -1,9 +1,11 @@
 /**
- * L2: a checkpoint never moves back, never passes a record that no handler has finished, and reading begins right
- * after it. SHARD_END stands only where every record of the shard has been handled.
+ * L2: a checkpoint never moves back, never passes a record that no handler has finished (and that the user did not let
+ * go), and reading begins right after it. SHARD_END stands only where every record of the shard has been handled. With
+ * manual checkpoints, none is written that the handler had not asked for.
  */
 import { compareCheckpoints, isSentinel, LATEST, SHARD_END } from "../../../services/consumer/core/lease.ts";
 import type { SimEvent } from "../world/history.ts";
+import { Allowances } from "./allowances.ts";
 import { type Evidence, invalid, VALID, type Verdict } from "./verdict.ts";
 
 interface ShardState {
@@ -17,6 +19,7 @@ export function checkCheckpoints({ events, swarm }: Evidence): Verdict {
   const handled = new Set<string>();
   const last = new Map<string, SimEvent>();
   const openedAt = new Map<string, number>();
+  const allowances = new Allowances(swarm);
   let firstCreated: number | undefined;
   const stateOf = (shardId: string): ShardState => {
     let state = shards.get(shardId);
@@ -28,6 +31,7 @@ export function checkCheckpoints({ events, swarm }: Evidence): Verdict {
   };
 
   for (const event of events) {
+    allowances.add(event);
     if (event.type === "put") stateOf(event.shardId).puts.push(event);
     if (event.type === "shard" && event.action === "opened") openedAt.set(event.shardId, event.t);
     if (event.type === "handled") for (const number of event.sequenceNumbers) handled.add(number);
@@ -45,6 +49,10 @@ export function checkCheckpoints({ events, swarm }: Evidence): Verdict {
       continue;
     const moved = before !== undefined && compareCheckpoints(after.checkpoint, before.checkpoint) > 0;
     if (!moved || (isSentinel(after.checkpoint) && after.checkpoint.sequenceNumber !== SHARD_END)) continue;
+    const { sequenceNumber } = after.checkpoint;
+    const asked = isSentinel(after.checkpoint) || allowances.covers(leaseKey, sequenceNumber);
+    if (swarm.checkpointMode === "manual" && !asked)
+      return invalid("L2: a checkpoint that the handler had not asked for", event);
     const state = stateOf(leaseKey);
     if (swarm.initialPosition === "LATEST") continue; // What came before the first read is not to be handled.
     while (state.handledUpTo < state.puts.length) {
@@ -53,7 +61,7 @@ export function checkCheckpoints({ events, swarm }: Evidence): Verdict {
         compareCheckpoints({ sequenceNumber: put.sequenceNumber, subSequenceNumber: 0 }, after.checkpoint) <=
         0;
       if (!passed) break;
-      if (!handled.has(put.sequenceNumber))
+      if (!handled.has(put.sequenceNumber) && !allowances.gaveUp(put.sequenceNumber))
         return invalid("L2: the checkpoint passed a record that was not handled", put, event);
       state.handledUpTo += 1;
     }

@@ -1,14 +1,22 @@
 /**
- * L5: after healing, every runnable lease is owned, evenly, and everything is handled, within a bounded time.
+ * L5: after healing, every runnable lease is owned, evenly, and everything is handled, within a bounded time; and no
+ * shard is ever halted but by the user's choice.
  * L6: then nobody writes ownership, and the calls stay within what was promised.
  * L7: stop() comes back when everything is handed over or released, and nothing is done after it.
  */
 import type { SimEvent } from "../world/history.ts";
+import { Allowances } from "./allowances.ts";
 import { Troubles } from "./troubles.ts";
 import { type Evidence, invalid, VALID, type Verdict } from "./verdict.ts";
 
-export function checkLiveness({ unsettled, escaped }: Evidence): Verdict {
+export function checkLiveness({ swarm, events, unsettled, escaped }: Evidence): Verdict {
   if (escaped.length > 0) return invalid(`L5: an error escaped: ${escaped[0]}`);
+  const allowances = new Allowances(swarm);
+  for (const event of events) {
+    allowances.add(event);
+    if (event.type === "halted" && !allowances.mayHalt(event.shardId))
+      return invalid("L5: a shard was halted although its handler had not failed for every try", event);
+  }
   return unsettled === undefined
     ? VALID
     : invalid(`L5: not as it must be when the time was up: ${unsettled}`);
@@ -81,7 +89,11 @@ export function checkStop({ swarm, events, finalLeases, finalPages, unsettled }:
       continue;
     }
     const end = "worker" in event && event.type !== "worker" ? stopped.get(event.worker) : undefined;
-    const isWork = event.type !== "trouble" && !(event.type === "read" && event.sentAt <= (end?.t ?? 0));
+    // A handler that ignores its signal cannot be stopped.
+    const isWork =
+      event.type !== "trouble" &&
+      event.type !== "too-late" &&
+      !(event.type === "read" && event.sentAt <= (end?.t ?? 0));
     if (end && isWork && !troubles.between(end.worker, end.t - 10_000, event.t))
       return invalid("L7: still at work after stop() had come back", end, event);
   }

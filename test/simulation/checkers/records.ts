@@ -1,16 +1,23 @@
 /**
  * L4: every record is handled; per key, first deliveries come in order; a record is handled twice only when a worker
- * that had handled it was in trouble, and then from a checkpoint on.
+ * that had handled it was in trouble, and then from a checkpoint on; or when the handler never said that it was done.
+ * What the error policy gave up need not be handled; what it stopped for is not lost: its lease's checkpoint is before it.
  */
 import { compareCheckpoints, isSentinel, type Lease } from "../../../services/consumer/core/lease.ts";
 import type { SimEvent } from "../world/history.ts";
+import { Allowances } from "./allowances.ts";
 import { Troubles } from "./troubles.ts";
 import { type Evidence, invalid, VALID, type Verdict } from "./verdict.ts";
 
 type Put = Extract<SimEvent, { type: "put" }>;
 type Handled = Extract<SimEvent, { type: "handled" }>;
 
-export function checkRecords({ events, swarm, unsettled }: Evidence): Verdict {
+export function checkRecords(evidence: Evidence): Verdict {
+  const { events, swarm, unsettled } = evidence;
+  const allowances = new Allowances(swarm);
+  const numbers = new Map<string, string>();
+  const parents = new Map<string, readonly string[]>();
+  let halted: ReadonlyMap<string, string> = new Map();
   const troubles = new Troubles(events);
   const window = 3 * swarm.failoverTimeMillis + 10_000;
   const puts = new Map<string, Put>();
@@ -26,14 +33,22 @@ export function checkRecords({ events, swarm, unsettled }: Evidence): Verdict {
   const latest = swarm.initialPosition === "LATEST";
 
   for (const event of events) {
-    if (event.type === "phase" && event.name === "settled") settled = true;
+    allowances.add(event);
+    if (event.type === "phase" && event.name === "settled") {
+      settled = true;
+      halted = new Map(allowances.halted);
+    }
+    if (event.type === "shard" && event.action === "opened") parents.set(event.shardId, event.parents);
     if (!settled && event.type === "write") owners.set(event.leaseKey, event.after?.owner);
     if (!settled && event.type === "worker") {
       if (event.action === "joined") up.add(event.worker);
       else up.delete(event.worker);
     }
     if (!settled && event.type === "trouble" && event.kind === "crash") up.delete(event.worker);
-    if (event.type === "put") puts.set(event.sequenceNumber, event);
+    if (event.type === "put") {
+      puts.set(event.sequenceNumber, event);
+      numbers.set(`${event.key}#${event.n}`, event.sequenceNumber);
+    }
     if (event.type === "shard" && event.action === "trimmed") trimmed.add(event.shardId);
     if (event.type === "write" && event.after !== undefined) {
       if (event.operation === "create") startedAt.set(event.leaseKey, event.after.checkpoint.sequenceNumber);
@@ -49,10 +64,11 @@ export function checkRecords({ events, swarm, unsettled }: Evidence): Verdict {
         return invalid(`L4: handled ${sequenceNumber}, which was never put there`, event);
       const earlier = first.get(sequenceNumber);
       if (earlier !== undefined) {
+        const untold = swarm.checkpointMode === "manual" && !allowances.covers(put.shardId, sequenceNumber);
         const excuse =
           troubles.between(earlier.worker, earlier.t - window, event.t) ??
           troubles.between(event.worker, earlier.t - window, event.t);
-        if (excuse === undefined)
+        if (excuse === undefined && !untold)
           return invalid(
             `L4: ${put.key}#${put.n} was handled twice although nothing had gone wrong`,
             earlier,
@@ -75,7 +91,11 @@ export function checkRecords({ events, swarm, unsettled }: Evidence): Verdict {
       }
       first.set(sequenceNumber, event);
       const before = newest.get(put.key);
-      const expected = before === undefined ? (latest || trimmed.size > 0 ? put.n : 1) : before.n + 1;
+      let expected = before === undefined ? (latest || trimmed.size > 0 ? put.n : 1) : before.n + 1;
+      while (expected < put.n && allowances.gaveUp(numbers.get(`${put.key}#${expected}`) ?? ""))
+        expected += 1;
+      // Given up, and given to a handler again after a crash: it comes when it comes.
+      if (put.n < expected && allowances.gaveUp(sequenceNumber)) continue;
       const skips = latest || trimmed.size > 0;
       // A lease that never got past LATEST begins at the tip again when it is claimed from a dead worker, and that
       // worker's last batch may still come after: the documented limit of LATEST, not an order to judge.
@@ -93,12 +113,32 @@ export function checkRecords({ events, swarm, unsettled }: Evidence): Verdict {
   if (unsettled !== undefined) return VALID; // L5 has said so; what is missing may be on its way.
   for (const put of puts.values()) {
     if (first.has(put.sequenceNumber) || trimmed.has(put.shardId)) continue;
+    if (allowances.gaveUp(put.sequenceNumber)) continue;
     const start = startedAt.get(put.shardId);
     if (latest && (start === undefined || start === "LATEST")) continue;
     // Shards that the caps leave unowned are not read; that the caps had no room left, `unsettled` has seen.
     const owner = owners.get(put.shardId);
     if (swarm.cap.kind !== "none" && !(owner !== undefined && up.has(owner))) continue;
+    if (swarm.remedy === "none" && isHeldUp(put.shardId, halted, parents) && !isPassed(put, evidence))
+      continue;
     return invalid(`L4: ${put.key}#${put.n} was never handled`, put);
   }
   return VALID;
+}
+
+/** The shard is halted, or waits for one that is. */
+export function isHeldUp(
+  shardId: string,
+  halted: ReadonlyMap<string, string>,
+  parents: ReadonlyMap<string, readonly string[]>,
+): boolean {
+  if (halted.has(shardId)) return true;
+  return (parents.get(shardId) ?? []).some((parent) => isHeldUp(parent, halted, parents));
+}
+
+/** Whoever takes the lease next would not read the record any more. */
+function isPassed({ shardId, sequenceNumber }: Put, { finalLeases }: Evidence): boolean {
+  const row = finalLeases.find(({ leaseKey }) => leaseKey === shardId);
+  if (row === undefined) return false;
+  return compareCheckpoints({ sequenceNumber, subSequenceNumber: 0 }, row.checkpoint) <= 0;
 }

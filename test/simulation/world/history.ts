@@ -72,6 +72,16 @@ export type SimEvent =
     }
   /** The handler has finished these records of one batch. */
   | { type: "handled"; t: number; worker: string; shardId: string; sequenceNumbers: readonly string[] }
+  /** A call with these records has failed. */
+  | { type: "threw"; t: number; worker: string; shardId: string; sequenceNumbers: readonly string[] }
+  /** A call ended well when its time was up: the engine does not count it. */
+  | { type: "too-late"; t: number; worker: string; shardId: string; sequenceNumbers: readonly string[] }
+  /** The engine took a checkpoint of the handler's. */
+  | { type: "accepted"; t: number; worker: string; shardId: string; sequenceNumber: string }
+  /** The engine gave a record to `deadLetter`, which took it or failed. */
+  | { type: "dead-letter"; t: number; worker: string; sequenceNumber: string; taken: boolean }
+  /** The engine reads the shard no further. */
+  | { type: "halted"; t: number; worker: string; shardId: string }
   | {
       type: "trouble";
       t: number;
@@ -142,6 +152,15 @@ export function brief(event: SimEvent): string {
       return `${event.worker} read ${event.shardId}: ${event.count}${event.atEnd ? " (end)" : ""}`;
     case "handled":
       return `${event.worker} handled ${event.shardId}: ${event.sequenceNumbers.length} to ${event.sequenceNumbers.at(-1) ?? "-"}`;
+    case "threw":
+    case "too-late":
+      return `${event.worker} ${event.type} ${event.shardId}: ${event.sequenceNumbers[0] ?? "-"} to ${event.sequenceNumbers.at(-1) ?? "-"}`;
+    case "accepted":
+      return `${event.worker} accepted ${event.shardId}: up to ${event.sequenceNumber}`;
+    case "dead-letter":
+      return `${event.worker} dead letter ${event.sequenceNumber}: ${event.taken ? "taken" : "failed"}`;
+    case "halted":
+      return `${event.worker} halted ${event.shardId}`;
     case "trouble":
       return `${event.worker} TROUBLE ${event.kind} until ${event.until?.toFixed(0) ?? "ever"} ${event.detail}`;
     case "worker":

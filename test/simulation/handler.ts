@@ -1,0 +1,209 @@
+/**
+ * The simulated user's handlers, and what they do to the history: they take their time, checkpoint when they feel like
+ * it, and fail on sick records. A record counts as handled when the call that had it ended well in time, or when the
+ * engine took a checkpoint that covers it.
+ */
+import type { ConsumerRecord } from "../../services/consumer/core/record.ts";
+import {
+  CheckpointRefused,
+  type ProcessRecordsInput,
+  type ShutdownRequested,
+} from "../../services/consumer/engine/shard-reader-options.ts";
+import type { Clock } from "../../services/shared/clock.ts";
+import type { Swarm } from "./swarm.ts";
+import { type Dice, textHash } from "./world/dice.ts";
+import type { History } from "./world/history.ts";
+
+/** What all workers of a run share: records do not get well by going to another worker. */
+export class Patients {
+  readonly #swarm: Swarm;
+  readonly #calls = new Map<string, number>();
+  readonly #refusals = new Map<string, number>();
+  readonly #failedBatches = new Set<string>();
+  cured = false;
+
+  constructor(swarm: Swarm) {
+    this.#swarm = swarm;
+  }
+
+  /** The first that fails the call; asking counts. */
+  firstSick(records: readonly ConsumerRecord[]): number {
+    const { sickOneIn, sickCalls, seed } = this.#swarm;
+    if (sickOneIn === 0 || this.cured) return -1;
+    return records.findIndex(({ sequenceNumber }) => {
+      if (textHash(sequenceNumber, seed) % sickOneIn !== 0) return false;
+      const calls = (this.#calls.get(sequenceNumber) ?? 0) + 1;
+      this.#calls.set(sequenceNumber, calls);
+      return calls <= sickCalls;
+    });
+  }
+
+  /** Batches that fail once, whatever is in them. */
+  failsOnce(records: readonly ConsumerRecord[]): boolean {
+    const first = records[0]?.sequenceNumber ?? "";
+    if (this.#failedBatches.has(first)) return false;
+    this.#failedBatches.add(first);
+    return true;
+  }
+
+  deadLetterRefuses({ sequenceNumber }: ConsumerRecord): boolean {
+    const refusals = (this.#refusals.get(sequenceNumber) ?? 0) + 1;
+    this.#refusals.set(sequenceNumber, refusals);
+    return refusals <= this.#swarm.deadLetterFailures && !this.cured;
+  }
+}
+
+export interface HandlerParts {
+  readonly worker: string;
+  readonly swarm: Swarm;
+  readonly clock: Clock;
+  readonly history: History;
+  readonly patients: Patients;
+  /** Of the first generation of draws. */
+  readonly dice: Dice;
+  readonly habitDice: Dice;
+}
+
+/** A hanging call that ignores its signal goes on for so long after it: past the grace that the engine gives. */
+const IGNORED_MILLIS = { low: 6_000, high: 9_000 };
+const LATE_MILLIS = { low: 50, high: 3_000 };
+/** Timers of a process fire a rounding error early. */
+const SLACK_MILLIS = 1e-3;
+
+export class SimHandler {
+  readonly #parts: HandlerParts;
+  /** By shard: the last record that a call was given, and the last of a call that ended well. */
+  readonly #given = new Map<string, ConsumerRecord>();
+  readonly #finished = new Map<string, ConsumerRecord>();
+
+  constructor(parts: HandlerParts) {
+    this.#parts = parts;
+  }
+
+  readonly processRecords = async (input: ProcessRecordsInput): Promise<void> => {
+    const { history, worker, clock, swarm } = this.#parts;
+    const { shardId, records, signal } = input;
+    const { processTimeoutMillis: limit = Number.POSITIVE_INFINITY } = swarm;
+    const startedAt = clock.monotonicMillis();
+    const sequenceNumbers = records.map((record) => record.sequenceNumber);
+    const last = records[records.length - 1]!;
+    this.#given.set(shardId, last);
+    // The signal aborts for a lost lease as well: only a call whose time is up has failed.
+    const isTooLate = () => signal.aborted && clock.monotonicMillis() - startedAt >= limit - SLACK_MILLIS;
+    const onAbort = () => {
+      if (isTooLate()) history.add({ type: "threw", worker, shardId, sequenceNumbers });
+    };
+    signal.addEventListener("abort", onAbort, { once: true });
+    let told = 0;
+    try {
+      told = await this.#work(input);
+    } catch (error) {
+      if (!signal.aborted) history.add({ type: "threw", worker, shardId, sequenceNumbers });
+      throw error;
+    }
+    const rest = sequenceNumbers.slice(told);
+    if (isTooLate()) return history.add({ type: "too-late", worker, shardId, sequenceNumbers: rest });
+    this.#finished.set(shardId, last);
+    if (rest.length > 0) history.add({ type: "handled", worker, shardId, sequenceNumbers: rest });
+    this.#checkpointAtTheEnd(input);
+  };
+
+  readonly deadLetter = (record: ConsumerRecord): void => {
+    const { history, worker, patients } = this.#parts;
+    const { sequenceNumber } = record;
+    const taken = !patients.deadLetterRefuses(record);
+    history.add({ type: "dead-letter", worker, sequenceNumber, taken });
+    if (!taken) throw new Error("the queue of dead letters failed, as drawn");
+  };
+
+  readonly shutdownRequested: ShutdownRequested = async ({ shardId, checkpoint }) => {
+    const { checkpointsAtShutdown, checkpointMode } = this.#parts.swarm;
+    if (checkpointMode !== "manual" || checkpointsAtShutdown === "never") return;
+    const [finished, given] = [this.#finished.get(shardId), this.#given.get(shardId)];
+    if (checkpointsAtShutdown === "finished") {
+      if (finished !== undefined) this.#checkpoint(shardId, () => checkpoint(finished), finished);
+    } else if (given !== undefined) this.#checkpoint(shardId, () => checkpoint(), given);
+  };
+
+  /** @returns how many of the records are told as handled already. */
+  async #work(input: ProcessRecordsInput): Promise<number> {
+    const { swarm, clock, dice, patients } = this.#parts;
+    const { records, signal } = input;
+    const { low, high } = swarm.handlerMillis;
+    if (high > 0) await clock.sleep(this.#inTimeWhenCured(dice.between(low, high)));
+    if (dice.chance(swarm.handlerFailures) && patients.failsOnce(records))
+      throw new Error("the handler failed, as drawn");
+    const sick = patients.firstSick(records);
+    const told = swarm.checkpointMode === "manual" ? await this.#checkpointOnTheWay(input, sick) : 0;
+    if (sick < 0) return told;
+    if (swarm.sickness === "ignores") {
+      const { low: least, high: most } = IGNORED_MILLIS;
+      await clock.sleep((swarm.processTimeoutMillis ?? 0) + this.#parts.habitDice.between(least, most));
+      return told;
+    }
+    if (swarm.sickness === "hangs") await aborted(signal);
+    throw new Error(`record ${records[sick]!.sequenceNumber} is sick, as drawn`);
+  }
+
+  /** What made handlers run over their time passes with the faults: else a shard would halt again and again. */
+  #inTimeWhenCured(millis: number): number {
+    const { patients, swarm } = this.#parts;
+    const { processTimeoutMillis } = swarm;
+    if (!patients.cured || processTimeoutMillis === undefined) return millis;
+    return Math.min(millis, processTimeoutMillis / 2);
+  }
+
+  /** Only what the handler has finished: nothing from the sick record on. */
+  async #checkpointOnTheWay(
+    { shardId, records, checkpoint }: ProcessRecordsInput,
+    sick: number,
+  ): Promise<number> {
+    const { swarm, clock, habitDice, history, worker } = this.#parts;
+    const finished = sick < 0 ? records : records.slice(0, sick);
+    if (finished.length === 0 || !habitDice.chance(swarm.checkpoints.onTheWay)) return 0;
+    const count = habitDice.integer(1, finished.length);
+    const record = finished[count - 1]!;
+    const sequenceNumbers = finished.slice(0, count).map(({ sequenceNumber }) => sequenceNumber);
+    const handled = () => history.add({ type: "handled", worker, shardId, sequenceNumbers });
+    if (!this.#checkpoint(shardId, () => checkpoint(record), record, handled)) return 0;
+    await clock.sleep(habitDice.between(0, 300));
+    return count;
+  }
+
+  #checkpointAtTheEnd({ shardId, records, checkpoint }: ProcessRecordsInput): void {
+    const { swarm, clock, habitDice } = this.#parts;
+    if (swarm.checkpointMode !== "manual") return;
+    const { atTheEnd, late } = swarm.checkpoints;
+    const last = records[records.length - 1]!;
+    if (habitDice.chance(atTheEnd)) this.#checkpoint(shardId, () => checkpoint(), last);
+    else if (habitDice.chance(late)) {
+      const record = habitDice.pick(records);
+      const millis = habitDice.between(LATE_MILLIS.low, LATE_MILLIS.high);
+      void clock.sleep(millis).then(() => this.#checkpoint(shardId, () => checkpoint(record), record));
+    }
+  }
+
+  /** @returns whether the engine took it. It may refuse: the lease is lost, or something later was checkpointed already. */
+  #checkpoint(
+    shardId: string,
+    act: () => Promise<void>,
+    { sequenceNumber }: ConsumerRecord,
+    told: () => void = () => undefined,
+  ): boolean {
+    const { history, worker } = this.#parts;
+    try {
+      void act();
+    } catch (error) {
+      if (error instanceof CheckpointRefused) return false;
+      throw error;
+    }
+    told();
+    history.add({ type: "accepted", worker, shardId, sequenceNumber });
+    return true;
+  }
+}
+
+const aborted = (signal: AbortSignal): Promise<void> =>
+  signal.aborted
+    ? Promise.resolve()
+    : new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));

@@ -1,0 +1,95 @@
+/** Somebody who sees everything at once, and says when the fleet is as it must be for good. */
+import { SHARD_END } from "../../services/consumer/core/lease.ts";
+import { Allowances } from "./checkers/allowances.ts";
+import { isHeldUp } from "./checkers/records.ts";
+import { type Cluster, capOf } from "./cluster.ts";
+import { unbalance } from "./fleet-view.ts";
+
+export class Onlooker {
+  readonly #cluster: Cluster;
+  readonly #earliest: number;
+  readonly #allowances: Allowances;
+  readonly #parents = new Map<string, readonly string[]>();
+  #seen = 0;
+
+  /** @param earliest before it, nothing is settled: records are still put. */
+  constructor(cluster: Cluster, earliest: number) {
+    this.#cluster = cluster;
+    this.#earliest = earliest;
+    this.#allowances = new Allowances(cluster.swarm);
+  }
+
+  /** Takes in what has happened since the last look. */
+  look(): void {
+    const { events } = this.#cluster.history;
+    for (; this.#seen < events.length; this.#seen++) {
+      const event = events[this.#seen]!;
+      this.#allowances.add(event);
+      if (event.type === "shard" && event.action === "opened")
+        this.#parents.set(event.shardId, event.parents);
+    }
+  }
+
+  /** By shard: who has halted it. */
+  get halted(): ReadonlyMap<string, string> {
+    return this.#allowances.halted;
+  }
+
+  /** Why the fleet is not yet as it must be for good; undefined: it is. */
+  unsettled(): string | undefined {
+    const { swarm, table, stream, scheduler, history } = this.#cluster;
+    if (scheduler.now < this.#earliest) return "puts are still going on";
+    if (this.#cluster.restartsDue > 0) return "a crashed worker is still to be restarted";
+    const waiting = this.#cluster.workers.find(
+      (worker) => worker.state === "starting" || worker.state === "stopping",
+    );
+    if (waiting !== undefined) return `${waiting.id} is still ${waiting.state}`;
+    const leases = table.leases();
+    const rows = new Set(leases.map((lease) => lease.leaseKey));
+    const missing = stream.openShards().find(({ shard }) => !rows.has(shard.shardId));
+    if (missing !== undefined) return `${missing.shard.shardId} is open and has no lease row`;
+    const up = this.#cluster.up();
+    const owners = new Set(leases.map((lease) => lease.owner));
+    for (const { workerId, state } of table.pages().flatMap((page) => page.members)) {
+      const isUp = up.some((worker) => worker.id === workerId);
+      // Where the caps leave no room, leases stay in a dead member's name, and its entry with them.
+      if (!isUp && !(state === "dead" && owners.has(workerId)))
+        return `${workerId} is gone and still a member (${state})`;
+    }
+    const open = stream.openShards().length;
+    const cap = capOf(swarm.cap, open, up.length);
+    const problem = unbalance(leases, {
+      caps: new Map(up.map((worker) => [worker.id, cap])),
+      steals: swarm.steals,
+    });
+    if (problem !== undefined) return problem;
+    const ending = leases.find(
+      ({ leaseKey, owner, checkpoint }) =>
+        stream.shard(leaseKey)?.closedAt !== undefined &&
+        checkpoint.sequenceNumber !== SHARD_END &&
+        !this.#isHeldUp(leaseKey) &&
+        up.some((worker) => worker.id === owner),
+    );
+    if (ending !== undefined) return `${ending.leaseKey} is closed and not yet at SHARD_END`;
+    for (const data of stream.shards()) {
+      const lost = data.records.find((record) => this.#isDue(record.sequenceNumber));
+      if (lost === undefined || this.#isHeldUp(data.shard.shardId)) continue;
+      const lease = table.lease(data.shard.shardId);
+      // What nobody may own because of the caps, and what came before LATEST, is not to be handled.
+      const owned = up.some((worker) => worker.id === lease?.owner);
+      if (lease !== undefined && !owned && cap !== undefined) continue;
+      if (history.fromLatest(data.shard.shardId, swarm.initialPosition)) continue;
+      return `${lost.key}#${lost.n} (${data.shard.shardId} ${lost.sequenceNumber}) has not been handled`;
+    }
+    return undefined;
+  }
+
+  /** Where nobody replaces workers, a halted shard stays halted. */
+  #isHeldUp(shardId: string): boolean {
+    return this.#cluster.swarm.remedy === "none" && isHeldUp(shardId, this.halted, this.#parents);
+  }
+
+  #isDue(sequenceNumber: string): boolean {
+    return !this.#cluster.history.handled.has(sequenceNumber) && !this.#allowances.gaveUp(sequenceNumber);
+  }
+}
