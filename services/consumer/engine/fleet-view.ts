@@ -19,6 +19,8 @@ export class FleetView {
   readonly pages = new Map<number, FleetPage>();
   readonly #memberSigns = new Map<number, Observations>();
   #foreignSigns: Observations = new Map();
+  /** A refused write showed a foreign owner that no scan has seen yet. */
+  #metForeigner = false;
   /** Rows this worker wrote since the scan under way began: the scan may have missed them. */
   readonly #writtenSinceScan = new Set<string>();
   generation = 0;
@@ -34,6 +36,7 @@ export class FleetView {
     this.pages.clear();
     this.#memberSigns.clear();
     this.#foreignSigns = new Map();
+    this.#metForeigner = false;
     this.#writtenSinceScan.clear();
     this.#known.clear();
     this.generation = 0;
@@ -78,6 +81,7 @@ export class FleetView {
     const known = this.table.get(lease.leaseKey);
     if (known === undefined || known.counter <= lease.counter) this.table.set(lease.leaseKey, lease);
     this.#writtenSinceScan.add(lease.leaseKey);
+    this.#metForeigner ||= this.#isForeign(lease, new Set(this.members().map((m) => m.workerId)));
   }
 
   removed(leaseKey: string): void {
@@ -146,15 +150,18 @@ export class FleetView {
 
   /** Leases whose owner is no member: only their own counters tell whether somebody lives there, so the table must be read again. */
   get hasForeignLeases(): boolean {
-    return this.#foreignSigns.size > 0;
+    return this.#foreignSigns.size > 0 || this.#metForeigner;
+  }
+
+  #isForeign(lease: Lease, members: ReadonlySet<string>): boolean {
+    const owner = actualOwner(lease);
+    return owner !== undefined && !members.has(owner) && !isEnded(lease);
   }
 
   #observeForeign(nowMillis: number): void {
     const members = new Set(this.members().map((m) => m.workerId));
-    const foreign = [...this.table.values()].filter((lease) => {
-      const owner = actualOwner(lease);
-      return owner !== undefined && !members.has(owner) && !isEnded(lease);
-    });
+    const foreign = [...this.table.values()].filter((lease) => this.#isForeign(lease, members));
+    this.#metForeigner = false;
     // A giver that had not heard of a leaver may name it a while after it left; much later nobody does.
     for (const [id, seenMillis] of this.#known)
       if (nowMillis - seenMillis > KNOWN_FOR_MILLIS) this.#known.delete(id);

@@ -1,18 +1,9 @@
 import { describe, expect, it } from "vitest";
 import type { Member } from "../../../services/consumer/core/member.ts";
 import { FleetView } from "../../../services/consumer/engine/fleet-view.ts";
+import { member, row } from "../core/rows.ts";
 
 const FAILOVER_MILLIS = 2_000;
-
-const member = (rest: Partial<Member>): Member => ({
-  workerId: "ann",
-  incarnation: "first",
-  heartbeat: 1,
-  state: "active",
-  maxLeases: undefined,
-  steals: true,
-  ...rest,
-});
 
 describe("silent members", () => {
   const look = (view: FleetView, page: number, entry: Member, atMillis: number) =>
@@ -20,22 +11,47 @@ describe("silent members", () => {
 
   it("are those whose heartbeat was seen unmoved for longer than the failover time", () => {
     const view = new FleetView();
-    look(view, 0, member({}), 0);
-    look(view, 0, member({}), FAILOVER_MILLIS);
+    look(view, 0, member("ann"), 0);
+    look(view, 0, member("ann"), FAILOVER_MILLIS);
     expect(view.silentMembers(FAILOVER_MILLIS)).toEqual(new Set());
-    look(view, 0, member({}), FAILOVER_MILLIS + 1);
+    look(view, 0, member("ann"), FAILOVER_MILLIS + 1);
     expect(view.silentMembers(FAILOVER_MILLIS)).toEqual(new Set(["ann"]));
-    look(view, 0, member({ heartbeat: 2 }), FAILOVER_MILLIS + 2);
+    look(view, 0, member("ann", { heartbeat: 2 }), FAILOVER_MILLIS + 2);
     expect(view.silentMembers(FAILOVER_MILLIS)).toEqual(new Set());
   });
 
   it("are not told from the dead entry that a living namesake left on another page", () => {
     const view = new FleetView();
-    const dead = member({ state: "dead" });
+    const dead = member("ann", { state: "dead" });
     look(view, 0, dead, 0);
     look(view, 0, dead, 3 * FAILOVER_MILLIS);
-    look(view, 1, member({ incarnation: "second" }), 3 * FAILOVER_MILLIS);
+    look(view, 1, member("ann", { incarnation: "second" }), 3 * FAILOVER_MILLIS);
     expect(view.members().map(({ incarnation }) => incarnation)).toEqual(["second"]);
     expect(view.silentMembers(FAILOVER_MILLIS)).toEqual(new Set());
+  });
+});
+
+describe("leases of foreign owners", () => {
+  const view = () => {
+    const made = new FleetView();
+    made.sawPage({ page: 0, generation: 1, shardSyncRequests: 0, members: [member("ann")] }, 0);
+    return made;
+  };
+
+  it("are known from a refused write, before any scan has met them", () => {
+    const met = view();
+    met.wrote(row("shard-1", { owner: "ann" }));
+    expect(met.hasForeignLeases).toBe(false);
+    met.wrote(row("shard-1", { owner: "java", counter: 7 }));
+    expect(met.hasForeignLeases).toBe(true);
+  });
+
+  it("are forgotten with the scan that finds none", () => {
+    const met = view();
+    met.wrote(row("shard-1", { owner: "java", counter: 7 }));
+    met.scanStarts();
+    const pages = [...met.pages.values()];
+    met.scanned({ leases: [row("shard-1", { owner: "ann", counter: 8 })], corrupt: [], pages }, 1, 0);
+    expect(met.hasForeignLeases).toBe(false);
   });
 });
