@@ -13,17 +13,19 @@ import type { Stream } from "../../services/consumer/ports/stream.ts";
 import type { Clock } from "../../services/shared/clock.ts";
 import type { Random } from "../../services/shared/random.ts";
 import { Patients, SimHandler } from "./handler.ts";
+import { JavaWorker } from "./java-worker.ts";
 import type { Mutation } from "./mutation.ts";
 import { prepare } from "./prepare.ts";
+import { type Surroundings, surround } from "./surroundings.ts";
 import type { Action, CapRule, Swarm } from "./swarm.ts";
 import { Dice } from "./world/dice.ts";
 import { History } from "./world/history.ts";
 import { LeaseTable } from "./world/lease-table.ts";
-import { type Cost, memoryLeaseStore, noCost } from "./world/memory-lease-store.ts";
-import { memoryStream, streamRules } from "./world/memory-stream.ts";
-import { type Call, NO_FAULTS, networkCall, type Weather } from "./world/network.ts";
+import type { Cost } from "./world/memory-lease-store.ts";
+import { streamRules } from "./world/memory-stream.ts";
+import { NO_FAULTS, type Weather } from "./world/network.ts";
 import { Scheduler } from "./world/scheduler.ts";
-import { SimProcess } from "./world/sim-clock.ts";
+import type { SimProcess } from "./world/sim-clock.ts";
 import { StreamData } from "./world/stream-data.ts";
 
 /** All that an engine gets from outside. */
@@ -126,64 +128,14 @@ export class Cluster {
   }
 
   startWorker(id = `w${++this.#startedWorkers}`): SimWorker {
-    const { swarm, scheduler, history } = this;
+    const { swarm, history } = this;
     const dice = this.#dice.fork(`worker ${id} ${this.workers.length}`);
-    const drift = swarm.driftPercent / 100;
-    const clockError = {
-      rate: 1 + dice.between(-drift, drift),
-      wallOffsetMillis: swarm.wallClocksHoursOff ? dice.integer(-2, 2) * 3_600_000 : 0,
-    };
-    const process = new SimProcess(id, scheduler, clockError);
-    const rates = this.faultsOn ? swarm.rates : NO_FAULTS;
-    const weather = {
-      store: { rates: { ...rates }, partitioned: false },
-      // The stream's answers are reads: what is lost was only read.
-      stream: { rates: { ...rates, lostAnswer: 0 }, partitioned: false },
-    };
-    const call = (service: "store" | "stream"): Call => {
-      const through = networkCall(
-        process,
-        scheduler,
-        dice.fork(service),
-        weather[service],
-        swarm,
-        (kind, until, detail) =>
-          history.add({ type: "trouble", worker: id, kind, until, detail: `${service} ${detail}` }),
-      );
-      return (operation, apply, failed) => {
-        this.log(`${id} -> ${operation}`);
-        return through(operation, apply, failed);
-      };
-    };
-    const cost = noCost();
-    const streamCalls = new Map<string, number>();
-    const stale = dice.fork("stale");
-    const empty = dice.fork("empty reads");
-    let store = memoryLeaseStore(this.table, {
-      worker: id,
-      call: call("store"),
-      cost,
-      scanSegments: swarm.scanSegments,
-      asOf: () => scheduler.now - stale.next() * swarm.stalenessMillis,
-    });
-    let stream = memoryStream(this.stream, this.#rules, {
-      worker: id,
-      call: call("stream"),
-      calls: streamCalls,
-      now: () => scheduler.now,
-      record: history.add.bind(history),
-      findsNothing: () => swarm.emptyReads > 0 && empty.chance(swarm.emptyReads),
-    });
-    let clock = process.clock;
-    if (this.#mutation?.store) store = this.#mutation.store(store, this.table, id);
-    if (this.#mutation?.stream) stream = this.#mutation.stream(stream);
-    if (this.#mutation?.clock) clock = this.#mutation.clock(clock);
-
+    const { process, weather, store, stream, clock, cost, streamCalls } = this.#surround(id, dice);
     history.add({
       type: "worker",
       worker: id,
       action: "started",
-      detail: `clock ×${clockError.rate.toFixed(4)}`,
+      detail: `clock ×${process.clockError.rate.toFixed(4)}`,
     });
     const engine = this.#startEngine(
       { store, stream, clock, random: dice.fork("engine") },
@@ -199,6 +151,34 @@ export class Cluster {
     this.workers.push(worker);
     this.#watchStart(worker);
     return worker;
+  }
+
+  /** Runs until it is killed, or the faults stop. */
+  startJava(id: string, millis: number): void {
+    const { history, scheduler } = this;
+    const { failoverTimeMillis } = this.swarm;
+    const dice = this.#dice.fork(id);
+    const { process, store, stream, clock } = this.#surround(id, dice);
+    new JavaWorker({
+      id,
+      store,
+      stream,
+      clock,
+      history,
+      dice: dice.fork("steals"),
+      failoverTimeMillis,
+    }).start();
+    scheduler.after(millis, `kill ${id}`, () => {
+      process.kill();
+      history.add({ type: "trouble", worker: id, kind: "crash", until: undefined, detail: "Java" });
+    });
+  }
+
+  #surround(id: string, dice: Dice): Surroundings {
+    const { swarm, scheduler, history, table, faultsOn } = this;
+    const world = { swarm, scheduler, history, table, data: this.stream, rules: this.#rules, faultsOn };
+    const log = (line: string) => this.log(line);
+    return surround({ ...world, mutation: this.#mutation, log }, id, dice);
   }
 
   /** SIGTERM. */

@@ -24,6 +24,7 @@ export interface Habits {
   readonly processTimeoutMillis: number | undefined;
   /** Share of reads that find nothing on their way to records. */
   readonly emptyReads: number;
+  readonly javaShifts: readonly JavaShift[];
 }
 
 export const NO_HABITS: Habits = {
@@ -38,6 +39,7 @@ export const NO_HABITS: Habits = {
   remedy: "none",
   processTimeoutMillis: undefined,
   emptyReads: 0,
+  javaShifts: [],
 };
 
 /** Each kind is there or not: a run with one kind only finds what a mixture would hide. */
@@ -83,4 +85,18 @@ export interface Crowd {
 /** A small share of runs has more members than a fleet row holds. */
 export function drawCrowd(dice: Dice): Crowd | undefined {
   return dice.chance(0.06) ? { workers: dice.integer(14, 20), shards: dice.integer(10, 30) } : undefined;
+}
+
+export interface JavaShift {
+  readonly from: number;
+  readonly millis: number;
+}
+
+/** Workers of another make that come and go while there are faults, in a small share of runs. */
+export function drawJavaShifts(dice: Dice, safetyMillis: number): readonly JavaShift[] {
+  if (!dice.chance(0.15)) return [];
+  return Array.from({ length: dice.integer(1, 2) }, () => {
+    const from = dice.between(0, safetyMillis / 2);
+    return { from, millis: dice.between(safetyMillis / 4, safetyMillis - from) };
+  });
 }

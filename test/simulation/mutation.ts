@@ -73,10 +73,16 @@ const handOverBeforeCheckpoint: Mutation = {
   }),
 };
 
-/** What fails is passed over, although the user said "stop" (or where dead letters go). */
-const passesOverUnasked: Mutation = {
-  name: "passes-over-unasked",
-  told: (swarm) => ({ ...swarm, onError: "skip" }),
+/** The checkpoint goes past a record that failed, although the user said "stop". */
+const passesOverUnderStop: Mutation = {
+  name: "passes-over-under-stop",
+  told: (swarm) => (swarm.onError === "stop" ? { ...swarm, onError: "skip" } : swarm),
+};
+
+/** What failed is passed over, and `deadLetter` never hears of it. */
+const dropsDeadLetters: Mutation = {
+  name: "drops-dead-letters",
+  told: (swarm) => (swarm.onError === "deadLetter" ? { ...swarm, onError: "skip" } : swarm),
 };
 
 /** A batch that failed is given up as a whole: its neighbours go with the sick record. */
@@ -109,7 +115,8 @@ export const MUTATIONS: readonly Mutation[] = [
   wallClockExpiry,
   floorInTheCap,
   handOverBeforeCheckpoint,
-  passesOverUnasked,
+  passesOverUnderStop,
+  dropsDeadLetters,
   givesUpWholeBatches,
   checkpointsUnasked,
   noTimeLimit,

@@ -67,6 +67,8 @@ export async function runSeed(seed: number, options: RunOptions): Promise<RunRes
   }
   for (const { at, who, action } of swarm.schedule)
     scheduler.at(at, action.kind, () => cluster.perform(action, who));
+  for (const [index, { from, millis }] of swarm.javaShifts.entries())
+    scheduler.at(from, "Java", () => cluster.startJava(`java${index + 1}`, millis));
   let due = 0;
   const putEvery = () => {
     due += (swarm.putsPerSecond * PUT_INTERVAL_MILLIS) / 1_000;

@@ -2,7 +2,7 @@
  * A seed's whole run, drawn before it starts and printed with it: fleet, stream, options, faults and the schedule
  * of what happens when. Everything a run does follows from this and from the seed's random streams.
  */
-import { drawCrowd, drawHabits, type Habits, NO_HABITS } from "./habits.ts";
+import { drawCrowd, drawHabits, drawJavaShifts, type Habits, NO_HABITS } from "./habits.ts";
 import { Dice } from "./world/dice.ts";
 import type { FaultRates } from "./world/network.ts";
 import { NO_FAULTS } from "./world/network.ts";
@@ -87,7 +87,14 @@ export function drawSwarm(seed: number, draws: Draws = 2): Swarm {
   const dice = new Dice(seed).fork("second draws");
   const crowd = drawCrowd(dice.fork("crowd"));
   const fleet = crowd ? { workers: crowd.workers, shards: Math.max(first.shards, crowd.shards) } : {};
-  return { ...first, ...fleet, ...drawHabits(dice.fork("habits")) };
+  return { ...first, ...fleet, ...drawHabits(dice.fork("habits")), ...drawJava(dice.fork("java"), first) };
+}
+
+/** Java shows that it lives lease by lease, and so must we beside it. It steals without asking: no run with it is "planned". */
+function drawJava(dice: Dice, first: Omit<Swarm, keyof Habits>): Partial<Swarm> {
+  if (first.profile === "planned" || first.initialPosition === "LATEST") return {};
+  const javaShifts = drawJavaShifts(dice, first.safetyMillis);
+  return javaShifts.length === 0 ? {} : { javaShifts, leaseRenewal: "lease" };
 }
 
 function drawFirst(seed: number): Omit<Swarm, keyof Habits> {

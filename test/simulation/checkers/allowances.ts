@@ -19,11 +19,17 @@ interface Failing {
   before: string | undefined;
 }
 
-interface ShardState {
+/** Of one worker that has (or had) the lease, since it took it. */
+interface Tenure {
   readonly failing: Map<string, Failing>;
-  accepted: string | undefined;
-  /** Dead letters that failed since the lease was taken. */
+  /** Dead letters that failed. */
   refusals: number;
+}
+
+interface ShardState {
+  owner: string | undefined;
+  accepted: string | undefined;
+  readonly tenures: Map<string, Tenure>;
 }
 
 export class Allowances {
@@ -45,7 +51,7 @@ export class Allowances {
         this.#shardOf.set(event.sequenceNumber, event.shardId);
         return;
       case "threw":
-        this.#threw(event.shardId, event.sequenceNumbers);
+        this.#threw(this.#tenure(event.shardId, event.worker), event.sequenceNumbers);
         return;
       case "handled":
         this.halted.delete(event.shardId);
@@ -58,14 +64,15 @@ export class Allowances {
       }
       case "dead-letter":
         if (event.taken) this.#letters.add(event.sequenceNumber);
-        else this.#shard(this.#shardOf.get(event.sequenceNumber) ?? "").refusals += 1;
+        else this.#tenure(this.#shardOf.get(event.sequenceNumber) ?? "", event.worker).refusals += 1;
         return;
       case "halted":
-        this.halted.set(event.shardId, event.worker);
+        // Who has not heard of its loss yet halts nothing any more.
+        if (this.#shard(event.shardId).owner === event.worker) this.halted.set(event.shardId, event.worker);
         return;
       case "write":
         if (event.operation === "claim" || event.after?.owner !== event.before?.owner)
-          this.#startsAnew(event.leaseKey);
+          this.#startsAnew(event.leaseKey, event.after?.owner);
         return;
       case "worker":
       case "trouble": {
@@ -80,7 +87,8 @@ export class Allowances {
   gaveUp(sequenceNumber: string): boolean {
     if (this.#givenUp.has(sequenceNumber)) return true;
     const shard = this.#shards.get(this.#shardOf.get(sequenceNumber) ?? "");
-    return shard !== undefined && this.#judge(shard, sequenceNumber);
+    if (shard === undefined) return false;
+    return [...shard.tenures.values()].some((tenure) => this.#judge(shard, tenure, sequenceNumber));
   }
 
   /** The handler has said that it is done with this record. */
@@ -89,16 +97,15 @@ export class Allowances {
     return accepted !== undefined && !isBefore(accepted, sequenceNumber);
   }
 
-  /** Whether a halt is what the user chose, after what has happened since the lease was taken. */
-  mayHalt(shardId: string): boolean {
-    const shard = this.#shard(shardId);
+  /** Whether a halt is what the user chose, after what has happened since the worker took the lease. */
+  mayHalt(shardId: string, worker: string): boolean {
+    const { failing, refusals } = this.#tenure(shardId, worker);
     if (this.#onError === "skip") return false;
-    if (this.#onError === "deadLetter") return shard.refusals >= TRIES;
-    return [...shard.failing.values()].some(({ calls }) => calls >= TRIES);
+    if (this.#onError === "deadLetter") return refusals >= TRIES;
+    return [...failing.values()].some(({ calls }) => calls >= TRIES);
   }
 
-  #threw(shardId: string, sequenceNumbers: readonly string[]): void {
-    const { failing } = this.#shard(shardId);
+  #threw({ failing }: Tenure, sequenceNumbers: readonly string[]): void {
     for (const [index, sequenceNumber] of sequenceNumbers.entries()) {
       const calls = (failing.get(sequenceNumber)?.calls ?? 0) + 1;
       const lastInCall = index === sequenceNumbers.length - 1;
@@ -107,16 +114,18 @@ export class Allowances {
   }
 
   /** Another owner, or the same one again: it gives the records to its handler as if for the first time. */
-  #startsAnew(shardId: string): void {
+  #startsAnew(shardId: string, owner: string | undefined): void {
     const shard = this.#shard(shardId);
-    for (const sequenceNumber of shard.failing.keys()) this.#judge(shard, sequenceNumber);
-    shard.failing.clear();
-    shard.refusals = 0;
+    shard.owner = owner;
     this.halted.delete(shardId);
+    const tenure = owner === undefined ? undefined : shard.tenures.get(owner);
+    if (owner === undefined || tenure === undefined) return;
+    for (const sequenceNumber of tenure.failing.keys()) this.#judge(shard, tenure, sequenceNumber);
+    shard.tenures.delete(owner);
   }
 
-  #judge(shard: ShardState, sequenceNumber: string): boolean {
-    const failing = shard.failing.get(sequenceNumber);
+  #judge(shard: ShardState, tenure: Tenure, sequenceNumber: string): boolean {
+    const failing = tenure.failing.get(sequenceNumber);
     if (this.#onError === "stop" || failing === undefined || failing.calls <= TRIES) return false;
     // What the handler checkpointed in the very call that failed does not fail with the rest.
     const alone =
@@ -131,10 +140,20 @@ export class Allowances {
   #shard(shardId: string): ShardState {
     let state = this.#shards.get(shardId);
     if (state === undefined) {
-      state = { failing: new Map(), accepted: undefined, refusals: 0 };
+      state = { owner: undefined, accepted: undefined, tenures: new Map() };
       this.#shards.set(shardId, state);
     }
     return state;
+  }
+
+  #tenure(shardId: string, worker: string): Tenure {
+    const { tenures } = this.#shard(shardId);
+    let tenure = tenures.get(worker);
+    if (tenure === undefined) {
+      tenure = { failing: new Map(), refusals: 0 };
+      tenures.set(worker, tenure);
+    }
+    return tenure;
   }
 }
 

@@ -1,10 +1,11 @@
 /**
  * L1: one holder a fence. A lease row is written by its owner only, one counter at a time; an owned lease is taken
  * only from an owner that is gone or had trouble; nobody is declared dead whose heart beat within the failover time;
- * and nobody reads a shard it does not own, but for a worker in trouble that has not heard of its loss yet.
+ * and nobody reads a shard it does not own, but for a worker in trouble that has not heard of its loss yet. Java workers
+ * steal from the living, and are stolen from when they have been watched for the failover time.
  */
 import type { SimEvent } from "../world/history.ts";
-import { Troubles } from "./troubles.ts";
+import { isJava, Troubles } from "./troubles.ts";
 import { type Evidence, invalid, VALID, type Verdict } from "./verdict.ts";
 
 const FENCED: ReadonlySet<string> = new Set(["renew", "checkpoint", "handOver", "release", "complete"]);
@@ -15,7 +16,11 @@ export function checkFence({ swarm, events }: Evidence): Verdict {
   const troubles = new Troubles(events);
   const failover = swarm.failoverTimeMillis;
   const lastSign = new Map<string, SimEvent>();
+  /** By entry: a worker that joined again on another fleet row leaves its dead entry behind. */
+  const lastBeat = new Map<string, SimEvent>();
   const lastWrite = new Map<string, SimEvent>();
+  /** Since when a lease has been Java workers'. */
+  const foreignSince = new Map<string, SimEvent>();
   const owned = new Map<string, { owner: string | undefined; since: SimEvent }>();
   /** `worker/lease` → the event with which the worker lost it, and whether it gave it away itself. */
   const lost = new Map<string, { event: SimEvent; itself: boolean }>();
@@ -29,9 +34,10 @@ export function checkFence({ swarm, events }: Evidence): Verdict {
         before.member?.incarnation !== event.member?.incarnation ||
         before.member?.heartbeat !== event.member?.heartbeat;
       if (moved) lastSign.set(event.about, event);
+      if (moved) lastBeat.set(`${event.about} ${event.member?.incarnation}`, event);
     }
     if (event.type === "member" && event.operation === "declareDead") {
-      const sign = lastSign.get(event.about);
+      const sign = lastBeat.get(`${event.about} ${event.member?.incarnation}`);
       if (sign && event.t - sign.t < failover * (1 - CLOCK_ERROR) - 1)
         return invalid("L1: declared dead within the failover time of its last heartbeat", sign, event);
     }
@@ -42,7 +48,13 @@ export function checkFence({ swarm, events }: Evidence): Verdict {
       if (before && FENCED.has(operation) && before.owner !== worker)
         return invalid("L1: written by somebody who does not own it", lastWrite.get(leaseKey), event);
       const from = before?.owner;
-      if (operation === "claim" && from !== undefined && from !== worker) {
+      if (
+        operation === "claim" &&
+        from !== undefined &&
+        from !== worker &&
+        !isJava(worker) &&
+        !isJava(from)
+      ) {
         const sign = lastSign.get(from);
         const unseen = sign ?? lastWrite.get(leaseKey);
         const quietFor = event.t - Math.max(unseen?.t ?? 0, 0);
@@ -58,6 +70,13 @@ export function checkFence({ swarm, events }: Evidence): Verdict {
         if (!sign && quietFor < failover * (1 - CLOCK_ERROR) - 1)
           return invalid("L1: claimed from an unknown owner within the failover time", unseen, event);
       }
+      if (operation === "claim" && isJava(from) && !isJava(worker)) {
+        const since = foreignSince.get(leaseKey);
+        if (since && event.t - since.t < failover * (1 - CLOCK_ERROR) - 1)
+          return invalid("L1: taken from a Java worker within the failover time", since, event);
+      }
+      if (!isJava(after?.owner)) foreignSince.delete(leaseKey);
+      else if (!foreignSince.has(leaseKey)) foreignSince.set(leaseKey, event);
       lastWrite.set(leaseKey, event);
       const was = owned.get(leaseKey)?.owner ?? before?.owner;
       if (was !== after?.owner) {
@@ -76,7 +95,9 @@ export function checkFence({ swarm, events }: Evidence): Verdict {
       if (event.sentAt <= loss.event.t) continue;
       const healthySince = troubles.lastEnd(worker, event.t) ?? 0;
       const allowedUntil = Math.max(loss.event.t, healthySince) + failover + 5_000;
-      const excused = !loss.itself && troubles.between(worker, loss.event.t - 3 * failover - 10_000, event.t);
+      const stolen = loss.event.type === "write" && (isJava(loss.event.worker) || isJava(worker));
+      const inTrouble = troubles.between(worker, loss.event.t - 3 * failover - 10_000, event.t);
+      const excused = !loss.itself && (stolen || inTrouble);
       if (!excused || event.t > allowedUntil)
         return invalid("L1: read after the lease was lost", loss.event, event);
     }

@@ -14,7 +14,7 @@ export function checkLiveness({ swarm, events, unsettled, escaped }: Evidence): 
   const allowances = new Allowances(swarm);
   for (const event of events) {
     allowances.add(event);
-    if (event.type === "halted" && !allowances.mayHalt(event.shardId))
+    if (event.type === "halted" && !allowances.mayHalt(event.shardId, event.worker))
       return invalid("L5: a shard was halted although its handler had not failed for every try", event);
   }
   return unsettled === undefined

@@ -6,7 +6,7 @@
 import { compareCheckpoints, isSentinel, type Lease } from "../../../services/consumer/core/lease.ts";
 import type { SimEvent } from "../world/history.ts";
 import { Allowances } from "./allowances.ts";
-import { Troubles } from "./troubles.ts";
+import { isJava, Troubles } from "./troubles.ts";
 import { type Evidence, invalid, VALID, type Verdict } from "./verdict.ts";
 
 type Put = Extract<SimEvent, { type: "put" }>;
@@ -28,6 +28,8 @@ export function checkRecords(evidence: Evidence): Verdict {
   /** `worker/lease` → the row with which the worker got it. */
   const got = new Map<string, { row: Lease; event: SimEvent }>();
   const owners = new Map<string, string | undefined>();
+  /** When each lease was last stolen, by a Java worker or from one: nobody drained it. */
+  const stolenAt = new Map<string, number>();
   const up = new Set<string>();
   let settled = false;
   const latest = swarm.initialPosition === "LATEST";
@@ -53,6 +55,8 @@ export function checkRecords(evidence: Evidence): Verdict {
     if (event.type === "write" && event.after !== undefined) {
       if (event.operation === "create") startedAt.set(event.leaseKey, event.after.checkpoint.sequenceNumber);
       const { owner } = event.after;
+      if (event.operation === "claim" && (isJava(owner) || isJava(event.before?.owner)))
+        stolenAt.set(event.leaseKey, event.t);
       const taken = event.operation === "claim" || owner !== event.before?.owner;
       if (owner !== undefined && taken) got.set(`${owner}/${event.leaseKey}`, { row: event.after, event });
     }
@@ -65,10 +69,13 @@ export function checkRecords(evidence: Evidence): Verdict {
       const earlier = first.get(sequenceNumber);
       if (earlier !== undefined) {
         const untold = swarm.checkpointMode === "manual" && !allowances.covers(put.shardId, sequenceNumber);
+        // Until it heard of the theft, the old owner went on.
+        const stolen =
+          (stolenAt.get(put.shardId) ?? -Infinity) >= earlier.t - swarm.failoverTimeMillis - 5_000;
         const excuse =
           troubles.between(earlier.worker, earlier.t - window, event.t) ??
           troubles.between(event.worker, earlier.t - window, event.t);
-        if (excuse === undefined && !untold)
+        if (excuse === undefined && !untold && !stolen)
           return invalid(
             `L4: ${put.key}#${put.n} was handled twice although nothing had gone wrong`,
             earlier,

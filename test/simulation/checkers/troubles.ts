@@ -4,6 +4,9 @@
  */
 import type { SimEvent } from "../world/history.ts";
 
+/** A worker of another make: it takes leases without asking, and from it they are taken in the same way. */
+export const isJava = (worker: string | undefined): boolean => worker?.startsWith("java") ?? false;
+
 type Trouble = Extract<SimEvent, { type: "trouble" }>;
 
 export class Troubles {

@@ -1,0 +1,195 @@
+/**
+ * A worker of another make on the same table, as Java KCL 2.x does it: it is no member, shows that it lives by moving
+ * the counters of its leases, takes what has not moved for the failover time, and steals one lease at a time from
+ * whoever has the most, without asking: the owner finds out at its next write. It checkpoints after every batch.
+ */
+import { isEnded, isSentinel, type Lease } from "../../services/consumer/core/lease.ts";
+import { childLease } from "../../services/consumer/core/shard-sync.ts";
+import type { LeaseStore, WriteOutcome } from "../../services/consumer/ports/lease-store.ts";
+import type { Position, ReadResult, Shard, Stream } from "../../services/consumer/ports/stream.ts";
+import type { Clock } from "../../services/shared/clock.ts";
+import type { Dice } from "./world/dice.ts";
+import type { History } from "./world/history.ts";
+
+export interface JavaWorkerParts {
+  readonly id: string;
+  readonly store: LeaseStore;
+  readonly stream: Stream;
+  readonly clock: Clock;
+  readonly history: History;
+  readonly dice: Dice;
+  readonly failoverTimeMillis: number;
+}
+
+interface Held {
+  lease: Lease;
+  /** When a write last moved the counter: a lease that could not be renewed in time counts as lost. */
+  movedMillis: number;
+  queue: Promise<unknown>;
+}
+
+const IDLE_MILLIS = 1_000;
+const MOST_RECORDS = 1_000;
+
+export class JavaWorker {
+  readonly #parts: JavaWorkerParts;
+  readonly #held = new Map<string, Held>();
+  readonly #seen = new Map<string, { readonly token: string; readonly movedMillis: number }>();
+
+  constructor(parts: JavaWorkerParts) {
+    this.#parts = parts;
+  }
+
+  /** Runs until its process is killed. */
+  start(): void {
+    const { failoverTimeMillis } = this.#parts;
+    void this.#every(failoverTimeMillis / 3, () => this.#renew());
+    void this.#every(2 * failoverTimeMillis, () => this.#take());
+  }
+
+  async #every(millis: number, act: () => Promise<void>): Promise<void> {
+    for (;;) {
+      // What fails is tried again at the next turn, as KCL's scheduled tasks are.
+      await act().catch(() => undefined);
+      await this.#parts.clock.sleep(millis);
+    }
+  }
+
+  async #renew(): Promise<void> {
+    const renewals = [...this.#held.keys()].map((leaseKey) =>
+      this.#write(leaseKey, (lease) => this.#parts.store.renew(lease)),
+    );
+    await Promise.allSettled(renewals);
+  }
+
+  async #take(): Promise<void> {
+    const { store, id, dice } = this.#parts;
+    const leases = (await store.list({ consistent: true })).leases.filter((lease) => !isEnded(lease));
+    const free = leases.filter((lease) => this.#isFree(lease));
+    const byOwner = new Map<string, Lease[]>([[id, []]]);
+    for (const lease of leases) {
+      if (lease.owner === undefined || free.includes(lease)) continue;
+      byOwner.set(lease.owner, [...(byOwner.get(lease.owner) ?? []), lease]);
+    }
+    const target = Math.ceil(leases.length / byOwner.size);
+    const wanted = target - byOwner.get(id)!.length;
+    if (wanted <= 0) return;
+    let taken = free.slice(0, wanted);
+    if (free.length === 0) {
+      const most = [...byOwner.values()].toSorted((a, b) => b.length - a.length)[0]!;
+      taken = most.length > target ? [dice.pick(most)] : [];
+    }
+    for (const lease of taken) {
+      const outcome = await store.claim(lease, id);
+      if (outcome.kind === "ok") this.#hold(outcome.lease);
+    }
+  }
+
+  #isFree(lease: Lease): boolean {
+    const { clock, failoverTimeMillis, id } = this.#parts;
+    const now = clock.monotonicMillis();
+    const token = `${lease.owner}:${lease.counter}`;
+    const known = this.#seen.get(lease.leaseKey);
+    const movedMillis = known?.token === token ? known.movedMillis : now;
+    this.#seen.set(lease.leaseKey, { token, movedMillis });
+    if (lease.owner === undefined) return true;
+    if (lease.owner === id && this.#held.has(lease.leaseKey)) return false;
+    return now - movedMillis > failoverTimeMillis;
+  }
+
+  #hold(lease: Lease): void {
+    const held = { lease, movedMillis: this.#parts.clock.monotonicMillis(), queue: Promise.resolve() };
+    this.#held.set(lease.leaseKey, held);
+    void this.#read(held);
+  }
+
+  #holds(held: Held): boolean {
+    const { clock, failoverTimeMillis } = this.#parts;
+    if (this.#held.get(held.lease.leaseKey) !== held) return false;
+    if (clock.monotonicMillis() - held.movedMillis <= failoverTimeMillis) return true;
+    this.#held.delete(held.lease.leaseKey);
+    return false;
+  }
+
+  /** One write of a lease after another, each with the counter that the last one left. */
+  #write(leaseKey: string, act: (lease: Lease) => Promise<WriteOutcome>): Promise<boolean> {
+    const held = this.#held.get(leaseKey);
+    if (held === undefined) return Promise.resolve(false);
+    const written = held.queue.then(async () => {
+      if (!this.#holds(held)) return false;
+      const sentMillis = this.#parts.clock.monotonicMillis();
+      const outcome = await act(held.lease);
+      if (outcome.kind === "ok") Object.assign(held, { lease: outcome.lease, movedMillis: sentMillis });
+      else this.#held.delete(leaseKey);
+      return outcome.kind === "ok";
+    });
+    held.queue = written.catch(() => undefined);
+    return written;
+  }
+
+  async #read(held: Held): Promise<void> {
+    const { stream, clock } = this.#parts;
+    const { leaseKey, parentShardIds } = held.lease;
+    let iterator: string | undefined;
+    while (this.#holds(held)) {
+      try {
+        if (iterator === undefined && !(await this.#areDone(parentShardIds))) continue;
+        iterator ??= await stream.iterator(leaseKey, positionOf(held.lease));
+        const result = await stream.read(iterator, MOST_RECORDS);
+        if (!this.#holds(held) || !(await this.#process(held, result))) return;
+        iterator = result.nextIterator;
+        if (iterator === undefined) return void (await this.#complete(held, result.children));
+      } catch {
+        // From the checkpoint again, with a new iterator: what was not checkpointed comes twice.
+        iterator = undefined;
+      } finally {
+        await clock.sleep(IDLE_MILLIS);
+      }
+    }
+  }
+
+  async #areDone(parents: readonly string[]): Promise<boolean> {
+    if (parents.length === 0) return true;
+    const { leases } = await this.#parts.store.list({ consistent: true });
+    return leases.every((lease) => !parents.includes(lease.leaseKey) || isEnded(lease));
+  }
+
+  async #process({ lease: { leaseKey: shardId } }: Held, { records }: ReadResult): Promise<boolean> {
+    const { history, store, id: worker } = this.#parts;
+    const last = records[records.length - 1];
+    if (last === undefined) return true;
+    const sequenceNumbers = records.map((record) => record.sequenceNumber);
+    history.add({ type: "handled", worker, shardId, sequenceNumbers });
+    const { sequenceNumber } = last;
+    history.add({ type: "accepted", worker, shardId, sequenceNumber });
+    return this.#write(shardId, (lease) => store.checkpoint(lease, { sequenceNumber, subSequenceNumber: 0 }));
+  }
+
+  /** Children's rows first. A merged child waits until both its parents have rows, or it would be read at once. */
+  async #complete(held: Held, told: readonly Shard[] | undefined): Promise<void> {
+    const { store, stream, clock } = this.#parts;
+    const { leaseKey } = held.lease;
+    while (this.#holds(held)) {
+      try {
+        const shards = told ?? (await stream.listShards());
+        const children = shards.filter((shard) => shard.parentShardIds.includes(leaseKey));
+        const rows = new Set((await store.list({ consistent: true })).leases.map((lease) => lease.leaseKey));
+        if (children.every((child) => child.parentShardIds.every((parent) => rows.has(parent)))) {
+          for (const child of children) await store.create(childLease(child));
+          const ids = children.map((child) => child.shardId);
+          await this.#write(leaseKey, (lease) => store.complete(lease, ids));
+          this.#held.delete(leaseKey);
+          return;
+        }
+      } catch {
+        // The table or the stream cannot be reached: again in a moment.
+      }
+      await clock.sleep(IDLE_MILLIS);
+    }
+  }
+}
+
+const positionOf = ({ checkpoint }: Lease): Position =>
+  isSentinel(checkpoint)
+    ? { kind: "trim-horizon" }
+    : { kind: "after-sequence-number", sequenceNumber: checkpoint.sequenceNumber };

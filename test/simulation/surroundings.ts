@@ -1,0 +1,92 @@
+/** A simulated process and all through which it reaches the world: its clock, its network, the table and the stream as it sees them. */
+import type { LeaseStore } from "../../services/consumer/ports/lease-store.ts";
+import type { Stream } from "../../services/consumer/ports/stream.ts";
+import type { Clock } from "../../services/shared/clock.ts";
+import type { Mutation } from "./mutation.ts";
+import type { Swarm } from "./swarm.ts";
+import type { Dice } from "./world/dice.ts";
+import type { History } from "./world/history.ts";
+import type { LeaseTable } from "./world/lease-table.ts";
+import { type Cost, memoryLeaseStore, noCost } from "./world/memory-lease-store.ts";
+import { memoryStream, type StreamRules } from "./world/memory-stream.ts";
+import { type Call, NO_FAULTS, networkCall, type Weather } from "./world/network.ts";
+import type { Scheduler } from "./world/scheduler.ts";
+import { SimProcess } from "./world/sim-clock.ts";
+import type { StreamData } from "./world/stream-data.ts";
+
+export interface World {
+  readonly swarm: Swarm;
+  readonly scheduler: Scheduler;
+  readonly history: History;
+  readonly table: LeaseTable;
+  readonly data: StreamData;
+  readonly rules: StreamRules;
+  readonly mutation: Mutation | undefined;
+  readonly faultsOn: boolean;
+  readonly log: (line: string) => void;
+}
+
+export interface Surroundings {
+  readonly process: SimProcess;
+  readonly weather: { readonly store: Weather; readonly stream: Weather };
+  readonly store: LeaseStore;
+  readonly stream: Stream;
+  readonly clock: Clock;
+  readonly cost: Cost;
+  readonly streamCalls: Map<string, number>;
+}
+
+export function surround(world: World, id: string, dice: Dice): Surroundings {
+  const { swarm, scheduler, history, table, data, rules, mutation, faultsOn, log } = world;
+  const drift = swarm.driftPercent / 100;
+  const clockError = {
+    rate: 1 + dice.between(-drift, drift),
+    wallOffsetMillis: swarm.wallClocksHoursOff ? dice.integer(-2, 2) * 3_600_000 : 0,
+  };
+  const process = new SimProcess(id, scheduler, clockError);
+  const rates = faultsOn ? swarm.rates : NO_FAULTS;
+  const weather = {
+    store: { rates: { ...rates }, partitioned: false },
+    // The stream's answers are reads: what is lost was only read.
+    stream: { rates: { ...rates, lostAnswer: 0 }, partitioned: false },
+  };
+  const call = (service: "store" | "stream"): Call => {
+    const through = networkCall(
+      process,
+      scheduler,
+      dice.fork(service),
+      weather[service],
+      swarm,
+      (kind, until, detail) =>
+        history.add({ type: "trouble", worker: id, kind, until, detail: `${service} ${detail}` }),
+    );
+    return (operation, apply, failed) => {
+      log(`${id} -> ${operation}`);
+      return through(operation, apply, failed);
+    };
+  };
+  const cost = noCost();
+  const streamCalls = new Map<string, number>();
+  const stale = dice.fork("stale");
+  const empty = dice.fork("empty reads");
+  let store = memoryLeaseStore(table, {
+    worker: id,
+    call: call("store"),
+    cost,
+    scanSegments: swarm.scanSegments,
+    asOf: () => scheduler.now - stale.next() * swarm.stalenessMillis,
+  });
+  let stream = memoryStream(data, rules, {
+    worker: id,
+    call: call("stream"),
+    calls: streamCalls,
+    now: () => scheduler.now,
+    record: history.add.bind(history),
+    findsNothing: () => swarm.emptyReads > 0 && empty.chance(swarm.emptyReads),
+  });
+  let clock = process.clock;
+  if (mutation?.store) store = mutation.store(store, table, id);
+  if (mutation?.stream) stream = mutation.stream(stream);
+  if (mutation?.clock) clock = mutation.clock(clock);
+  return { process, weather, store, stream, clock, cost, streamCalls };
+}
