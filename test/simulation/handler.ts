@@ -122,7 +122,7 @@ export class SimHandler {
     const [finished, given] = [this.#finished.get(shardId), this.#given.get(shardId)];
     if (checkpointsAtShutdown === "finished") {
       if (finished !== undefined) this.#checkpoint(shardId, () => checkpoint(finished), finished);
-    } else if (given !== undefined) this.#checkpoint(shardId, () => checkpoint(), given);
+    } else if (given !== undefined) this.#checkpoint(shardId, () => checkpoint(), given, { named: false });
   };
 
   /** @returns how many of the records are told as handled already. */
@@ -164,8 +164,8 @@ export class SimHandler {
     const count = habitDice.integer(1, finished.length);
     const record = finished[count - 1]!;
     const sequenceNumbers = finished.slice(0, count).map(({ sequenceNumber }) => sequenceNumber);
-    const handled = () => history.add({ type: "handled", worker, shardId, sequenceNumbers });
-    if (!this.#checkpoint(shardId, () => checkpoint(record), record, handled)) return 0;
+    const told = () => history.add({ type: "handled", worker, shardId, sequenceNumbers });
+    if (!this.#checkpoint(shardId, () => checkpoint(record), record, { told })) return 0;
     await clock.sleep(habitDice.between(0, 300));
     return count;
   }
@@ -188,7 +188,7 @@ export class SimHandler {
     shardId: string,
     act: () => Promise<void>,
     { sequenceNumber }: ConsumerRecord,
-    told: () => void = () => undefined,
+    { named = true, told = () => undefined }: { named?: boolean; told?: () => void } = {},
   ): boolean {
     const { history, worker } = this.#parts;
     try {
@@ -198,7 +198,7 @@ export class SimHandler {
       throw error;
     }
     told();
-    history.add({ type: "accepted", worker, shardId, sequenceNumber });
+    history.add({ type: "accepted", worker, shardId, sequenceNumber, named });
     return true;
   }
 }

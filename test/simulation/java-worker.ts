@@ -161,7 +161,7 @@ export class JavaWorker {
     const sequenceNumbers = records.map((record) => record.sequenceNumber);
     history.add({ type: "handled", worker, shardId, sequenceNumbers });
     const { sequenceNumber } = last;
-    history.add({ type: "accepted", worker, shardId, sequenceNumber });
+    history.add({ type: "accepted", worker, shardId, sequenceNumber, named: true });
     return this.#write(shardId, (lease) => store.checkpoint(lease, { sequenceNumber, subSequenceNumber: 0 }));
   }
 

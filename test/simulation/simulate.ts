@@ -1,5 +1,6 @@
 /**
- * `npm run simulate -- --seeds 1000 [--from N] [--jobs 2]`, `-- --seed N [--verbose]`, `-- --scale`.
+ * `npm run simulate -- --seeds 1000 [--from N] [--jobs 2]`, `-- --seed N [--verbose]`, `-- --scale`. `--draws 1`: a seed
+ * as it was before the second generation of draws.
  * Exit 0: every law held in every seed; 1: not; 2: wrong use.
  */
 import { fork } from "node:child_process";

@@ -28,7 +28,9 @@ interface Tenure {
 
 interface ShardState {
   owner: string | undefined;
+  /** The furthest record that a checkpoint of the handler's may have meant, and that one did mean. */
   accepted: string | undefined;
+  named: string | undefined;
   readonly tenures: Map<string, Tenure>;
 }
 
@@ -58,8 +60,8 @@ export class Allowances {
         return;
       case "accepted": {
         const shard = this.#shard(event.shardId);
-        if (shard.accepted === undefined || isBefore(shard.accepted, event.sequenceNumber))
-          shard.accepted = event.sequenceNumber;
+        shard.accepted = furthest(shard.accepted, event.sequenceNumber);
+        if (event.named) shard.named = furthest(shard.named, event.sequenceNumber);
         return;
       }
       case "dead-letter":
@@ -91,10 +93,14 @@ export class Allowances {
     return [...shard.tenures.values()].some((tenure) => this.#judge(shard, tenure, sequenceNumber));
   }
 
-  /** The handler has said that it is done with this record. */
+  /** The handler may have said that it is done with this record. */
+  mayCover(shardId: string, sequenceNumber: string): boolean {
+    return reaches(this.#shards.get(shardId)?.accepted, sequenceNumber);
+  }
+
+  /** The handler has said so. */
   covers(shardId: string, sequenceNumber: string): boolean {
-    const accepted = this.#shards.get(shardId)?.accepted;
-    return accepted !== undefined && !isBefore(accepted, sequenceNumber);
+    return reaches(this.#shards.get(shardId)?.named, sequenceNumber);
   }
 
   /** Whether a halt is what the user chose, after what has happened since the worker took the lease. */
@@ -128,9 +134,7 @@ export class Allowances {
     const failing = tenure.failing.get(sequenceNumber);
     if (this.#onError === "stop" || failing === undefined || failing.calls <= TRIES) return false;
     // What the handler checkpointed in the very call that failed does not fail with the rest.
-    const alone =
-      failing.before === undefined ||
-      (shard.accepted !== undefined && !isBefore(shard.accepted, failing.before));
+    const alone = failing.before === undefined || reaches(shard.named, failing.before);
     if (!failing.lastInCall || !alone) return false;
     if (this.#onError === "deadLetter" && !this.#letters.has(sequenceNumber)) return false;
     this.#givenUp.add(sequenceNumber);
@@ -140,7 +144,7 @@ export class Allowances {
   #shard(shardId: string): ShardState {
     let state = this.#shards.get(shardId);
     if (state === undefined) {
-      state = { owner: undefined, accepted: undefined, tenures: new Map() };
+      state = { owner: undefined, accepted: undefined, named: undefined, tenures: new Map() };
       this.#shards.set(shardId, state);
     }
     return state;
@@ -157,9 +161,14 @@ export class Allowances {
   }
 }
 
-/** Of sequence numbers. */
 const isBefore = (a: string, b: string): boolean =>
   compareCheckpoints(
     { sequenceNumber: a, subSequenceNumber: 0 },
     { sequenceNumber: b, subSequenceNumber: 0 },
   ) < 0;
+
+const furthest = (known: string | undefined, sequenceNumber: string): string =>
+  known === undefined || isBefore(known, sequenceNumber) ? sequenceNumber : known;
+
+const reaches = (known: string | undefined, sequenceNumber: string): boolean =>
+  known !== undefined && !isBefore(known, sequenceNumber);

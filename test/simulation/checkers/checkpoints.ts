@@ -50,7 +50,7 @@ export function checkCheckpoints({ events, swarm }: Evidence): Verdict {
     const moved = before !== undefined && compareCheckpoints(after.checkpoint, before.checkpoint) > 0;
     if (!moved || (isSentinel(after.checkpoint) && after.checkpoint.sequenceNumber !== SHARD_END)) continue;
     const { sequenceNumber } = after.checkpoint;
-    const asked = isSentinel(after.checkpoint) || allowances.covers(leaseKey, sequenceNumber);
+    const asked = isSentinel(after.checkpoint) || allowances.mayCover(leaseKey, sequenceNumber);
     if (swarm.checkpointMode === "manual" && !asked)
       return invalid("L2: a checkpoint that the handler had not asked for", event);
     const state = stateOf(leaseKey);

@@ -19,7 +19,7 @@ export function checkFence({ swarm, events }: Evidence): Verdict {
   /** By entry: a worker that joined again on another fleet row leaves its dead entry behind. */
   const lastBeat = new Map<string, SimEvent>();
   const lastWrite = new Map<string, SimEvent>();
-  /** Since when a lease has been Java workers'. */
+  /** Since when a lease has been a Java worker's that was nobody's or a living member's before: else it was watched already. */
   const foreignSince = new Map<string, SimEvent>();
   const owned = new Map<string, { owner: string | undefined; since: SimEvent }>();
   /** `worker/lease` → the event with which the worker lost it, and whether it gave it away itself. */
@@ -76,7 +76,8 @@ export function checkFence({ swarm, events }: Evidence): Verdict {
           return invalid("L1: taken from a Java worker within the failover time", since, event);
       }
       if (!isJava(after?.owner)) foreignSince.delete(leaseKey);
-      else if (!foreignSince.has(leaseKey)) foreignSince.set(leaseKey, event);
+      else if (from === undefined || event.t - (lastSign.get(from)?.t ?? -Infinity) < failover)
+        foreignSince.set(leaseKey, event);
       lastWrite.set(leaseKey, event);
       const was = owned.get(leaseKey)?.owner ?? before?.owner;
       if (was !== after?.owner) {

@@ -76,8 +76,8 @@ export type SimEvent =
   | { type: "threw"; t: number; worker: string; shardId: string; sequenceNumbers: readonly string[] }
   /** A call ended well when its time was up: the engine does not count it. */
   | { type: "too-late"; t: number; worker: string; shardId: string; sequenceNumbers: readonly string[] }
-  /** The engine took a checkpoint of the handler's. */
-  | { type: "accepted"; t: number; worker: string; shardId: string; sequenceNumber: string }
+  /** The engine took a checkpoint of the handler's. Not `named`: which record it meant was for the engine to say, up to this one. */
+  | { type: "accepted"; t: number; worker: string; shardId: string; sequenceNumber: string; named: boolean }
   /** The engine gave a record to `deadLetter`, which took it or failed. */
   | { type: "dead-letter"; t: number; worker: string; sequenceNumber: string; taken: boolean }
   /** The engine reads the shard no further. */
