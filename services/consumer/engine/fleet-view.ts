@@ -18,7 +18,7 @@ export class FleetView {
   readonly table = new Map<string, Lease>();
   readonly pages = new Map<number, FleetPage>();
   readonly #memberSigns = new Map<number, Observations>();
-  #foreignSigns: Observations = new Map();
+  #foreignSigns = new Map<string, Observation>();
   /** A refused write showed a foreign owner that no scan has seen yet. */
   #metForeigner = false;
   /** Rows this worker wrote since the scan under way began: the scan may have missed them. */
@@ -81,6 +81,9 @@ export class FleetView {
     const known = this.table.get(lease.leaseKey);
     if (known === undefined || known.counter <= lease.counter) this.table.set(lease.leaseKey, lease);
     this.#writtenSinceScan.add(lease.leaseKey);
+    // Somebody else's now, or ours: what was observed of its last owner tells nothing of this one (seed 310065).
+    if (this.#foreignSigns.get(lease.leaseKey)?.token !== signOf(lease))
+      this.#foreignSigns.delete(lease.leaseKey);
     this.#metForeigner ||= this.#isForeign(lease, new Set(this.members().map((m) => m.workerId)));
   }
 
@@ -165,13 +168,12 @@ export class FleetView {
     // A giver that had not heard of a leaver may name it a while after it left; much later nobody does.
     for (const [id, seenMillis] of this.#known)
       if (nowMillis - seenMillis > KNOWN_FOR_MILLIS) this.#known.delete(id);
-    this.#foreignSigns = observe(
-      this.#foreignSigns,
-      foreign.map((l) => [l.leaseKey, `${actualOwner(l)}:${l.counter}`] as const),
-      nowMillis,
-    );
+    const signs = foreign.map((lease) => [lease.leaseKey, signOf(lease)] as const);
+    this.#foreignSigns = new Map(observe(this.#foreignSigns, signs, nowMillis));
   }
 }
+
+const signOf = (lease: Lease): string => `${actualOwner(lease)}:${lease.counter}`;
 
 const entryKey = ({ workerId, incarnation }: Member): string => `${workerId} ${incarnation}`;
 

@@ -54,4 +54,22 @@ describe("leases of foreign owners", () => {
     met.scanned({ leases: [row("shard-1", { owner: "ann", counter: 8 })], corrupt: [], pages }, 1, 0);
     expect(met.hasForeignLeases).toBe(false);
   });
+
+  it("are watched anew when somebody else takes them: the last owner's silence is not the next one's", () => {
+    const met = view();
+    const pages = [...met.pages.values()];
+    const scan = (owner: string, counter: number, atMillis: number) => {
+      met.scanStarts();
+      met.scanned({ leases: [row("shard-1", { owner, counter })], corrupt: [], pages }, 1, atMillis);
+    };
+    scan("ghost", 7, 0);
+    scan("ghost", 7, FAILOVER_MILLIS + 1);
+    expect(met.silentLeases(FAILOVER_MILLIS)).toEqual(new Set(["shard-1"]));
+    met.wrote(row("shard-1", { owner: "ann", counter: 8 }));
+    met.wrote(row("shard-1", { owner: "java", counter: 9 }));
+    expect(met.silentLeases(FAILOVER_MILLIS)).toEqual(new Set());
+    expect(met.watchedLeases(FAILOVER_MILLIS)).toEqual(new Set());
+    scan("java", 9, FAILOVER_MILLIS + 2);
+    expect(met.watchedLeases(FAILOVER_MILLIS)).toEqual(new Set());
+  });
 });
