@@ -2,9 +2,11 @@
 import { describe, expect, it } from "vitest";
 import { complaint } from "./checkers/judge.ts";
 import { startEngine } from "./engine.ts";
+import { NO_HABITS } from "./habits.ts";
 import { MUTATIONS } from "./mutation.ts";
 import regressions from "./regressions.json" with { type: "json" };
 import { runSeed } from "./run.ts";
+import { drawSwarm } from "./swarm.ts";
 
 const FIXED_SEEDS = Array.from({ length: 150 }, (_, index) => index + 1);
 const MUTANT_SEEDS = 200;
@@ -34,6 +36,18 @@ describe("simulation", () => {
       const second = await runSeed(seed, { startEngine });
       expect(second.traceHash, `seed ${seed}`).toBe(first.traceHash);
       expect(second.steps).toBe(first.steps);
+    }
+  });
+
+  it("draws later options without moving earlier ones", () => {
+    for (const { seed } of regressions) {
+      const [first, second] = [drawSwarm(seed, 1), drawSwarm(seed, 2)];
+      const { workers, shards, leaseRenewal, ...others } = first;
+      for (const name of Object.keys(NO_HABITS)) delete (others as Record<string, unknown>)[name];
+      expect(second).toMatchObject(others);
+      expect(first).toMatchObject(NO_HABITS);
+      expect(workers <= second.workers && shards <= second.shards).toBe(true);
+      expect(["lease", leaseRenewal]).toContain(second.leaseRenewal);
     }
   });
 

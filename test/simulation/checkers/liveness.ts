@@ -29,12 +29,16 @@ export function checkQuiet({ swarm, events, unsettled, quietMillis, quietCalls }
   if (unsettled !== undefined) return { kind: "unknown", reason: "there was no quiet phase" };
   let quiet = false;
   const workers = new Set<string>();
+  /** Removing rows that have done their duty is work for a quiet hour: one bump tells the others. */
+  const cleaned = new Set<string>();
   for (const event of events) {
     if (event.type === "phase") quiet = event.name === "quiet";
     if (!quiet) continue;
     if (event.type === "member" && event.operation === "beat") workers.add(event.worker);
     if (event.type === "write" && OWNERSHIP.has(event.operation))
       return invalid("L6: ownership was written in a quiet fleet", event);
+    if (event.type === "write" && event.operation === "remove") cleaned.add(event.worker);
+    if (event.type === "member" && event.operation === "bump" && cleaned.delete(event.worker)) continue;
     if (event.type === "member" && MEMBERSHIP.has(event.operation))
       return invalid("L6: membership was written in a quiet fleet", event);
   }
