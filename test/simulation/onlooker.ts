@@ -72,14 +72,17 @@ export class Onlooker {
     );
     if (ending !== undefined) return `${ending.leaseKey} is closed and not yet at SHARD_END`;
     for (const data of stream.shards()) {
-      const lost = data.records.find((record) => this.#isDue(record.sequenceNumber));
-      if (lost === undefined || this.#isHeldUp(data.shard.shardId)) continue;
-      const lease = table.lease(data.shard.shardId);
-      // What nobody may own because of the caps, and what came before LATEST, is not to be handled.
+      const { shardId } = data.shard;
+      const lost = data.records.find(
+        (record) =>
+          this.#isDue(record.sequenceNumber) && history.isDue(shardId, record.putAt, swarm.initialPosition),
+      );
+      if (lost === undefined || this.#isHeldUp(shardId)) continue;
+      const lease = table.lease(shardId);
+      // What nobody may own because of the caps is not to be handled.
       const owned = up.some((worker) => worker.id === lease?.owner);
       if (lease !== undefined && !owned && cap !== undefined) continue;
-      if (history.fromLatest(data.shard.shardId, swarm.initialPosition)) continue;
-      return `${lost.key}#${lost.n} (${data.shard.shardId} ${lost.sequenceNumber}) has not been handled`;
+      return `${lost.key}#${lost.n} (${shardId} ${lost.sequenceNumber}) has not been handled`;
     }
     return undefined;
   }

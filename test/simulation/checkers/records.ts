@@ -4,7 +4,7 @@
  * What the error policy gave up need not be handled; what it stopped for is not lost: its lease's checkpoint is before it.
  */
 import { compareCheckpoints, isSentinel, type Lease } from "../../../services/consumer/core/lease.ts";
-import type { SimEvent } from "../world/history.ts";
+import { dueFrom, type SimEvent } from "../world/history.ts";
 import { Allowances } from "./allowances.ts";
 import { isJava, Troubles } from "./troubles.ts";
 import { type Evidence, invalid, VALID, type Verdict } from "./verdict.ts";
@@ -24,7 +24,8 @@ export function checkRecords(evidence: Evidence): Verdict {
   const first = new Map<string, Handled>();
   const newest = new Map<string, { n: number; event: Handled }>();
   const trimmed = new Set<string>();
-  const startedAt = new Map<string, string>();
+  /** Records put up to then need not be handled; undefined: the shard has no lease. */
+  const startedAt = new Map<string, number>();
   /** `worker/lease` → the row with which the worker got it. */
   const got = new Map<string, { row: Lease; event: SimEvent }>();
   const owners = new Map<string, string | undefined>();
@@ -53,7 +54,7 @@ export function checkRecords(evidence: Evidence): Verdict {
     }
     if (event.type === "shard" && event.action === "trimmed") trimmed.add(event.shardId);
     if (event.type === "write" && event.after !== undefined) {
-      if (event.operation === "create") startedAt.set(event.leaseKey, event.after.checkpoint.sequenceNumber);
+      if (event.operation === "create") startedAt.set(event.leaseKey, dueFrom(event.after, event.t));
       const { owner } = event.after;
       if (event.operation === "claim" && (isJava(owner) || isJava(event.before?.owner)))
         stolenAt.set(event.leaseKey, event.t);
@@ -104,9 +105,9 @@ export function checkRecords(evidence: Evidence): Verdict {
       // Given up, and given to a handler again after a crash: it comes when it comes.
       if (put.n < expected && allowances.gaveUp(sequenceNumber)) continue;
       const skips = latest || trimmed.size > 0;
-      // A lease that never got past LATEST begins at the tip again when it is claimed from a dead worker, and that
-      // worker's last batch may still come after: the documented limit of LATEST, not an order to judge.
-      const resumedAtTip = latest && startedAt.get(put.shardId) === "LATEST";
+      // Where a clock that was ahead wrote down when LATEST was, it is the tip for every owner: one that claims the
+      // lease from a dead worker begins beyond that worker's last batch, which may still come after.
+      const resumedAtTip = startedAt.get(put.shardId) === Number.POSITIVE_INFINITY;
       if (resumedAtTip && before !== undefined && put.n < before.n) continue;
       if (skips ? before !== undefined && put.n < before.n : put.n !== expected)
         return invalid(
@@ -121,8 +122,7 @@ export function checkRecords(evidence: Evidence): Verdict {
   for (const put of puts.values()) {
     if (first.has(put.sequenceNumber) || trimmed.has(put.shardId)) continue;
     if (allowances.gaveUp(put.sequenceNumber)) continue;
-    const start = startedAt.get(put.shardId);
-    if (latest && (start === undefined || start === "LATEST")) continue;
+    if (latest && put.t <= (startedAt.get(put.shardId) ?? Number.POSITIVE_INFINITY)) continue;
     // Shards that the caps leave unowned are not read; that the caps had no room left, `unsettled` has seen.
     const owner = owners.get(put.shardId);
     if (swarm.cap.kind !== "none" && !(owner !== undefined && up.has(owner))) continue;

@@ -6,6 +6,7 @@ import { LATEST, type Lease } from "../../../services/consumer/core/lease.ts";
 import type { Member } from "../../../services/consumer/core/member.ts";
 import type { Position } from "../../../services/consumer/ports/stream.ts";
 import type { Scheduler } from "./scheduler.ts";
+import { EPOCH_MILLIS } from "./sim-clock.ts";
 
 export type LeaseOperation =
   | "create"
@@ -100,8 +101,7 @@ export class History {
   readonly events: SimEvent[] = [];
   /** Sequence numbers of all records that a handler has finished at least once. */
   readonly handled = new Set<string>();
-  /** The checkpoint each lease row was created with. */
-  readonly created = new Map<string, string>();
+  readonly #dueFrom = new Map<string, number>();
   #listener: ((line: string) => void) | undefined;
   readonly #scheduler: Scheduler | undefined;
 
@@ -114,23 +114,33 @@ export class History {
     this.events.push(event);
     if (event.type === "handled") for (const number of event.sequenceNumbers) this.handled.add(number);
     if (event.type === "write" && event.operation === "create") {
-      this.created.set(event.leaseKey, event.after!.checkpoint.sequenceNumber);
+      this.#dueFrom.set(event.leaseKey, dueFrom(event.after!, event.t));
     }
     const line = brief(event);
     this.#scheduler?.trace(line);
     this.#listener?.(line);
   }
 
-  /** Records of this shard may have been put before anybody was to read them. */
-  fromLatest(shardId: string, initialPosition: string): boolean {
-    const start = this.created.get(shardId);
-    return start === LATEST || (initialPosition === LATEST && start === undefined);
+  /** Whether somebody must handle what was put into the shard at `putAt`. */
+  isDue(shardId: string, putAt: number, initialPosition: string): boolean {
+    const unread = initialPosition === LATEST ? Number.POSITIVE_INFINITY : Number.NEGATIVE_INFINITY;
+    return putAt > (this.#dueFrom.get(shardId) ?? unread);
   }
 
   /** Has every event told as it happens, for a verbose replay. */
   listen(listener: (line: string) => void): void {
     this.#listener = listener;
   }
+}
+
+/**
+ * Records put up to then need not be handled. With LATEST: whatever comes after the row was made is, by whomever; unless
+ * the clock that wrote down when that was is ahead.
+ */
+export function dueFrom({ checkpoint, startMillis }: Lease, createdMillis: number): number {
+  if (checkpoint.sequenceNumber !== LATEST) return Number.NEGATIVE_INFINITY;
+  const begins = startMillis === undefined ? Number.POSITIVE_INFINITY : startMillis - EPOCH_MILLIS;
+  return begins > createdMillis ? Number.POSITIVE_INFINITY : createdMillis;
 }
 
 /** One line for people, and for the trace hash. */
