@@ -26,6 +26,9 @@ export function checkGaps({ swarm, events }: Evidence): Verdict {
   return VALID;
 }
 
-/** Looks, a scan, the claim and the first read, each a round trip or two, of which some may be queued behind others. */
-const gapLimit = ({ latencyMillis, scanSegments }: Evidence["swarm"]): number =>
-  1_500 + latencyMillis.high * 2 * (8 + scanSegments);
+/**
+ * Looks, a scan, the claim and the first read, each a round trip or two, of which some may be queued behind others. A
+ * look may see the row as it was: then the next one, most of a second later, is the first to know.
+ */
+const gapLimit = ({ latencyMillis, scanSegments, stalenessMillis }: Evidence["swarm"]): number =>
+  Math.max(1_500, 1_000 + stalenessMillis) + latencyMillis.high * 2 * (8 + scanSegments);
