@@ -73,6 +73,12 @@ const handOverBeforeCheckpoint: Mutation = {
   }),
 };
 
+/** LATEST is wherever the tip is when the next owner comes. */
+const latestAnew: Mutation = {
+  name: "latest-anew",
+  store: (store) => ({ ...store, create: (lease) => store.create({ ...lease, startMillis: undefined }) }),
+};
+
 /** The checkpoint goes past a record that failed, although the user said "stop". */
 const passesOverUnderStop: Mutation = {
   name: "passes-over-under-stop",
@@ -115,6 +121,7 @@ export const MUTATIONS: readonly Mutation[] = [
   wallClockExpiry,
   floorInTheCap,
   handOverBeforeCheckpoint,
+  latestAnew,
   passesOverUnderStop,
   dropsDeadLetters,
   givesUpWholeBatches,

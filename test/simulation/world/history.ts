@@ -139,8 +139,8 @@ export class History {
  */
 export function dueFrom({ checkpoint, startMillis }: Lease, createdMillis: number): number {
   if (checkpoint.sequenceNumber !== LATEST) return Number.NEGATIVE_INFINITY;
-  const begins = startMillis === undefined ? Number.POSITIVE_INFINITY : startMillis - EPOCH_MILLIS;
-  return begins > createdMillis ? Number.POSITIVE_INFINITY : createdMillis;
+  const isAhead = startMillis !== undefined && startMillis - EPOCH_MILLIS > createdMillis;
+  return isAhead ? Number.POSITIVE_INFINITY : createdMillis;
 }
 
 /** One line for people, and for the trace hash. */
