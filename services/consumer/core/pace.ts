@@ -32,7 +32,7 @@ export function paceOf(
     idleMillis,
     lookMillis,
     lookSpreadMillis: Math.min(lookMillis, fleet.workers * 5),
-    busyMillis: Math.max(100, fleet.workers * 5),
+    busyMillis: Math.max(80, fleet.workers * 5),
     busyForMillis: 3_000,
     beatMillis,
     // The fleet together scans at most 20,000 rows a second; nobody waits longer than half a minute.
@@ -40,6 +40,13 @@ export function paceOf(
       fleet.workers * fleet.leases < 5_000 ? 0 : Math.min(30_000, (fleet.workers * fleet.leases) / 20),
   };
 }
+
+/**
+ * A heartbeat due sooner than this goes with the look at hand, not with one of its own. A little more than the half look
+ * of `idlePauseMillis`, or a worker whose heartbeats fall between two looks of the grid would never get onto it.
+ */
+export const beatSlackMillis = ({ busyMillis, lookMillis }: Pace, isBusy: boolean): number =>
+  0.55 * (isBusy ? busyMillis : lookMillis);
 
 /**
  * From now to the next look while nothing changes. The looks of a fleet lie on one grid of the wall clock, so that

@@ -171,7 +171,7 @@ export class Coordinator {
     const seen = await this.#watch.look(
       { state: this.#wish, maxLeases: this.#cap },
       pace,
-      this.#isBusy(pace) ? pace.busyMillis : pace.idleMillis,
+      this.#isBusy(pace),
       this.#decisions?.leads ?? false,
     );
     if (seen === "superseded") return this.#rejoin();
@@ -353,7 +353,9 @@ export class Coordinator {
     }
     // Spread by ±10 %, so that workers that woke each other do not look at the same moments.
     const spread = 0.9 + 0.2 * random.next();
-    return Math.max(1, Math.min(pace.busyMillis * spread, untilBeatMillis));
+    const untilActiveMillis =
+      this.#wish === "joining" ? this.#settling.leftMillis(now) : Number.POSITIVE_INFINITY;
+    return Math.max(1, Math.min(pace.busyMillis * spread, untilBeatMillis, untilActiveMillis));
   }
 
   #isBusy({ busyForMillis }: Pace): boolean {

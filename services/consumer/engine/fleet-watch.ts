@@ -7,7 +7,7 @@
  */
 import { orphans } from "../core/lineage.ts";
 import type { FleetPage, Member } from "../core/member.ts";
-import type { Pace } from "../core/pace.ts";
+import { beatSlackMillis, type Pace } from "../core/pace.ts";
 import type { LeaseListing } from "../ports/lease-store.ts";
 import type { EngineOptions, Ports } from "./engine-context.ts";
 import { FleetView } from "./fleet-view.ts";
@@ -79,14 +79,13 @@ export class FleetWatch {
   }
 
   /** Beats when it is due or `wish` differs from the entry, and reads the pages this worker watches. */
-  async look(wish: Wish, pace: Pace, everyMillis: number, leads: boolean): Promise<"seen" | "superseded"> {
+  async look(wish: Wish, pace: Pace, isBusy: boolean, leads: boolean): Promise<"seen" | "superseded"> {
     const { member } = this.membership;
     const differs = wish.maxLeases !== member.maxLeases || wish.state !== member.state;
     const bump = this.#bumpWanted || differs;
     const sinceBeatMillis = this.#now() - this.membership.sentMillis;
-    // What is due before the next look is nearer than that is due now.
-    const slackMillis = Math.min(everyMillis, pace.lookMillis) / 2;
-    const beats = bump || sinceBeatMillis >= pace.beatMillis - slackMillis;
+    const beats = bump || sinceBeatMillis >= pace.beatMillis - beatSlackMillis(pace, isBusy);
+    const everyMillis = isBusy ? pace.busyMillis : pace.idleMillis;
     if (beats && (await this.#beat(wish, bump)) === "superseded") return "superseded";
     for (const page of this.#pagesToRead(beats, everyMillis, leads)) {
       this.#readMillis.set(page, this.#now());

@@ -2,7 +2,7 @@
 import type { Member } from "../core/member.ts";
 
 /** Since the last joiner was seen: tasks of one scale-out start within a few hundred milliseconds of each other. */
-const SETTLE_MILLIS = 300;
+const SETTLE_MILLIS = 250;
 /** A stream of joiners must not keep everybody out. */
 const SETTLE_AT_MOST_MILLIS = 1_500;
 
@@ -28,9 +28,12 @@ export class Settling {
         this.#quietSinceMillis = nowMillis;
       }
     }
-    return (
-      nowMillis - this.#quietSinceMillis >= SETTLE_MILLIS ||
-      nowMillis - this.#joinedMillis >= SETTLE_AT_MOST_MILLIS
-    );
+    return this.leftMillis(nowMillis) <= 0;
+  }
+
+  /** How long it lasts yet if nobody else comes. */
+  leftMillis(nowMillis: number): number {
+    const untilQuiet = this.#quietSinceMillis + SETTLE_MILLIS;
+    return Math.min(untilQuiet, this.#joinedMillis + SETTLE_AT_MOST_MILLIS) - nowMillis;
   }
 }

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { idlePauseMillis, paceOf } from "../../../services/consumer/core/pace.ts";
+import { beatSlackMillis, idlePauseMillis, paceOf } from "../../../services/consumer/core/pace.ts";
 
 const pace = (workers: number, leases = 30, failover = 10_000) => paceOf({ workers, leases }, failover);
 
@@ -40,7 +40,7 @@ describe("the grid of idle looks", () => {
     for (let at = wallMillis; times.length < count; ) {
       const untilBeatMillis = settings.beatMillis - (at - beatAt);
       at += idlePauseMillis(settings, { wallMillis: at, untilBeatMillis }, phase);
-      const beat = at - beatAt >= settings.beatMillis - settings.lookMillis / 2;
+      const beat = at - beatAt >= settings.beatMillis - beatSlackMillis(settings, false);
       if (beat) beatAt = at;
       times.push({ at, beat });
     }
@@ -73,8 +73,11 @@ describe("the grid of idle looks", () => {
           const beats = looks(workers, failover, { ...from, count: 60 }).filter(({ beat }) => beat);
           const between = beats.slice(1).map(({ at }, i) => at - beats[i]!.at);
           expect(Math.max(...between)).toBeLessThanOrEqual(beatMillis + lookMillis / 2 + 1e-3);
-          // Once on the grid, exactly.
+          // Once on the grid, exactly, and with no look beside those of the grid.
           for (const millis of between.slice(2)) expect(millis).toBeCloseTo(beatMillis, 3);
+          const looksMade = looks(workers, failover, { ...from, count: 60 }).map(({ at }) => at);
+          const gaps = looksMade.slice(8).map((at, i) => at - looksMade[i + 7]!);
+          for (const millis of gaps) expect(millis).toBeCloseTo(lookMillis, 3);
         },
       ),
     );
