@@ -5,10 +5,11 @@ export const MIN_READ_SPACING_MILLIS = 200;
 /** Kinesis allows 2 MiB a second per shard: after a full answer of 10 MiB the next call within 5 s is refused. */
 const BYTES_PER_MILLI = (2 * 1024 * 1024) / 1000;
 /**
- * Asked for in one read, as far as the size of the last records tells: what a shard gives in three quarters of a second.
- * Five such reads a second outrun it, and a larger answer (up to 10 MiB) only costs memory, several times its size.
+ * Asked for in one read, as far as the size of the last records tells: what a shard gives in three eighths of a second.
+ * Five such reads a second outrun it. Smaller ones cost CPU, larger ones (up to 10 MiB) memory, several times their
+ * size: `npm run bench -- per-record`.
  */
-export const WANTED_READ_BYTES = 0.5 * 1024 * 1024;
+export const WANTED_READ_BYTES = 768 * 1024;
 /**
  * A shard that was empty this many times in a row is read half as often, until it brings a record: saves half the
  * calls of a shard nobody writes to, and costs its next record at most one idle time more. No more than half: the
