@@ -3,7 +3,7 @@
  * `services/shared/platform.ts` holds the only implementation that touches the real clock.
  */
 export interface Clock {
-  /** Wall-clock time, epoch milliseconds. For people and history files only: never for liveness. */
+  /** Wall-clock time, epoch milliseconds. For people, history files and the grid of looks: never for liveness. */
   wallMillis(): number;
   /** Milliseconds on a clock that never goes back; its zero has no meaning. Leases age on this one. */
   monotonicMillis(): number;

@@ -1,5 +1,5 @@
 /**
- * `npm run bench [-- name …] [--rounds N] [--json] [--keep]`: the figures of docs/goals.md, measured.
+ * `npm run bench [-- name …] [--rounds N] [--json] [--keep]`: the goals of docs/experiment.md, measured.
  * Exit 0: every goal met; 1: not; 2: wrong use.
  */
 import { parseArgs } from "node:util";
