@@ -12,7 +12,7 @@
  */
 import type { Decisions } from "../core/decide.ts";
 import { actualOwner, isEnded, type Lease } from "../core/lease.ts";
-import { idlePauseMillis, type Pace, paceOf } from "../core/pace.ts";
+import { type Pace, paceOf } from "../core/pace.ts";
 import { createByteBudget } from "./byte-budget.ts";
 import { capFor } from "./cap.ts";
 import { Chores } from "./chores.ts";
@@ -21,6 +21,7 @@ import type { EngineOptions, Ports } from "./engine-context.ts";
 import { FleetWatch } from "./fleet-watch.ts";
 import { gate } from "./gate.ts";
 import { LeaderDuties } from "./leader-duties.ts";
+import { Rhythm } from "./rhythm.ts";
 import { Settling } from "./settling.ts";
 import { startShardConsumer } from "./shard-reader.ts";
 import { ShardTasks } from "./shard-tasks.ts";
@@ -41,26 +42,23 @@ export class Coordinator {
   readonly #chores: Chores;
   readonly #declarations: Declarations;
   readonly #settling = new Settling();
+  readonly #rhythm: Rhythm;
   readonly #stopped = new AbortController();
   readonly #takesPart = gate();
   #decisions: Decisions | undefined;
   #wake = new AbortController();
   #wish: "joining" | "active" | "leaving" = "joining";
   #leavingSinceMillis = Number.POSITIVE_INFINITY;
-  #changedMillis = 0;
-  #lastChange = "";
   #measuredMillis = 0;
-  readonly #phase: number;
   /** As last computed, and published with the next look. */
   #cap: number | undefined;
-  #troublesInARow = 0;
   #starting: Promise<void> | undefined;
   #loop: Promise<void> = Promise.resolve();
 
   constructor(ports: Ports, options: EngineOptions) {
     this.#ports = ports;
     this.#options = options;
-    this.#phase = ports.random.next();
+    this.#rhythm = new Rhythm(ports);
     this.#watch = new FleetWatch(ports, options);
     const { view } = this.#watch;
     this.#duties = new LeaderDuties(ports, view, options);
@@ -156,7 +154,7 @@ export class Coordinator {
       this.#wake = new AbortController();
       try {
         await this.#turn();
-        this.#troublesInARow = 0;
+        this.#rhythm.wentWell();
       } catch (error) {
         this.#troubled(error);
       }
@@ -186,7 +184,7 @@ export class Coordinator {
 
   /** C1. Changes outrun our scans: look again soon. Neither what the rows already call ours nor a joiner's becoming active waits for a plan. */
   #outrun({ claim, cap }: Decisions): void {
-    this.#changedMillis = this.#now();
+    this.#rhythm.changed();
     for (const { lease, reason } of claim) if (reason === "received") this.#tasks.claim(lease, reason);
     if (this.#decisions === undefined) this.#cap = cap;
     this.#becomeActive();
@@ -230,7 +228,8 @@ export class Coordinator {
     if (decisions.leads) this.#lead(decisions);
     else this.#duties.resigned();
     if (this.#options.leaseRenewal === "lease") this.#renewEach();
-    this.#noteChange(decisions);
+    const moving = decisions.changing ? JSON.stringify([...decisions.targetOf]) : "";
+    this.#rhythm.saw(`${this.#watch.view.generation} ${moving}`);
     this.#becomeActive();
     const { state } = this.#watch.membership.member;
     if (state !== "joining" && decisions.claim.length === 0 && !this.#tasks.isClaiming)
@@ -343,23 +342,16 @@ export class Coordinator {
   }
 
   #pauseMillis(): number {
-    const { clock, random } = this.#ports;
-    if (this.#troublesInARow > 0) return random.next() * Math.min(1_000, 100 * 2 ** this.#troublesInARow);
     const pace = this.#pace();
     const now = this.#now();
-    const untilBeatMillis = pace.beatMillis - (now - this.#watch.membership.sentMillis);
-    if (!this.#isBusy(pace)) {
-      return idlePauseMillis(pace, { wallMillis: clock.wallMillis(), untilBeatMillis }, this.#phase);
-    }
-    // Spread by ±10 %, so that workers that woke each other do not look at the same moments.
-    const spread = 0.9 + 0.2 * random.next();
-    const untilActiveMillis =
-      this.#wish === "joining" ? this.#settling.leftMillis(now) : Number.POSITIVE_INFINITY;
-    return Math.max(1, Math.min(pace.busyMillis * spread, untilBeatMillis, untilActiveMillis));
+    return this.#rhythm.pauseMillis(pace, this.#isBusy(pace), {
+      untilBeatMillis: pace.beatMillis - (now - this.#watch.membership.sentMillis),
+      untilActiveMillis: this.#wish === "joining" ? this.#settling.leftMillis(now) : Number.POSITIVE_INFINITY,
+    });
   }
 
-  #isBusy({ busyForMillis }: Pace): boolean {
-    return this.#now() - this.#changedMillis < busyForMillis || this.#wish === "leaving";
+  #isBusy(pace: Pace): boolean {
+    return this.#rhythm.isBusy(pace) || this.#wish === "leaving";
   }
 
   #pace(): Pace {
@@ -367,24 +359,19 @@ export class Coordinator {
     return paceOf({ workers, leases: this.#watch.view.table.size }, this.#options.failoverTimeMillis);
   }
 
-  /** New generations and new moves keep the looks frequent; the same moves waiting on a slow handler do not. */
-  #noteChange({ changing, targetOf }: Decisions): void {
-    const change = `${this.#watch.view.generation} ${changing ? JSON.stringify([...targetOf]) : ""}`;
-    if (change !== this.#lastChange) this.#changedMillis = this.#now();
-    this.#lastChange = change;
-  }
-
   #troubled(error: unknown): void {
-    this.#troublesInARow += 1;
+    const inARow = this.#rhythm.troubled();
     // The first two may be a moment's throttling; after that once a minute or so.
-    const level = this.#troublesInARow === 3 || this.#troublesInARow % 60 === 0 ? "error" : "debug";
-    const fields = { err: error, inARow: this.#troublesInARow };
-    this.#ports.logger[level](fields, "the lease table cannot be read or written; trying again");
+    const level = inARow === 3 || inARow % 60 === 0 ? "error" : "debug";
+    this.#ports.logger[level](
+      { err: error, inARow },
+      "the lease table cannot be read or written; trying again",
+    );
   }
 
   #changed(): void {
     this.#watch.wantBump();
-    this.#changedMillis = this.#now();
+    this.#rhythm.changed();
     this.#wakeUp();
   }
 

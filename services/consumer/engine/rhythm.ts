@@ -1,0 +1,65 @@
+/**
+ * When this worker looks next: often for a while after a change, on the fleet's grid while nothing changes, ever later
+ * while the table cannot be reached. Owns: since when what has been changing. Never does: look.
+ */
+import { idlePauseMillis, type Pace } from "../core/pace.ts";
+import type { Ports } from "./engine-context.ts";
+
+const TROUBLE_BASE_MILLIS = 100;
+const TROUBLE_CAP_MILLIS = 1_000;
+
+export interface Due {
+  readonly untilBeatMillis: number;
+  /** The end of a joiner's wait for others; infinite for everybody else. */
+  readonly untilActiveMillis: number;
+}
+
+export class Rhythm {
+  readonly #ports: Pick<Ports, "clock" | "random">;
+  /** This worker's own place in the spread of the fleet's looks. */
+  readonly #phase: number;
+  #changedMillis = 0;
+  #lastChange = "";
+  #troublesInARow = 0;
+
+  constructor(ports: Pick<Ports, "clock" | "random">) {
+    this.#ports = ports;
+    this.#phase = ports.random.next();
+  }
+
+  changed(): void {
+    this.#changedMillis = this.#ports.clock.monotonicMillis();
+  }
+
+  /** New generations and new moves keep the looks frequent; the same moves waiting on a slow handler do not. */
+  saw(change: string): void {
+    if (change !== this.#lastChange) this.changed();
+    this.#lastChange = change;
+  }
+
+  isBusy({ busyForMillis }: Pace): boolean {
+    return this.#ports.clock.monotonicMillis() - this.#changedMillis < busyForMillis;
+  }
+
+  wentWell(): void {
+    this.#troublesInARow = 0;
+  }
+
+  /** @returns how many in a row this is */
+  troubled(): number {
+    this.#troublesInARow += 1;
+    return this.#troublesInARow;
+  }
+
+  pauseMillis(pace: Pace, isBusy: boolean, { untilBeatMillis, untilActiveMillis }: Due): number {
+    const { clock, random } = this.#ports;
+    if (this.#troublesInARow > 0) {
+      return random.next() * Math.min(TROUBLE_CAP_MILLIS, TROUBLE_BASE_MILLIS * 2 ** this.#troublesInARow);
+    }
+    if (!isBusy)
+      return idlePauseMillis(pace, { wallMillis: clock.wallMillis(), untilBeatMillis }, this.#phase);
+    // Spread by ±10 %, so that workers that woke each other do not look at the same moments.
+    const spread = 0.9 + 0.2 * random.next();
+    return Math.max(1, Math.min(pace.busyMillis * spread, untilBeatMillis, untilActiveMillis));
+  }
+}
