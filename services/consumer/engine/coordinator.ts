@@ -166,14 +166,10 @@ export class Coordinator {
 
   async #turn(): Promise<void> {
     const pace = this.#pace();
-    const seen = await this.#watch.look(
-      { state: this.#wish, maxLeases: this.#cap },
-      pace,
-      this.#isBusy(pace),
-      this.#decisions?.leads ?? false,
-    );
+    const wish = { state: this.#wish, maxLeases: this.#cap };
+    const seen = await this.#watch.look(wish, pace, this.#isBusy(pace), this.#decisions?.leads ?? false);
     if (seen === "superseded") return this.#rejoin();
-    await this.#watch.scanWhenDue(pace);
+    if ((await this.#watch.scanWhenDue(wish, pace)) === "superseded") return this.#rejoin();
     const decisions = this.#decide();
     if (!this.#watch.isCurrent) return this.#outrun(decisions);
     this.#decisions = decisions;

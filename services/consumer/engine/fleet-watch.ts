@@ -4,6 +4,7 @@
  * Owns: the membership and the view. Never does: decide what follows from them.
  * W1: a heartbeat answers with its whole page, so a beat is a look and no look is made beside it.
  * W2: the table is read when the generation moved, and at no other time but for leases of foreign owners.
+ * W3: the heart beats on while the table is read, however long that takes.
  */
 import { orphans } from "../core/lineage.ts";
 import type { FleetPage, Member } from "../core/member.ts";
@@ -96,18 +97,37 @@ export class FleetWatch {
     return "seen";
   }
 
-  async scanWhenDue(pace: Pace): Promise<void> {
+  async scanWhenDue(wish: Wish, pace: Pace): Promise<"seen" | "superseded"> {
     const now = this.#now();
     const foreignDue = this.view.hasForeignLeases && now - this.#scanDueMillis > this.#failoverTimeMillis / 2;
-    if (this.isCurrent && !foreignDue) return;
+    if (this.isCurrent && !foreignDue) return "seen";
     if (pace.scanSpreadMillis > 0 && this.view.scannedGeneration >= 0) {
       if (this.#scanDueMillis <= now - pace.scanSpreadMillis) {
         this.#scanDueMillis = now + this.#ports.random.next() * pace.scanSpreadMillis;
       }
-      if (now < this.#scanDueMillis) return;
+      if (now < this.#scanDueMillis) return "seen";
     }
     this.#scanDueMillis = now;
-    await this.scan();
+    return this.#beatDuring(this.scan(), wish, pace);
+  }
+
+  /** W3. Whoever is superseded meanwhile joins anew when the scan is over: it would fill the new incarnation's view. */
+  async #beatDuring(scan: Promise<void>, wish: Wish, { beatMillis }: Pace): Promise<"seen" | "superseded"> {
+    const over = new AbortController();
+    const ended = scan.finally(() => over.abort());
+    ended.catch(() => undefined); // awaited below
+    let seen: "seen" | "superseded" = "seen";
+    try {
+      while (seen === "seen") {
+        const untilBeatMillis = beatMillis - (this.#now() - this.membership.sentMillis);
+        await this.#ports.clock.sleep(Math.max(0, untilBeatMillis), over.signal);
+        if (over.signal.aborted) break;
+        seen = await this.#beat(wish, this.#bumpWanted);
+      }
+    } finally {
+      await ended;
+    }
+    return seen;
   }
 
   /** One after another: a scan must not take rows written during a later one for old (V1). */

@@ -2,8 +2,8 @@
  * The leases in this worker's hands: claiming them, and the task of each.
  *
  * S1: one effect a lease at a time: while a claim is under way, the lease is not touched again.
- * S2: a claim answered after this worker joined anew (or stopped) is not acted on: the row is ours by name only,
- *     and is claimed again under the new incarnation, or found free.
+ * S2: a claim answered after this worker joined anew is not acted on: the row is ours by name only, and is claimed again
+ *     under the new incarnation. One answered after the end is released.
  */
 import type { HeldLeaseFacts } from "../core/decide.ts";
 import type { Lease } from "../core/lease.ts";
@@ -109,9 +109,9 @@ export class ShardTasks {
       return;
     }
     watch.view.wrote(outcome.lease);
-    // S2
-    if (watch.membership.member.incarnation !== incarnation || this.#closed) return;
-    this.#hold(outcome.lease, reason);
+    // S2. A stop whose budget was spent meanwhile leaves nothing in the name of who is gone.
+    if (this.#closed) await this.#ports.store.release(outcome.lease, outcome.lease.checkpoint);
+    else if (watch.membership.member.incarnation === incarnation) this.#hold(outcome.lease, reason);
   }
 
   #hold(lease: Lease, reason: string): void {
