@@ -21,7 +21,8 @@ export function checkRecords(evidence: Evidence): Verdict {
   const troubles = new Troubles(events);
   const window = 3 * swarm.failoverTimeMillis + 10_000;
   const puts = new Map<string, Put>();
-  const first = new Map<string, Handled>();
+  /** The newest delivery of each record. */
+  const delivered = new Map<string, Handled>();
   const newest = new Map<string, { n: number; event: Handled }>();
   const trimmed = new Set<string>();
   /** Records put up to then need not be handled; undefined: the shard has no lease. */
@@ -67,7 +68,8 @@ export function checkRecords(evidence: Evidence): Verdict {
       const put = puts.get(sequenceNumber);
       if (put === undefined || put.shardId !== event.shardId)
         return invalid(`L4: handled ${sequenceNumber}, which was never put there`, event);
-      const earlier = first.get(sequenceNumber);
+      const earlier = delivered.get(sequenceNumber);
+      delivered.set(sequenceNumber, event);
       if (earlier !== undefined) {
         const untold = swarm.checkpointMode === "manual" && !allowances.covers(put.shardId, sequenceNumber);
         // Until it heard of the theft, the old owner went on.
@@ -97,7 +99,6 @@ export function checkRecords(evidence: Evidence): Verdict {
           );
         continue;
       }
-      first.set(sequenceNumber, event);
       const before = newest.get(put.key);
       let expected = before === undefined ? (latest || trimmed.size > 0 ? put.n : 1) : before.n + 1;
       while (expected < put.n && allowances.gaveUp(numbers.get(`${put.key}#${expected}`) ?? ""))
@@ -120,7 +121,7 @@ export function checkRecords(evidence: Evidence): Verdict {
   }
   if (unsettled !== undefined) return VALID; // L5 has said so; what is missing may be on its way.
   for (const put of puts.values()) {
-    if (first.has(put.sequenceNumber) || trimmed.has(put.shardId)) continue;
+    if (delivered.has(put.sequenceNumber) || trimmed.has(put.shardId)) continue;
     if (allowances.gaveUp(put.sequenceNumber)) continue;
     if (latest && put.t <= (startedAt.get(put.shardId) ?? Number.POSITIVE_INFINITY)) continue;
     // Shards that the caps leave unowned are not read; that the caps had no room left, `unsettled` has seen.
