@@ -26,6 +26,8 @@ export class ShardTasks {
   readonly #options: EngineOptions;
   readonly #around: ShardTasksSurroundings;
   readonly #tasks = new Map<string, ShardTask>();
+  /** Claims that may have happened: nobody has been told of them. */
+  readonly #unanswered = new Set<string>();
   readonly #claiming = new Map<string, { readonly counter: number; readonly answered: Promise<void> }>();
   #closed = false;
   #lost = 0;
@@ -78,6 +80,7 @@ export class ShardTasks {
       .catch((error: unknown) => {
         // It may have happened: only the table knows.
         this.#around.watch.distrust();
+        this.#unanswered.add(leaseKey);
         this.#ports.logger.debug({ err: error, shardId: leaseKey }, "claim not answered");
       })
       .finally(() => {
@@ -103,6 +106,7 @@ export class ShardTasks {
     const { watch } = this.#around;
     const { incarnation } = watch.membership.member;
     const outcome = await this.#ports.store.claim(lease, this.#options.workerId);
+    const isNews = this.#unanswered.delete(lease.leaseKey) || reason !== "received";
     if (outcome.kind === "lost") {
       if (outcome.current) watch.view.wrote(outcome.current);
       else watch.distrust();
@@ -111,10 +115,10 @@ export class ShardTasks {
     watch.view.wrote(outcome.lease);
     // S2. A stop whose budget was spent meanwhile leaves nothing in the name of who is gone.
     if (this.#closed) await this.#ports.store.release(outcome.lease, outcome.lease.checkpoint);
-    else if (watch.membership.member.incarnation === incarnation) this.#hold(outcome.lease, reason);
+    else if (watch.membership.member.incarnation === incarnation) this.#hold(outcome.lease, reason, isNews);
   }
 
-  #hold(lease: Lease, reason: string): void {
+  #hold(lease: Lease, reason: string, isNews: boolean): void {
     const { clock, store, logger } = this.#ports;
     const { leaseKey } = lease;
     const wrote = (row: Lease) => this.#around.watch.view.wrote(row);
@@ -129,7 +133,7 @@ export class ShardTasks {
       { shardId: leaseKey, reason, checkpoint: lease.checkpoint.sequenceNumber },
       `lease ${action}`,
     );
-    if (action === "claimed") this.#around.changed();
+    if (isNews) this.#around.changed();
     void task.done.then((end) => {
       if (end === "lost") this.#lost += 1;
       this.#tasks.delete(leaseKey);
