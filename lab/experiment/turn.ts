@@ -39,15 +39,20 @@ export async function inTurn<T>(options: TurnOptions, work: () => Promise<T>): P
 }
 
 function take(lock: string, clock: Clock): boolean {
+  if (make(lock)) return true;
+  if (isHeld(lock, clock)) return false;
+  rmSync(lock, { force: true });
+  return make(lock);
+}
+
+function make(lock: string): boolean {
   try {
     writeFileSync(lock, String(process.pid), { flag: "wx" });
     return true;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+    if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
+    throw error;
   }
-  if (isHeld(lock, clock)) return false;
-  rmSync(lock, { force: true });
-  return take(lock, clock);
 }
 
 function isHeld(lock: string, clock: Clock): boolean {
