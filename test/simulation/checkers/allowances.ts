@@ -5,7 +5,7 @@
  * A record may be given up when `onError` is "skip" or `deadLetter`, after three retries of its batch and one failure
  * of its own; with `deadLetter`, when that took it.
  */
-import { compareCheckpoints } from "../../../services/consumer/core/lease.ts";
+import { type Checkpoint, compareCheckpoints, isSentinel } from "../../../services/consumer/core/lease.ts";
 import type { Swarm } from "../swarm.ts";
 import type { SimEvent } from "../world/history.ts";
 
@@ -31,6 +31,8 @@ interface ShardState {
   /** The furthest record that a checkpoint of the handler's may have meant, and that one did mean. */
   accepted: string | undefined;
   named: string | undefined;
+  /** The same, less what was never written because the owner that was told of it is gone. */
+  standing: string | undefined;
   readonly tenures: Map<string, Tenure>;
 }
 
@@ -61,7 +63,9 @@ export class Allowances {
       case "accepted": {
         const shard = this.#shard(event.shardId);
         shard.accepted = furthest(shard.accepted, event.sequenceNumber);
-        if (event.named) shard.named = furthest(shard.named, event.sequenceNumber);
+        if (!event.named) return;
+        shard.named = furthest(shard.named, event.sequenceNumber);
+        shard.standing = furthest(shard.standing, event.sequenceNumber);
         return;
       }
       case "dead-letter":
@@ -73,6 +77,8 @@ export class Allowances {
         if (this.#shard(event.shardId).owner === event.worker) this.halted.set(event.shardId, event.worker);
         return;
       case "write":
+        if (event.operation === "claim" && event.before?.owner !== event.after?.owner)
+          this.#shard(event.leaseKey).standing = numberOf(event.after?.checkpoint);
         if (event.operation === "claim" || event.after?.owner !== event.before?.owner)
           this.#startsAnew(event.leaseKey, event.after?.owner);
         return;
@@ -98,9 +104,9 @@ export class Allowances {
     return reaches(this.#shards.get(shardId)?.accepted, sequenceNumber);
   }
 
-  /** The handler has said so. */
+  /** The handler has said so, to an owner that could still write it down. */
   covers(shardId: string, sequenceNumber: string): boolean {
-    return reaches(this.#shards.get(shardId)?.named, sequenceNumber);
+    return reaches(this.#shards.get(shardId)?.standing, sequenceNumber);
   }
 
   /** Whether a halt is what the user chose, after what has happened since the worker took the lease. */
@@ -144,7 +150,13 @@ export class Allowances {
   #shard(shardId: string): ShardState {
     let state = this.#shards.get(shardId);
     if (state === undefined) {
-      state = { owner: undefined, accepted: undefined, named: undefined, tenures: new Map() };
+      state = {
+        owner: undefined,
+        accepted: undefined,
+        named: undefined,
+        standing: undefined,
+        tenures: new Map(),
+      };
       this.#shards.set(shardId, state);
     }
     return state;
@@ -166,6 +178,9 @@ const isBefore = (a: string, b: string): boolean =>
     { sequenceNumber: a, subSequenceNumber: 0 },
     { sequenceNumber: b, subSequenceNumber: 0 },
   ) < 0;
+
+const numberOf = (checkpoint: Checkpoint | undefined): string | undefined =>
+  checkpoint === undefined || isSentinel(checkpoint) ? undefined : checkpoint.sequenceNumber;
 
 const furthest = (known: string | undefined, sequenceNumber: string): string =>
   known === undefined || isBefore(known, sequenceNumber) ? sequenceNumber : known;
