@@ -86,9 +86,10 @@ export class Scheduler {
         }
         // Now and then a real turn, so that signals and a terminal's progress line get through.
         if (this.steps % 8192 === 0) setImmediate(step);
-        else queueMicrotask(() => process.nextTick(step));
+        else settled(step);
       };
-      step();
+      // What was done before this call has consequences at this very moment: time must not jump past them.
+      settled(step);
     });
   }
 
@@ -121,3 +122,6 @@ export class Scheduler {
     heap[index] = last;
   }
 }
+
+/** When every promise chain that can go on has done so. */
+const settled = (step: () => void): void => queueMicrotask(() => process.nextTick(step));
