@@ -40,9 +40,12 @@ export const livenessBound = (swarm: Swarm): number =>
   sicknessBound(swarm);
 
 /** As if all sick records were in one shard: each takes the retries of its batch, and the calls that find it. */
-function sicknessBound({ sickOneIn, putsPerSecond, safetyMillis, handlerMillis }: Swarm): number {
-  if (sickOneIn === 0) return 0;
-  const sick = Math.ceil((putsPerSecond * (safetyMillis + TAIL_MILLIS)) / 1_000 / sickOneIn);
+function sicknessBound(swarm: Swarm): number {
+  const { sickOneIn, putsPerSecond, safetyMillis, handlerMillis, processTimeoutMillis } = swarm;
+  // A handler that is slower than its time limit fails with any record.
+  const oneIn = handlerMillis.high > (processTimeoutMillis ?? Number.POSITIVE_INFINITY) ? 1 : sickOneIn;
+  if (oneIn === 0) return 0;
+  const sick = Math.ceil((putsPerSecond * (safetyMillis + TAIL_MILLIS)) / 1_000 / oneIn);
   return sick * (3_000 + 14 * handlerMillis.high);
 }
 
