@@ -32,7 +32,7 @@ export function paceOf(
     idleMillis,
     lookMillis,
     lookSpreadMillis: Math.min(lookMillis, fleet.workers * 5),
-    busyMillis: Math.max(80, fleet.workers * 5),
+    busyMillis: Math.max(100, fleet.workers * 5),
     busyForMillis: 3_000,
     beatMillis,
     // The fleet together scans at most 20,000 rows a second; nobody waits longer than half a minute.
@@ -62,8 +62,8 @@ export function idlePauseMillis(
 ): number {
   const sinceTick = modulo(now.wallMillis - phase * lookSpreadMillis, lookMillis);
   const untilTick = lookMillis - sinceTick;
-  // A look half an interval ago or less was this tick's, or leads back to the grid after a busy time.
-  const pause = untilTick < lookMillis / 2 ? untilTick + lookMillis : untilTick;
+  // A timer may fire a moment early: then this look was that tick's.
+  const pause = untilTick < lookMillis / 8 ? untilTick + lookMillis : untilTick;
   // The heartbeat goes with the look next to it.
   return Math.max(1, pause > now.untilBeatMillis + lookMillis / 2 ? now.untilBeatMillis : pause);
 }
