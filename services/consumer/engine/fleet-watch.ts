@@ -108,7 +108,13 @@ export class FleetWatch {
       if (now < this.#scanDueMillis) return "seen";
     }
     this.#scanDueMillis = now;
-    return this.#beatDuring(this.scan(), wish, pace);
+    return this.#beatDuring(this.#scanAgainIfOutrun(pace), wish, pace);
+  }
+
+  /** What changed during a scan is read at once, not at the next look: others are handing over, and wait for nobody. Only where a scan is cheap. */
+  async #scanAgainIfOutrun({ scanSpreadMillis }: Pace): Promise<void> {
+    await this.scan();
+    if (!this.isCurrent && scanSpreadMillis === 0) await this.scan();
   }
 
   /** W3. Whoever is superseded meanwhile joins anew when the scan is over: it would fill the new incarnation's view. */
