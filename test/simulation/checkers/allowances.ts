@@ -65,7 +65,7 @@ export class Allowances {
         shard.accepted = furthest(shard.accepted, event.sequenceNumber);
         if (!event.named) return;
         shard.named = furthest(shard.named, event.sequenceNumber);
-        shard.standing = furthest(shard.standing, event.sequenceNumber);
+        if (shard.owner === event.worker) shard.standing = furthest(shard.standing, event.sequenceNumber);
         return;
       }
       case "dead-letter":
