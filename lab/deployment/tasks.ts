@@ -7,7 +7,7 @@ import {
 } from "@aws-sdk/client-ecs";
 import { Problem } from "../problem.ts";
 import type { Clients } from "./clients.ts";
-import { isNotOffered } from "./not-offered.ts";
+import { orSay } from "./not-offered.ts";
 import type { Deployment } from "./outputs.ts";
 
 export interface ServiceCounts {
@@ -52,19 +52,13 @@ export async function hasTasks(clients: Clients, deployment: Deployment): Promis
   }
 }
 
-async function orNoEcs<T>(clients: Clients, ask: () => Promise<T>): Promise<T> {
-  try {
-    return await ask();
-  } catch (error) {
-    if (!isNotOffered(error) && !(error instanceof ClusterNotFoundException)) throw error;
-    const where = clients.target.endpointUrl ?? `AWS ${clients.target.region}`;
-    throw new Problem(
-      `${where} has no ECS cluster of this stack, so there are no tasks; start workers by hand: \`npx evenkeel consumer --pod 1\`, …`,
-      1,
-      { cause: error },
-    );
-  }
-}
+const orNoEcs = <T>(clients: Clients, ask: () => Promise<T>): Promise<T> =>
+  orSay(
+    clients,
+    ClusterNotFoundException,
+    `ECS cluster of this stack, so there are no tasks; start workers by hand: \`npx evenkeel consumer --pod 1\`, …`,
+    ask,
+  );
 
 export async function setDesiredCount(
   clients: Clients,

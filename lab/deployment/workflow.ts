@@ -8,7 +8,7 @@ import {
 import type { Clock } from "../../services/shared/clock.ts";
 import { Interrupted, Problem } from "../problem.ts";
 import type { Clients } from "./clients.ts";
-import { isNotOffered } from "./not-offered.ts";
+import { orSay } from "./not-offered.ts";
 import type { Deployment } from "./outputs.ts";
 
 /** Each optional, absent = leave as it is. */
@@ -90,16 +90,10 @@ export async function runningExecution(
 }
 
 /** An endpoint may keep the stack's outputs and not the state machine they name. */
-async function orNoStateMachine<T>(clients: Clients, ask: () => Promise<T>): Promise<T> {
-  try {
-    return await ask();
-  } catch (error) {
-    if (!isNotOffered(error) && !(error instanceof StateMachineDoesNotExist)) throw error;
-    const where = clients.target.endpointUrl ?? `AWS ${clients.target.region}`;
-    throw new Problem(
-      `${where} has no such state machine, which reshards; deploy the stack there with \`npm run up\`, or split with \`aws kinesis split-shard\`: the fleet follows`,
-      1,
-      { cause: error },
-    );
-  }
-}
+const orNoStateMachine = <T>(clients: Clients, ask: () => Promise<T>): Promise<T> =>
+  orSay(
+    clients,
+    StateMachineDoesNotExist,
+    `such state machine, which reshards; deploy the stack there with \`npm run up\`, or split with \`aws kinesis split-shard\`: the fleet follows`,
+    ask,
+  );
