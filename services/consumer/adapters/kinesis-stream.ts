@@ -9,13 +9,13 @@ import {
   type Shard as KinesisShard,
   ListShardsCommand,
 } from "@aws-sdk/client-kinesis";
+import { errorClassOf } from "../core/error-class.ts";
 import {
   type Position,
   type ReadResult,
   type Shard,
   type Stream,
   StreamError,
-  type StreamProblem,
   type StreamRecord,
 } from "../ports/stream.ts";
 import { describeError } from "./error-text.ts";
@@ -147,22 +147,9 @@ function iteratorStart(position: Position): IteratorStart {
   }
 }
 
-/** By error name. Everything else (5xx, network, time-outs, KMS trouble) may pass by itself. */
-const PROBLEMS: Readonly<Record<string, StreamProblem>> = {
-  ProvisionedThroughputExceededException: "throttled",
-  LimitExceededException: "throttled",
-  ThrottlingException: "throttled",
-  KMSThrottlingException: "throttled",
-  ExpiredIteratorException: "expired-iterator",
-  ResourceNotFoundException: "not-found",
-  InvalidArgumentException: "invalid",
-  ValidationException: "invalid",
-  AccessDeniedException: "invalid",
-  UnrecognizedClientException: "invalid",
-};
-
 function streamProblem(error: unknown, operation: string): StreamError {
   if (error instanceof StreamError) return error;
   const { name, text } = describeError(error);
-  return new StreamError(PROBLEMS[name] ?? "unavailable", `${operation} failed: ${text}`, { cause: error });
+  const problem = name === "ExpiredIteratorException" ? "expired-iterator" : errorClassOf(name);
+  return new StreamError(problem, `${operation} failed: ${text}`, { cause: error });
 }

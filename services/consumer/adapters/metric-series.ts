@@ -76,7 +76,7 @@ export class MetricSeries {
 }
 
 function seriesKey({ name, unit, dimensions }: Readonly<Series>): string {
-  return `${name}\n${unit}\n${dimensions.Operation}\n${dimensions.ShardId ?? ""}\n${dimensions.WorkerIdentifier ?? ""}`;
+  return `${name}\n${unit}\n${dimensions.Operation}\n${dimensions.ShardId ?? ""}\n${dimensions.WorkerIdentifier ?? ""}\n${dimensions.ErrorClass ?? ""}`;
 }
 
 export function metricDatum(series: Readonly<Series>, timestamp: Date): MetricDatum {

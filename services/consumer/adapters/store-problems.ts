@@ -1,16 +1,17 @@
 /** DynamoDB's errors in the port's two words: worth another try, or not before somebody does something. */
+import { type ErrorClass, errorClassOf } from "../core/error-class.ts";
 import { StoreUnavailable, StoreUnusable } from "../ports/lease-store.ts";
 import { describeError } from "./error-text.ts";
 
-/** By error name: what to do about it. Everything else may pass by itself: throttling, 5xx, network, time-outs. */
-const REMEDIES: Readonly<Record<string, string>> = {
-  ResourceNotFoundException: "create the table, or set createLeaseTable: true",
-  AccessDeniedException:
+/** What to do about each class. The others may pass by themselves: throttling, 5xx, the network, time-outs. */
+const REMEDIES: Readonly<Partial<Record<ErrorClass, string>>> = {
+  "not-found": "create the table, or set createLeaseTable: true",
+  denied:
     "allow DescribeTable, Scan, GetItem, PutItem, UpdateItem and DeleteItem (CreateTable with createLeaseTable) on it",
-  UnrecognizedClientException: "check the credentials",
-  InvalidSignatureException: "check the credentials and this machine's clock",
-  MissingAuthenticationTokenException: "check the credentials",
-  ValidationException: "check that the table has the string partition key leaseKey and no sort key",
+  unauthenticated: "check the credentials and this machine's clock",
+  "expired-credentials": "renew the credentials",
+  encryption: "check the table's KMS key and the right to use it",
+  invalid: "check that the table has the string partition key leaseKey and no sort key",
 };
 
 export function storeProblem(
@@ -20,7 +21,8 @@ export function storeProblem(
 ): StoreUnavailable | StoreUnusable {
   const { name, text } = describeError(error);
   const what = `${operation} on lease table ${tableName} failed: ${text}`;
-  const remedy = REMEDIES[name];
-  if (remedy !== undefined) return new StoreUnusable(`${what}; ${remedy}`, { cause: error });
-  return new StoreUnavailable(what, { cause: error });
+  const errorClass = errorClassOf(name);
+  const remedy = REMEDIES[errorClass];
+  if (remedy !== undefined) return new StoreUnusable(`${what}; ${remedy}`, { cause: error, errorClass });
+  return new StoreUnavailable(what, { cause: error, errorClass });
 }

@@ -18,6 +18,7 @@ import { capFor } from "./cap.ts";
 import { Chores } from "./chores.ts";
 import { Declarations } from "./declarations.ts";
 import type { EngineOptions, Ports } from "./engine-context.ts";
+import { ErrorReports } from "./error-reports.ts";
 import { FleetWatch } from "./fleet-watch.ts";
 import { gate } from "./gate.ts";
 import { LeaderDuties } from "./leader-duties.ts";
@@ -41,6 +42,7 @@ export class Coordinator {
   readonly #duties: LeaderDuties;
   readonly #chores: Chores;
   readonly #declarations: Declarations;
+  readonly #reports: ErrorReports;
   readonly #settling = new Settling();
   readonly #rhythm: Rhythm;
   readonly #stopped = new AbortController();
@@ -65,6 +67,8 @@ export class Coordinator {
     this.#chores = new Chores(ports.logger);
     this.#declarations = new Declarations(ports, options.failoverTimeMillis);
     const budget = createByteBudget(options.maxBufferedBytes);
+    this.#reports = new ErrorReports(ports);
+    const reports = this.#reports;
     const readerOptions = { ...options, shutdownRequested: options.hooks.shutdownRequested };
     const whenFresh = (signal: AbortSignal) => this.#watch.whenFresh(signal);
     this.#tasks = new ShardTasks(ports, options, {
@@ -72,7 +76,11 @@ export class Coordinator {
       options,
       watch: this.#watch,
       startConsumer: (owned) =>
-        startShardConsumer({ ...ports, budget, whenFresh, observe: options.observe }, readerOptions, owned),
+        startShardConsumer(
+          { ...ports, budget, whenFresh, reports, observe: options.observe },
+          readerOptions,
+          owned,
+        ),
       targetOf: (leaseKey) => this.#decisions?.targetOf.get(leaseKey),
       row: (leaseKey) => view.table.get(leaseKey),
       syncShards: async () => (await this.#syncShards()).shards,

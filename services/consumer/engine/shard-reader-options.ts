@@ -6,6 +6,7 @@ import type { Logger } from "../ports/logger.ts";
 import type { Metrics } from "../ports/metrics.ts";
 import type { Stream } from "../ports/stream.ts";
 import type { ByteBudget } from "./byte-budget.ts";
+import type { ErrorReports } from "./error-reports.ts";
 
 /** A place in a shard: a record, or its numbers. `subSequenceNumber`: default 0. */
 export type RecordPosition = Pick<ConsumerRecord, "sequenceNumber"> &
@@ -86,6 +87,8 @@ export interface ShardReaderDependencies {
   /** Resolves once this worker's own heartbeat is fresh, or `signal` aborts: a process that was paused may have lost its leases. Awaited before every handler call. */
   whenFresh(signal: AbortSignal): Promise<void>;
   observe(event: ShardEvent): void;
+  /** Shared by all shards of the process: says what fails. */
+  readonly reports: ErrorReports;
 }
 
 export interface ShardReaderOptions {

@@ -7,6 +7,7 @@
  * answer) is told apart by the old item and reported as `ok`.
  * Anything else that goes wrong throws `StoreUnavailable` (retry later: it may or may not have happened).
  */
+import type { ErrorClass } from "../core/error-class.ts";
 import type { Checkpoint, Lease } from "../core/lease.ts";
 import type { FleetPage, Member } from "../core/member.ts";
 
@@ -29,12 +30,21 @@ export interface LeaseListing {
   readonly pages: readonly FleetPage[];
 }
 
-export class StoreUnavailable extends Error {
+export class StoreError extends Error {
+  readonly errorClass: ErrorClass;
+  constructor(message: string, options: ErrorOptions & { readonly errorClass?: ErrorClass } = {}) {
+    super(message, options);
+    this.errorClass = options.errorClass ?? "unavailable";
+  }
+}
+
+/** May pass by itself. */
+export class StoreUnavailable extends StoreError {
   override readonly name = "StoreUnavailable";
 }
 
-/** A wrong table, missing permission, …: retrying does not help. The message says what to do. */
-export class StoreUnusable extends Error {
+/** A wrong table, missing permission, …: somebody has to change something. The message says what to do. */
+export class StoreUnusable extends StoreError {
   override readonly name = "StoreUnusable";
 }
 

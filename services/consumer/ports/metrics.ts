@@ -6,6 +6,8 @@ export interface MetricDimensions {
   readonly Operation: string;
   readonly ShardId?: string;
   readonly WorkerIdentifier?: string;
+  /** Ours: `core/error-class.ts`. */
+  readonly ErrorClass?: string;
 }
 
 export interface Metrics {

@@ -1,4 +1,5 @@
 /** The stream, as the engine needs it. Adapters: Kinesis, and the simulator's. */
+import type { ErrorClass } from "../core/error-class.ts";
 import type { ConsumerRecord } from "../core/record.ts";
 import type { Shard } from "../core/shard.ts";
 
@@ -23,12 +24,8 @@ export interface ReadResult {
   readonly millisBehindLatest: number;
 }
 
-export type StreamProblem =
-  | "throttled" // back off
-  | "expired-iterator" // ask for a new one after the last sequence number
-  | "not-found" // stream or shard is gone
-  | "invalid" // the endpoint refuses the arguments: a new iterator may help, a retry will not
-  | "unavailable"; // network, 5xx: retry
+/** `expired-iterator`: ask for a new one after the last sequence number. */
+export type StreamProblem = ErrorClass | "expired-iterator";
 
 export class StreamError extends Error {
   override readonly name = "StreamError";

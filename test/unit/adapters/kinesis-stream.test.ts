@@ -34,11 +34,11 @@ describe("the Kinesis adapter", () => {
   it.each<[string, Answer]>([
     ["throttled", failure("ProvisionedThroughputExceededException")],
     ["throttled", failure("LimitExceededException")],
-    ["throttled", failure("KMSThrottlingException")],
+    ["encryption", failure("KMSThrottlingException")],
     ["expired-iterator", failure("ExpiredIteratorException")],
     ["not-found", failure("ResourceNotFoundException")],
     ["invalid", failure("InvalidArgumentException")],
-    ["invalid", failure("AccessDeniedException")],
+    ["denied", failure("AccessDeniedException")],
     ["unavailable", failure("InternalFailure", 500)],
     ["unavailable", { cut: true }],
   ])("calls it %s, after one try: the reader knows what to do next", async (problem, given) => {

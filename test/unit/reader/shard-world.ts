@@ -6,6 +6,7 @@
 import type { Checkpoint } from "../../../services/consumer/core/lease.ts";
 import type { ConsumerRecord } from "../../../services/consumer/core/record.ts";
 import { createByteBudget } from "../../../services/consumer/engine/byte-budget.ts";
+import { ErrorReports } from "../../../services/consumer/engine/error-reports.ts";
 import type {
   HeldLease,
   ShardConsumer,
@@ -18,7 +19,7 @@ import type {
   ShardReaderDependencies,
   ShardReaderOptions,
 } from "../../../services/consumer/engine/shard-reader-options.ts";
-import { noMetrics } from "../../../services/consumer/ports/metrics.ts";
+import { type Metrics, noMetrics } from "../../../services/consumer/ports/metrics.ts";
 import {
   type Position,
   type ReadResult,
@@ -252,19 +253,22 @@ export function shardWorld(setup: WorldSetup = {}): ShardWorld {
     outcome: undefined as ShardOutcome | undefined,
     indexes: () => world.delivered.map((record) => indexOf(record)),
   };
+  const logger = { debug: log("debug"), info: log("info"), warn: log("warn"), error: log("error") };
+  const metrics: Metrics = {
+    ...noMetrics,
+    record: (name, value, _unit, dimensions) => {
+      world.metrics.push({ name, value, operation: dimensions.Operation, shardId: dimensions.ShardId });
+    },
+  };
   const dependencies: ShardReaderDependencies = {
     stream,
     clock,
     random: seededRandom(setup.seed ?? 1),
-    logger: { debug: log("debug"), info: log("info"), warn: log("warn"), error: log("error") },
-    metrics: {
-      ...noMetrics,
-      record: (name, value, _unit, dimensions) => {
-        world.metrics.push({ name, value, operation: dimensions.Operation, shardId: dimensions.ShardId });
-      },
-    },
+    logger,
+    metrics,
     budget: createByteBudget(64 * 1024 * 1024),
     whenFresh: () => Promise.resolve(),
+    reports: new ErrorReports({ clock, logger, metrics }),
     observe: (event) => world.events.push(event),
     ...setup.dependencies,
   };

@@ -1,0 +1,58 @@
+/** Said once loudly and then seldom; counted each time; and said when it is over. */
+import { describe, expect, it } from "vitest";
+import { ErrorReports } from "../../../services/consumer/engine/error-reports.ts";
+import { noMetrics } from "../../../services/consumer/ports/metrics.ts";
+import { VirtualClock } from "../reader/virtual-clock.ts";
+
+function setup() {
+  const clock = new VirtualClock();
+  const lines: { level: string; message: string; fields: Record<string, unknown> }[] = [];
+  const log = (level: string) => (fields: object, message: string) =>
+    void lines.push({ level, message, fields: fields as Record<string, unknown> });
+  const counted: string[] = [];
+  const reports = new ErrorReports({
+    clock,
+    logger: { debug: log("debug"), info: log("info"), warn: log("warn"), error: log("error") },
+    metrics: {
+      ...noMetrics,
+      record: (name, _value, _unit, { Operation, ErrorClass }) =>
+        void counted.push([name, Operation, ErrorClass].filter((part) => part !== undefined).join("/")),
+    },
+  });
+  return { clock, lines, counted, reports };
+}
+
+describe("error reports", () => {
+  it("report at once what needs a person, remind every five minutes, and say when it is over", async () => {
+    const { clock, lines, reports } = setup();
+    for (let second = 0; second < 301; second++) {
+      reports.failed("reading", "denied", new Error("no"), `shard-${second % 7}`);
+      await clock.advance(1_000);
+    }
+    expect(lines.map(({ level }) => level)).toEqual(["error", "error"]);
+    expect(lines[1]?.fields).toMatchObject({ failures: 301, of: 7 });
+    for (let shard = 0; shard < 7; shard++) reports.recovered("reading", `shard-${shard}`);
+    expect(lines.at(-1)).toMatchObject({ level: "warn", message: "reading works again" });
+    expect(lines).toHaveLength(3);
+  });
+
+  it("are silent about a hiccup, and warn about what lasts", async () => {
+    const { clock, lines, reports } = setup();
+    reports.failed("lease table", "throttled", new Error("slow down"));
+    reports.recovered("lease table");
+    expect(lines).toEqual([]);
+    for (let second = 0; second < 10; second++) {
+      reports.failed("lease table", "throttled", new Error("slow down"));
+      await clock.advance(1_000);
+    }
+    expect(lines).toMatchObject([{ level: "warn", fields: { errorClass: "throttled", failures: 6 } }]);
+  });
+
+  it("count every failure, by source and class and in all", () => {
+    const { counted, reports } = setup();
+    reports.failed("reading", "throttled", new Error("slow down"), "shard-1");
+    reports.failed("reading", "throttled", new Error("slow down"), "shard-2");
+    expect(counted.filter((name) => name === "Errors/reading/throttled")).toHaveLength(2);
+    expect(counted.filter((name) => name === "Errors/AllErrors")).toHaveLength(2);
+  });
+});
