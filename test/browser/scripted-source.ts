@@ -42,6 +42,7 @@ const member = (workerId: string, maxLeases: number | undefined): Member => ({
   state: "active",
   maxLeases,
   steals: true,
+  failoverTimeMillis: 10_000,
 });
 
 export function snapshotOf(fleet: Fleet, t: number): Snapshot {

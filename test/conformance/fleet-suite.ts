@@ -18,6 +18,7 @@ export const member = (workerId: string, rest: Partial<Member> = {}): Member => 
   state: "active",
   maxLeases: undefined,
   steals: true,
+  failoverTimeMillis: 10_000,
   ...rest,
 });
 
@@ -65,6 +66,7 @@ export function fleetConditions(under: () => LeaseStoreUnderTest): void {
         expect(await members(0)).toEqual(["a"]);
         expect(await store.beat(0, { ...old, heartbeat: 2 }, { bump: false })).toEqual({
           kind: "superseded",
+          entry: member("a", { incarnation: "new" }),
         });
       });
 
@@ -119,14 +121,20 @@ export function fleetConditions(under: () => LeaseStoreUnderTest): void {
         expect(await generation()).toBe(4);
       });
 
-      it("is superseded where there is no such member, page or living entry", async () => {
-        expect(await store.beat(0, member("a"), { bump: true })).toEqual({ kind: "superseded" });
+      it("is superseded where there is no such member, page or living entry, and shows what is there", async () => {
+        const nothing = { kind: "superseded", entry: undefined };
+        expect(await store.beat(0, member("a"), { bump: true })).toEqual(nothing);
         expect(await store.readFleet(0, { consistent: true })).toBeUndefined();
         await store.join(0, member("a"));
-        expect(await store.beat(0, member("b"), { bump: false })).toEqual({ kind: "superseded" });
+        expect(await store.beat(0, member("b"), { bump: false })).toEqual(nothing);
+        expect(await store.beat(0, member("a", { incarnation: "i-2" }), { bump: false })).toEqual({
+          kind: "superseded",
+          entry: member("a"),
+        });
         await rival.declareDead(0, member("a"));
         expect(await store.beat(0, member("a", { heartbeat: 2 }), { bump: true })).toEqual({
           kind: "superseded",
+          entry: member("a", { state: "dead" }),
         });
         expect((await store.readFleet(0, { consistent: true }))?.members).toEqual([
           member("a", { state: "dead" }),

@@ -197,6 +197,7 @@ export function describeLeaseTable(name: string, open: () => Promise<LeaseTableE
           state: "joining",
           maxLeases: undefined,
           steals: true,
+          failoverTimeMillis: 10_000,
         });
         expect(joined).toMatchObject({ kind: "ok", page: { generation: 2, shardSyncRequests: 1 } });
         expect((await get(fleetRowKey(0)))?.entityType).toEqual({ S: "EVENKEEL_FLEET" });

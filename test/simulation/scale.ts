@@ -38,6 +38,7 @@ const member = (workerId: string, state: Member["state"] = "active"): Member => 
   state,
   maxLeases: undefined,
   steals: true,
+  failoverTimeMillis: 10_000,
 });
 
 function balancedLeases(): Lease[] {

@@ -176,7 +176,11 @@ export function dynamoDbFleet(client: DynamoDBClient, tableName: string): FleetS
 
     async beat(page, member, { bump }) {
       const beaten = await write(page, beatExpressions(page, member, bump));
-      if (beaten.kind === "failed") return { kind: "superseded" };
+      if (beaten.kind === "failed") {
+        // An endpoint that does not return the old row is asked for it.
+        const now = beaten.old ?? (await readFleet(page, { consistent: true }));
+        return { kind: "superseded", entry: now?.members.find((one) => one.workerId === member.workerId) };
+      }
       if (bump) await bumpAfter(page);
       return beaten;
     },

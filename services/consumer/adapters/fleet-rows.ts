@@ -10,7 +10,12 @@
 import type { AttributeValue } from "@aws-sdk/client-dynamodb";
 import { FLEET_ATTRIBUTES, FLEET_ENTITY_TYPE, fleetRowKey } from "../../shared/fleet-row.ts";
 import { SHARD_END } from "../core/lease.ts";
-import type { FleetPage, Member, MemberState } from "../core/member.ts";
+import {
+  DEFAULT_FAILOVER_TIME_MILLIS,
+  type FleetPage,
+  type Member,
+  type MemberState,
+} from "../core/member.ts";
 import {
   ENTITY_TYPE,
   type Item,
@@ -36,6 +41,8 @@ const ENTRY = {
   maxLeases: "m",
   /** Absent: it does, as most do. */
   steals: "t",
+  /** Absent: KCL's default, as most have. */
+  failoverTimeMillis: "f",
 } as const;
 
 const STATE_LETTERS: Readonly<Record<MemberState, string>> = {
@@ -56,6 +63,8 @@ export function encodeMember(member: Member): AttributeValue {
     [ENTRY.heartbeat]: { N: String(member.heartbeat) },
     [ENTRY.state]: { S: STATE_LETTERS[member.state] },
   };
+  if (member.failoverTimeMillis !== DEFAULT_FAILOVER_TIME_MILLIS)
+    entry[ENTRY.failoverTimeMillis] = { N: String(Math.round(member.failoverTimeMillis)) };
   if (!member.steals) entry[ENTRY.steals] = { BOOL: false };
   if (member.maxLeases !== undefined) entry[ENTRY.maxLeases] = { N: String(member.maxLeases) };
   return { M: entry };
@@ -91,6 +100,7 @@ function decodeMember(workerId: string, entry: Item): Member {
       state,
       maxLeases: readCount(entry, ENTRY.maxLeases),
       steals: readFlag(entry, ENTRY.steals) ?? true,
+      failoverTimeMillis: readCount(entry, ENTRY.failoverTimeMillis) ?? DEFAULT_FAILOVER_TIME_MILLIS,
     };
   } catch (error) {
     if (error instanceof RowProblem) throw new RowProblem(`member ${workerId}: ${error.message}`);

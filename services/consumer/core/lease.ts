@@ -62,6 +62,7 @@ export interface Lease {
 }
 
 /** Who may write the row: during a Java hand-over, still the old owner (KCL: `Lease.actualOwner`). */
-export const actualOwner = (lease: Lease): string | undefined => lease.checkpointOwner ?? lease.owner;
+export const actualOwner = (lease: Pick<Lease, "owner" | "checkpointOwner">): string | undefined =>
+  lease.checkpointOwner ?? lease.owner;
 
 export const isEnded = (lease: Lease): boolean => lease.checkpoint.sequenceNumber === SHARD_END;

@@ -19,6 +19,8 @@ export interface Member {
   readonly maxLeases: number | undefined;
   /** False: it takes unowned and expired leases only, and its leases are moved nowhere unless it leaves. */
   readonly steals: boolean;
+  /** Others judge this worker by its own failover time, so that workers with different settings live together. */
+  readonly failoverTimeMillis: number;
 }
 
 export interface FleetPage {
@@ -32,3 +34,6 @@ export interface FleetPage {
 
 /** 12 members with 40-character ids, and what the row has beside them, are about 1,000 bytes. */
 export const MEMBERS_PER_PAGE = 12;
+
+/** KCL's `failoverTimeMillis`: two heartbeats may fail. */
+export const DEFAULT_FAILOVER_TIME_MILLIS = 10_000;

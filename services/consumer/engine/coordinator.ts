@@ -12,6 +12,7 @@
  */
 import type { Decisions } from "../core/decide.ts";
 import { actualOwner, isEnded, type Lease } from "../core/lease.ts";
+import type { Member } from "../core/member.ts";
 import { type Pace, paceOf } from "../core/pace.ts";
 import { createByteBudget } from "./byte-budget.ts";
 import { capFor } from "./cap.ts";
@@ -174,10 +175,12 @@ export class Coordinator {
 
   async #turn(): Promise<void> {
     const pace = this.#pace();
-    const wish = { state: this.#wish, maxLeases: this.#cap };
+    const { failoverTimeMillis } = this.#options;
+    const wish = { state: this.#wish, maxLeases: this.#cap, failoverTimeMillis };
     const seen = await this.#watch.look(wish, pace, this.#isBusy(pace), this.#decisions?.leads ?? false);
-    if (seen === "superseded") return this.#rejoin();
-    if ((await this.#watch.scanWhenDue(wish, pace)) === "superseded") return this.#rejoin();
+    if (seen.kind !== "seen") return this.#rejoin();
+    const scanned = await this.#watch.scanWhenDue(wish, pace);
+    if (scanned.kind !== "seen") return this.#rejoin();
     const decisions = this.#decide();
     if (!this.#watch.isCurrent) return this.#outrun(decisions);
     this.#decisions = decisions;
@@ -200,7 +203,7 @@ export class Coordinator {
     return this.#ports.decide({
       self: membership.member,
       members: view.members(),
-      silentMembers: view.silentMembers(failoverTimeMillis),
+      silentMembers: this.#watch.isObserving ? view.silentMembers() : new Set(),
       table: view.table,
       silentLeases: view.silentLeases(failoverTimeMillis),
       watchedLeases: view.watchedLeases(failoverTimeMillis),
@@ -220,9 +223,7 @@ export class Coordinator {
       this.#tasks.get(leaseKey)?.release("stopping, and nobody has room for it");
     }
     for (const member of decisions.declareDead) {
-      this.#chores.start(`declaring ${member.workerId} dead`, async () => {
-        if (await this.#declarations.declare(this.#watch.pageOf(member), member)) this.#wakeUp();
-      });
+      this.#chores.start(`marking ${member.workerId} dead`, () => this.#declareDead(member));
     }
     for (const member of decisions.bury) {
       this.#chores.start(`burying ${member.workerId}`, async () => {
@@ -239,6 +240,17 @@ export class Coordinator {
     if (state !== "joining" && decisions.claim.length === 0 && !this.#tasks.isClaiming)
       this.#takesPart.open();
     this.#measure();
+  }
+
+  async #declareDead(member: Member): Promise<void> {
+    const page = this.#watch.pageOf(member);
+    try {
+      if (await this.#declarations.declare(page, member)) this.#wakeUp();
+    } catch (error) {
+      // What keeps this worker from writing that fleet row may keep its members from writing it too.
+      this.#watch.view.restartObservation(page);
+      throw error;
+    }
   }
 
   /** KCL's names where it has them. Once a beat: the adapter adds up what falls into one interval. */

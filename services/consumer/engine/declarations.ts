@@ -2,8 +2,8 @@ import type { Member } from "../core/member.ts";
 import type { Ports } from "./engine-context.ts";
 
 /**
- * Declares silent members dead, each incarnation once unless it fails: a stale look may show one that was declared
- * alive for a moment longer. What is older than the failover time is forgotten, so that this does not grow.
+ * Marks expired members dead, each incarnation once unless it fails: a stale read may show one that was marked as alive
+ * for a moment longer. What is older than the failover time is forgotten, so that this does not grow.
  */
 export class Declarations {
   readonly #ports: Ports;

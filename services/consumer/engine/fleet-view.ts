@@ -5,12 +5,16 @@
  * V1: rows only move forward. A read that began before one of our writes ended cannot undo it: the row with the
  *     higher counter wins (every write bumps it).
  * V2: `scannedGeneration` is the generation read *before* the scan began: a change during the scan is seen again.
+ * V3: the generation only moves forward, but for a fleet row that was deleted or set back by hand. A strongly consistent
+ *     answer shows that at once; eventually consistent ones may be old, and are believed when they persist.
  */
 import { actualOwner, isEnded, type Lease } from "../core/lease.ts";
 import type { FleetPage, Member } from "../core/member.ts";
-import { isSilent, isWatched, type Observation, type Observations, observe } from "../core/observe.ts";
+import { isExpired, isObservedInFull, type Observations, observe } from "../core/observe.ts";
 import type { LeaseListing } from "../ports/lease-store.ts";
 
+/** Longer than an eventually consistent read lags behind. */
+const STALE_READ_MILLIS = 2_000;
 /** Longer than any hand-over takes; bounds what is remembered by the workers that come and go within it. */
 const KNOWN_FOR_MILLIS = 600_000;
 
@@ -18,7 +22,10 @@ export class FleetView {
   readonly table = new Map<string, Lease>();
   readonly pages = new Map<number, FleetPage>();
   readonly #memberSigns = new Map<number, Observations>();
-  #foreignSigns = new Map<string, Observation>();
+  #foreignSigns: Observations = new Map();
+  readonly #maxGapMillis: number;
+  /** Since when every read of fleet row 0 has shown a lower generation. */
+  #lowerSinceMillis: number | undefined;
   /** A refused write showed a foreign owner that no scan has seen yet. */
   #metForeigner = false;
   /** Rows this worker wrote since the scan under way began: the scan may have missed them. */
@@ -27,8 +34,13 @@ export class FleetView {
   scannedGeneration = -1;
   shardSyncRequests = 0;
   corrupt: LeaseListing["corrupt"] = [];
-  /** Everybody who was a member of late, in a consistent read, and when that was (monotonic). */
-  readonly #known = new Map<string, number>();
+  /** Members of late: when each was last listed (monotonic), and whether it was about to go. */
+  readonly #known = new Map<string, { readonly seenMillis: number; readonly mayBeGone: boolean }>();
+
+  /** @param maxGapMillis the most that the time between two readings counts as observed */
+  constructor(maxGapMillis: number) {
+    this.#maxGapMillis = maxGapMillis;
+  }
 
   /** Joining anew: what an earlier incarnation knew counts no more. */
   reset(): void {
@@ -39,6 +51,7 @@ export class FleetView {
     this.#metForeigner = false;
     this.#writtenSinceScan.clear();
     this.#known.clear();
+    this.#lowerSinceMillis = undefined;
     this.generation = 0;
     this.scannedGeneration = -1;
     this.shardSyncRequests = 0;
@@ -57,10 +70,27 @@ export class FleetView {
     return [...newest.values()];
   }
 
-  sawPage(page: FleetPage, nowMillis: number): void {
-    // An eventually consistent look may be older than what a heartbeat's answer already showed.
-    if (page.page === 0 && page.generation < this.generation) return;
+  /** V3. @returns "set-back" when the generation went back for good: the table must be read anew. */
+  sawPage(
+    page: FleetPage,
+    nowMillis: number,
+    consistency: "consistent" | "eventual" = "eventual",
+  ): "seen" | "set-back" {
+    let outcome: "seen" | "set-back" = "seen";
+    if (page.page === 0 && page.generation < this.generation) {
+      this.#lowerSinceMillis ??= nowMillis;
+      const persists = nowMillis - this.#lowerSinceMillis > STALE_READ_MILLIS;
+      if (consistency === "eventual" && !persists) return "seen";
+      this.scannedGeneration = -1;
+      outcome = "set-back";
+    }
+    if (page.page === 0) this.#lowerSinceMillis = undefined;
     this.pages.set(page.page, page);
+    for (const { workerId, state } of page.members)
+      this.#known.set(workerId, {
+        seenMillis: nowMillis,
+        mayBeGone: state === "leaving" || state === "dead",
+      });
     if (page.page === 0) {
       this.generation = page.generation;
       this.shardSyncRequests = page.shardSyncRequests;
@@ -68,8 +98,19 @@ export class FleetView {
     const signs = page.members.map((m) => [entryKey(m), `${m.heartbeat}:${m.state}`] as const);
     this.#memberSigns.set(
       page.page,
-      observe(this.#memberSigns.get(page.page) ?? new Map(), signs, nowMillis),
+      observe(this.#memberSigns.get(page.page) ?? new Map(), signs, nowMillis, this.#maxGapMillis),
     );
+    return outcome;
+  }
+
+  /** What was observed counts no more: of one fleet row, or of everything. */
+  restartObservation(page?: number): void {
+    if (page !== undefined) {
+      this.#memberSigns.delete(page);
+      return;
+    }
+    this.#memberSigns.clear();
+    this.#foreignSigns = new Map();
   }
 
   pageGone(page: number): void {
@@ -82,8 +123,11 @@ export class FleetView {
     if (known === undefined || known.counter <= lease.counter) this.table.set(lease.leaseKey, lease);
     this.#writtenSinceScan.add(lease.leaseKey);
     // Somebody else's now, or ours: what was observed of its last owner tells nothing of this one (seed 310065).
-    if (this.#foreignSigns.get(lease.leaseKey)?.token !== signOf(lease))
-      this.#foreignSigns.delete(lease.leaseKey);
+    const sign = this.#foreignSigns.get(lease.leaseKey);
+    if (sign !== undefined && sign.token !== signOf(lease)) {
+      const others = [...this.#foreignSigns].filter(([key]) => key !== lease.leaseKey);
+      this.#foreignSigns = new Map(others);
+    }
     this.#metForeigner ||= this.#isForeign(lease, new Set(this.members().map((m) => m.workerId)));
   }
 
@@ -113,42 +157,43 @@ export class FleetView {
     for (const page of this.pages.keys())
       if (!listing.pages.some((p) => p.page === page)) this.pageGone(page);
     for (const page of listing.pages) this.sawPage(page, nowMillis);
-    for (const page of listing.pages)
-      for (const member of page.members) this.#known.set(member.workerId, nowMillis);
     this.corrupt = listing.corrupt;
     this.scannedGeneration = generation;
     this.#observeForeign(nowMillis);
   }
 
   /**
-   * Members seen again, unmoved, after the failover time. Pages nobody here looks at tell nothing; nor does the dead
-   * entry that a namesake left behind on another page: it never moves again, and says nothing of who lives (seed 358).
+   * Members whose heartbeat has stood still for the failover time that each of them published. The dead entry that an
+   * earlier process of the same id left on another fleet row never moves again, and says nothing (seed 358).
    */
-  silentMembers(failoverTimeMillis: number): ReadonlySet<string> {
-    const silent = new Set(
-      [...this.#memberSigns.values()].flatMap((signs) =>
-        keysWhere(signs, (seen) => isSilent(seen, failoverTimeMillis)),
-      ),
+  silentMembers(): ReadonlySet<string> {
+    const expired = this.members().filter((member) =>
+      [...this.#memberSigns.values()].some((signs) => {
+        const sign = signs.get(entryKey(member));
+        return sign !== undefined && isExpired(sign, member.failoverTimeMillis);
+      }),
     );
-    const members = this.members().filter((member) => silent.has(entryKey(member)));
-    return new Set(members.map(({ workerId }) => workerId));
+    return new Set(expired.map(({ workerId }) => workerId));
   }
 
   /**
-   * Leases of owners that are no members, unmoved for the failover time; or whose owner was a member and is none any
-   * more: members leave only when they have stopped reading, or are dead and buried.
+   * Leases of owners that are no members, unmoved for the failover time; or whose owner left or was marked dead: a member
+   * leaves only when it has stopped reading. An entry that vanished while its worker was well was removed by hand: that
+   * worker goes on reading and comes back, so its leases are judged by time as well.
    */
   silentLeases(failoverTimeMillis: number): ReadonlySet<string> {
-    const silent = new Set(keysWhere(this.#foreignSigns, (seen) => isSilent(seen, failoverTimeMillis)));
-    for (const key of this.#foreignSigns.keys()) {
-      const lease = this.table.get(key);
-      if (lease !== undefined && this.#known.has(actualOwner(lease) ?? "")) silent.add(key);
+    const silent = new Set<string>();
+    for (const [key, sign] of this.#foreignSigns) {
+      const owner = actualOwner(this.table.get(key) ?? { owner: undefined, checkpointOwner: undefined });
+      const isGone = owner !== undefined && (this.#known.get(owner)?.mayBeGone ?? false);
+      if (isGone || isExpired(sign, failoverTimeMillis)) silent.add(key);
     }
     return silent;
   }
 
   watchedLeases(failoverTimeMillis: number): ReadonlySet<string> {
-    return new Set(keysWhere(this.#foreignSigns, (seen) => isWatched(seen, failoverTimeMillis)));
+    const inFull = [...this.#foreignSigns].filter(([, sign]) => isObservedInFull(sign, failoverTimeMillis));
+    return new Set(inFull.map(([key]) => key));
   }
 
   /** Leases whose owner is no member: only their own counters tell whether somebody lives there, so the table must be read again. */
@@ -166,16 +211,13 @@ export class FleetView {
     const foreign = [...this.table.values()].filter((lease) => this.#isForeign(lease, members));
     this.#metForeigner = false;
     // A giver that had not heard of a leaver may name it a while after it left; much later nobody does.
-    for (const [id, seenMillis] of this.#known)
+    for (const [id, { seenMillis }] of this.#known)
       if (nowMillis - seenMillis > KNOWN_FOR_MILLIS) this.#known.delete(id);
     const signs = foreign.map((lease) => [lease.leaseKey, signOf(lease)] as const);
-    this.#foreignSigns = new Map(observe(this.#foreignSigns, signs, nowMillis));
+    this.#foreignSigns = observe(this.#foreignSigns, signs, nowMillis, this.#maxGapMillis);
   }
 }
 
 const signOf = (lease: Lease): string => `${actualOwner(lease)}:${lease.counter}`;
 
 const entryKey = ({ workerId, incarnation }: Member): string => `${workerId} ${incarnation}`;
-
-const keysWhere = (signs: Observations, holds: (seen: Observation) => boolean): string[] =>
-  [...signs].filter(([, seen]) => holds(seen)).map(([key]) => key);

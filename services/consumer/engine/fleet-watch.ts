@@ -4,7 +4,8 @@
  * Owns: the membership and the view. Never does: decide what follows from them.
  * W1: a heartbeat answers with its whole page, so a beat is a look and no look is made beside it.
  * W2: the table is read when the generation moved, and at no other time but for leases of foreign owners.
- * W3: the heart beats on while the table is read, however long that takes.
+ * W3: heartbeats continue while the table is read, however long that takes.
+ * W4: silence counts only while this worker writes its own heartbeats: after a gap it observes from the start.
  */
 import { orphans } from "../core/lineage.ts";
 import type { FleetPage, Member } from "../core/member.ts";
@@ -13,18 +14,26 @@ import type { LeaseListing } from "../ports/lease-store.ts";
 import type { EngineOptions, Ports } from "./engine-context.ts";
 import { FleetView } from "./fleet-view.ts";
 import { type Gate, gate } from "./gate.ts";
-import { Membership } from "./membership.ts";
+import { type HeartbeatResult, Membership } from "./membership.ts";
 
 /** Of one reading of the table. */
 const MOST_SCANS = 3;
+/** W4. This part of the failover time: one heartbeat, due every third, may be late or fail once. */
+const OBSERVING_PART = 1 / 2;
 
 export interface Wish {
   readonly state: "joining" | "active" | "leaving";
   readonly maxLeases: number | undefined;
+  readonly failoverTimeMillis: number;
 }
 
+/** `dead`: others marked this worker dead. `replaced`: another process has its id. */
+export type Poll = { readonly kind: "seen" } | Exclude<HeartbeatResult, { kind: "ok" } | { kind: "removed" }>;
+
+const SEEN: Poll = { kind: "seen" };
+
 export class FleetWatch {
-  readonly view = new FleetView();
+  readonly view: FleetView;
   readonly membership: Membership;
   readonly #ports: Ports;
   readonly #failoverTimeMillis: number;
@@ -45,6 +54,7 @@ export class FleetWatch {
   ) {
     this.#ports = ports;
     this.#failoverTimeMillis = options.failoverTimeMillis;
+    this.view = new FleetView(options.failoverTimeMillis * OBSERVING_PART);
     this.membership = new Membership(ports.store, {
       workerId: options.workerId,
       steals: options.enableLeaseStealing,
@@ -69,43 +79,51 @@ export class FleetWatch {
     this.view.scannedGeneration = -1;
   }
 
+  /** W4. Whether silence counts at this moment. */
+  get isObserving(): boolean {
+    return this.#now() - this.membership.sentMillis <= this.#failoverTimeMillis * OBSERVING_PART;
+  }
+
   async join(): Promise<void> {
     this.view.reset();
-    this.#sawPage(await this.membership.join());
+    this.#sawPage(await this.membership.join(), "consistent");
     if (this.membership.page !== 0) {
       const first = await this.#ports.store.readFleet(0, { consistent: true });
-      if (first) this.#sawPage(first);
+      if (first) this.#sawPage(first, "consistent");
     }
     this.#openFreshGate();
   }
 
   /** Beats when it is due or `wish` differs from the entry, and reads the pages this worker watches. */
-  async look(wish: Wish, pace: Pace, isBusy: boolean, leads: boolean): Promise<"seen" | "superseded"> {
+  async look(wish: Wish, pace: Pace, isBusy: boolean, leads: boolean): Promise<Poll> {
     const { member } = this.membership;
     const differs = wish.maxLeases !== member.maxLeases || wish.state !== member.state;
     const bump = this.#bumpWanted || differs;
     const sinceBeatMillis = this.#now() - this.membership.sentMillis;
     const beats = bump || sinceBeatMillis >= pace.beatMillis - beatSlackMillis(pace, isBusy);
     const everyMillis = isBusy ? pace.busyMillis : pace.idleMillis;
-    if (beats && (await this.#beat(wish, bump)) === "superseded") return "superseded";
+    if (beats) {
+      const beaten = await this.#beat(wish, bump);
+      if (beaten.kind !== "seen") return beaten;
+    }
     for (const page of this.#pagesToRead(beats, everyMillis, leads)) {
       this.#readMillis.set(page, this.#now());
       const seen = await this.#ports.store.readFleet(page);
       if (seen === undefined) this.view.pageGone(page);
-      else this.#sawPage(seen);
+      else this.#sawPage(seen, "eventual");
     }
-    return "seen";
+    return SEEN;
   }
 
-  async scanWhenDue(wish: Wish, pace: Pace): Promise<"seen" | "superseded"> {
+  async scanWhenDue(wish: Wish, pace: Pace): Promise<Poll> {
     const now = this.#now();
     const foreignDue = this.view.hasForeignLeases && now - this.#scanDueMillis > this.#failoverTimeMillis / 2;
-    if (this.isCurrent && !foreignDue) return "seen";
+    if (this.isCurrent && !foreignDue) return SEEN;
     if (pace.scanSpreadMillis > 0 && this.view.scannedGeneration >= 0) {
       if (this.#scanDueMillis <= now - pace.scanSpreadMillis) {
         this.#scanDueMillis = now + this.#ports.random.next() * pace.scanSpreadMillis;
       }
-      if (now < this.#scanDueMillis) return "seen";
+      if (now < this.#scanDueMillis) return SEEN;
     }
     this.#scanDueMillis = now;
     return this.#beatDuring(this.#scanAgainIfOutrun(pace), wish, pace);
@@ -117,14 +135,14 @@ export class FleetWatch {
     if (!this.isCurrent && scanSpreadMillis === 0) await this.scan();
   }
 
-  /** W3. Whoever is superseded meanwhile joins anew when the scan is over: it would fill the new incarnation's view. */
-  async #beatDuring(scan: Promise<void>, wish: Wish, { beatMillis }: Pace): Promise<"seen" | "superseded"> {
+  /** W3. A worker that must join anew does so when the scan is over: the scan would fill the new incarnation's view. */
+  async #beatDuring(scan: Promise<void>, wish: Wish, { beatMillis }: Pace): Promise<Poll> {
     const over = new AbortController();
     const ended = scan.finally(() => over.abort());
     ended.catch(() => undefined); // awaited below
-    let seen: "seen" | "superseded" = "seen";
+    let seen: Poll = SEEN;
     try {
-      while (seen === "seen") {
+      while (seen.kind === "seen") {
         const untilBeatMillis = beatMillis - (this.#now() - this.membership.sentMillis);
         await this.#ports.clock.sleep(Math.max(0, untilBeatMillis), over.signal);
         if (over.signal.aborted) break;
@@ -198,20 +216,38 @@ export class FleetWatch {
     this.#openFreshGate();
   }
 
-  async #beat(wish: Wish, bump: boolean): Promise<"seen" | "superseded"> {
+  async #beat(wish: Wish, bump: boolean): Promise<Poll> {
     this.#bumpWanted = false;
     const before = this.view.generation;
-    const page = await this.membership.beat(wish, bump).catch((error: unknown) => {
+    const wasObserving = this.isObserving;
+    const beaten = await this.membership.beat(wish, bump).catch((error: unknown) => {
       this.#bumpWanted ||= bump;
       throw error;
     });
-    if (page === "superseded") return "superseded";
-    this.#sawPage(page);
+    if (beaten.kind === "removed") return this.#restore();
+    if (beaten.kind !== "ok") return beaten;
+    const { page } = beaten;
+    if (!wasObserving) this.view.restartObservation();
+    this.#sawPage(page, "consistent");
     // Our own bump is no news to us.
     const ownNews = bump && page.generation === before + 1;
     if (ownNews && this.view.scannedGeneration === before) this.view.scannedGeneration = page.generation;
     this.#openFreshGate();
-    return "seen";
+    return SEEN;
+  }
+
+  /** The entry, or its whole fleet row, was removed by hand. No other worker holds what this one holds (M2). */
+  async #restore(): Promise<Poll> {
+    const page = await this.membership.restore();
+    this.#ports.logger.error(
+      { fleetRow: page.page },
+      "this worker's entry was removed from its fleet row by another hand: it is written again, and the leases are kept",
+    );
+    this.view.restartObservation();
+    this.#sawPage(page, "consistent");
+    this.distrust();
+    this.#openFreshGate();
+    return SEEN;
   }
 
   /** Page 0 tells whether anything changed. With more pages, this one and the next with somebody alive watch each other; the leader goes round all. */
@@ -233,8 +269,12 @@ export class FleetWatch {
     return [...pages];
   }
 
-  #sawPage(page: FleetPage): void {
-    this.view.sawPage(page, this.#now());
+  #sawPage(page: FleetPage, consistency: "consistent" | "eventual"): void {
+    if (this.view.sawPage(page, this.#now(), consistency) === "set-back")
+      this.#ports.logger.error(
+        { fleetRow: page.page, version: page.generation },
+        "the fleet row's version went back (deleted or edited by hand?): the lease table is read anew",
+      );
   }
 
   #openFreshGate(): void {

@@ -1,16 +1,18 @@
 /**
- * This worker's entry in the fleet rows: joining, beating, leaving, and whether its own heartbeat is fresh.
+ * This worker's entry in the fleet rows: joining, heartbeats, leaving, and whether its own heartbeat is fresh.
  *
- * M1: `isFresh` is judged from when the last successful beat was *sent*, so it ends before anybody else, who saw
- *     that beat later, can call this worker dead.
- * M2: a superseded entry (declared dead, or replaced by a namesake) is never written again; the coordinator
- *     drops every lease and joins as a new incarnation.
+ * M1: `isFresh` is judged from when the last successful heartbeat was *sent*, and by the failover time that it carried,
+ *     so it ends before any other worker, which saw that heartbeat later, can call this one dead.
+ * M2: an entry that was marked dead or replaced is never written again; the coordinator drops every lease and joins as a
+ *     new incarnation. An entry that was removed while its heartbeat is fresh was removed by hand: it is restored.
  */
 import { type FleetPage, MEMBERS_PER_PAGE, type Member, type MemberState } from "../core/member.ts";
 import type { LeaseStore } from "../ports/lease-store.ts";
 
 /** 1,000 pages are 12,000 workers: far beyond what one lease table is asked to coordinate. */
 const MAX_PAGES = 1_000;
+/** Later than this part of the failover time, others may have marked an entry dead and removed it. */
+const RESTORABLE_PART = 0.8;
 
 export interface MembershipOptions {
   readonly workerId: string;
@@ -19,6 +21,17 @@ export interface MembershipOptions {
   readonly newIncarnation: () => string;
   readonly monotonicMillis: () => number;
 }
+
+export type EntryChange = Partial<Pick<Member, "state" | "maxLeases" | "failoverTimeMillis">>;
+
+export type HeartbeatResult =
+  | { readonly kind: "ok"; readonly page: FleetPage }
+  /** `dead`: marked dead, or removed after that. */
+  | { readonly kind: "dead" }
+  /** The entry was removed although this worker is well. */
+  | { readonly kind: "removed" }
+  /** Another process has the worker id. */
+  | { readonly kind: "replaced"; readonly by: Member };
 
 export class Membership {
   readonly #store: LeaseStore;
@@ -42,62 +55,92 @@ export class Membership {
     return this.#page;
   }
 
-  /** When the last beat that succeeded was sent (monotonic). */
+  /** When the last heartbeat that succeeded was sent (monotonic). */
   get sentMillis(): number {
     return this.#sentMillis;
   }
 
   isFresh(nowMillis: number): boolean {
-    return nowMillis - this.#sentMillis < this.#options.failoverTimeMillis;
+    return nowMillis - this.#sentMillis < this.#member.failoverTimeMillis;
   }
 
-  /** Takes the first place with room (or one's namesake's), as a new incarnation. */
-  async join(): Promise<FleetPage> {
-    this.#member = this.#newMember();
+  /** The entry of this worker id, if any, and the first fleet row with room. Strongly consistent. */
+  async lookUp(): Promise<{ readonly entry: Member | undefined; readonly page: number }> {
+    let free: number | undefined;
     for (let page = 0; page < MAX_PAGES; page++) {
       const seen = await this.#store.readFleet(page, { consistent: true });
-      const namesake = seen?.members.some((m) => m.workerId === this.#member.workerId) ?? false;
-      if (seen !== undefined && !namesake && seen.members.length >= MEMBERS_PER_PAGE) continue;
-      const sentMillis = this.#options.monotonicMillis();
-      const outcome = await this.#store.join(page, this.#member);
-      if (outcome.kind === "full") continue;
-      this.#page = page;
-      this.#sentMillis = sentMillis;
-      return outcome.page;
+      const entry = seen?.members.find((m) => m.workerId === this.#options.workerId);
+      if (entry !== undefined) return { entry, page };
+      if (seen === undefined || seen.members.length < MEMBERS_PER_PAGE) free ??= page;
+      // Rows above a missing one are possible (their members left a gap), but a joiner does not need them.
+      if (seen === undefined) return { entry, page: free ?? page };
     }
+    if (free !== undefined) return { entry: undefined, page: free };
     throw new Error(
       `the fleet has more than ${MAX_PAGES * MEMBERS_PER_PAGE} members: remove dead entries from the lease table`,
     );
   }
 
-  /** Writes the entry anew, with `change`. @param bump also move the generation, so that everybody scans. */
-  async beat(
-    change: { readonly state?: MemberState; readonly maxLeases?: number | undefined },
-    bump: boolean,
-  ): Promise<FleetPage | "superseded"> {
+  /** Takes the first place with room (or that of an earlier entry of this id), as a new incarnation. */
+  async join(): Promise<FleetPage> {
+    this.#member = this.#newMember();
+    return this.#enter(this.#member);
+  }
+
+  /** Writes the entry again as it was: it was removed by hand. */
+  restore(): Promise<FleetPage> {
+    this.#heartbeat += 1;
+    return this.#enter({ ...this.#member, heartbeat: this.#heartbeat });
+  }
+
+  /** Writes the entry anew, with `change`. @param bump also move the generation, so that every worker scans. */
+  async beat(change: EntryChange, bump: boolean): Promise<HeartbeatResult> {
     // Counted up even when the write fails: it may have happened, and the next one must still be seen to move.
     this.#heartbeat += 1;
     const next: Member = { ...this.#member, ...change, heartbeat: this.#heartbeat };
     const sentMillis = this.#options.monotonicMillis();
     const outcome = await this.#store.beat(this.#page, next, { bump });
-    if (outcome.kind === "superseded") return "superseded";
+    if (outcome.kind === "superseded") return this.#superseded(outcome.entry);
     this.#member = next;
     this.#sentMillis = sentMillis;
-    return outcome.page;
+    return { kind: "ok", page: outcome.page };
   }
 
   async leave(): Promise<void> {
     await this.#store.leave(this.#page, this.#member);
   }
 
+  async #enter(member: Member): Promise<FleetPage> {
+    for (let { page } = await this.lookUp(); page < MAX_PAGES; page++) {
+      const sentMillis = this.#options.monotonicMillis();
+      const outcome = await this.#store.join(page, member);
+      if (outcome.kind === "full") continue;
+      this.#page = page;
+      this.#member = member;
+      this.#sentMillis = sentMillis;
+      return outcome.page;
+    }
+    throw new Error(`no fleet row below ${MAX_PAGES} has room for worker ${member.workerId}`);
+  }
+
+  #superseded(entry: Member | undefined): HeartbeatResult {
+    if (entry !== undefined && entry.incarnation !== this.#member.incarnation)
+      return { kind: "replaced", by: entry };
+    const sinceSentMillis = this.#options.monotonicMillis() - this.#sentMillis;
+    const isRestorable = sinceSentMillis < RESTORABLE_PART * this.#member.failoverTimeMillis;
+    return entry === undefined && isRestorable ? { kind: "removed" } : { kind: "dead" };
+  }
+
   #newMember(): Member {
+    const { workerId, steals, failoverTimeMillis, newIncarnation } = this.#options;
     return {
-      workerId: this.#options.workerId,
-      incarnation: this.#options.newIncarnation(),
+      workerId,
+      incarnation: newIncarnation(),
       heartbeat: 0,
-      state: "joining",
+      state: "joining" satisfies MemberState,
       maxLeases: undefined,
-      steals: this.#options.steals,
+      steals,
+      failoverTimeMillis,
     };
   }
 }

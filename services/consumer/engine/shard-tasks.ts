@@ -121,7 +121,8 @@ export class ShardTasks {
   #hold(lease: Lease, reason: string, isNews: boolean): void {
     const { clock, store, logger } = this.#ports;
     const { leaseKey } = lease;
-    const wrote = (row: Lease) => this.#around.watch.view.wrote(row);
+    const { watch } = this.#around;
+    const wrote = (row: Lease | undefined) => (row === undefined ? watch.distrust() : watch.view.wrote(row));
     const task = new ShardTask(
       ownLease(store, lease, () => clock.monotonicMillis(), wrote),
       this.#around,

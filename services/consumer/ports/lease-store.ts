@@ -19,8 +19,11 @@ export type WriteOutcome =
 
 export type BeatOutcome =
   | { readonly kind: "ok"; readonly page: FleetPage }
-  /** This incarnation is no longer a member: declared dead, removed, or replaced by a namesake. */
-  | { readonly kind: "superseded" };
+  /**
+   * This incarnation is no longer a member. `entry`: what the row has under its worker id instead: its own entry, marked
+   * dead; another incarnation's (a second process with this id); or nothing (it was removed).
+   */
+  | { readonly kind: "superseded"; readonly entry: Member | undefined };
 
 export interface LeaseListing {
   readonly leases: readonly Lease[];

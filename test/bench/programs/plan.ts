@@ -24,6 +24,7 @@ const workersFrom = (first: number): PlanWorker[] =>
     role: "active",
     maxLeases: undefined,
     steals: true,
+    failoverTimeMillis: 10_000,
   }));
 
 const size = width(FULL_RANGE) / BigInt(SHARDS);

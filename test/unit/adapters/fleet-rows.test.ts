@@ -12,6 +12,7 @@ const member: fc.Arbitrary<Member> = fc.record({
   state: fc.constantFrom("joining", "active", "leaving", "dead"),
   maxLeases: fc.option(fc.nat(10_000), { nil: undefined }),
   steals: fc.boolean(),
+  failoverTimeMillis: fc.integer({ min: 1_000, max: 3_600_000 }),
 });
 
 const row = (
@@ -68,6 +69,7 @@ describe("a fleet page", () => {
       state: "active" as const,
       maxLeases: 9_999,
       steals: true,
+      failoverTimeMillis: 10_000,
     }));
     expect(itemSize(row(0, 9_999_999_999, members))).toBeLessThan(1_024);
   });

@@ -17,6 +17,7 @@ const member = (workerId: string, heartbeat: number): Member => ({
   state: "active",
   maxLeases: 7,
   steals: true,
+  failoverTimeMillis: 10_000,
 });
 const lease: Lease = {
   leaseKey: "shardId-000000000000",

@@ -20,6 +20,7 @@ const members = Array.from(
     state: "active",
     maxLeases: 20,
     steals: true,
+    failoverTimeMillis: 10_000,
   }),
 );
 

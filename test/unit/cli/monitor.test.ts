@@ -31,6 +31,7 @@ const member = (
   state,
   maxLeases,
   steals: true,
+  failoverTimeMillis: 10_000,
 });
 
 const snapshot = (leases: Lease[], members: Member[], t = 0): Snapshot => ({

@@ -88,6 +88,7 @@ class FakeFleet {
         state: "active",
         maxLeases: 10,
         steals: true,
+        failoverTimeMillis: 10_000,
       }),
     );
     let next = 0;

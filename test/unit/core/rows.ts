@@ -30,6 +30,7 @@ export const member = (workerId: string, rest: Partial<Member> = {}): Member => 
   state: "active",
   maxLeases: undefined,
   steals: true,
+  failoverTimeMillis: 10_000,
   ...rest,
 });
 

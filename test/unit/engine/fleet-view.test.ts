@@ -4,36 +4,37 @@ import { FleetView } from "../../../services/consumer/engine/fleet-view.ts";
 import { member, row } from "../core/rows.ts";
 
 const FAILOVER_MILLIS = 2_000;
+const ann = (but: Partial<Member> = {}) => member("ann", { failoverTimeMillis: FAILOVER_MILLIS, ...but });
 
 describe("silent members", () => {
   const look = (view: FleetView, page: number, entry: Member, atMillis: number) =>
     view.sawPage({ page, generation: 1, shardSyncRequests: 0, members: [entry] }, atMillis);
 
   it("are those whose heartbeat was seen unmoved for longer than the failover time", () => {
-    const view = new FleetView();
-    look(view, 0, member("ann"), 0);
-    look(view, 0, member("ann"), FAILOVER_MILLIS);
-    expect(view.silentMembers(FAILOVER_MILLIS)).toEqual(new Set());
-    look(view, 0, member("ann"), FAILOVER_MILLIS + 1);
-    expect(view.silentMembers(FAILOVER_MILLIS)).toEqual(new Set(["ann"]));
-    look(view, 0, member("ann", { heartbeat: 2 }), FAILOVER_MILLIS + 2);
-    expect(view.silentMembers(FAILOVER_MILLIS)).toEqual(new Set());
+    const view = new FleetView(FAILOVER_MILLIS);
+    look(view, 0, ann(), 0);
+    look(view, 0, ann(), FAILOVER_MILLIS);
+    expect(view.silentMembers()).toEqual(new Set());
+    look(view, 0, ann(), FAILOVER_MILLIS + 1);
+    expect(view.silentMembers()).toEqual(new Set(["ann"]));
+    look(view, 0, ann({ heartbeat: 2 }), FAILOVER_MILLIS + 2);
+    expect(view.silentMembers()).toEqual(new Set());
   });
 
   it("are not told from the dead entry that a living namesake left on another page", () => {
-    const view = new FleetView();
+    const view = new FleetView(FAILOVER_MILLIS);
     const dead = member("ann", { state: "dead" });
     look(view, 0, dead, 0);
     look(view, 0, dead, 3 * FAILOVER_MILLIS);
     look(view, 1, member("ann", { incarnation: "second" }), 3 * FAILOVER_MILLIS);
     expect(view.members().map(({ incarnation }) => incarnation)).toEqual(["second"]);
-    expect(view.silentMembers(FAILOVER_MILLIS)).toEqual(new Set());
+    expect(view.silentMembers()).toEqual(new Set());
   });
 });
 
 describe("leases of foreign owners", () => {
   const view = () => {
-    const made = new FleetView();
+    const made = new FleetView(FAILOVER_MILLIS);
     made.sawPage({ page: 0, generation: 1, shardSyncRequests: 0, members: [member("ann")] }, 0);
     return made;
   };
@@ -63,6 +64,7 @@ describe("leases of foreign owners", () => {
       met.scanned({ leases: [row("shard-1", { owner, counter })], corrupt: [], pages }, 1, atMillis);
     };
     scan("ghost", 7, 0);
+    scan("ghost", 7, FAILOVER_MILLIS);
     scan("ghost", 7, FAILOVER_MILLIS + 1);
     expect(met.silentLeases(FAILOVER_MILLIS)).toEqual(new Set(["shard-1"]));
     met.wrote(row("shard-1", { owner: "ann", counter: 8 }));
