@@ -17,6 +17,7 @@ import { type Pace, paceOf } from "../core/pace.ts";
 import { createByteBudget } from "./byte-budget.ts";
 import { capFor } from "./cap.ts";
 import { Chores } from "./chores.ts";
+import { storeWithDeadlines, streamWithDeadlines } from "./deadlines.ts";
 import { Declarations } from "./declarations.ts";
 import type { EngineOptions, Ports } from "./engine-context.ts";
 import { ErrorReports } from "./error-reports.ts";
@@ -58,7 +59,12 @@ export class Coordinator {
   #starting: Promise<void> | undefined;
   #loop: Promise<void> = Promise.resolve();
 
-  constructor(ports: Ports, options: EngineOptions) {
+  constructor(given: Ports, options: EngineOptions) {
+    const ports: Ports = {
+      ...given,
+      store: storeWithDeadlines(given.store, given.clock, options.failoverTimeMillis),
+      stream: streamWithDeadlines(given.stream, given.clock),
+    };
     this.#ports = ports;
     this.#options = options;
     this.#rhythm = new Rhythm(ports);

@@ -24,6 +24,8 @@ export class FleetView {
   readonly #memberSigns = new Map<number, Observations>();
   #foreignSigns: Observations = new Map();
   readonly #maxGapMillis: number;
+  /** Fleet rows, and "table", whose next reading does not count as observed time. */
+  readonly #interrupted = new Set<number | "table">();
   /** Since when every read of fleet row 0 has shown a lower generation. */
   #lowerSinceMillis: number | undefined;
   /** A refused write showed a foreign owner that no scan has seen yet. */
@@ -51,6 +53,7 @@ export class FleetView {
     this.#metForeigner = false;
     this.#writtenSinceScan.clear();
     this.#known.clear();
+    this.#interrupted.clear();
     this.#lowerSinceMillis = undefined;
     this.generation = 0;
     this.scannedGeneration = -1;
@@ -98,9 +101,15 @@ export class FleetView {
     const signs = page.members.map((m) => [entryKey(m), `${m.heartbeat}:${m.state}`] as const);
     this.#memberSigns.set(
       page.page,
-      observe(this.#memberSigns.get(page.page) ?? new Map(), signs, nowMillis, this.#maxGapMillis),
+      observe(this.#memberSigns.get(page.page) ?? new Map(), signs, nowMillis, this.#gapOf(page.page)),
     );
     return outcome;
+  }
+
+  /** The time up to the next reading does not count as observed. */
+  interruptObservation(): void {
+    for (const page of this.pages.keys()) this.#interrupted.add(page);
+    this.#interrupted.add("table");
   }
 
   /** What was observed counts no more: of one fleet row, or of everything. */
@@ -214,7 +223,11 @@ export class FleetView {
     for (const [id, { seenMillis }] of this.#known)
       if (nowMillis - seenMillis > KNOWN_FOR_MILLIS) this.#known.delete(id);
     const signs = foreign.map((lease) => [lease.leaseKey, signOf(lease)] as const);
-    this.#foreignSigns = observe(this.#foreignSigns, signs, nowMillis, this.#maxGapMillis);
+    this.#foreignSigns = observe(this.#foreignSigns, signs, nowMillis, this.#gapOf("table"));
+  }
+
+  #gapOf(read: number | "table"): number {
+    return this.#interrupted.delete(read) ? 0 : this.#maxGapMillis;
   }
 }
 

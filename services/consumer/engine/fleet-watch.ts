@@ -5,7 +5,8 @@
  * W1: a heartbeat answers with its whole page, so a beat is a look and no look is made beside it.
  * W2: the table is read when the generation moved, and at no other time but for leases of foreign owners.
  * W3: heartbeats continue while the table is read, however long that takes.
- * W4: silence counts only while this worker writes its own heartbeats: after a gap it observes from the start.
+ * W4: silence counts only while this worker writes its own heartbeats. While they fail, no time counts as observed; after
+ *     a longer gap it observes from the start. What keeps this worker from writing may keep the others from it too.
  */
 import { orphans } from "../core/lineage.ts";
 import type { FleetPage, Member } from "../core/member.ts";
@@ -40,6 +41,8 @@ export class FleetWatch {
   #freshGate: Gate = gate();
   #closed = false;
   #bumpWanted = false;
+  /** The last heartbeat failed, and none has succeeded since. */
+  #beatFails = false;
   #scanDueMillis = Number.NEGATIVE_INFINITY;
   #roundRobinPage = 0;
   /** When each page was last read by a look of its own. */
@@ -222,6 +225,7 @@ export class FleetWatch {
     const wasObserving = this.isObserving;
     const beaten = await this.membership.beat(wish, bump).catch((error: unknown) => {
       this.#bumpWanted ||= bump;
+      this.#beatFails = true;
       throw error;
     });
     if (beaten.kind === "removed") return this.#restore();
@@ -229,6 +233,7 @@ export class FleetWatch {
     const { page } = beaten;
     if (!wasObserving) this.view.restartObservation();
     this.#sawPage(page, "consistent");
+    this.#beatFails = false;
     // Our own bump is no news to us.
     const ownNews = bump && page.generation === before + 1;
     if (ownNews && this.view.scannedGeneration === before) this.view.scannedGeneration = page.generation;
@@ -270,6 +275,7 @@ export class FleetWatch {
   }
 
   #sawPage(page: FleetPage, consistency: "consistent" | "eventual"): void {
+    if (this.#beatFails) this.view.interruptObservation();
     if (this.view.sawPage(page, this.#now(), consistency) === "set-back")
       this.#ports.logger.error(
         { fleetRow: page.page, version: page.generation },

@@ -1,0 +1,75 @@
+/**
+ * Every call to a port is over by a deadline of the engine's own, whatever the client behind the port does: a client given
+ * by the user may have no time-outs, and one call that never settles must not cost a worker its place in the fleet.
+ *
+ * A deadline is an error that may pass (`unavailable`): the call may have happened, and its answer, should it still come,
+ * counts no more.
+ */
+import type { Clock } from "../../shared/clock.ts";
+import { type LeaseStore, StoreUnavailable } from "../ports/lease-store.ts";
+import { type Stream, StreamError } from "../ports/stream.ts";
+
+/**
+ * For one call to the lease table: two may fail within a failover time. The engine's own DynamoDB client gives up earlier
+ * (`adapters/aws-clients.ts`: two tries of a fifth of the failover time, at most 5 s each).
+ */
+export const storeDeadlineMillis = (failoverTimeMillis: number): number =>
+  Math.min(12_000, Math.max(2_000, 0.45 * failoverTimeMillis));
+/** For a listing of all rows: five pages of 1 MB at 10,000 leases, each answered in well under a second. */
+const LIST_DEADLINE_MILLIS = 15_000;
+/** A new table takes about ten seconds; the adapter itself waits up to a minute for it. */
+const TABLE_DEADLINE_MILLIS = 90_000;
+/** The engine's own Kinesis client gives up after 5 s. */
+const STREAM_DEADLINE_MILLIS = 15_000;
+/** Ten pages of 1,000 shards. */
+const LISTING_DEADLINE_MILLIS = 30_000;
+
+/** Settles as `call` does, or rejects with `error` after `millis`. */
+export async function within<T>(
+  clock: Clock,
+  millis: number,
+  call: Promise<T>,
+  error: (millis: number) => Error,
+): Promise<T> {
+  const settled = new AbortController();
+  const late = clock.sleep(millis, settled.signal).then(() => {
+    if (!settled.signal.aborted) throw error(millis);
+    return call;
+  });
+  late.catch(() => undefined); // the race below has the outcome
+  try {
+    return await Promise.race([call, late]);
+  } finally {
+    settled.abort();
+    call.catch(() => undefined); // an answer after the deadline counts no more
+  }
+}
+
+const LONGER: Readonly<Partial<Record<keyof LeaseStore, number>>> = {
+  list: LIST_DEADLINE_MILLIS,
+  ensureTable: TABLE_DEADLINE_MILLIS,
+};
+
+export function storeWithDeadlines(store: LeaseStore, clock: Clock, failoverTimeMillis: number): LeaseStore {
+  const usual = storeDeadlineMillis(failoverTimeMillis);
+  const bounded = (Object.keys(store) as (keyof LeaseStore)[]).map((name) => {
+    const method = store[name] as (...args: unknown[]) => Promise<unknown>;
+    const error = (millis: number) =>
+      new StoreUnavailable(`${name}: the lease table gave no answer in ${millis} ms`);
+    const call = (...args: unknown[]) => within(clock, LONGER[name] ?? usual, method(...args), error);
+    return [name, call] as const;
+  });
+  return Object.fromEntries(bounded) as unknown as LeaseStore;
+}
+
+export function streamWithDeadlines(stream: Stream, clock: Clock): Stream {
+  const bounded = <T>(name: string, millis: number, call: Promise<T>) =>
+    within(clock, millis, call, () => new StreamError("unavailable", `${name}: no answer in ${millis} ms`));
+  return {
+    listShards: () => bounded("ListShards", LISTING_DEADLINE_MILLIS, stream.listShards()),
+    iterator: (shardId, position) =>
+      bounded("GetShardIterator", STREAM_DEADLINE_MILLIS, stream.iterator(shardId, position)),
+    read: (iterator, maxRecords) =>
+      bounded("GetRecords", STREAM_DEADLINE_MILLIS, stream.read(iterator, maxRecords)),
+  };
+}
