@@ -200,7 +200,7 @@ export function describeLeaseTable(name: string, open: () => Promise<LeaseTableE
           failoverTimeMillis: 10_000,
         });
         expect(joined).toMatchObject({ kind: "ok", page: { generation: 2, shardSyncRequests: 1 } });
-        expect((await get(fleetRowKey(0)))?.entityType).toEqual({ S: "EVENKEEL_FLEET" });
+        expect((await get(fleetRowKey(0)))?.entityType).toEqual({ S: "LEADER" });
       });
 
       it("reads every page of a long scan", async () => {

@@ -16,7 +16,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { dynamoDbFleet } from "../../services/resharder/adapters/dynamodb-fleet.ts";
 import { kinesisStream } from "../../services/resharder/adapters/kinesis-stream.ts";
 import { makeHandler, type PlanResult, type ReshardResult } from "../../services/resharder/make-handler.ts";
-import { FLEET_ENTITY_TYPE, fleetRowKey } from "../../services/shared/fleet-row.ts";
+import { fleetRowKey, OWN_ENTITY_TYPE } from "../../services/shared/fleet-row.ts";
 import { holes } from "../../services/shared/hash-range.ts";
 import { randomSuffix, systemClock, systemRandom } from "../../services/shared/platform.ts";
 import { endpointConfig } from "./endpoint-setup.ts";
@@ -134,7 +134,7 @@ describe("the fleet's rows", () => {
     await dynamodb.send(
       new PutItemCommand({
         TableName: leaseTableName,
-        Item: { ...key, entityType: { S: FLEET_ENTITY_TYPE }, generation: { N: "7" } },
+        Item: { ...key, entityType: { S: OWN_ENTITY_TYPE }, generation: { N: "7" } },
       }),
     );
     expect(await fleet().wake()).toBe("woken");

@@ -12,10 +12,10 @@ import {
   ScanCommand,
   UpdateItemCommand,
 } from "@aws-sdk/client-dynamodb";
-import { FLEET_ATTRIBUTES, FLEET_ENTITY_TYPE } from "../../shared/fleet-row.ts";
+import { FLEET_ATTRIBUTES, FLEET_ROW_PREFIX } from "../../shared/fleet-row.ts";
 import { type FleetPage, MEMBERS_PER_PAGE } from "../core/member.ts";
 import { type LeaseStore, StoreUnavailable, StoreUnusable } from "../ports/lease-store.ts";
-import { ENTITY_TYPE, type Item, RowProblem } from "./attributes.ts";
+import { type Item, LEASE_KEY, RowProblem } from "./attributes.ts";
 import {
   beatExpressions,
   bumpExpressions,
@@ -130,9 +130,9 @@ export function dynamoDbFleet(client: DynamoDBClient, tableName: string): FleetS
           new ScanCommand({
             TableName: tableName,
             ConsistentRead: true,
-            FilterExpression: "#entityType = :fleet AND size(#members) > :none",
-            ExpressionAttributeNames: { "#entityType": ENTITY_TYPE, "#members": FLEET_ATTRIBUTES.members },
-            ExpressionAttributeValues: { ":fleet": { S: FLEET_ENTITY_TYPE }, ":none": { N: "0" } },
+            FilterExpression: "begins_with(#key, :fleet) AND size(#members) > :none",
+            ExpressionAttributeNames: { "#key": LEASE_KEY, "#members": FLEET_ATTRIBUTES.members },
+            ExpressionAttributeValues: { ":fleet": { S: FLEET_ROW_PREFIX }, ":none": { N: "0" } },
             ...(start && { ExclusiveStartKey: start }),
           }),
         );

@@ -3,13 +3,10 @@
  * with `members` a map from worker id to an entry of one-letter attributes. A page of 12 members stays below 1 KB,
  * so that a heartbeat costs one write unit and a look half a read unit.
  *
- * Java KCL before 3.5 knows no entity types: it reads every row as a lease, and one without counters ends its lease
- * taking and shard sync with a NullPointerException (seen with 2.7.2, test/interop). So a page also looks like a lease
- * that asks for nothing: ended, and alive in somebody else's hands, since every join and beat moves its counter.
+ * Every join and beat also writes what makes Java KCL live with the row, and moves its counter (`disguise.ts`).
  */
 import type { AttributeValue } from "@aws-sdk/client-dynamodb";
-import { FLEET_ATTRIBUTES, FLEET_ENTITY_TYPE, fleetRowKey } from "../../shared/fleet-row.ts";
-import { SHARD_END } from "../core/lease.ts";
+import { FLEET_ATTRIBUTES, fleetRowKey } from "../../shared/fleet-row.ts";
 import {
   DEFAULT_FAILOVER_TIME_MILLIS,
   type FleetPage,
@@ -17,7 +14,6 @@ import {
   type MemberState,
 } from "../core/member.ts";
 import {
-  ENTITY_TYPE,
   type Item,
   LEASE_KEY,
   RowProblem,
@@ -27,10 +23,9 @@ import {
   readText,
   required,
 } from "./attributes.ts";
+import { movingDisguise } from "./disguise.ts";
 
 const FLEET_KEY = /^evenkeel-fleet-(\d+)$/;
-
-export const isFleetRowKey = (leaseKey: string): boolean => FLEET_KEY.test(leaseKey);
 
 /** One letter each: an attribute's name is paid for in every entry. */
 const ENTRY = {
@@ -134,29 +129,15 @@ function bumping(page: number, bump: boolean) {
   };
 }
 
-/** Whose finished lease an older Java KCL takes a page for. No worker of ours: Java takes leases from the busiest. */
-const DISGUISE_OWNER = "fleet";
-
 /** With every join and beat: what makes a page pass for a lease that is alive, beside the bump. */
 function keepingDisguise(page: number, bump: boolean) {
-  const { add, names, values } = bumping(page, bump);
+  const bumped = bumping(page, bump);
+  const disguise = movingDisguise();
   return {
-    set: ", #leaseOwner = :leaseOwner, #checkpoint = :shardEnd, #ownerSwitches = :none",
-    add: `${add === "" ? " ADD" : `${add},`} #leaseCounter :one`,
-    names: {
-      ...names,
-      "#leaseOwner": "leaseOwner",
-      "#checkpoint": "checkpoint",
-      "#ownerSwitches": "ownerSwitchesSinceCheckpoint",
-      "#leaseCounter": "leaseCounter",
-    },
-    values: {
-      ...values,
-      ":leaseOwner": { S: DISGUISE_OWNER },
-      ":shardEnd": { S: SHARD_END },
-      ":none": { N: "0" },
-      ":one": { N: "1" },
-    },
+    set: `, ${disguise.set}`,
+    add: `${bumped.add === "" ? " ADD" : `${bumped.add},`} ${disguise.add}`,
+    names: { ...bumped.names, ...disguise.names },
+    values: { ...bumped.values, ...disguise.values },
   };
 }
 
@@ -182,10 +163,9 @@ export function firstJoinExpressions(page: number, member: Member): Expressions 
   const { set, add, names, values } = keepingDisguise(page, true);
   return {
     ConditionExpression: "attribute_not_exists(#members)",
-    UpdateExpression: `SET #entityType = :fleet, #members = :members${set}${add}`,
-    ExpressionAttributeNames: { ...MEMBERS, "#entityType": ENTITY_TYPE, ...names },
+    UpdateExpression: `SET #members = :members${set}${add}`,
+    ExpressionAttributeNames: { ...MEMBERS, ...names },
     ExpressionAttributeValues: {
-      ":fleet": { S: FLEET_ENTITY_TYPE },
       ":members": { M: { [member.workerId]: encodeMember(member) } },
       ...values,
     },

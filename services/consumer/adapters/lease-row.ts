@@ -6,7 +6,7 @@
  * attribute, so `throughputKBps`, pending checkpoints' bytes and whatever a later KCL adds stay as they are.
  */
 import type { AttributeValue } from "@aws-sdk/client-dynamodb";
-import { FLEET_ENTITY_TYPE, LEASE_ENTITY_TYPE } from "../../shared/fleet-row.ts";
+import { FLEET_ROW_PREFIX, LEASE_ENTITY_TYPE, OWN_ROW_PREFIX } from "../../shared/fleet-row.ts";
 import { type HashRange, MAX_HASH_KEY } from "../../shared/hash-range.ts";
 import { type Checkpoint, isSentinel, type Lease } from "../core/lease.ts";
 import {
@@ -19,7 +19,6 @@ import {
   readTextSet,
   required,
 } from "./attributes.ts";
-import { isFleetRowKey } from "./fleet-rows.ts";
 
 /** KCL's attribute names. `parentShardId` is a string *set*, in spite of its name. */
 export const LEASE_ATTRIBUTES = {
@@ -50,15 +49,17 @@ export type RowKind =
   /** A lease row that cannot be read. `problem` says what is wrong and what was expected. */
   | { readonly kind: "corrupt"; readonly leaseKey: string; readonly problem: string }
   | { readonly kind: "fleet" }
-  /** Java KCL 3.5's other entities: leader lock, worker metrics, migration state. Not ours to touch. */
+  /** No lease and no fleet row: Java KCL 3.5's other entities (leader lock, worker metrics, migration state). */
   | { readonly kind: "foreign" };
 
 /** What a row of the lease table is. Never throws: an unreadable row is named, not dropped. */
 export function classifyRow(item: Item): RowKind {
   const leaseKey = item[LEASE_KEY]?.S ?? "(no leaseKey)";
-  const entityType = item[ENTITY_TYPE]?.S;
-  if (entityType === FLEET_ENTITY_TYPE || isFleetRowKey(leaseKey)) return { kind: "fleet" };
-  if (item[ENTITY_TYPE] !== undefined && entityType !== LEASE_ENTITY_TYPE) return { kind: "foreign" };
+  // Rows of ours are told by their keys: they bear a type of KCL's, and pass for leases (`disguise.ts`).
+  if (leaseKey.startsWith(FLEET_ROW_PREFIX)) return { kind: "fleet" };
+  if (leaseKey.startsWith(OWN_ROW_PREFIX)) return { kind: "foreign" };
+  const isTyped = item[ENTITY_TYPE] !== undefined;
+  if (isTyped && item[ENTITY_TYPE]?.S !== LEASE_ENTITY_TYPE) return { kind: "foreign" };
   try {
     return { kind: "lease", lease: decodeLease(item) };
   } catch (error) {

@@ -21,7 +21,7 @@ const row = (
   members: readonly Member[],
 ): Record<string, AttributeValue> => ({
   leaseKey: { S: `evenkeel-fleet-${page}` },
-  entityType: { S: "EVENKEEL_FLEET" },
+  entityType: { S: "LEADER" },
   generation: { N: String(generation) },
   shardSyncRequests: { N: "3" },
   members: { M: Object.fromEntries(members.map((one) => [one.workerId, encodeMember(one)])) },

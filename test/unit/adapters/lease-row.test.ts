@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { disguiseAttributes } from "../../../services/consumer/adapters/disguise.ts";
 import { classifyRow, decodeLease, encodeLease } from "../../../services/consumer/adapters/lease-row.ts";
-import { actualOwner, type Lease } from "../../../services/consumer/core/lease.ts";
+import { actualOwner, isEnded, type Lease } from "../../../services/consumer/core/lease.ts";
 import { MAX_HASH_KEY } from "../../../services/shared/hash-range.ts";
 import * as java from "./java-rows.ts";
 
@@ -131,6 +132,22 @@ describe("rows of a Java fleet", () => {
       leaseKey: "111122223333:orders:1700000000:shardId-000000000001",
       problem: expect.stringContaining("multi-stream"),
     });
+  });
+});
+
+describe("a row of ours", () => {
+  it("is told by its key, though it passes for a lease or for a row of KCL's", () => {
+    const { entityType: _, ...asOlderJavaSeesIt } = disguiseAttributes();
+    for (const attributes of [disguiseAttributes(), asOlderJavaSeesIt, {}]) {
+      expect(classifyRow({ leaseKey: { S: "evenkeel-fleet-0" }, ...attributes }).kind).toBe("fleet");
+      expect(classifyRow({ leaseKey: { S: "evenkeel-application" }, ...attributes }).kind).toBe("foreign");
+    }
+  });
+
+  it("is a finished lease without an owner to a Java KCL that knows no entity types", () => {
+    const seen = decodeLease({ leaseKey: { S: "evenkeel-application" }, ...disguiseAttributes() });
+    expect(seen).toMatchObject({ owner: undefined, counter: 0, ownerSwitchesSinceCheckpoint: 0 });
+    expect(isEnded(seen)).toBe(true);
   });
 });
 
