@@ -70,7 +70,12 @@ export function describeLeaseTable(name: string, open: () => Promise<LeaseTableE
         const { Table } = await client.send(new DescribeTableCommand({ TableName: tableName }));
         expect(Table?.KeySchema).toEqual([{ AttributeName: "leaseKey", KeyType: "HASH" }]);
         expect(Table?.BillingModeSummary?.BillingMode).toBe("PAY_PER_REQUEST");
-        expect(await store.list({ consistent: true })).toEqual({ leases: [], corrupt: [], pages: [] });
+        expect(await store.list({ consistent: true })).toEqual({
+          leases: [],
+          corrupt: [],
+          pages: [],
+          hasApplication: false,
+        });
       });
 
       it("is refused with another key, saying which and what to do", async () => {

@@ -5,7 +5,6 @@
  * fails the caller gets `StoreUnavailable` and repeats the whole operation: each may be repeated.
  */
 import {
-  ConditionalCheckFailedException,
   DeleteItemCommand,
   type DynamoDBClient,
   GetItemCommand,
@@ -14,7 +13,7 @@ import {
 } from "@aws-sdk/client-dynamodb";
 import { FLEET_ATTRIBUTES, FLEET_ROW_PREFIX } from "../../shared/fleet-row.ts";
 import { type FleetPage, MEMBERS_PER_PAGE } from "../core/member.ts";
-import { type LeaseStore, StoreUnavailable, StoreUnusable } from "../ports/lease-store.ts";
+import { type LeaseStore, StoreError, StoreUnavailable, StoreUnusable } from "../ports/lease-store.ts";
 import { type Item, LEASE_KEY, RowProblem } from "./attributes.ts";
 import {
   beatExpressions,
@@ -27,7 +26,7 @@ import {
   joinExpressions,
   leaveExpressions,
 } from "./fleet-rows.ts";
-import { storeProblem } from "./store-problems.ts";
+import { isConditionFailure, storeProblem } from "./store-problems.ts";
 
 export type FleetStore = Pick<
   LeaseStore,
@@ -56,10 +55,14 @@ export function dynamoDbFleet(client: DynamoDBClient, tableName: string): FleetS
           ReturnValuesOnConditionCheckFailure: "ALL_OLD",
         }),
       );
-      return { kind: "ok", page: readPage(Attributes ?? {}, tableName) };
+      if (Attributes === undefined)
+        throw new StoreUnavailable(`UpdateItem on lease table ${tableName}: an answer without the row`, {
+          errorClass: "malformed-answer",
+        });
+      return { kind: "ok", page: readPage(Attributes, tableName) };
     } catch (error) {
-      if (error instanceof StoreUnusable) throw error;
-      if (!(error instanceof ConditionalCheckFailedException)) {
+      if (error instanceof StoreError) throw error;
+      if (!isConditionFailure(error)) {
         throw storeProblem(error, "UpdateItem", tableName);
       }
       return { kind: "failed", old: error.Item && readPage(error.Item, tableName) };
@@ -77,7 +80,7 @@ export function dynamoDbFleet(client: DynamoDBClient, tableName: string): FleetS
       );
       return Item && readPage(Item, tableName);
     } catch (error) {
-      if (error instanceof StoreUnusable) throw error;
+      if (error instanceof StoreError) throw error;
       throw storeProblem(error, "GetItem", tableName);
     }
   }
@@ -116,7 +119,7 @@ export function dynamoDbFleet(client: DynamoDBClient, tableName: string): FleetS
       );
       return "deleted";
     } catch (error) {
-      if (error instanceof ConditionalCheckFailedException) return "changed";
+      if (isConditionFailure(error)) return "changed";
       throw storeProblem(error, "DeleteItem", tableName);
     }
   }

@@ -4,18 +4,24 @@
  * which tells a rival's write from this write's own first try.
  */
 import {
-  ConditionalCheckFailedException,
   DeleteItemCommand,
   type DynamoDBClient,
   PutItemCommand,
-  paginateScan,
+  ScanCommand,
+  type ScanCommandOutput,
   UpdateItemCommand,
 } from "@aws-sdk/client-dynamodb";
 import type { Clock } from "../../shared/clock.ts";
 import { systemClock } from "../../shared/platform.ts";
 import type { Lease } from "../core/lease.ts";
 import type { FleetPage } from "../core/member.ts";
-import type { LeaseListing, LeaseStore, WriteOutcome } from "../ports/lease-store.ts";
+import {
+  type LeaseListing,
+  type LeaseStore,
+  StoreUnavailable,
+  type WriteOutcome,
+} from "../ports/lease-store.ts";
+import { APPLICATION_ROW_KEY, dynamoDbApplication } from "./application-row.ts";
 import { type Item, LEASE_KEY, RowProblem } from "./attributes.ts";
 import { dynamoDbFleet } from "./dynamodb-fleet.ts";
 import { decodeFleetPage } from "./fleet-rows.ts";
@@ -31,7 +37,7 @@ import {
 import { classifyRow, encodeLease, LEASE_ATTRIBUTES } from "./lease-row.ts";
 import { ensureLeaseTable } from "./lease-table.ts";
 import { asHeld, asSeen, type Condition, isOwnWrite, leaseExpressions, PENDING } from "./lease-writes.ts";
-import { storeProblem } from "./store-problems.ts";
+import { isConditionFailure, storeProblem } from "./store-problems.ts";
 
 export interface DynamoDbLeaseStoreOptions {
   readonly client: DynamoDBClient;
@@ -53,17 +59,25 @@ export function dynamoDbLeaseStore({ client, tableName, clock }: DynamoDbLeaseSt
     removed: readonly string[] = [],
   ): Promise<WriteOutcome> {
     try {
-      await client.send(
+      const { Attributes } = await client.send(
         new UpdateItemCommand({
           TableName: tableName,
           Key: key(before),
           ...leaseExpressions(before, after, conditions, removed),
+          // Costs nothing, and tells DynamoDB's answer from an empty one of something between.
+          ReturnValues: "UPDATED_NEW",
           ReturnValuesOnConditionCheckFailure: "ALL_OLD",
         }),
       );
+      if (Attributes?.[LEASE_ATTRIBUTES.leaseCounter]?.N !== String(after.counter))
+        throw new StoreUnavailable(
+          `UpdateItem on lease table ${tableName}: an answer without the row's new counter`,
+          { errorClass: "malformed-answer" },
+        );
       return { kind: "ok", lease: after };
     } catch (error) {
-      if (!(error instanceof ConditionalCheckFailedException)) {
+      if (error instanceof StoreUnavailable) throw error;
+      if (!isConditionFailure(error)) {
         throw storeProblem(error, "UpdateItem", tableName);
       }
       const current = readLease(error.Item);
@@ -81,6 +95,7 @@ export function dynamoDbLeaseStore({ client, tableName, clock }: DynamoDbLeaseSt
 
   return {
     ...dynamoDbFleet(client, tableName),
+    ...dynamoDbApplication(client, tableName),
 
     ensureTable: (create) => ensureLeaseTable({ client, tableName, clock: clock ?? systemClock }, create),
 
@@ -88,6 +103,7 @@ export function dynamoDbLeaseStore({ client, tableName, clock }: DynamoDbLeaseSt
       try {
         return await listRows(client, tableName, consistent);
       } catch (error) {
+        if (error instanceof StoreUnavailable) throw error;
         throw storeProblem(error, "Scan", tableName);
       }
     },
@@ -104,7 +120,7 @@ export function dynamoDbLeaseStore({ client, tableName, clock }: DynamoDbLeaseSt
         return "created";
       } catch (error) {
         // Also after a lost answer: a rival would have written the very same row, and the caller wants it there.
-        if (error instanceof ConditionalCheckFailedException) return "exists";
+        if (isConditionFailure(error)) return "exists";
         throw storeProblem(error, "PutItem", tableName);
       }
     },
@@ -132,7 +148,7 @@ export function dynamoDbLeaseStore({ client, tableName, clock }: DynamoDbLeaseSt
         );
         return "removed";
       } catch (error) {
-        if (error instanceof ConditionalCheckFailedException) return "changed";
+        if (isConditionFailure(error)) return "changed";
         throw storeProblem(error, "DeleteItem", tableName);
       }
     },
@@ -153,16 +169,36 @@ async function listRows(
   const leases: Lease[] = [];
   const corrupt: { leaseKey: string; problem: string }[] = [];
   const pages: FleetPage[] = [];
-  const scan = paginateScan({ client }, { TableName: tableName, ConsistentRead: consistent });
-  for await (const { Items } of scan) {
-    for (const item of Items ?? []) {
+  let hasApplication = false;
+  // By hand: the SDK's paginator refuses a client of another installed copy of the SDK.
+  let start: Item | undefined;
+  do {
+    const answer = await client.send(
+      new ScanCommand({
+        TableName: tableName,
+        ConsistentRead: consistent,
+        ...(start && { ExclusiveStartKey: start }),
+      }),
+    );
+    const items = scannedItems(answer, tableName);
+    for (const item of items) {
       const row = classifyRow(item);
       if (row.kind === "lease") leases.push(row.lease);
       if (row.kind === "corrupt") corrupt.push({ leaseKey: row.leaseKey, problem: row.problem });
+      hasApplication ||= item[LEASE_KEY]?.S === APPLICATION_ROW_KEY;
       if (row.kind === "fleet") addPage(item, pages, corrupt);
     }
-  }
-  return { leases, corrupt, pages: pages.sort((a, b) => a.page - b.page) };
+    start = answer.LastEvaluatedKey;
+  } while (start !== undefined);
+  return { leases, corrupt, pages: pages.sort((a, b) => a.page - b.page), hasApplication };
+}
+
+/** DynamoDB always counts what it returns: an answer without the count is not DynamoDB's, and no proof of an empty table. */
+function scannedItems({ Items, Count }: ScanCommandOutput, tableName: string): readonly Item[] {
+  if (Items !== undefined && Count === Items.length) return Items;
+  throw new StoreUnavailable(`Scan on lease table ${tableName}: an answer without its items`, {
+    errorClass: "malformed-answer",
+  });
 }
 
 function addPage(item: Item, pages: FleetPage[], corrupt: { leaseKey: string; problem: string }[]): void {

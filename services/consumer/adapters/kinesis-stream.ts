@@ -20,7 +20,7 @@ import {
 } from "../ports/stream.ts";
 import { describeError } from "./error-text.ts";
 
-type StreamReference = { readonly streamName: string } | { readonly streamArn: string };
+export type StreamReference = { readonly streamName: string } | { readonly streamArn: string };
 export type KinesisStreamOptions = { readonly client: KinesisClient } & StreamReference;
 
 export function kinesisStream(options: KinesisStreamOptions): Stream {
@@ -147,7 +147,7 @@ function iteratorStart(position: Position): IteratorStart {
   }
 }
 
-function streamProblem(error: unknown, operation: string): StreamError {
+export function streamProblem(error: unknown, operation: string): StreamError {
   if (error instanceof StreamError) return error;
   const { name, text } = describeError(error);
   const problem = name === "ExpiredIteratorException" ? "expired-iterator" : errorClassOf(name);

@@ -3,8 +3,6 @@ import {
   CreateTableCommand,
   DescribeTableCommand,
   type DynamoDBClient,
-  ResourceInUseException,
-  ResourceNotFoundException,
   type TableDescription,
 } from "@aws-sdk/client-dynamodb";
 import type { Clock } from "../../shared/clock.ts";
@@ -26,7 +24,8 @@ export interface LeaseTable {
 export async function ensureLeaseTable(table: LeaseTable, create: boolean): Promise<void> {
   let mayCreate = create;
   for (let poll = 0; poll < MOST_POLLS; poll++) {
-    const found = await describe(table, mayCreate);
+    // A table made a moment ago may not be there for every server yet.
+    const found = await describe(table, create);
     if (found !== undefined) {
       checkKey(table, found);
       // UPDATING (an index being built, tags, billing) serves reads and writes.
@@ -42,12 +41,18 @@ export async function ensureLeaseTable(table: LeaseTable, create: boolean): Prom
 }
 
 /** Undefined: not there, and that is no error, because it is about to be created or has just been. */
-async function describe(table: LeaseTable, mayCreate: boolean): Promise<TableDescription | undefined> {
+async function describe(table: LeaseTable, mayBeMissing: boolean): Promise<TableDescription | undefined> {
   try {
     const { Table } = await table.client.send(new DescribeTableCommand({ TableName: table.tableName }));
+    if (Table === undefined)
+      throw new StoreUnavailable(`DescribeTable on ${table.tableName}: an answer without the table`, {
+        errorClass: "malformed-answer",
+      });
     return Table;
   } catch (error) {
-    if (error instanceof ResourceNotFoundException && mayCreate) return undefined;
+    if (error instanceof StoreUnavailable) throw error;
+    if (error instanceof Error && error.name === "ResourceNotFoundException" && mayBeMissing)
+      return undefined;
     throw storeProblem(error, "DescribeTable", table.tableName);
   }
 }
@@ -64,7 +69,7 @@ async function createTable({ client, tableName }: LeaseTable): Promise<void> {
     );
   } catch (error) {
     // A worker that started at the same moment was first: as good.
-    if (error instanceof ResourceInUseException) return;
+    if (error instanceof Error && error.name === "ResourceInUseException") return;
     throw storeProblem(error, "CreateTable", tableName);
   }
 }
@@ -78,5 +83,6 @@ function checkKey({ tableName }: LeaseTable, found: TableDescription): void {
   if (keys.length === 1 && keys[0] === expected) return;
   throw new StoreUnusable(
     `table ${tableName} has the key ${keys.join(", ")}, expected ${expected} alone: it is no lease table; set leaseTableName to another name`,
+    { errorClass: "invalid" },
   );
 }

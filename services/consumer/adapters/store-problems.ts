@@ -1,4 +1,5 @@
 /** DynamoDB's errors in the port's two words: worth another try, or not before somebody does something. */
+import type { ConditionalCheckFailedException } from "@aws-sdk/client-dynamodb";
 import { type ErrorClass, errorClassOf } from "../core/error-class.ts";
 import { StoreUnavailable, StoreUnusable } from "../ports/lease-store.ts";
 import { describeError } from "./error-text.ts";
@@ -13,6 +14,10 @@ const REMEDIES: Readonly<Partial<Record<ErrorClass, string>>> = {
   encryption: "check the table's KMS key and the right to use it",
   invalid: "check that the table has the string partition key leaseKey and no sort key",
 };
+
+/** A condition that did not hold. By name: the client may be of another installed copy of the SDK, with other classes. */
+export const isConditionFailure = (error: unknown): error is ConditionalCheckFailedException =>
+  error instanceof Error && error.name === "ConditionalCheckFailedException";
 
 export function storeProblem(
   error: unknown,

@@ -112,8 +112,10 @@ export class FleetWatch {
     for (const page of this.#pagesToRead(beats, everyMillis, leads)) {
       this.#readMillis.set(page, this.#now());
       const seen = await this.#ports.store.readFleet(page);
-      if (seen === undefined) this.view.pageGone(page);
-      else this.#sawPage(seen, "eventual");
+      if (seen !== undefined) this.#sawPage(seen, "eventual");
+      // An answer without the row may be an empty one of something between. A scan counts what it brings.
+      else if (this.view.pages.get(page)?.members.length) this.distrust();
+      else this.view.pageGone(page);
     }
     return SEEN;
   }

@@ -7,6 +7,7 @@
  * answer) is told apart by the old item and reported as `ok`.
  * Anything else that goes wrong throws `StoreUnavailable` (retry later: it may or may not have happened).
  */
+import type { Application } from "../core/application.ts";
 import type { ErrorClass } from "../core/error-class.ts";
 import type { Checkpoint, Lease } from "../core/lease.ts";
 import type { FleetPage, Member } from "../core/member.ts";
@@ -31,6 +32,8 @@ export interface LeaseListing {
   readonly corrupt: readonly { readonly leaseKey: string; readonly problem: string }[];
   /** Fleet pages found on the way. */
   readonly pages: readonly FleetPage[];
+  /** The application's own row was among them. */
+  readonly hasApplication: boolean;
 }
 
 export class StoreError extends Error {
@@ -73,6 +76,13 @@ export interface LeaseStore {
   complete(held: Lease, childShardIds: readonly string[]): Promise<WriteOutcome>;
   /** Deletes an ended lease. Condition: counter is as seen. A row that is gone counts as removed (by a rival, or by a try whose answer was lost). */
   remove(seen: Lease): Promise<"removed" | "changed">;
+
+  /** The application's own row; undefined: none yet. Strongly consistent. */
+  readApplication(): Promise<Application | undefined>;
+  /** Condition: there is none. Returns the row that stands: this one, or the one another worker made first. */
+  createApplication(application: Application): Promise<Application>;
+  /** Condition: the row is bound to the stream of `seen`. */
+  replaceApplication(seen: Application, next: Application): Promise<"replaced" | "changed">;
 
   /** Eventually consistent by default: half a read unit. Undefined: no such page. */
   readFleet(page: number, options?: { readonly consistent?: boolean }): Promise<FleetPage | undefined>;

@@ -1,4 +1,5 @@
 /** The stream, as the engine needs it. Adapters: Kinesis, and the simulator's. */
+import type { StreamIdentity } from "../core/application.ts";
 import type { ErrorClass } from "../core/error-class.ts";
 import type { ConsumerRecord } from "../core/record.ts";
 import type { Shard } from "../core/shard.ts";
@@ -41,4 +42,10 @@ export interface Stream {
   listShards(): Promise<readonly Shard[]>;
   iterator(shardId: string, position: Position): Promise<string>;
   read(iterator: string, maxRecords: number): Promise<ReadResult>;
+}
+
+export interface StreamDescription {
+  readonly identity: StreamIdentity;
+  /** False: the stream ignores partition keys (`RecordDistributionStrategy: AUTO`), so that order per key is void. */
+  readonly keepsOrderPerKey: boolean;
 }

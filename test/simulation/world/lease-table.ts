@@ -4,6 +4,7 @@
  * A condition that fails only because the very same write had already succeeded is `ok`, as the adapter tells it
  * from the old item.
  */
+import type { Application } from "../../../services/consumer/core/application.ts";
 import {
   actualOwner,
   beginsAtATime,
@@ -22,56 +23,7 @@ import type {
 } from "../../../services/consumer/ports/lease-store.ts";
 import { textHash } from "./dice.ts";
 import type { Happening, LeaseOperation } from "./history.ts";
-
-interface Versions<T> {
-  /** Oldest first; the last one is the present. */
-  readonly past: { readonly at: number; readonly value: T | undefined }[];
-}
-
-/** How long old versions are kept for eventually consistent reads. */
-const LONGEST_STALENESS_MILLIS = 5_000;
-
-class VersionedRows<K, T> {
-  readonly #rows = new Map<K, Versions<T>>();
-  readonly #now: () => number;
-
-  constructor(now: () => number) {
-    this.#now = now;
-  }
-
-  get(key: K, asOf = Number.POSITIVE_INFINITY): T | undefined {
-    const past = this.#rows.get(key)?.past;
-    if (past === undefined) return undefined;
-    for (let index = past.length - 1; index >= 0; index--) {
-      const version = past[index]!;
-      if (version.at <= asOf) return version.value;
-    }
-    return undefined;
-  }
-
-  set(key: K, value: T | undefined): void {
-    const versions = this.#rows.get(key) ?? { past: [] };
-    this.#rows.set(key, versions);
-    const now = this.#now();
-    versions.past.push({ at: now, value });
-    while (versions.past.length > 1 && versions.past[1]!.at < now - LONGEST_STALENESS_MILLIS)
-      versions.past.shift();
-  }
-
-  keys(): IterableIterator<K> {
-    return this.#rows.keys();
-  }
-
-  /** All rows, each as of its own moment. */
-  values(asOf: (key: K) => number = () => Number.POSITIVE_INFINITY): T[] {
-    const found: T[] = [];
-    for (const key of this.#rows.keys()) {
-      const value = this.get(key, asOf(key));
-      if (value !== undefined) found.push(value);
-    }
-    return found;
-  }
-}
+import { VersionedRows } from "./versioned-rows.ts";
 
 const sameCheckpoint = (a: Checkpoint, b: Checkpoint): boolean =>
   a.sequenceNumber === b.sequenceNumber && a.subSequenceNumber === b.subSequenceNumber;
@@ -80,6 +32,7 @@ export class LeaseTable {
   readonly #leases: VersionedRows<string, Lease>;
   readonly #pages: VersionedRows<number, FleetPage>;
   readonly #record: (happening: Happening) => void;
+  #application: Application | undefined;
 
   constructor(record: (happening: Happening) => void = () => undefined, now: () => number = () => 0) {
     this.#leases = new VersionedRows(now);
@@ -107,7 +60,23 @@ export class LeaseTable {
     const leases = this.#leases
       .values(asOf)
       .filter((lease) => textHash(lease.leaseKey) % segments === segment);
-    return { leases, corrupt: [], pages: segment === 0 ? this.#pages.values(asOf) : [] };
+    const pages = segment === 0 ? this.#pages.values(asOf) : [];
+    return { leases, corrupt: [], pages, hasApplication: this.#application !== undefined };
+  }
+
+  get application(): Application | undefined {
+    return this.#application;
+  }
+
+  createApplication(application: Application): Application {
+    this.#application ??= application;
+    return this.#application;
+  }
+
+  replaceApplication(seen: Application, next: Application): "replaced" | "changed" {
+    if (this.#application?.stream?.createdMillis !== seen.stream?.createdMillis) return "changed";
+    this.#application = next;
+    return "replaced";
   }
 
   page(page: number, asOf?: number): FleetPage | undefined {

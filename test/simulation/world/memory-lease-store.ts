@@ -60,15 +60,17 @@ export function memoryLeaseStore(table: LeaseTable, options: MemoryLeaseStoreOpt
     async list({ consistent }) {
       const leases: Lease[] = [];
       const pages: FleetPage[] = [];
+      let hasApplication = false;
       for (let segment = 0; segment < scanSegments; segment++) {
         const look = () => table.list(segment, scanSegments, consistent ? undefined : asOf);
         const part = await call("list", look, unavailable("list"));
         leases.push(...part.leases);
         pages.push(...part.pages);
+        hasApplication ||= part.hasApplication;
       }
       const bytes = leases.length * LEASE_ROW_BYTES + pages.length * PAGE_ROW_BYTES;
       count("list", { read: Math.max(1, Math.ceil(bytes / READ_UNIT_BYTES)) * (consistent ? 1 : 0.5) });
-      return { leases, corrupt: [], pages };
+      return { leases, corrupt: [], pages, hasApplication };
     },
     create: (lease: Lease) => write("create", () => table.create(worker, lease)),
     claim: (seen, owner) => write("claim", () => table.claim(worker, seen, owner)),
@@ -77,6 +79,14 @@ export function memoryLeaseStore(table: LeaseTable, options: MemoryLeaseStoreOpt
     handOver: (held, to, checkpoint) => write("handOver", () => table.handOver(worker, held, to, checkpoint)),
     release: (held, checkpoint) => write("release", () => table.release(worker, held, checkpoint)),
     complete: (held, children) => write("complete", () => table.complete(worker, held, children)),
+    readApplication() {
+      count("readApplication", { read: 1 });
+      return call("readApplication", () => table.application, unavailable("readApplication"));
+    },
+    createApplication: (application) =>
+      write("createApplication", () => table.createApplication(application)),
+    replaceApplication: (seen, next) =>
+      write("replaceApplication", () => table.replaceApplication(seen, next)),
     remove: (seen) => write("remove", () => table.remove(worker, seen)),
     readFleet(page, readOptions) {
       const consistent = readOptions?.consistent ?? false;

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { dynamoDbClient, dynamoDbTimeoutMillis } from "../../../services/consumer/adapters/aws-clients.ts";
 import { dynamoDbLeaseStore } from "../../../services/consumer/adapters/dynamodb-lease-store.ts";
 import { type Lease, sentinel, TRIM_HORIZON } from "../../../services/consumer/core/lease.ts";
+import type { Member } from "../../../services/consumer/core/member.ts";
 import {
   type LeaseStore,
   StoreUnavailable,
@@ -20,6 +21,16 @@ const held: Lease = {
   childShardIds: [],
   hashRange: undefined,
   checkpointOwner: undefined,
+};
+
+const me: Member = {
+  workerId: "me",
+  incarnation: "first",
+  heartbeat: 1,
+  state: "active",
+  maxLeases: undefined,
+  steals: true,
+  failoverTimeMillis: 10_000,
 };
 
 describe("the lease store, when DynamoDB does not do as asked", () => {
@@ -109,15 +120,33 @@ describe("the lease store, when DynamoDB does not do as asked", () => {
     });
   });
 
+  it("an empty answer is not believed: neither that a table is empty nor that a write has happened", async () => {
+    answer = () => ({ body: {} });
+    const calls = [
+      () => store.list({ consistent: true }),
+      () => store.renew(held),
+      () => store.claim(held, "other"),
+      () => store.handOver(held, "other", held.checkpoint),
+      () => store.beat(0, me, { bump: false }),
+      () => store.join(0, me),
+      () => store.ensureTable(true),
+    ];
+    for (const call of calls) {
+      const problem = await problemOf(call());
+      expect(problem).toBeInstanceOf(StoreUnavailable);
+      expect((problem as StoreUnavailable).errorClass).toBe("malformed-answer");
+    }
+  });
+
   it("asks for the old item with every conditional update, and reads no row back after a lease write", async () => {
-    answer = () => ({});
+    answer = () => ({ body: { Attributes: { leaseCounter: { N: "6" } } } });
     await store.renew(held);
     await store.claim(held, "other");
     await store.checkpoint(held, { sequenceNumber: "7", subSequenceNumber: 0 });
     expect(server.calls.map((call) => call.operation)).toEqual(["UpdateItem", "UpdateItem", "UpdateItem"]);
     for (const { body } of server.calls) {
       expect(body.ReturnValuesOnConditionCheckFailure).toBe("ALL_OLD");
-      expect(body.ReturnValues).toBeUndefined();
+      expect(body.ReturnValues).toBe("UPDATED_NEW");
     }
   });
 

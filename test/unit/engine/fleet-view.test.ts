@@ -52,7 +52,11 @@ describe("leases of foreign owners", () => {
     met.wrote(row("shard-1", { owner: "java", counter: 7 }));
     met.scanStarts();
     const pages = [...met.pages.values()];
-    met.scanned({ leases: [row("shard-1", { owner: "ann", counter: 8 })], corrupt: [], pages }, 1, 0);
+    met.scanned(
+      { leases: [row("shard-1", { owner: "ann", counter: 8 })], corrupt: [], pages, hasApplication: true },
+      1,
+      0,
+    );
     expect(met.hasForeignLeases).toBe(false);
   });
 
@@ -61,7 +65,11 @@ describe("leases of foreign owners", () => {
     const pages = [...met.pages.values()];
     const scan = (owner: string, counter: number, atMillis: number) => {
       met.scanStarts();
-      met.scanned({ leases: [row("shard-1", { owner, counter })], corrupt: [], pages }, 1, atMillis);
+      met.scanned(
+        { leases: [row("shard-1", { owner, counter })], corrupt: [], pages, hasApplication: true },
+        1,
+        atMillis,
+      );
     };
     scan("ghost", 7, 0);
     scan("ghost", 7, FAILOVER_MILLIS);
