@@ -4,24 +4,30 @@ import { cloudWatchClient, dynamoDbClient, kinesisClient } from "./adapters/aws-
 import { cloudWatchMetrics } from "./adapters/cloudwatch-metrics.ts";
 import { dynamoDbLeaseStore } from "./adapters/dynamodb-lease-store.ts";
 import { kinesisStream } from "./adapters/kinesis-stream.ts";
+import { describeStream } from "./adapters/stream-description.ts";
 import { decide } from "./core/decide.ts";
 import { Coordinator } from "./engine/coordinator.ts";
+import type { WorkerHealth } from "./engine/worker-report.ts";
 import { noMetrics } from "./ports/metrics.ts";
-import { type Stream, StreamError } from "./ports/stream.ts";
 import { compileOptions, loggerOf, type WorkerOptions } from "./worker-options.ts";
 
 export interface Worker {
   readonly workerId: string;
   /**
-   * Resolves when the worker takes part in the fleet. Rejects when the lease table cannot be used (`StoreUnusable`,
-   * with what to do) or there is no such stream (`StreamError` "not-found"); what may pass by itself is retried.
+   * Resolves when the worker takes part in the fleet. Rejects, within 30 s, on what cannot work, with the remedy: a missing
+   * right (`StoreUnusable`, `StreamError`), no such stream, a table that is no lease table, another living worker of this
+   * id (`DuplicateWorkerIdError`), a stream that was deleted and made again (`StreamReplacedError`). What may pass by
+   * itself (throttling, time-outs, 5xx) is waited out, and said.
    */
   start(): Promise<void>;
-  /** A plain snapshot: state, leases, per-shard position and lag. */
+  /** A plain snapshot: state, leases, per-shard position and lag, what fails. */
   status(): WorkerStatus;
+  /** For the probes of a container platform. */
+  health(): WorkerHealth;
   /**
-   * Resolves when every lease was drained, checkpointed and handed over or released.
-   * @param budgetMillis default 25000, below Kubernetes's and ECS's 30 s: after it, handlers are aborted and leases released at their last checkpoint.
+   * Resolves when every lease was drained, checkpointed and handed over or released; at any moment, also while starting. A
+   * second call may shorten the budget.
+   * @param budgetMillis default 25000, below Kubernetes's and ECS's 30 s: before it ends, handlers are aborted and leases released as far as is known.
    * @returns the leases that had to be given up that way; empty after a clean stop
    */
   stop(budgetMillis?: number): Promise<readonly string[]>;
@@ -51,9 +57,7 @@ export function createWorker(options: WorkerOptions): Worker {
         });
   const client = kinesis ?? kinesisClient(location);
   const stream =
-    options.streamArn !== undefined
-      ? kinesisStream({ client, streamArn: options.streamArn })
-      : kinesisStream({ client, streamName: options.streamName! });
+    options.streamArn !== undefined ? { streamArn: options.streamArn } : { streamName: options.streamName! };
   const coordinator = new Coordinator(
     {
       store: dynamoDbLeaseStore({
@@ -61,7 +65,8 @@ export function createWorker(options: WorkerOptions): Worker {
         tableName: options.leaseTableName ?? options.applicationName,
         clock: systemClock,
       }),
-      stream,
+      stream: kinesisStream({ client, ...stream }),
+      describeStream: describeStream(client, stream),
       clock: systemClock,
       random: systemRandom,
       logger,
@@ -71,33 +76,15 @@ export function createWorker(options: WorkerOptions): Worker {
     },
     engineOptions,
   );
-  let started: Promise<void> | undefined;
-  let stopped: Promise<readonly string[]> | undefined;
   return {
     workerId,
-    start: () => {
-      // Stopped meanwhile: then there is nothing to begin.
-      started ??= requireStream(stream).then(() => (stopped === undefined ? coordinator.start() : undefined));
-      return started;
-    },
+    start: () => coordinator.start(),
     status: () => coordinator.status(),
-    stop: (budgetMillis = DEFAULT_STOP_BUDGET_MILLIS) => {
-      stopped ??= (async () => {
-        const given = started === undefined ? [] : await coordinator.stop(budgetMillis);
-        await metrics.stop();
-        return given;
-      })();
-      return stopped;
+    health: () => coordinator.health(),
+    stop: async (budgetMillis = DEFAULT_STOP_BUDGET_MILLIS) => {
+      const given = await coordinator.stop(budgetMillis);
+      await metrics.stop();
+      return given;
     },
   };
-}
-
-/** A wrong name must not become a fleet that waits for ever: told at the start, before anything is written. */
-async function requireStream(stream: Stream): Promise<void> {
-  try {
-    await stream.listShards();
-  } catch (error) {
-    // Throttling and the network pass; the engine has its own patience with them.
-    if (error instanceof StreamError && error.problem === "not-found") throw error;
-  }
 }

@@ -31,7 +31,11 @@ async function main(settings: ConsumerSettings): Promise<void> {
     metricsLevel: settings.metricsLevel,
     logger,
     processRecords: (input) => handle(input),
-    onEvent: (event) => history.write(historyEvent(worker.workerId, event)),
+    onEvent: (event) => {
+      history.write(historyEvent(worker.workerId, event));
+      // The worker has ended by itself, and has said why: whatever runs this container starts another.
+      if (event.type === "error") void stop("failure", 1);
+    },
   });
   if (settings.historyDirectory !== undefined)
     history = historyToFile(settings.historyDirectory, worker.workerId);
@@ -47,7 +51,7 @@ async function main(settings: ConsumerSettings): Promise<void> {
 
   tell("task-started", Math.round(performance.timeOrigin));
   let stopping = false;
-  const stop = async (signal: string) => {
+  const stop = async (signal: string, exitCode = 0) => {
     if (stopping) return;
     stopping = true;
     logger.info({ signal, leases: worker.status().leases.length }, "stopping: handing every lease over");
@@ -60,7 +64,7 @@ async function main(settings: ConsumerSettings): Promise<void> {
     tell("task-stopped");
     history.flush();
     logger.info({}, "stopped");
-    process.exit(0);
+    process.exit(exitCode);
   };
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => void stop(signal));
   // A pod started by hand has a channel to the command that started it: without that, nobody could stop it.
@@ -107,6 +111,8 @@ function historyEvent(worker: string, event: WorkerEvent): HistoryEvent {
         shardId: event.shardId,
         error: event.error,
       };
+    case "error":
+      return { type: "event", t: event.atMillis, name: "worker-failed", worker, error: event.error.message };
   }
 }
 

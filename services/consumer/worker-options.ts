@@ -32,6 +32,8 @@ export interface WorkerOptions extends Hooks {
   readonly createLeaseTable?: boolean;
   /** Where an application that has no leases yet begins. Children of a reshard always begin at TRIM_HORIZON. Default: TRIM_HORIZON, so that nothing is skipped unasked. */
   readonly initialPosition?: "TRIM_HORIZON" | "LATEST" | Date;
+  /** What happens when the lease table's stream was deleted and made again under its name. "refuse" (default): `start()` rejects, with the remedy. "start-over": the leases are deleted and the application begins anew. */
+  readonly onStreamReplaced?: "refuse" | "start-over";
   /** Move leases between living workers to even them out. False: take only unowned and expired ones. Default: true. */
   readonly enableLeaseStealing?: boolean;
   readonly leaseStealing?: { readonly stealingStrategy?: "EVEN_DISTRIBUTION" };
@@ -121,6 +123,10 @@ export function compileOptions(options: WorkerOptions): EngineOptions {
       "1 to 128 characters without spaces",
     ),
     createLeaseTable: flag("createLeaseTable", options.createLeaseTable ?? true),
+    onStreamReplaced: oneOf("onStreamReplaced", options.onStreamReplaced ?? "refuse", [
+      "refuse",
+      "start-over",
+    ]),
     enableLeaseStealing: flag("enableLeaseStealing", options.enableLeaseStealing ?? true),
     maxLeasesForWorker: cap(options.maxLeasesForWorker),
     failoverTimeMillis,
@@ -181,6 +187,7 @@ export const OPTION_NAMES: Readonly<Record<keyof WorkerOptions, true>> = {
   clients: true,
   createLeaseTable: true,
   initialPosition: true,
+  onStreamReplaced: true,
   enableLeaseStealing: true,
   leaseStealing: true,
   maxLeasesForWorker: true,

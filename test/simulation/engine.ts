@@ -4,6 +4,8 @@ import { Coordinator } from "../../services/consumer/engine/coordinator.ts";
 import { noMetrics } from "../../services/consumer/ports/metrics.ts";
 import type { StartEngine } from "./cluster.ts";
 
+const SIMULATED = { arn: "arn:aws:kinesis:us-east-1:000000000000:stream/simulated", createdMillis: 1 };
+
 export const startEngine: StartEngine = (ports, { workerId, swarm, maxLeases, handler, log }) => {
   let incarnations = 0;
   const logAt = (level: string) => (fields: object, message: string) => log(level, message, fields);
@@ -12,12 +14,14 @@ export const startEngine: StartEngine = (ports, { workerId, swarm, maxLeases, ha
       ...ports,
       decide,
       metrics: noMetrics,
+      describeStream: async () => ({ identity: SIMULATED, keepsOrderPerKey: true }),
       newIncarnation: () => `${Math.floor(ports.random.next() * 1e9).toString(36)}-${++incarnations}`,
       logger: { debug: logAt("debug"), info: logAt("info"), warn: logAt("warn"), error: logAt("error") },
     },
     {
       workerId,
       createLeaseTable: true,
+      onStreamReplaced: "refuse",
       enableLeaseStealing: swarm.steals,
       maxLeasesForWorker: maxLeases ?? (() => undefined),
       failoverTimeMillis: swarm.failoverTimeMillis,

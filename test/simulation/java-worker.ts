@@ -3,6 +3,7 @@
  * the counters of its leases, takes what has not moved for the failover time, and steals one lease at a time from
  * whoever has the most, without asking: the owner finds out at its next write. It checkpoints after every batch.
  */
+import type { Application } from "../../services/consumer/core/application.ts";
 import { isEnded, isSentinel, type Lease } from "../../services/consumer/core/lease.ts";
 import { childLease } from "../../services/consumer/core/shard-sync.ts";
 import type { LeaseStore, WriteOutcome } from "../../services/consumer/ports/lease-store.ts";
@@ -30,6 +31,15 @@ interface Held {
 
 const IDLE_MILLIS = 1_000;
 const MOST_RECORDS = 1_000;
+
+/** A Java worker knows of no application's row. */
+const FROM_ITS_START: Application = {
+  stream: undefined,
+  initialPosition: "TRIM_HORIZON",
+  startMillis: undefined,
+  newestShardId: undefined,
+  isClearing: false,
+};
 
 export class JavaWorker {
   readonly #parts: JavaWorkerParts;
@@ -175,7 +185,7 @@ export class JavaWorker {
         const children = shards.filter((shard) => shard.parentShardIds.includes(leaseKey));
         const rows = new Set((await store.list({ consistent: true })).leases.map((lease) => lease.leaseKey));
         if (children.every((child) => child.parentShardIds.every((parent) => rows.has(parent)))) {
-          for (const child of children) await store.create(childLease(child));
+          for (const child of children) await store.create(childLease(child, FROM_ITS_START));
           const ids = children.map((child) => child.shardId);
           await this.#write(leaseKey, (lease) => store.complete(lease, ids));
           this.#held.delete(leaseKey);

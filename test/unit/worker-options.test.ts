@@ -115,6 +115,7 @@ describe("what is not given", () => {
       processTimeoutMillis: undefined,
       onError: "stop",
       initialPosition: "TRIM_HORIZON",
+      onStreamReplaced: "refuse",
     });
     expect(maxLeasesForWorker({ shards: 1_000, workers: 1 })).toBeUndefined();
     expect(Object.values(hooks)).toEqual([undefined, undefined, undefined]);

@@ -20,6 +20,7 @@ const NAMES = {
   startMillis: "startMillis",
   streamArn: "streamArn",
   streamCreatedMillis: "streamCreatedMillis",
+  newestShardId: "newestShardId",
   isClearing: "isClearing",
 } as const;
 
@@ -36,6 +37,9 @@ export function encodeApplication(application: Application): Record<string, Attr
     ...(stream !== undefined && {
       [NAMES.streamArn]: { S: stream.arn },
       [NAMES.streamCreatedMillis]: { N: String(Math.round(stream.createdMillis)) },
+    }),
+    ...(application.newestShardId !== undefined && {
+      [NAMES.newestShardId]: { S: application.newestShardId },
     }),
     ...(application.isClearing && { [NAMES.isClearing]: { BOOL: true } }),
   };
@@ -55,6 +59,7 @@ export function decodeApplication(item: Item): Application {
     initialPosition,
     startMillis,
     stream: arn === undefined || createdMillis === undefined ? undefined : { arn, createdMillis },
+    newestShardId: readText(item, NAMES.newestShardId),
     isClearing: readFlag(item, NAMES.isClearing) ?? false,
   };
 }

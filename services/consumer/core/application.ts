@@ -2,7 +2,9 @@
  * Where an application begins, and whose stream its leases are of: decided once, by the first worker, and kept in the
  * lease table, so that it holds for every worker that comes later and for every row that is made later.
  */
+
 import { AT_TIMESTAMP, LATEST, type Lease, sentinel, TRIM_HORIZON } from "./lease.ts";
+import type { Shard } from "./shard.ts";
 
 export type InitialPosition = "TRIM_HORIZON" | "LATEST" | Date;
 
@@ -19,6 +21,11 @@ export interface Application {
   readonly initialPosition: "TRIM_HORIZON" | "LATEST" | "AT_TIMESTAMP";
   /** Epoch milliseconds: the moment that LATEST means, or the Date. Undefined with TRIM_HORIZON. */
   readonly startMillis: number | undefined;
+  /**
+   * The newest shard that there was then: Kinesis numbers shards in the order of their creation. Undefined in a row that an
+   * application had not kept from its beginning.
+   */
+  readonly newestShardId: string | undefined;
   /** The stream was replaced, and the leases of the one before are being deleted. */
   readonly isClearing: boolean;
 }
@@ -36,10 +43,12 @@ export const TRIM_HORIZON_START: Start = { checkpoint: sentinel(TRIM_HORIZON) };
 export function beginApplication(
   position: InitialPosition,
   stream: StreamIdentity | undefined,
-  leases: readonly Lease[],
+  table: { readonly leases: readonly Lease[]; readonly shards: readonly Shard[] },
   nowMillis: number,
 ): Application {
-  const rest = { stream, isClearing: false };
+  const { leases, shards } = table;
+  const newest = shards.map(({ shardId }) => shardId).toSorted((a, b) => (isNewer(a, b) ? -1 : 1))[0];
+  const rest = { stream, newestShardId: leases.length === 0 ? newest : undefined, isClearing: false };
   if (position === "TRIM_HORIZON") return { ...rest, initialPosition: TRIM_HORIZON, startMillis: undefined };
   if (position !== "LATEST")
     return { ...rest, initialPosition: AT_TIMESTAMP, startMillis: position.getTime() };
@@ -49,13 +58,20 @@ export function beginApplication(
   return { ...rest, initialPosition: LATEST, startMillis: Math.min(nowMillis, ...begun) };
 }
 
-/** Of a shard without a leased ancestor. */
+const isNewer = (a: string, b: string): boolean => a.length > b.length || (a.length === b.length && a > b);
+
+/** The shard was opened after the application had begun. Undefined: not known. */
+export function isOpenedSince({ newestShardId }: Application, shardId: string): boolean | undefined {
+  return newestShardId === undefined ? undefined : isNewer(shardId, newestShardId);
+}
+
+/** Of a shard that there was when the application began. */
 export const startOf = ({ initialPosition, startMillis }: Application): Start =>
   initialPosition === TRIM_HORIZON
     ? TRIM_HORIZON_START
     : { checkpoint: sentinel(initialPosition), startMillis };
 
-/** Of a shard with one: at its first record, or under a Date at that time (as KCL does). */
+/** Of a shard opened later: at its first record, or under a Date at that time (as KCL does). */
 export const descendantStartOf = (application: Application): Start =>
   application.initialPosition === AT_TIMESTAMP ? startOf(application) : TRIM_HORIZON_START;
 

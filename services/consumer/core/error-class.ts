@@ -20,7 +20,9 @@ export type ErrorClass =
   /** The table, stream or shard does not exist. */
   | "not-found"
   /** AWS refuses the arguments: a retry with the same ones cannot help. */
-  | "invalid";
+  | "invalid"
+  /** No answer of AWS at all: an error in the program, or in what a user gave it. */
+  | "defect";
 
 /** These do not pass by themselves: somebody has to change a policy, a key, a name. They are reported at once. */
 const NEEDS_A_PERSON: ReadonlySet<ErrorClass> = new Set([
@@ -30,6 +32,7 @@ const NEEDS_A_PERSON: ReadonlySet<ErrorClass> = new Set([
   "encryption",
   "not-found",
   "invalid",
+  "defect",
 ]);
 
 export const needsAPerson = (errorClass: ErrorClass): boolean => NEEDS_A_PERSON.has(errorClass);

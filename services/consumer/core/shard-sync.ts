@@ -5,55 +5,42 @@
  * because a child whose parent has no row is runnable at once (L3).
  */
 import { type HashRange, holes } from "../../shared/hash-range.ts";
-import { AT_TIMESTAMP, isEnded, isSentinel, LATEST, type Lease, sentinel, TRIM_HORIZON } from "./lease.ts";
+import { type Application, descendantStartOf, isOpenedSince, type Start, startOf } from "./application.ts";
+import { isEnded, isSentinel, LATEST, type Lease } from "./lease.ts";
 import type { LeaseTable } from "./lineage.ts";
 import type { Shard } from "./shard.ts";
-
-export type InitialPosition = "TRIM_HORIZON" | "LATEST" | Date;
-
-/** Where a new lease begins. */
-type Start = Pick<Lease, "checkpoint" | "startMillis">;
-
-const TRIM_HORIZON_START: Start = { checkpoint: sentinel(TRIM_HORIZON) };
-
-function initialStart(position: InitialPosition, nowMillis: number): Start {
-  if (position === "TRIM_HORIZON") return TRIM_HORIZON_START;
-  return position === "LATEST"
-    ? { checkpoint: sentinel(LATEST), startMillis: nowMillis }
-    : { checkpoint: sentinel(AT_TIMESTAMP), startMillis: position.getTime() };
-}
 
 /**
  * @returns generations of leases to create, parents first; empty when nothing is missing.
  *
- * An empty table: one lease a shard at the initial position; with LATEST only open shards.
- * Later: a shard without a row, unless one of its descendants has one (then it was completed and cleaned up).
- * Children of a reshard always start at TRIM_HORIZON, so that nothing written before they were seen is skipped.
- *
- * @param nowMillis wall clock: where LATEST begins
+ * A shard without a row gets one, unless one of its descendants has one (then it was completed and cleaned up). It
+ * begins where the application began, at the moment that was decided once, whichever worker makes the row and whenever;
+ * one opened later begins at its first record, so that nothing written before it was seen is skipped. Under LATEST, a
+ * shard that was closed before the application began holds nothing for it.
  */
 export function missingLeases(
   shards: readonly Shard[],
   table: LeaseTable,
-  initial: InitialPosition,
-  nowMillis: number,
+  application: Application,
 ): Lease[][] {
   const byId = new Map(shards.map((s) => [s.shardId, s]));
   const children = childrenOf(shards);
-  const fresh = table.size === 0;
-  const wanted = shards.filter((shard) => {
-    if (table.has(shard.shardId)) return false;
-    if (fresh) return !(initial === "LATEST" && shard.closed);
-    if (hasLeasedDescendant(shard.shardId, children, table)) return false;
-    // With LATEST, what was closed before the first worker came was passed over; a view that has only part of the
-    // first rows must not bring it back.
-    return initial !== "LATEST" || !shard.closed || hasLeasedAncestor(shard, byId, table);
-  });
+  const isOpenedLater = (shard: Shard) =>
+    isOpenedSince(application, shard.shardId) ?? hasLeasedAncestor(shard, byId, table);
+  const isPassedOver = (shard: Shard) =>
+    application.initialPosition === LATEST &&
+    wasClosedBefore(shard, children, application) &&
+    !hasLeasedAncestor(shard, byId, table);
+  const wanted = shards.filter(
+    (shard) =>
+      !table.has(shard.shardId) &&
+      !hasLeasedDescendant(shard.shardId, children, table) &&
+      !isPassedOver(shard),
+  );
   const generationOf = generations(wanted, byId);
   const levels: Lease[][] = [];
   for (const shard of wanted) {
-    const isChild = shard.parentShardIds.length > 0;
-    const start = fresh || !isChild ? initialStart(initial, nowMillis) : TRIM_HORIZON_START;
+    const start = isOpenedLater(shard) ? descendantStartOf(application) : startOf(application);
     const generation = generationOf.get(shard.shardId)!;
     levels[generation] = [...(levels[generation] ?? []), newLease(shard, start)];
   }
@@ -61,7 +48,8 @@ export function missingLeases(
 }
 
 /** The row of a child, as its parent's reader creates it at the parent's end. */
-export const childLease = (shard: Shard): Lease => newLease(shard, TRIM_HORIZON_START);
+export const childLease = (shard: Shard, application: Application): Lease =>
+  newLease(shard, descendantStartOf(application));
 
 function newLease(shard: Shard, start: Start): Lease {
   return {
@@ -75,6 +63,15 @@ function newLease(shard: Shard, start: Start): Lease {
     hashRange: shard.hashRange,
     checkpointOwner: undefined,
   };
+}
+
+/** Its children were there when the application began. Where that is not known, a closed shard counts as closed before. */
+function wasClosedBefore(
+  { shardId, closed }: Shard,
+  children: ReadonlyMap<string, string[]>,
+  application: Application,
+): boolean {
+  return closed && (children.get(shardId) ?? []).every((child) => isOpenedSince(application, child) !== true);
 }
 
 function childrenOf(shards: readonly Shard[]): Map<string, string[]> {

@@ -1,21 +1,27 @@
 /**
- * Work beside the loop: one of a kind at a time. A failure is logged, and the next turn, which finds it undone, tries
+ * Work beside the loop: one of a kind at a time. A failure is reported, and the next iteration, which finds it undone, tries
  * again. What changed something for the loop wakes it itself: most chores change nothing.
  */
-import type { Logger } from "../ports/logger.ts";
+
+import { StreamError } from "../ports/stream.ts";
+import type { ErrorReports } from "./error-reports.ts";
+import { classOf } from "./patience.ts";
 
 export class Chores {
-  readonly #logger: Logger;
+  readonly #reports: ErrorReports;
   readonly #underWay = new Map<string, Promise<void>>();
 
-  constructor(logger: Logger) {
-    this.#logger = logger;
+  constructor(reports: ErrorReports) {
+    this.#reports = reports;
   }
 
   start(name: string, work: () => Promise<void>): void {
     if (this.#underWay.has(name)) return;
     const chore = work()
-      .catch((error: unknown) => this.#logger.warn({ err: error }, `${name} failed; trying again`))
+      .catch((error: unknown) => {
+        const source = error instanceof StreamError ? "stream listing" : "lease table";
+        this.#reports.failed(source, classOf(error) ?? "defect", error, name);
+      })
       .finally(() => {
         this.#underWay.delete(name);
       });

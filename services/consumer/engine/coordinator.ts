@@ -1,17 +1,19 @@
 /**
- * One worker's part in the fleet: looks, decides, performs, and hands everything over at the end.
+ * One worker's part in the fleet: polls, decides, performs, and hands everything over at the end.
  *
- * Owns: when to look, and this worker's state. Never does: choose (core decides) or read records (shard tasks do).
+ * Owns: when to poll, and this worker's state. Never does: choose (core decides) or read records (shard tasks do).
  * C1: decisions are made only on a table as new as the newest generation seen.
  * C2: this worker leaves only when it holds nothing, claims nothing, and a table read after that names it nowhere;
  *     a giver that had not heard of its leaving may still name it, so one more read sets such rows free.
  *
+ * C3: `start()` rejects within half a minute on what cannot work, and `stop()` resolves within its budget, at any moment.
+ *
  *   created ─▶ joining ─▶ active ─▶ leaving ─▶ stopped
- *                 ▲          │ declared dead
- *                 └──────────┘
+ *                 ▲          │ marked dead
+ *                 └──────────┴──▶ failed (another process has the worker id; the stream was replaced)
  */
 import type { Decisions } from "../core/decide.ts";
-import { actualOwner, isEnded, type Lease } from "../core/lease.ts";
+import { DuplicateWorkerIdError, StoppedError } from "../core/errors.ts";
 import type { Member } from "../core/member.ts";
 import { type Pace, paceOf } from "../core/pace.ts";
 import { createByteBudget } from "./byte-budget.ts";
@@ -19,22 +21,25 @@ import { capFor } from "./cap.ts";
 import { Chores } from "./chores.ts";
 import { storeWithDeadlines, streamWithDeadlines } from "./deadlines.ts";
 import { Declarations } from "./declarations.ts";
+import { type DepartureDeps, forceRelease, releaseLateComers, rowsNaming } from "./departure.ts";
 import type { EngineOptions, Ports } from "./engine-context.ts";
+import { awaitPredecessor, type EntranceDeps, enter } from "./entrance.ts";
 import { ErrorReports } from "./error-reports.ts";
 import { FleetWatch } from "./fleet-watch.ts";
 import { gate } from "./gate.ts";
 import { LeaderDuties } from "./leader-duties.ts";
+import { classOf, Patience } from "./patience.ts";
 import { Rhythm } from "./rhythm.ts";
 import { Settling } from "./settling.ts";
 import { startShardConsumer } from "./shard-reader.ts";
 import { ShardTasks } from "./shard-tasks.ts";
+import { StopBudget } from "./stop-budget.ts";
+import { healthOf, measure, type WorkerHealth, type WorkerState } from "./worker-report.ts";
 
 /** A leaver's leases wait this long for the others to raise their caps before they are released to nobody. */
 const RELEASE_GRACE_MILLIS = 1_500;
 /** What woke the loop seldom comes alone: the bumps of several hand-overs become one write. */
 const GATHER_MILLIS = 15;
-
-export type WorkerState = "created" | "joining" | "active" | "leaving" | "stopped";
 
 export class Coordinator {
   readonly #ports: Ports;
@@ -49,6 +54,12 @@ export class Coordinator {
   readonly #rhythm: Rhythm;
   readonly #stopped = new AbortController();
   readonly #takesPart = gate();
+  /** Ends what a start waits for. */
+  readonly #startEnds = new AbortController();
+  readonly #patience: Patience;
+  readonly #budget: StopBudget;
+  readonly #departure: DepartureDeps;
+  readonly #entrance: EntranceDeps;
   #decisions: Decisions | undefined;
   #wake = new AbortController();
   #wish: "joining" | "active" | "leaving" = "joining";
@@ -57,7 +68,12 @@ export class Coordinator {
   /** As last computed, and published with the next look. */
   #cap: number | undefined;
   #starting: Promise<void> | undefined;
+  #stopping: Promise<readonly string[]> | undefined;
   #loop: Promise<void> = Promise.resolve();
+  /** The entry is written; else the next iteration joins. */
+  #isMember = false;
+  #failure: Error | undefined;
+  #turnEndedMillis: number;
 
   constructor(given: Ports, options: EngineOptions) {
     const ports: Ports = {
@@ -71,11 +87,17 @@ export class Coordinator {
     this.#watch = new FleetWatch(ports, options);
     const { view } = this.#watch;
     this.#duties = new LeaderDuties(ports, view, options);
-    this.#chores = new Chores(ports.logger);
     this.#declarations = new Declarations(ports, options.failoverTimeMillis);
     const budget = createByteBudget(options.maxBufferedBytes);
     this.#reports = new ErrorReports(ports);
     const reports = this.#reports;
+    this.#chores = new Chores(reports);
+    this.#patience = new Patience({ ...ports, reports }, this.#startEnds.signal);
+    this.#budget = new StopBudget(ports.clock);
+    this.#turnEndedMillis = ports.clock.monotonicMillis();
+    const { membership } = this.#watch;
+    this.#departure = { ports, watch: this.#watch, workerId: options.workerId };
+    this.#entrance = { ports, options, membership, patience: this.#patience };
     const readerOptions = { ...options, shutdownRequested: options.hooks.shutdownRequested };
     const whenFresh = (signal: AbortSignal) => this.#watch.whenFresh(signal);
     this.#tasks = new ShardTasks(ports, options, {
@@ -92,41 +114,29 @@ export class Coordinator {
       row: (leaseKey) => view.table.get(leaseKey),
       syncShards: async () => (await this.#syncShards()).shards,
       created: (lease) => view.wrote(lease),
+      application: () => this.#duties.application,
       changed: () => this.#changed(),
       wakeUp: () => this.#wakeUp(),
     });
   }
 
-  /** Resolves when this worker takes part: it is an active member and the leases it was due are its own. */
+  /** Resolves when this worker takes part: it is an active member and the leases it was due are its own (C3). */
   async start(): Promise<void> {
-    this.#starting = this.#enter();
+    this.#starting ??= this.#enter();
     await this.#starting;
     await this.#takesPart.promise;
+    if (this.#failure !== undefined) throw this.#failure;
   }
 
   /**
-   * Hands everything over and leaves.
-   * @param budgetMillis after it, handlers still running are aborted and their leases released at the last checkpoint
+   * Hands everything over and leaves. A second call may shorten the budget.
+   * @param budgetMillis after it, handlers still running are aborted and their leases released as far as is known
    * @returns the leases that had to be
    */
-  async stop(budgetMillis: number): Promise<readonly string[]> {
-    this.#wish = "leaving";
-    this.#leavingSinceMillis = this.#now();
-    this.#wakeUp();
-    let givenUp: readonly string[] = [];
-    const inTime = new AbortController();
-    const budget = this.#ports.clock.sleep(budgetMillis, inTime.signal).then(async () => {
-      if (!inTime.signal.aborted) givenUp = await this.#giveUp();
-    });
-    // A start that failed has told its caller; there is nothing to hand over then.
-    await this.#starting?.then(
-      () => this.#loop,
-      () => undefined,
-    );
-    inTime.abort();
-    await budget;
-    await this.#chores.done();
-    return givenUp;
+  stop(budgetMillis: number): Promise<readonly string[]> {
+    this.#budget.limit(budgetMillis);
+    this.#stopping ??= this.#shutDown();
+    return this.#stopping;
   }
 
   status() {
@@ -136,6 +146,7 @@ export class Coordinator {
       leads: this.#decisions?.leads ?? false,
       maxLeases: this.#watch.membership.member.maxLeases,
       fleet: this.#decisions?.fleet,
+      lastError: this.#reports.last,
       leases: this.#tasks.all.map((task) => ({
         leaseKey: task.owned.leaseKey,
         phase: task.phase,
@@ -144,7 +155,20 @@ export class Coordinator {
     };
   }
 
+  health(): WorkerHealth {
+    return healthOf({
+      state: this.#state,
+      failure: this.#failure,
+      sinceTurnMillis: this.#now() - this.#turnEndedMillis,
+      isFresh: this.#watch.membership.isFresh(this.#now()),
+      errors: this.#reports.current,
+      shards: this.#tasks.all.map((task) => ({ leaseKey: task.owned.leaseKey, ...task.status() })),
+      nowMillis: this.#now(),
+    });
+  }
+
   get #state(): WorkerState {
+    if (this.#failure !== undefined) return "failed";
     if (this.#stopped.signal.aborted) return "stopped";
     if (this.#starting === undefined) return "created";
     const { state } = this.#watch.membership.member;
@@ -152,8 +176,13 @@ export class Coordinator {
   }
 
   async #enter(): Promise<void> {
-    await this.#ports.store.ensureTable(this.#options.createLeaseTable);
-    await this.#join();
+    try {
+      this.#duties.began(await enter(this.#entrance));
+      await this.#patience.until("lease table", () => this.#join());
+    } catch (error) {
+      this.#stopped.abort();
+      throw error;
+    }
     this.#loop = this.#run();
   }
 
@@ -161,7 +190,35 @@ export class Coordinator {
     this.#decisions = undefined;
     this.#cap = undefined;
     await this.#watch.join();
+    this.#isMember = true;
     this.#settling.begin(this.#now());
+  }
+
+  async #shutDown(): Promise<readonly string[]> {
+    this.#wish = "leaving";
+    this.#leavingSinceMillis = this.#now();
+    this.#startEnds.abort(new StoppedError());
+    this.#wakeUp();
+    // A start that failed has told its caller; there is nothing to hand over then.
+    const entered = (this.#starting ?? Promise.resolve()).catch(() => undefined);
+    const drained = entered.then(() => this.#loop).then(() => this.#chores.done());
+    if (await this.#budget.outlasts(drained)) return [];
+    const left = this.#tasks.all;
+    this.#end();
+    await this.#budget.outlastsInAll(forceRelease(this.#departure, left, "the stop budget is spent"));
+    return left.map((task) => task.owned.leaseKey);
+  }
+
+  /** This worker cannot go on, and says why: its leases are released, and `start()` rejects if it still waits. */
+  #fail(error: Error): void {
+    if (this.#stopped.signal.aborted) return;
+    this.#failure = error;
+    const { logger, clock } = this.#ports;
+    logger.error({ err: error }, `this worker has ended: ${error.message}`);
+    this.#options.observe({ type: "error", error, atMillis: clock.wallMillis() });
+    const left = this.#tasks.all;
+    this.#end();
+    this.#chores.start("releasing leases", () => forceRelease(this.#departure, left, error.message));
   }
 
   async #run(): Promise<void> {
@@ -170,9 +227,11 @@ export class Coordinator {
       try {
         await this.#turn();
         this.#rhythm.wentWell();
+        this.#reports.recovered("lease table");
       } catch (error) {
         this.#troubled(error);
       }
+      this.#turnEndedMillis = this.#now();
       if (this.#stopped.signal.aborted) return;
       await this.#ports.clock.sleep(this.#pauseMillis(), this.#wake.signal);
       if (this.#wake.signal.aborted) await this.#ports.clock.sleep(GATHER_MILLIS);
@@ -180,13 +239,14 @@ export class Coordinator {
   }
 
   async #turn(): Promise<void> {
+    if (!this.#isMember) return this.#join();
     const pace = this.#pace();
     const { failoverTimeMillis } = this.#options;
     const wish = { state: this.#wish, maxLeases: this.#cap, failoverTimeMillis };
     const seen = await this.#watch.look(wish, pace, this.#isBusy(pace), this.#decisions?.leads ?? false);
-    if (seen.kind !== "seen") return this.#rejoin();
+    if (seen.kind !== "seen") return this.#rejoin(seen.kind);
     const scanned = await this.#watch.scanWhenDue(wish, pace);
-    if (scanned.kind !== "seen") return this.#rejoin();
+    if (scanned.kind !== "seen") return this.#rejoin(scanned.kind);
     const decisions = this.#decide();
     if (!this.#watch.isCurrent) return this.#outrun(decisions);
     this.#decisions = decisions;
@@ -259,17 +319,15 @@ export class Coordinator {
     }
   }
 
-  /** KCL's names where it has them. Once a beat: the adapter adds up what falls into one interval. */
+  /** Once a heartbeat: the adapter adds up what falls into one interval. */
   #measure(): void {
     const { sentMillis } = this.#watch.membership;
     if (sentMillis === this.#measuredMillis) return;
     this.#measuredMillis = sentMillis;
-    const { metrics } = this.#ports;
-    const own = { Operation: "RenewAllLeases", WorkerIdentifier: this.#options.workerId };
-    const halted = this.#tasks.all.filter((task) => task.status().state === "halted").length;
-    metrics.record("CurrentLeases", this.#tasks.all.length, "Count", own);
-    metrics.record("LostLeases", this.#tasks.takeLost(), "Count", own);
-    metrics.record("HaltedShards", halted, "Count", { Operation: "LeaseAssignment" });
+    measure(this.#ports.metrics, this.#options.workerId, {
+      shards: this.#tasks.all.map((task) => task.status()),
+      lost: this.#tasks.takeLost(),
+    });
   }
 
   #lead(decisions: Decisions): void {
@@ -311,13 +369,24 @@ export class Coordinator {
   }
 
   /** M2. Everything held is dropped before the new incarnation joins: nothing of the old one is written any more. */
-  async #rejoin(): Promise<void> {
+  async #rejoin(why: "dead" | "replaced"): Promise<void> {
     const message =
-      "declared dead (paused or cut off for the failover time?): leases are dropped, and this worker joins anew";
+      why === "dead"
+        ? "marked dead by the others (paused or cut off for the failover time?): leases are dropped, and this worker joins anew"
+        : "another process took this worker's id: leases are dropped";
     this.#ports.logger.warn({ leases: this.#tasks.all.length }, message);
-    await this.#tasks.loseAll("declared dead");
+    await this.#tasks.loseAll("marked dead");
     if (this.#wish === "leaving") return this.#end();
+    if (why === "replaced") {
+      try {
+        await awaitPredecessor(this.#entrance);
+      } catch (error) {
+        if (!(error instanceof DuplicateWorkerIdError)) throw error;
+        return this.#fail(error);
+      }
+    }
     this.#wish = "joining";
+    this.#isMember = false;
     await this.#join();
   }
 
@@ -325,34 +394,19 @@ export class Coordinator {
   async #leave(): Promise<void> {
     await this.#chores.done();
     await this.#watch.scan();
-    if (this.#rowsNamingUs().length > 0) return this.#wakeUp();
+    if (rowsNaming(this.#departure).length > 0) return this.#wakeUp();
     await this.#watch.membership.leave();
-    await this.#end();
-    await this.#watch.scan();
-    for (const row of this.#rowsNamingUs()) await this.#ports.store.release(row, row.checkpoint);
+    this.#end();
+    await this.#tasks.close();
+    await releaseLateComers(this.#departure);
   }
 
-  #rowsNamingUs(): readonly Lease[] {
-    const ours = (lease: Lease) => actualOwner(lease) === this.#options.workerId && !isEnded(lease);
-    return [...this.#watch.view.table.values()].filter(ours);
-  }
-
-  async #end(): Promise<void> {
+  #end(): void {
     this.#stopped.abort();
     this.#watch.close();
     this.#takesPart.open();
-    await this.#tasks.close();
-  }
-
-  /** The stop budget is spent: abort the handlers, and release the leases at their last checkpoints so that nobody waits for an expiry. */
-  async #giveUp(): Promise<readonly string[]> {
-    const left = this.#tasks.all;
-    await this.#end();
-    for (const task of left) task.lose("the stop budget is spent");
-    await Promise.allSettled(left.map((task) => task.owned.release(task.owned.lease.checkpoint)));
-    await Promise.allSettled([this.#watch.membership.leave()]);
+    void this.#tasks.close();
     this.#wakeUp();
-    return left.map((task) => task.owned.leaseKey);
   }
 
   #mayRelease(): boolean {
@@ -377,18 +431,15 @@ export class Coordinator {
   }
 
   #pace(): Pace {
-    const workers = Math.max(1, this.#decisions?.fleet.workers ?? 1);
+    const workers = Math.max(1, this.#watch.view.livingMembers());
     return paceOf({ workers, leases: this.#watch.view.table.size }, this.#options.failoverTimeMillis);
   }
 
   #troubled(error: unknown): void {
-    const inARow = this.#rhythm.troubled();
-    // The first two may be a moment's throttling; after that once a minute or so.
-    const level = inARow === 3 || inARow % 60 === 0 ? "error" : "debug";
-    this.#ports.logger[level](
-      { err: error, inARow },
-      "the lease table cannot be read or written; trying again",
-    );
+    this.#rhythm.troubled();
+    this.#reports.failed("lease table", classOf(error) ?? "defect", error);
+    const isStarting = !this.#takesPart.isOpen;
+    if (isStarting && this.#patience.hasEnded(error)) this.#fail(error as Error);
   }
 
   #changed(): void {

@@ -6,7 +6,7 @@ import type { Decisions, Facts } from "../core/decide.ts";
 import type { LeaseStore } from "../ports/lease-store.ts";
 import type { Logger } from "../ports/logger.ts";
 import type { Metrics } from "../ports/metrics.ts";
-import type { Stream } from "../ports/stream.ts";
+import type { Stream, StreamDescription } from "../ports/stream.ts";
 import type { ShardEvent, ShardReaderOptions, ShutdownRequested } from "./shard-reader-options.ts";
 
 export interface Ports {
@@ -16,6 +16,7 @@ export interface Ports {
   readonly random: Random;
   readonly logger: Logger;
   readonly metrics: Metrics;
+  readonly describeStream: () => Promise<StreamDescription>;
   /** A name no earlier start of this worker has used. */
   readonly newIncarnation: () => string;
   /** The decisions; the simulator's tests of the tests break them here. */
@@ -26,6 +27,7 @@ export interface Ports {
 export interface EngineOptions extends ShardReaderOptions {
   readonly workerId: string;
   readonly createLeaseTable: boolean;
+  readonly onStreamReplaced: "refuse" | "start-over";
   readonly enableLeaseStealing: boolean;
   readonly maxLeasesForWorker: (fleet: {
     readonly shards: number;
@@ -56,4 +58,6 @@ export type WorkerEvent =
       readonly action: LeaseAction;
       readonly reason: string;
       readonly atMillis: number;
-    };
+    }
+  /** The worker has ended by itself and takes no part any more: `error` says why and what to do. */
+  | { readonly type: "error"; readonly error: Error; readonly atMillis: number };

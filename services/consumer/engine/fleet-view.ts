@@ -73,6 +73,14 @@ export class FleetView {
     return [...newest.values()];
   }
 
+  /** Members that are not dead: every one of them polls and scans. */
+  livingMembers(): number {
+    let count = 0;
+    for (const { members } of this.pages.values())
+      for (const { state } of members) if (state !== "dead") count += 1;
+    return count;
+  }
+
   /** V3. @returns "set-back" when the generation went back for good: the table must be read anew. */
   sawPage(
     page: FleetPage,

@@ -2,12 +2,24 @@
 export interface Gate {
   readonly promise: Promise<void>;
   readonly open: () => void;
+  readonly isOpen: boolean;
 }
 
 export function gate(): Gate {
-  let open: () => void = () => undefined;
-  const promise = new Promise<void>((resolve) => {
-    open = resolve;
+  let resolve: () => void = () => undefined;
+  let isOpen = false;
+  const promise = new Promise<void>((settle) => {
+    resolve = settle;
   });
-  return { promise, open };
+  const open = () => {
+    isOpen = true;
+    resolve();
+  };
+  return {
+    promise,
+    open,
+    get isOpen() {
+      return isOpen;
+    },
+  };
 }

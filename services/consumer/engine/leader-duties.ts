@@ -2,11 +2,13 @@
  * What one worker does for all: listing shards and creating the rows that are missing, removing rows that have
  * done their duty, and saying how the fleet stands. Everything is idempotent, so two leaders for a moment do no harm.
  */
+import type { Application } from "../core/application.ts";
 import type { FleetSummary } from "../core/decide.ts";
 import type { Lease } from "../core/lease.ts";
-import { completedLeases, type InitialPosition, missingLeases, uncovered } from "../core/shard-sync.ts";
+import { completedLeases, missingLeases, uncovered } from "../core/shard-sync.ts";
 import { StoreUnavailable } from "../ports/lease-store.ts";
 import type { Shard } from "../ports/stream.ts";
+import { forEachBounded } from "./bounded.ts";
 import type { Ports } from "./engine-context.ts";
 import type { FleetView } from "./fleet-view.ts";
 
@@ -18,7 +20,6 @@ const HOLE_CONFIDENCE = 3;
 const MIN_SYNC_SPACING_MILLIS = 200;
 
 export interface LeaderOptions {
-  readonly initialPosition: InitialPosition;
   readonly shardSyncIntervalMillis: number;
 }
 
@@ -31,6 +32,7 @@ export class LeaderDuties {
   #cleanedMillis: number;
   #holesInARow = 0;
   #spilledBefore = 0;
+  #application: Application | undefined;
 
   constructor(
     ports: Pick<Ports, "store" | "stream" | "clock" | "logger" | "metrics">,
@@ -41,6 +43,16 @@ export class LeaderDuties {
     this.#view = view;
     this.#options = options;
     this.#cleanedMillis = ports.clock.monotonicMillis();
+  }
+
+  /** What every row that is missing begins with. */
+  began(application: Application): void {
+    this.#application = application;
+  }
+
+  get application(): Application {
+    if (this.#application === undefined) throw new Error("the application's beginning is not read yet");
+    return this.#application;
   }
 
   /** A worker that stopped leading starts afresh when it leads again: the stream may have changed meanwhile. */
@@ -67,13 +79,12 @@ export class LeaderDuties {
   async syncShards(): Promise<{ readonly shards: readonly Shard[]; readonly created: number }> {
     const requests = this.#view.shardSyncRequests;
     const startedMillis = this.#ports.clock.monotonicMillis();
-    const nowMillis = this.#ports.clock.wallMillis();
     const shards = await this.#ports.stream.listShards();
     let created = 0;
-    const missing = missingLeases(shards, this.#view.table, this.#options.initialPosition, nowMillis);
+    const missing = missingLeases(shards, this.#view.table, this.application);
     if (missing.length > 0) await this.#checkThatNothingChanged();
     for (const generation of missing) {
-      const outcomes = await Promise.all(generation.map((lease) => this.#create(lease)));
+      const outcomes = await forEachBounded(generation, (lease) => this.#create(lease));
       created += outcomes.filter((outcome) => outcome === "created").length;
     }
     this.#syncedMillis = startedMillis;
@@ -85,13 +96,12 @@ export class LeaderDuties {
   /** @returns how many rows were removed. The view must have been read anew: children start without telling anybody. */
   async cleanUp(): Promise<number> {
     this.#cleanedMillis = this.#ports.clock.monotonicMillis();
-    let removed = 0;
-    for (const lease of completedLeases(this.#view.table)) {
-      if ((await this.#ports.store.remove(lease)) !== "removed") continue;
-      this.#view.removed(lease.leaseKey);
-      removed += 1;
-    }
-    return removed;
+    const outcomes = await forEachBounded(completedLeases(this.#view.table), async (lease) => {
+      const outcome = await this.#ports.store.remove(lease);
+      if (outcome === "removed") this.#view.removed(lease.leaseKey);
+      return outcome;
+    });
+    return outcomes.filter((outcome) => outcome === "removed").length;
   }
 
   publish(fleet: FleetSummary): void {

@@ -11,6 +11,8 @@ import type { LeaseStore } from "../ports/lease-store.ts";
 
 /** 1,000 pages are 12,000 workers: far beyond what one lease table is asked to coordinate. */
 const MAX_PAGES = 1_000;
+/** Joins without an answer that may still be in the rows. */
+const INCARNATIONS_KEPT = 16;
 /** Later than this part of the failover time, others may have marked an entry dead and removed it. */
 const RESTORABLE_PART = 0.8;
 
@@ -36,6 +38,8 @@ export type HeartbeatResult =
 export class Membership {
   readonly #store: LeaseStore;
   readonly #options: MembershipOptions;
+  /** Of this process: an entry with one of them is no other's, whatever became of the answer to its join. */
+  readonly #incarnations = new Set<string>();
   #member: Member;
   #page = 0;
   #heartbeat = 0;
@@ -62,6 +66,10 @@ export class Membership {
 
   isFresh(nowMillis: number): boolean {
     return nowMillis - this.#sentMillis < this.#member.failoverTimeMillis;
+  }
+
+  isOwn({ incarnation }: Member): boolean {
+    return this.#incarnations.has(incarnation);
   }
 
   /** The entry of this worker id, if any, and the first fleet row with room. Strongly consistent. */
@@ -124,7 +132,7 @@ export class Membership {
   }
 
   #superseded(entry: Member | undefined): HeartbeatResult {
-    if (entry !== undefined && entry.incarnation !== this.#member.incarnation)
+    if (entry !== undefined && entry.state !== "dead" && !this.isOwn(entry))
       return { kind: "replaced", by: entry };
     const sinceSentMillis = this.#options.monotonicMillis() - this.#sentMillis;
     const isRestorable = sinceSentMillis < RESTORABLE_PART * this.#member.failoverTimeMillis;
@@ -133,9 +141,13 @@ export class Membership {
 
   #newMember(): Member {
     const { workerId, steals, failoverTimeMillis, newIncarnation } = this.#options;
+    const incarnation = newIncarnation();
+    this.#incarnations.add(incarnation);
+    const [oldest] = this.#incarnations;
+    if (this.#incarnations.size > INCARNATIONS_KEPT) this.#incarnations.delete(oldest!);
     return {
       workerId,
-      incarnation: newIncarnation(),
+      incarnation,
       heartbeat: 0,
       state: "joining" satisfies MemberState,
       maxLeases: undefined,

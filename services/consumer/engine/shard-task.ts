@@ -5,6 +5,7 @@
  * T1: a hand-over is written only after the consumer drained: what the old owner has in hand is finished first.
  * T2: children's rows exist before the parent's SHARD_END is written.
  */
+import type { Application } from "../core/application.ts";
 import type { Checkpoint, Lease } from "../core/lease.ts";
 import { childLease } from "../core/shard-sync.ts";
 import { type Shard, StreamError } from "../ports/stream.ts";
@@ -32,6 +33,8 @@ export interface ShardTaskSurroundings {
   /** Creates every row the stream asks for and the table lacks. */
   syncShards(): Promise<readonly Shard[]>;
   created(lease: Lease): void;
+  /** Where children begin. */
+  application(): Application;
   /** The lease changed hands, ended or was lost: everybody should look. */
   changed(): void;
 }
@@ -183,7 +186,7 @@ export class ShardTask {
     }
     for (const child of told) {
       if (this.#around.row(child.shardId) !== undefined) continue;
-      const lease = childLease(child);
+      const lease = childLease(child, this.#around.application());
       await this.#around.ports.store.create(lease);
       // Whoever made it: the row is there from now on.
       this.#around.created(lease);

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { beginApplication, type InitialPosition } from "../../../services/consumer/core/application.ts";
 import {
   AT_TIMESTAMP,
   isEnded,
@@ -13,7 +14,6 @@ import { type LeaseTable, tableOf } from "../../../services/consumer/core/lineag
 import {
   childLease,
   completedLeases,
-  type InitialPosition,
   missingLeases,
   uncovered,
 } from "../../../services/consumer/core/shard-sync.ts";
@@ -21,6 +21,10 @@ import { at, ENDED, PaperStream, row } from "./rows.ts";
 
 const EMPTY: LeaseTable = new Map();
 const NOW = 1_700_000_000_000;
+/** An application that begins on the stream as it is. */
+const began = (position: InitialPosition, stream: PaperStream = new PaperStream(1)) =>
+  beginApplication(position, undefined, { leases: [], shards: stream.shards }, NOW);
+const FROM_START = began("TRIM_HORIZON");
 /** `[["s0"], ["s1 TRIM_HORIZON"]]`: each generation's leases with their checkpoints. */
 const listed = (levels: readonly (readonly Lease[])[]) =>
   levels.map((level) => level.map((l) => `${l.leaseKey} ${l.checkpoint.sequenceNumber}`));
@@ -37,7 +41,7 @@ describe("a table that is still empty", () => {
     [new Date(0), AT_TIMESTAMP],
   ])("gets a lease for every shard at the initial position %s", (initial, checkpoint) => {
     const stream = new PaperStream(2);
-    expect(listed(missingLeases(stream.shards, EMPTY, initial, NOW))).toEqual([
+    expect(listed(missingLeases(stream.shards, EMPTY, began(initial, stream)))).toEqual([
       [`s0 ${checkpoint}`, `s1 ${checkpoint}`],
     ]);
   });
@@ -49,7 +53,8 @@ describe("a table that is still empty", () => {
   ])(
     "notes when %s begins, for whoever reads the shard first and for later owners",
     (initial, startMillis) => {
-      const levels = missingLeases(new PaperStream(2).shards, EMPTY, initial, NOW);
+      const stream = new PaperStream(2);
+      const levels = missingLeases(stream.shards, EMPTY, began(initial, stream));
       expect(levels.flat().map((lease) => lease.startMillis)).toEqual([startMillis, startMillis]);
     },
   );
@@ -57,14 +62,16 @@ describe("a table that is still empty", () => {
   it("with LATEST gets none for shards closed before: nobody asked for what is in them", () => {
     const stream = new PaperStream(1);
     stream.split("s0");
-    expect(listed(missingLeases(stream.shards, EMPTY, "LATEST", NOW))).toEqual([["s1 LATEST", "s2 LATEST"]]);
+    expect(listed(missingLeases(stream.shards, EMPTY, began("LATEST", stream)))).toEqual([
+      ["s1 LATEST", "s2 LATEST"],
+    ]);
   });
 
   it("with TRIM_HORIZON gets the closed ones too, one generation after another", () => {
     const stream = new PaperStream(1);
     stream.split("s0");
     stream.split("s1");
-    expect(names(missingLeases(stream.shards, EMPTY, "TRIM_HORIZON", NOW))).toEqual([
+    expect(names(missingLeases(stream.shards, EMPTY, FROM_START))).toEqual([
       ["s0"],
       ["s1", "s2"],
       ["s3", "s4"],
@@ -74,14 +81,14 @@ describe("a table that is still empty", () => {
   it("at a date starts the children there too: their parents may lie wholly before it", () => {
     const stream = new PaperStream(1);
     stream.split("s0");
-    const levels = missingLeases(stream.shards, EMPTY, new Date(0), NOW);
+    const levels = missingLeases(stream.shards, EMPTY, began(new Date(0), stream));
     expect(new Set(levels.flat().map((l) => l.checkpoint.sequenceNumber))).toEqual(new Set([AT_TIMESTAMP]));
   });
 
   it("writes down parents and hash ranges, and no owner", () => {
     const stream = new PaperStream(2);
     const child = stream.merge("s0", "s1");
-    const lease = missingLeases(stream.shards, EMPTY, "TRIM_HORIZON", NOW).flat().at(-1)!;
+    const lease = missingLeases(stream.shards, EMPTY, FROM_START).flat().at(-1)!;
     expect(lease).toMatchObject({
       leaseKey: "s2",
       parentShardIds: ["s0", "s1"],
@@ -93,24 +100,26 @@ describe("a table that is still empty", () => {
 });
 
 describe("a reshard after the start", () => {
-  it.each<InitialPosition>(["TRIM_HORIZON", "LATEST", new Date(0)])(
-    "children start at TRIM_HORIZON although the application started at %s",
-    (initial) => {
-      const stream = new PaperStream(2);
-      const before = tableOf(rowsOf(stream, { checkpoint: at("5") }));
-      stream.split("s1");
-      expect(listed(missingLeases(stream.shards, before, initial, NOW))).toEqual([
-        ["s2 TRIM_HORIZON", "s3 TRIM_HORIZON"],
-      ]);
-    },
-  );
+  it.each<[InitialPosition, string]>([
+    ["TRIM_HORIZON", "TRIM_HORIZON"],
+    ["LATEST", "TRIM_HORIZON"],
+    [new Date(0), "AT_TIMESTAMP"],
+  ])("children of an application that started at %s start at %s", (initial, start) => {
+    const stream = new PaperStream(2);
+    const application = began(initial, stream);
+    const before = tableOf(rowsOf(stream, { checkpoint: at("5") }));
+    stream.split("s1");
+    expect(listed(missingLeases(stream.shards, before, application))).toEqual([
+      [`s2 ${start}`, `s3 ${start}`],
+    ]);
+  });
 
   it("two generations found at once: the parents first", () => {
     const stream = new PaperStream(1);
     const before = tableOf(rowsOf(stream, { checkpoint: at("5") }));
     stream.split("s0");
     stream.split("s2");
-    expect(names(missingLeases(stream.shards, before, "TRIM_HORIZON", NOW))).toEqual([
+    expect(names(missingLeases(stream.shards, before, FROM_START))).toEqual([
       ["s1", "s2"],
       ["s3", "s4"],
     ]);
@@ -121,7 +130,7 @@ describe("a reshard after the start", () => {
     const before = tableOf(rowsOf(stream, { checkpoint: at("5") }));
     stream.split("s1"); // s2, s3
     stream.merge("s0", "s2"); // s4
-    expect(names(missingLeases(stream.shards, before, "TRIM_HORIZON", NOW))).toEqual([["s2", "s3"], ["s4"]]);
+    expect(names(missingLeases(stream.shards, before, FROM_START))).toEqual([["s2", "s3"], ["s4"]]);
   });
 
   it("an ancestor that was completed and cleaned up is not made anew, however far up", () => {
@@ -129,31 +138,83 @@ describe("a reshard after the start", () => {
     stream.split("s0"); // s1, s2
     stream.split("s1"); // s3, s4
     const grandchildrenOnly = tableOf([row("s3"), row("s4"), row("s2")]);
-    expect(missingLeases(stream.shards, grandchildrenOnly, "TRIM_HORIZON", NOW)).toEqual([]);
+    expect(missingLeases(stream.shards, grandchildrenOnly, FROM_START)).toEqual([]);
   });
 
   it("a child whose row is missing although its sibling's is there gets one", () => {
     const stream = new PaperStream(1);
     stream.split("s0");
-    expect(names(missingLeases(stream.shards, tableOf([row("s0"), row("s1")]), "TRIM_HORIZON", NOW))).toEqual(
-      [["s2"]],
-    );
+    expect(names(missingLeases(stream.shards, tableOf([row("s0"), row("s1")]), FROM_START))).toEqual([
+      ["s2"],
+    ]);
   });
 
   it("a parent that the stream lists no more changes nothing", () => {
     const stream = new PaperStream(1);
     stream.split("s0");
     const trimmed = stream.shards.filter((s) => s.shardId !== "s0");
-    expect(names(missingLeases(trimmed, tableOf([row("other")]), "TRIM_HORIZON", NOW))).toEqual([
-      ["s1", "s2"],
-    ]);
+    expect(names(missingLeases(trimmed, tableOf([row("other")]), FROM_START))).toEqual([["s1", "s2"]]);
   });
 
   it("the parent's reader makes the very row that the listing would make", () => {
     const stream = new PaperStream(1);
+    const application = began("LATEST", stream);
     const before = tableOf(rowsOf(stream, { checkpoint: at("5") }));
     const children = stream.split("s0");
-    expect(missingLeases(stream.shards, before, "LATEST", NOW)).toEqual([children.map(childLease)]);
+    const made = children.map((child) => childLease(child, application));
+    expect(missingLeases(stream.shards, before, application)).toEqual([made]);
+  });
+});
+
+describe("first rows that could not all be made (LATEST, Date)", () => {
+  /** Four open shards, each of which names a parent that is closed or trimmed. */
+  const resharded = () => {
+    const stream = new PaperStream(2);
+    stream.split("s0"); // s2, s3
+    stream.split("s1"); // s4, s5
+    return stream;
+  };
+  const OPEN = ["s2", "s3", "s4", "s5"];
+
+  it.each<InitialPosition>(["LATEST", new Date(5)])("%s holds for those that are made later", (position) => {
+    const stream = resharded();
+    const application = began(position, stream);
+    const all = missingLeases(stream.shards, EMPTY, application).flat();
+    for (let made = 1; made < all.length; made++) {
+      const rest = missingLeases(stream.shards, tableOf(all.slice(0, made)), application).flat();
+      for (const lease of rest) expect(all).toContainEqual(lease);
+    }
+  });
+
+  it("LATEST: what was closed before the beginning gets no row, then or later", () => {
+    const stream = resharded();
+    const application = began("LATEST", stream);
+    expect(names(missingLeases(stream.shards, EMPTY, application))).toEqual([OPEN]);
+    const one = tableOf([row("s2")]);
+    expect(names(missingLeases(stream.shards, one, application)).flat()).toEqual(OPEN.slice(1));
+  });
+
+  it("LATEST: a shard that is split before its row is made is read from the beginning's moment on", () => {
+    const stream = resharded();
+    const application = began("LATEST", stream);
+    stream.split("s2"); // s6, s7
+    expect(listed(missingLeases(stream.shards, EMPTY, application))).toEqual([
+      ["s2 LATEST", "s3 LATEST", "s4 LATEST", "s5 LATEST"],
+      ["s6 TRIM_HORIZON", "s7 TRIM_HORIZON"],
+    ]);
+  });
+
+  it("an application that began before it kept its beginning goes on as its rows say", () => {
+    const latest = { checkpoint: sentinel(LATEST), startMillis: NOW - 5_000 };
+    const stream = resharded();
+    const table = { leases: [row("s2", latest), row("s3", { checkpoint: at("7") })], shards: stream.shards };
+    const application = beginApplication("LATEST", undefined, table, NOW);
+    expect(application).toMatchObject({ startMillis: NOW - 5_000, newestShardId: undefined });
+    const rest = missingLeases(stream.shards, tableOf(table.leases), application).flat();
+    expect(rest.map(({ leaseKey, startMillis }) => [leaseKey, startMillis])).toEqual([
+      ["s4", NOW - 5_000],
+      ["s5", NOW - 5_000],
+    ]);
   });
 });
 
@@ -178,12 +239,12 @@ describe("for any stream", () => {
         const stream = new PaperStream(count);
         for (const reshard of earlier) perform(stream, reshard);
         const table = new Map(
-          missingLeases(stream.shards, EMPTY, "TRIM_HORIZON", NOW)
+          missingLeases(stream.shards, EMPTY, FROM_START)
             .flat()
             .map((l) => [l.leaseKey, l]),
         );
         for (const reshard of later) perform(stream, reshard);
-        for (const level of missingLeases(stream.shards, table, "TRIM_HORIZON", NOW)) {
+        for (const level of missingLeases(stream.shards, table, FROM_START)) {
           for (const lease of level) {
             expect(table.has(lease.leaseKey)).toBe(false);
             expect(lease.parentShardIds.every((p) => table.has(p))).toBe(true);
@@ -191,7 +252,7 @@ describe("for any stream", () => {
           for (const lease of level) table.set(lease.leaseKey, lease);
         }
         expect(stream.open.every((s) => table.has(s.shardId))).toBe(true);
-        expect(missingLeases(stream.shards, table, "TRIM_HORIZON", NOW)).toEqual([]);
+        expect(missingLeases(stream.shards, table, FROM_START)).toEqual([]);
         expect(uncovered(stream.shards, table)).toEqual([]);
       }),
     );
@@ -204,7 +265,7 @@ describe("for any stream", () => {
         const table = new Map<string, Lease>();
         const cleaned = new Set<string>();
         for (const reshard of changes) {
-          for (const lease of missingLeases(stream.shards, table, "TRIM_HORIZON", NOW).flat()) {
+          for (const lease of missingLeases(stream.shards, table, FROM_START).flat()) {
             expect(cleaned.has(lease.leaseKey)).toBe(false);
             table.set(lease.leaseKey, lease);
           }
@@ -227,7 +288,7 @@ describe("for any stream", () => {
           }
           perform(stream, reshard);
         }
-        const again = missingLeases(stream.shards, table, "TRIM_HORIZON", NOW).flat();
+        const again = missingLeases(stream.shards, table, FROM_START).flat();
         expect(again.filter((l) => cleaned.has(l.leaseKey))).toEqual([]);
       }),
       { numRuns: 300 },

@@ -1,0 +1,168 @@
+/**
+ * The way into the fleet: the lease table is right, the stream is there and is the one the leases are of, the
+ * application's beginning is decided, and no other living process has the worker id.
+ *
+ * Owns nothing afterwards. Everything here may be repeated: a start that fails half way leaves no harm.
+ */
+import {
+  type Application,
+  beginApplication,
+  isReplaced,
+  positionNameOf,
+  type StreamIdentity,
+} from "../core/application.ts";
+import { DuplicateWorkerIdError, StreamReplacedError } from "../core/errors.ts";
+import type { Member } from "../core/member.ts";
+import type { Shard } from "../core/shard.ts";
+import { StoreUnavailable } from "../ports/lease-store.ts";
+import { StreamError } from "../ports/stream.ts";
+import { forEachBounded } from "./bounded.ts";
+import type { EngineOptions, Ports } from "./engine-context.ts";
+import type { Membership } from "./membership.ts";
+import type { Patience } from "./patience.ts";
+
+/** One heartbeat is due every third of the failover time; this part of it without one, and its process is no more. */
+const PREDECESSOR_PART = 0.45;
+const LOOKS_PER_WAIT = 4;
+/** A predecessor that is stopping is waited for so long: a start answers within half a minute. */
+const PREDECESSOR_LIMIT_MILLIS = 25_000;
+/** A description that fails in a way that may pass is asked for so often; without it the table stays unbound. */
+const DESCRIPTION_TRIES = 3;
+
+export interface EntranceDeps {
+  readonly ports: Pick<Ports, "store" | "stream" | "clock" | "random" | "logger" | "describeStream">;
+  readonly options: Pick<
+    EngineOptions,
+    "workerId" | "createLeaseTable" | "initialPosition" | "onStreamReplaced"
+  >;
+  readonly membership: Membership;
+  readonly patience: Patience;
+}
+
+/** @returns where the application began */
+export async function enter(deps: EntranceDeps): Promise<Application> {
+  const { ports, options, patience } = deps;
+  await patience.until("lease table", () => ports.store.ensureTable(options.createLeaseTable));
+  const shards = await patience.until("stream listing", () => ports.stream.listShards());
+  const stream = await describe(deps);
+  const application = await patience.until("lease table", () => decideBeginning(deps, stream, shards));
+  const wanted = positionNameOf(options.initialPosition);
+  if (wanted !== application.initialPosition)
+    ports.logger.warn(
+      { initialPosition: wanted, began: application.initialPosition },
+      "initialPosition differs from where the application began, which holds for all its shards",
+    );
+  await awaitPredecessor(deps);
+  return application;
+}
+
+/** Undefined, and said: the table cannot be bound to its stream. */
+async function describe({ ports, patience }: EntranceDeps): Promise<StreamIdentity | undefined> {
+  let tries = 0;
+  const description = await patience.until("stream listing", async () => {
+    try {
+      return await ports.describeStream();
+    } catch (error) {
+      tries += 1;
+      const mayPass = error instanceof StreamError && error.problem !== "denied" && tries < DESCRIPTION_TRIES;
+      if (mayPass) throw error;
+      ports.logger.warn(
+        { err: error },
+        "DescribeStreamSummary fails: a stream that is deleted and made again under its name will not be noticed",
+      );
+      return undefined;
+    }
+  });
+  if (description?.keepsOrderPerKey === false)
+    ports.logger.warn(
+      { stream: description.identity.arn },
+      "the stream ignores partition keys (RecordDistributionStrategy AUTO): records of a key come in no order",
+    );
+  return description?.identity;
+}
+
+async function decideBeginning(
+  deps: EntranceDeps,
+  stream: StreamIdentity | undefined,
+  shards: readonly Shard[],
+): Promise<Application> {
+  const { ports, options } = deps;
+  const { store, clock } = ports;
+  let application = await store.readApplication();
+  if (application === undefined) {
+    const { leases } = await store.list({ consistent: true });
+    application = await store.createApplication(
+      beginApplication(options.initialPosition, stream, { leases, shards }, clock.wallMillis()),
+    );
+  }
+  if (application.isClearing) return clearLeases(deps, application);
+  if (!isReplaced(application, stream)) return application;
+  if (options.onStreamReplaced === "refuse")
+    throw new StreamReplacedError(named(application.stream), named(stream));
+  const anew = beginApplication(options.initialPosition, stream, { leases: [], shards }, clock.wallMillis());
+  const clearing = { ...anew, isClearing: true };
+  if ((await store.replaceApplication(application, clearing)) === "changed")
+    throw new StoreUnavailable("another worker is replacing the application's row");
+  return clearLeases(deps, clearing);
+}
+
+/** Deletes the rows of the stream before. Another worker may do the same: a row made since is at counter 0 and is made again. */
+async function clearLeases({ ports }: EntranceDeps, application: Application): Promise<Application> {
+  const { store, logger } = ports;
+  const { leases } = await store.list({ consistent: true });
+  await forEachBounded(leases, (lease) => store.remove(lease));
+  const anew = { ...application, isClearing: false };
+  await store.replaceApplication(application, anew);
+  logger.warn(
+    { leases: leases.length, stream: named(application.stream) },
+    "the stream was deleted and made again: its leases are deleted, and the application begins anew (onStreamReplaced)",
+  );
+  return anew;
+}
+
+/**
+ * Waits until an earlier process of this worker id is proved gone: its entry is dead, removed, or stands still for longer
+ * than a heartbeat takes. One that is leaving is waited for.
+ * @throws DuplicateWorkerIdError
+ */
+export async function awaitPredecessor({
+  ports,
+  options,
+  membership,
+  patience,
+}: PredecessorDeps): Promise<void> {
+  const { clock, logger } = ports;
+  const lookUp = async () => (await patience.until("lease table", () => membership.lookUp())).entry;
+  const isGone = (entry: Member | undefined): entry is undefined =>
+    entry === undefined || entry.state === "dead" || membership.isOwn(entry);
+  let seen = await lookUp();
+  if (isGone(seen)) return;
+  const startedMillis = clock.monotonicMillis();
+  let unmovedSinceMillis = startedMillis;
+  while (clock.monotonicMillis() - startedMillis < PREDECESSOR_LIMIT_MILLIS) {
+    const waitMillis = PREDECESSOR_PART * seen.failoverTimeMillis;
+    if (clock.monotonicMillis() - unmovedSinceMillis >= waitMillis) {
+      logger.info(
+        { workerId: options.workerId },
+        "an earlier process of this worker id is gone: its place is taken",
+      );
+      return;
+    }
+    await clock.sleep(waitMillis / LOOKS_PER_WAIT, patience.signal);
+    const now: Member | undefined = await lookUp();
+    if (isGone(now)) return;
+    if (now.heartbeat === seen.heartbeat && now.incarnation === seen.incarnation) continue;
+    if (now.state !== "leaving") break;
+    seen = now;
+    unmovedSinceMillis = clock.monotonicMillis();
+  }
+  throw new DuplicateWorkerIdError(options.workerId);
+}
+
+type PredecessorDeps = Pick<EntranceDeps, "membership" | "patience"> & {
+  readonly ports: Pick<Ports, "clock" | "logger">;
+  readonly options: Pick<EngineOptions, "workerId">;
+};
+
+const named = (stream: StreamIdentity | undefined): string =>
+  stream === undefined ? "unknown" : `${stream.arn}, created ${new Date(stream.createdMillis).toISOString()}`;

@@ -1,0 +1,73 @@
+/**
+ * What a start waits out, and what it gives up on. What may pass by itself is tried again until it works. What needs a
+ * person is tried for a while, because policies, new tables and new credentials take a moment to be known everywhere;
+ * then the start fails, within 30 s, with the remedy in the error.
+ */
+import type { Clock } from "../../shared/clock.ts";
+import { backoffMillis, type Random } from "../../shared/random.ts";
+import { type ErrorClass, needsAPerson } from "../core/error-class.ts";
+import { EvenkeelError } from "../core/errors.ts";
+import { StoreError } from "../ports/lease-store.ts";
+import { StreamError } from "../ports/stream.ts";
+import type { ErrorReports, ErrorSource } from "./error-reports.ts";
+
+const PATIENCE_MILLIS: Readonly<Partial<Record<ErrorClass, number>>> = { invalid: 0, "not-found": 8_000 };
+const USUAL_PATIENCE_MILLIS = 20_000;
+const PAUSE_BASE_MILLIS = 100;
+const PAUSE_CAP_MILLIS = 2_000;
+
+/** Undefined: no error of a call to AWS. */
+export function classOf(error: unknown): ErrorClass | undefined {
+  if (error instanceof StoreError) return error.errorClass;
+  if (!(error instanceof StreamError)) return undefined;
+  return error.problem === "expired-iterator" ? "unavailable" : error.problem;
+}
+
+export class Patience {
+  readonly #deps: { readonly clock: Clock; readonly random: Random; readonly reports: ErrorReports };
+  readonly #signal: AbortSignal;
+  /** Since when calls have failed in a way that needs a person, without a success in between. */
+  #hopelessSinceMillis: number | undefined;
+
+  /** @param signal ends the waiting; what it waits for then rejects with the signal's reason */
+  constructor(
+    deps: { readonly clock: Clock; readonly random: Random; readonly reports: ErrorReports },
+    signal: AbortSignal,
+  ) {
+    this.#deps = deps;
+    this.#signal = signal;
+  }
+
+  get signal(): AbortSignal {
+    return this.#signal;
+  }
+
+  /** Tries until it works. Rejects with the last error when patience ends. */
+  async until<T>(source: ErrorSource, act: () => Promise<T>): Promise<T> {
+    const { clock, random, reports } = this.#deps;
+    for (let attempt = 1; ; attempt++) {
+      this.#signal.throwIfAborted();
+      try {
+        const result = await act();
+        this.#hopelessSinceMillis = undefined;
+        reports.recovered(source);
+        return result;
+      } catch (error) {
+        if (error instanceof EvenkeelError || this.hasEnded(error)) throw error;
+        reports.failed(source, classOf(error) ?? "unavailable", error);
+      }
+      await clock.sleep(backoffMillis(attempt, random, PAUSE_BASE_MILLIS, PAUSE_CAP_MILLIS), this.#signal);
+    }
+  }
+
+  /** Whether this failure, after those before it, is reason to give up. */
+  hasEnded(error: unknown): boolean {
+    const errorClass = classOf(error);
+    // No answer of AWS, but a defect or a wrong use: it does not pass.
+    if (errorClass === undefined) return true;
+    if (!needsAPerson(errorClass)) return false;
+    const now = this.#deps.clock.monotonicMillis();
+    this.#hopelessSinceMillis ??= now;
+    return now - this.#hopelessSinceMillis >= (PATIENCE_MILLIS[errorClass] ?? USUAL_PATIENCE_MILLIS);
+  }
+}
