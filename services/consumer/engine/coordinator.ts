@@ -23,7 +23,7 @@ import { storeWithDeadlines, streamWithDeadlines } from "./deadlines.ts";
 import { Declarations } from "./declarations.ts";
 import { type DepartureDeps, forceRelease, releaseLateComers, rowsNaming } from "./departure.ts";
 import type { EngineOptions, Ports } from "./engine-context.ts";
-import { awaitPredecessor, type EntranceDeps, enter } from "./entrance.ts";
+import { awaitPredecessor, type EntranceDeps, findBeginning } from "./entrance.ts";
 import { ErrorReports } from "./error-reports.ts";
 import { FleetWatch } from "./fleet-watch.ts";
 import { gate } from "./gate.ts";
@@ -176,11 +176,21 @@ export class Coordinator {
   }
 
   async #enter(): Promise<void> {
-    try {
-      this.#duties.began(await enter(this.#entrance));
+    const { store } = this.#ports;
+    const join = async () => {
+      await awaitPredecessor(this.#entrance);
       await this.#patience.until("lease table", () => this.#join());
+    };
+    try {
+      await this.#patience.until("lease table", () => store.ensureTable(this.#options.createLeaseTable));
+      // Together: the others see the joiner while it still finds out where the application began.
+      const began = findBeginning(this.#entrance).then((application) => this.#duties.began(application));
+      const failed = (error: unknown) => this.#startEnds.abort(error);
+      await Promise.all([began.catch(failed), join().catch(failed)]);
+      this.#startEnds.signal.throwIfAborted();
     } catch (error) {
       this.#stopped.abort();
+      if (this.#isMember) this.#chores.start("leaving", () => this.#watch.membership.leave());
       throw error;
     }
     this.#loop = this.#run();
@@ -439,7 +449,7 @@ export class Coordinator {
     this.#rhythm.troubled();
     this.#reports.failed("lease table", classOf(error) ?? "defect", error);
     const isStarting = !this.#takesPart.isOpen;
-    if (isStarting && this.#patience.hasEnded(error)) this.#fail(error as Error);
+    if (isStarting && this.#patience.hasEnded("lease table", error)) this.#fail(error as Error);
   }
 
   #changed(): void {

@@ -39,12 +39,13 @@ export interface EntranceDeps {
   readonly patience: Patience;
 }
 
-/** @returns where the application began */
-export async function enter(deps: EntranceDeps): Promise<Application> {
+/** @returns where the application began. The table must be there. */
+export async function findBeginning(deps: EntranceDeps): Promise<Application> {
   const { ports, options, patience } = deps;
-  await patience.until("lease table", () => ports.store.ensureTable(options.createLeaseTable));
-  const shards = await patience.until("stream listing", () => ports.stream.listShards());
-  const stream = await describe(deps);
+  const [shards, stream] = await Promise.all([
+    patience.until("stream listing", () => ports.stream.listShards()),
+    describe(deps),
+  ]);
   const application = await patience.until("lease table", () => decideBeginning(deps, stream, shards));
   const wanted = positionNameOf(options.initialPosition);
   if (wanted !== application.initialPosition)
@@ -52,7 +53,6 @@ export async function enter(deps: EntranceDeps): Promise<Application> {
       { initialPosition: wanted, began: application.initialPosition },
       "initialPosition differs from where the application began, which holds for all its shards",
     );
-  await awaitPredecessor(deps);
   return application;
 }
 

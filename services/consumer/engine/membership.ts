@@ -42,6 +42,8 @@ export class Membership {
   readonly #incarnations = new Set<string>();
   #member: Member;
   #page = 0;
+  /** Where the last look-up found a place, for the join that follows it. */
+  #place: number | undefined;
   #heartbeat = 0;
   #sentMillis = Number.NEGATIVE_INFINITY;
 
@@ -74,19 +76,30 @@ export class Membership {
 
   /** The entry of this worker id, if any, and the first fleet row with room. Strongly consistent. */
   async lookUp(): Promise<{ readonly entry: Member | undefined; readonly page: number }> {
+    const { workerId } = this.#options;
     let free: number | undefined;
-    for (let page = 0; page < MAX_PAGES; page++) {
-      const seen = await this.#store.readFleet(page, { consistent: true });
-      const entry = seen?.members.find((m) => m.workerId === this.#options.workerId);
-      if (entry !== undefined) return { entry, page };
-      if (seen === undefined || seen.members.length < MEMBERS_PER_PAGE) free ??= page;
-      // Rows above a missing one are possible (their members left a gap), but a joiner does not need them.
-      if (seen === undefined) return { entry, page: free ?? page };
+    for (let page = 0; page < MAX_PAGES; page += 2) {
+      // Two at a time: most fleets have one row, and it takes the next one to know.
+      const pair = await Promise.all(
+        [page, page + 1].map((number) => this.#store.readFleet(number, { consistent: true })),
+      );
+      for (const [index, seen] of pair.entries()) {
+        const entry = seen?.members.find((m) => m.workerId === workerId);
+        if (entry !== undefined) return this.#found({ entry, page: page + index });
+        if (seen === undefined || seen.members.length < MEMBERS_PER_PAGE) free ??= page + index;
+        // Rows above a missing one are possible (their members left a gap), but a joiner does not need them.
+        if (seen === undefined) return this.#found({ entry, page: free ?? page + index });
+      }
     }
-    if (free !== undefined) return { entry: undefined, page: free };
+    if (free !== undefined) return this.#found({ entry: undefined, page: free });
     throw new Error(
       `the fleet has more than ${MAX_PAGES * MEMBERS_PER_PAGE} members: remove dead entries from the lease table`,
     );
+  }
+
+  #found<T extends { readonly page: number }>(place: T): T {
+    this.#place = place.page;
+    return place;
   }
 
   /** Takes the first place with room (or that of an earlier entry of this id), as a new incarnation. */
@@ -119,7 +132,9 @@ export class Membership {
   }
 
   async #enter(member: Member): Promise<FleetPage> {
-    for (let { page } = await this.lookUp(); page < MAX_PAGES; page++) {
+    let page = this.#place ?? (await this.lookUp()).page;
+    this.#place = undefined;
+    for (; page < MAX_PAGES; page++) {
       const sentMillis = this.#options.monotonicMillis();
       const outcome = await this.#store.join(page, member);
       if (outcome.kind === "full") continue;

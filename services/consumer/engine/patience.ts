@@ -26,8 +26,8 @@ export function classOf(error: unknown): ErrorClass | undefined {
 export class Patience {
   readonly #deps: { readonly clock: Clock; readonly random: Random; readonly reports: ErrorReports };
   readonly #signal: AbortSignal;
-  /** Since when calls have failed in a way that needs a person, without a success in between. */
-  #hopelessSinceMillis: number | undefined;
+  /** Since when the calls of a source have failed in a way that needs a person, without a success in between. */
+  readonly #hopelessSinceMillis = new Map<ErrorSource, number>();
 
   /** @param signal ends the waiting; what it waits for then rejects with the signal's reason */
   constructor(
@@ -49,11 +49,11 @@ export class Patience {
       this.#signal.throwIfAborted();
       try {
         const result = await act();
-        this.#hopelessSinceMillis = undefined;
+        this.#hopelessSinceMillis.delete(source);
         reports.recovered(source);
         return result;
       } catch (error) {
-        if (error instanceof EvenkeelError || this.hasEnded(error)) throw error;
+        if (error instanceof EvenkeelError || this.hasEnded(source, error)) throw error;
         reports.failed(source, classOf(error) ?? "unavailable", error);
       }
       await clock.sleep(backoffMillis(attempt, random, PAUSE_BASE_MILLIS, PAUSE_CAP_MILLIS), this.#signal);
@@ -61,13 +61,14 @@ export class Patience {
   }
 
   /** Whether this failure, after those before it, is reason to give up. */
-  hasEnded(error: unknown): boolean {
+  hasEnded(source: ErrorSource, error: unknown): boolean {
     const errorClass = classOf(error);
     // No answer of AWS, but a defect or a wrong use: it does not pass.
     if (errorClass === undefined) return true;
     if (!needsAPerson(errorClass)) return false;
     const now = this.#deps.clock.monotonicMillis();
-    this.#hopelessSinceMillis ??= now;
-    return now - this.#hopelessSinceMillis >= (PATIENCE_MILLIS[errorClass] ?? USUAL_PATIENCE_MILLIS);
+    const sinceMillis = this.#hopelessSinceMillis.get(source) ?? now;
+    this.#hopelessSinceMillis.set(source, sinceMillis);
+    return now - sinceMillis >= (PATIENCE_MILLIS[errorClass] ?? USUAL_PATIENCE_MILLIS);
   }
 }
