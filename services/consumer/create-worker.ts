@@ -5,6 +5,7 @@ import { cloudWatchMetrics } from "./adapters/cloudwatch-metrics.ts";
 import { dynamoDbLeaseStore } from "./adapters/dynamodb-lease-store.ts";
 import { kinesisStream } from "./adapters/kinesis-stream.ts";
 import { decide } from "./core/decide.ts";
+import { isMd5Available } from "./core/md5.ts";
 import { Coordinator } from "./engine/coordinator.ts";
 import { noMetrics } from "./ports/metrics.ts";
 import { type Stream, StreamError } from "./ports/stream.ts";
@@ -36,6 +37,12 @@ export function createWorker(options: WorkerOptions): Worker {
   const engineOptions = compileOptions(options);
   const logger = loggerOf(options);
   const { workerId, failoverTimeMillis } = engineOptions;
+  if (!isMd5Available()) {
+    logger.warn(
+      {},
+      "this Node has no MD5 (FIPS mode): KPL aggregates are recognised by their layout, without their checksum",
+    );
+  }
   const location = { region: options.region, endpoint: options.endpoint };
   const { kinesis, dynamodb, cloudwatch } = options.clients ?? {};
   const level = options.metricsLevel ?? "summary";
