@@ -112,7 +112,7 @@ export class DashboardAndAlarms extends Construct {
       widgets: [
         [status],
         [
-          graph("Leases per worker", [fleet.leasesPerWorker()]),
+          graph("Leases per worker", fleet.leasesPerWorker()),
           graph(
             "Unowned, halted, beyond the caps",
             [fleet.unownedShards(), fleet.haltedShards(), fleet.leaseSpillover()],

@@ -1,5 +1,5 @@
 import { Duration } from "aws-cdk-lib";
-import { type IMetric, MathExpression, Metric } from "aws-cdk-lib/aws-cloudwatch";
+import { type IMetric, Metric } from "aws-cdk-lib/aws-cloudwatch";
 
 /** The workers' metrics: KCL's names and dimensions where KCL has one. */
 export class FleetMetrics {
@@ -20,15 +20,17 @@ export class FleetMetrics {
   /** Of the slowest shard. */
   millisBehindLatest = () => this.fleetWide("MillisBehindLatest", "ApplicationTracker");
 
-  /** One line per worker, whoever they are: workers come and go, so they are searched for. */
-  leasesPerWorker(): IMetric {
-    return new MathExpression({
-      expression: `SEARCH('{${JSON.stringify(this.namespace)},Operation,WorkerIdentifier} MetricName="CurrentLeases"', 'Average', 60)`,
-      label: "",
-      usingMetrics: {},
-      period: Duration.minutes(1),
-    });
-  }
+  /**
+   * Fewest, mean and most of the workers' leases: one series for the fleet. A series per worker would cost one more for
+   * every task that a deployment starts; `metricsLevel: "detailed"` sends them.
+   */
+  leasesPerWorker = (): IMetric[] =>
+    ["Minimum", "Average", "Maximum"].map((statistic) =>
+      this.fleetWide("CurrentLeases", "RenewAllLeases").with({
+        statistic,
+        label: `${statistic} of a worker`,
+      }),
+    );
 
   private fleetWide(metricName: string, operation: string): Metric {
     return new Metric({

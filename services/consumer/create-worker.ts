@@ -6,6 +6,7 @@ import { dynamoDbLeaseStore } from "./adapters/dynamodb-lease-store.ts";
 import { kinesisStream } from "./adapters/kinesis-stream.ts";
 import { describeStream } from "./adapters/stream-description.ts";
 import { decide } from "./core/decide.ts";
+import { isMd5Available } from "./core/md5.ts";
 import { Coordinator } from "./engine/coordinator.ts";
 import type { WorkerHealth } from "./engine/worker-report.ts";
 import { noMetrics } from "./ports/metrics.ts";
@@ -42,6 +43,12 @@ export function createWorker(options: WorkerOptions): Worker {
   const engineOptions = compileOptions(options);
   const logger = loggerOf(options);
   const { workerId, failoverTimeMillis } = engineOptions;
+  if (!isMd5Available()) {
+    logger.warn(
+      {},
+      "this Node has no MD5 (FIPS mode): KPL aggregates are recognised by their layout, without their checksum",
+    );
+  }
   const location = { region: options.region, endpoint: options.endpoint };
   const { kinesis, dynamodb, cloudwatch } = options.clients ?? {};
   const level = options.metricsLevel ?? "summary";

@@ -4,6 +4,7 @@ import type { CloudWatchClient } from "@aws-sdk/client-cloudwatch";
 import type { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import type { KinesisClient } from "@aws-sdk/client-kinesis";
 import { randomSuffix } from "../shared/platform.ts";
+import { isMd5Available } from "./core/md5.ts";
 import type { EngineOptions, Hooks, WorkerEvent } from "./engine/engine-context.ts";
 import type { OnError, ProcessRecords } from "./engine/shard-reader-options.ts";
 import { type Logger, silentLogger } from "./ports/logger.ts";
@@ -51,6 +52,14 @@ export interface WorkerOptions extends Hooks {
   readonly idleTimeBetweenReadsMillis?: number;
   /** Most records of one read, 1 to 10000. Default: 10000, Kinesis's most. */
   readonly maxRecords?: number;
+  /**
+   * What happens to KPL user records whose hash key is outside the lease's hash range. Such records come after a
+   * reshard, in aggregates that the producer filled by the old shards; a KPL producer notices and sends them again.
+   * "keep" (default): they are handled, so that nothing is lost whoever wrote them, and may come twice. "drop": KCL's
+   * rule, for each record on its own; what a producer without that check wrote is lost. Dropped ones are counted in
+   * the metric KplRecordsDropped.
+   */
+  readonly kplHashRange?: "keep" | "drop";
   /** Most bytes of records in this process, read and not yet processed, over all shards. Default: 64 MiB. */
   readonly maxBufferedBytes?: number;
   /** "auto" (default): what `processRecords` has finished is checkpointed. "manual": only what it says through `checkpoint`. */
@@ -144,6 +153,7 @@ export function compileOptions(options: WorkerOptions): EngineOptions {
       60_000,
     ),
     maxRecords: whole("maxRecords", options.maxRecords ?? 10_000, 1, 10_000),
+    kplHashRange: kplHashRange(options.kplHashRange ?? "keep"),
     maxBufferedBytes: whole(
       "maxBufferedBytes",
       options.maxBufferedBytes ?? 64 * 1024 * 1024,
@@ -196,6 +206,7 @@ export const OPTION_NAMES: Readonly<Record<keyof WorkerOptions, true>> = {
   leaseRenewal: true,
   idleTimeBetweenReadsMillis: true,
   maxRecords: true,
+  kplHashRange: true,
   maxBufferedBytes: true,
   checkpointMode: true,
   checkpointIntervalMillis: true,
@@ -220,6 +231,16 @@ function known(options: WorkerOptions): void {
     );
     throw new OptionError(`there is no option ${name}${near ? `: did you mean ${near}?` : ""}`);
   }
+}
+
+function kplHashRange(value: "keep" | "drop"): "keep" | "drop" {
+  oneOf("kplHashRange", value, ["keep", "drop"]);
+  if (value === "drop" && !isMd5Available()) {
+    throw new OptionError(
+      'kplHashRange is "drop": that needs MD5, Kinesis\'s hash of a partition key, and this Node refuses MD5 (FIPS mode): expected "keep"',
+    );
+  }
+  return value;
 }
 
 function cap(value: WorkerOptions["maxLeasesForWorker"]): EngineOptions["maxLeasesForWorker"] {

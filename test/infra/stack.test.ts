@@ -233,8 +233,14 @@ describe("watching", () => {
     const parts = dashboard!.Properties.DashboardBody["Fn::Join"][1] as unknown[];
     const body = parts.map((part) => (typeof part === "string" ? part : "token")).join("");
     expect(JSON.parse(body).widgets).toHaveLength(8);
-    expect(body).toContain(
-      `SEARCH('{\\"evenkeel\\",Operation,WorkerIdentifier} MetricName=\\"CurrentLeases\\"'`,
+    const { widgets } = JSON.parse(body) as {
+      widgets: { properties: { title: string; metrics: unknown[][] } }[];
+    };
+    const leases = widgets.find(({ properties }) => properties.title === "Leases per worker");
+    expect(leases?.properties.metrics.map((metric) => metric.slice(0, 4))).toEqual(
+      Array(3).fill(["evenkeel", "CurrentLeases", "Operation", "RenewAllLeases"]),
     );
+    // A series per worker or shard would cost one more with every deployment.
+    expect(body).not.toMatch(/WorkerIdentifier|ShardId/);
   });
 });

@@ -21,7 +21,7 @@ it("keeps sums, counts and extremes of many series", async () => {
     warn: (_, text) => warnings.push(text),
   };
   const namespace = "conformance-metrics";
-  const metrics = cloudWatchMetrics({ client, namespace, clock: systemClock, logger });
+  const metrics = cloudWatchMetrics({ client, namespace, clock: systemClock, logger, level: "detailed" });
   for (let n = 0; n < MANY; n++) {
     const dimensions = { Operation: "ProcessTask", ShardId: `shardId-${n}` };
     for (const value of [n, n + 10]) metrics.record("RecordsProcessed", value, "Count", dimensions);

@@ -39,6 +39,7 @@ export const startEngine: StartEngine = (ports, { workerId, swarm, maxLeases, ha
       checkpointMode: swarm.checkpointMode,
       checkpointIntervalMillis: swarm.checkpointIntervalMillis,
       maxRecords: swarm.maxRecords,
+      kplHashRange: "keep",
       idleTimeBetweenReadsMillis: swarm.idleTimeBetweenReadsMillis,
     },
   );

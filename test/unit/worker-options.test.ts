@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { compileOptions, OptionError, type WorkerOptions } from "../../services/consumer/worker-options.ts";
+import { withoutMd5 } from "./reader/without-md5.ts";
 
 const least: WorkerOptions = {
   applicationName: "orders",
@@ -36,6 +37,7 @@ describe("a wrong option is refused, naming the option, the value and the remedy
     ["initialPosition", new Date("never"), "a valid Date"],
     ["leaseRenewal", "both", '"worker" or "lease"'],
     ["checkpointMode", "none", '"auto" or "manual"'],
+    ["kplHashRange", "skip", '"keep" or "drop"'],
     ["metricsLevel", "all", '"none" or "summary" or "detailed"'],
     ["onError", "retry", '"stop", "skip" or { deadLetter'],
     ["onError", { deadLetter: "queue" }, '"stop", "skip" or { deadLetter'],
@@ -81,6 +83,14 @@ describe("a wrong option is refused, naming the option, the value and the remedy
     expect(() => compile({ logger: console })).not.toThrow();
   });
 
+  it('kplHashRange "drop" where Node has no MD5 (FIPS mode)', () =>
+    withoutMd5(() => {
+      expect(complaint({ kplHashRange: "drop" })).toMatch(
+        /kplHashRange is "drop".*MD5.*FIPS.*expected "keep"/,
+      );
+      expect(compile({}).kplHashRange).toBe("keep");
+    }));
+
   it("both of streamName and streamArn, or neither", () => {
     expect(complaint({ streamArn: "arn:aws:kinesis:eu-west-1:1:stream/orders" })).toContain("exactly one of");
     expect(complaint({ streamName: undefined })).toContain("exactly one of");
@@ -109,6 +119,7 @@ describe("what is not given", () => {
       leaseRenewal: "worker",
       idleTimeBetweenReadsMillis: 1_000,
       maxRecords: 10_000,
+      kplHashRange: "keep",
       maxBufferedBytes: 64 * 1024 * 1024,
       checkpointMode: "auto",
       checkpointIntervalMillis: 5_000,

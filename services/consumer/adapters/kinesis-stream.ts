@@ -1,24 +1,15 @@
 /** The stream in Kinesis (`ports/stream.ts`). */
 import {
-  type ChildShard,
   GetRecordsCommand,
   GetShardIteratorCommand,
   type GetShardIteratorCommandInput,
   type KinesisClient,
-  type _Record as KinesisRecord,
-  type Shard as KinesisShard,
   ListShardsCommand,
 } from "@aws-sdk/client-kinesis";
-import { errorClassOf } from "../core/error-class.ts";
-import {
-  type Position,
-  type ReadResult,
-  type Shard,
-  type Stream,
-  StreamError,
-  type StreamRecord,
-} from "../ports/stream.ts";
+import { type ErrorClass, errorClassOf } from "../core/error-class.ts";
+import { type Position, type Shard, type Stream, StreamError } from "../ports/stream.ts";
 import { describeError } from "./error-text.ts";
+import { listedShards, readResult, shardIterator } from "./kinesis-answers.ts";
 
 export type StreamReference = { readonly streamName: string } | { readonly streamArn: string };
 export type KinesisStreamOptions = { readonly client: KinesisClient } & StreamReference;
@@ -43,88 +34,38 @@ export function kinesisStream(options: KinesisStreamOptions): Stream {
           const page = await client.send(
             new ListShardsCommand(token === undefined ? reference : { NextToken: token }),
           );
-          for (const shard of page.Shards ?? []) shards.push(listedShard(shard));
+          shards.push(...listedShards(page));
           token = page.NextToken || undefined;
         } catch (error) {
           throw problem(error, "ListShards");
         }
       } while (token !== undefined);
+      // Every stream has an open shard from its creation to its end.
+      if (shards.length === 0) {
+        throw new StreamError("malformed-answer", `ListShards of stream ${streamId} names no shard`);
+      }
       return shards;
     },
 
     async iterator(shardId, position) {
       const input = { ...reference, ShardId: shardId, ...iteratorStart(position) };
       try {
-        const { ShardIterator } = await client.send(new GetShardIteratorCommand(input));
-        if (!ShardIterator)
-          throw new StreamError("unavailable", `no iterator for ${shardId} of stream ${streamId}`);
-        return ShardIterator;
+        return shardIterator(await client.send(new GetShardIteratorCommand(input)));
       } catch (error) {
         throw problem(error, `GetShardIterator (${shardId})`);
       }
     },
 
-    async read(iterator, maxRecords): Promise<ReadResult> {
+    async read(iterator, maxRecords) {
       try {
-        const answer = await client.send(
-          new GetRecordsCommand({ ShardIterator: iterator, Limit: maxRecords, ...arn }),
+        return readResult(
+          await client.send(new GetRecordsCommand({ ShardIterator: iterator, Limit: maxRecords, ...arn })),
         );
-        return {
-          records: mapRecords(answer.Records),
-          nextIterator: answer.NextShardIterator || undefined,
-          children: answer.ChildShards?.length ? answer.ChildShards.map(childShard) : undefined,
-          millisBehindLatest: answer.MillisBehindLatest ?? 0,
-        };
       } catch (error) {
         throw problem(error, "GetRecords");
       }
     },
   };
-}
-
-const NONE: readonly StreamRecord[] = [];
-const UNKNOWN_ARRIVAL = new Date(0);
-
-/** The hot path: one small object a record; the data is the SDK's own array, not a copy. */
-function mapRecords(records: readonly KinesisRecord[] | undefined): readonly StreamRecord[] {
-  if (records === undefined || records.length === 0) return NONE;
-  const mapped: StreamRecord[] = new Array(records.length);
-  for (let index = 0; index < records.length; index++) {
-    const record = records[index] as KinesisRecord;
-    mapped[index] = {
-      data: record.Data as Uint8Array,
-      partitionKey: record.PartitionKey as string,
-      sequenceNumber: record.SequenceNumber as string,
-      subSequenceNumber: 0,
-      approximateArrivalTimestamp: record.ApproximateArrivalTimestamp ?? UNKNOWN_ARRIVAL,
-    };
-  }
-  return mapped;
-}
-
-function listedShard(shard: KinesisShard): Shard {
-  return {
-    shardId: shard.ShardId ?? "",
-    parentShardIds: [shard.ParentShardId, shard.AdjacentParentShardId].filter(
-      (parent) => parent !== undefined,
-    ),
-    hashRange: hashRange(shard),
-    closed: shard.SequenceNumberRange?.EndingSequenceNumber !== undefined,
-  };
-}
-
-/** Whether a child was closed in turn, the parent's last read does not say: that is found at its own end. */
-function childShard(child: ChildShard): Shard {
-  return {
-    shardId: child.ShardId ?? "",
-    parentShardIds: child.ParentShards ?? [],
-    hashRange: hashRange(child),
-    closed: false,
-  };
-}
-
-function hashRange({ HashKeyRange }: KinesisShard | ChildShard) {
-  return { start: BigInt(HashKeyRange?.StartingHashKey ?? 0), end: BigInt(HashKeyRange?.EndingHashKey ?? 0) };
 }
 
 type IteratorStart = Pick<
@@ -148,8 +89,28 @@ function iteratorStart(position: Position): IteratorStart {
 }
 
 export function streamProblem(error: unknown, operation: string): StreamError {
-  if (error instanceof StreamError) return error;
+  if (error instanceof StreamError) {
+    return new StreamError(error.problem, `${operation}: ${error.message}`, { cause: error });
+  }
   const { name, text } = describeError(error);
-  const problem = name === "ExpiredIteratorException" ? "expired-iterator" : errorClassOf(name);
+  const problem = name === "ExpiredIteratorException" ? "expired-iterator" : classOf(error, name);
   return new StreamError(problem, `${operation} failed: ${text}`, { cause: error });
+}
+
+/** Gateways and proxies refuse with a status and a name of their own. */
+const BY_STATUS: Readonly<Record<number, ErrorClass>> = {
+  401: "unauthenticated",
+  403: "denied",
+  407: "unauthenticated",
+  429: "throttled",
+};
+
+function classOf(error: unknown, name: string): ErrorClass {
+  const byName = errorClassOf(name);
+  if (byName !== "unavailable") return byName;
+  const { $metadata } = (error ?? {}) as { $metadata?: { httpStatusCode?: number } };
+  const status = $metadata?.httpStatusCode ?? 0;
+  // The SDK reads an answer that is not JSON: a page of a proxy.
+  if (status === 200 && error instanceof SyntaxError) return "malformed-answer";
+  return BY_STATUS[status] ?? "unavailable";
 }

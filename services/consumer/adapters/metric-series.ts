@@ -2,7 +2,7 @@
 import type { MetricDatum } from "@aws-sdk/client-cloudwatch";
 import type { MetricDimensions, MetricUnit } from "../ports/metrics.ts";
 
-interface Series {
+export interface Series {
   readonly name: string;
   readonly unit: MetricUnit;
   readonly dimensions: MetricDimensions;
@@ -12,10 +12,37 @@ interface Series {
   maximum: number;
 }
 
+/** Without the dimensions that make a series per shard or worker. */
+export const fleetWide = ({ Operation, ErrorClass }: MetricDimensions): MetricDimensions => ({
+  Operation,
+  ...(ErrorClass !== undefined && { ErrorClass }),
+});
+
+export const isFleetWide = ({ ShardId, WorkerIdentifier }: MetricDimensions): boolean =>
+  ShardId === undefined && WorkerIdentifier === undefined;
+
+const MAX_DIMENSION_LENGTH = 255;
+
+/** CloudWatch takes 1 to 255 printable ASCII characters, not all blank, the first no colon; it refuses the whole call for one other. */
+export function dimensionValue(value: string): string {
+  const printable = value.replaceAll(/[^\x20-\x7e]/g, "_").slice(0, MAX_DIMENSION_LENGTH);
+  const begun = printable.startsWith(":") ? `_${printable.slice(1)}` : printable;
+  return begun.trim() === "" ? "_" : begun;
+}
+
+const validDimensions = (dimensions: MetricDimensions): MetricDimensions =>
+  Object.fromEntries(
+    Object.entries(dimensions)
+      .filter(([, value]) => value !== undefined)
+      .map(([name, value]) => [name, dimensionValue(value as string)]),
+  ) as unknown as MetricDimensions;
+
 export class MetricSeries {
   /** In the order of their first measurement, which is also the order of sending: none waits forever. */
   readonly #series = new Map<string, Series>();
   readonly #mostSeries: number;
+  /** Keys of series that CloudWatch does not take. */
+  readonly #refused = new Set<string>();
   #dropped = 0;
 
   /** `mostSeries`: what is kept while CloudWatch does not answer; measurements of further series are dropped and counted. */
@@ -40,7 +67,14 @@ export class MetricSeries {
       this.#dropped++;
       return;
     }
-    this.#merge({ name, unit, dimensions, count: 1, sum: value, minimum: value, maximum: value });
+    const valid = validDimensions(dimensions);
+    this.#merge({ name, unit, dimensions: valid, count: 1, sum: value, minimum: value, maximum: value });
+  }
+
+  /** CloudWatch does not take this series: further measurements of it are dropped and counted. */
+  refuse(series: Readonly<Series>): void {
+    this.#refused.add(seriesKey(series));
+    this.#dropped += series.count;
   }
 
   /** Takes out up to `most` series, oldest first. */
@@ -61,6 +95,10 @@ export class MetricSeries {
 
   #merge(more: Readonly<Series>): void {
     const key = seriesKey(more);
+    if (this.#refused.has(key)) {
+      this.#dropped += more.count;
+      return;
+    }
     const series = this.#series.get(key);
     if (series !== undefined) {
       series.count += more.count;
@@ -84,9 +122,7 @@ export function metricDatum(series: Readonly<Series>, timestamp: Date): MetricDa
     MetricName: series.name,
     Unit: series.unit,
     Timestamp: timestamp,
-    Dimensions: Object.entries(series.dimensions)
-      .filter(([, value]) => value !== undefined)
-      .map(([Name, Value]) => ({ Name, Value: Value as string })),
+    Dimensions: Object.entries(series.dimensions).map(([Name, Value]) => ({ Name, Value: Value as string })),
     StatisticValues: {
       SampleCount: series.count,
       Sum: series.sum,

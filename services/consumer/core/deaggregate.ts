@@ -7,48 +7,59 @@
  *   Record           { 1: partition key index, 2: explicit hash key index?, 3: data, 4: tags* (ignored) }
  *
  * Whatever does not follow this to the letter is a plain record that happens to begin with the magic bytes, and is
- * passed on unchanged: nothing is dropped and nothing throws. User records outside the shard's hash range are kept
- * too (KCL drops them, awslabs/amazon-kinesis-client#343, and loses the whole aggregate with them).
+ * passed on unchanged: nothing is dropped and nothing throws.
+ *
+ * Where Node has no MD5 (FIPS mode), the layout alone decides. The checksum is no protection against anybody, and bytes
+ * that are an aggregate to the letter are hardly ever something else; to hand whole aggregates to the handler would
+ * break every stream that a KPL producer writes.
  */
-import { createHash } from "node:crypto";
+import { type Md5, md5 } from "./md5.ts";
 import type { ConsumerRecord } from "./record.ts";
 
 const MAGIC_LENGTH = 4;
 const DIGEST_LENGTH = 16;
 
+export interface DeaggregateOptions {
+  /** Whether a user record of an aggregate is passed on. Default: all are. Plain records are not asked about. */
+  readonly keeps?: ((record: ConsumerRecord) => boolean) | undefined;
+  /** Default: Node's. */
+  readonly digest?: Md5;
+}
+
 /** Expands the aggregates among `records`, in order. A plain record is passed on itself, and costs one byte compare. */
-export function deaggregate(records: readonly ConsumerRecord[]): readonly ConsumerRecord[] {
+export function deaggregate(
+  records: readonly ConsumerRecord[],
+  { keeps = () => true, digest = md5 }: DeaggregateOptions = {},
+): readonly ConsumerRecord[] {
   const first = records.findIndex(mayBeAggregate);
   if (first === -1) return records;
   const expanded = records.slice(0, first);
   for (let index = first; index < records.length; index++) {
     const record = records[index]!;
-    if (!mayBeAggregate(record) || !appendUserRecords(record, expanded)) expanded.push(record);
+    const users = mayBeAggregate(record) ? userRecords(record, digest) : undefined;
+    if (users === undefined) expanded.push(record);
+    else for (const user of users) if (keeps(user)) expanded.push(user);
   }
   return expanded;
 }
 
 const mayBeAggregate = ({ data }: ConsumerRecord): boolean => data[0] === 0xf3;
 
-/** False (and nothing appended) when the record is not a well-formed aggregate with at least one user record. */
-function appendUserRecords(record: ConsumerRecord, target: ConsumerRecord[]): boolean {
+/** Undefined: the record is not a well-formed aggregate with at least one user record. */
+function userRecords(record: ConsumerRecord, digest: Md5): readonly ConsumerRecord[] | undefined {
   const { data, sequenceNumber, approximateArrivalTimestamp } = record;
-  if (data[1] !== 0x89 || data[2] !== 0x9a || data[3] !== 0xc2) return false;
+  if (data[1] !== 0x89 || data[2] !== 0x9a || data[3] !== 0xc2) return undefined;
   const digestStart = data.length - DIGEST_LENGTH;
-  if (digestStart <= MAGIC_LENGTH) return false;
+  if (digestStart <= MAGIC_LENGTH) return undefined;
   const body = data.subarray(MAGIC_LENGTH, digestStart);
-  if (!digestMatches(body, data.subarray(digestStart))) return false;
-  const aggregate = parseAggregate(body);
-  if (aggregate === undefined) return false;
-  for (const [subSequenceNumber, user] of aggregate.entries()) {
-    target.push({ ...user, sequenceNumber, subSequenceNumber, approximateArrivalTimestamp });
-  }
-  return true;
-}
-
-function digestMatches(body: Uint8Array, digest: Uint8Array): boolean {
-  const actual = createHash("md5").update(body).digest();
-  return actual.equals(digest);
+  const actual = digest(body);
+  if (actual !== undefined && Buffer.compare(actual, data.subarray(digestStart)) !== 0) return undefined;
+  return parseAggregate(body)?.map((user, subSequenceNumber) => ({
+    ...user,
+    sequenceNumber,
+    subSequenceNumber,
+    approximateArrivalTimestamp,
+  }));
 }
 
 interface UserRecord {

@@ -9,18 +9,24 @@ import type { Clock } from "../../shared/clock.ts";
 import { type LeaseStore, StoreUnavailable } from "../ports/lease-store.ts";
 import { type Stream, StreamError } from "../ports/stream.ts";
 
+const between = (low: number, value: number, high: number): number => Math.min(high, Math.max(low, value));
+
 /**
- * For one call to the lease table: two may fail within a failover time. The engine's own DynamoDB client gives up earlier
- * (`adapters/aws-clients.ts`: two tries of a fifth of the failover time, at most 5 s each).
+ * For one call to the lease table: two may fail within a failover time. A heartbeat has less: the next one must still be
+ * in time. (The engine's own DynamoDB client tries twice, a fifth of the failover time each: `adapters/aws-clients.ts`.)
  */
 export const storeDeadlineMillis = (failoverTimeMillis: number): number =>
-  Math.min(12_000, Math.max(2_000, 0.45 * failoverTimeMillis));
+  between(1_000, 0.45 * failoverTimeMillis, 12_000);
+export const heartbeatDeadlineMillis = (failoverTimeMillis: number): number =>
+  between(400, 0.3 * failoverTimeMillis, 5_000);
 /** For a listing of all rows: five pages of 1 MB at 10,000 leases, each answered in well under a second. */
-const LIST_DEADLINE_MILLIS = 15_000;
+const listDeadlineMillis = (failoverTimeMillis: number): number => between(5_000, failoverTimeMillis, 15_000);
 /** A new table takes about ten seconds; the adapter itself waits up to a minute for it. */
 const TABLE_DEADLINE_MILLIS = 90_000;
-/** The engine's own Kinesis client gives up after 5 s. */
-const STREAM_DEADLINE_MILLIS = 15_000;
+/** The engine's own Kinesis client gives up after 5 s without an answer. */
+const ITERATOR_DEADLINE_MILLIS = 6_000;
+/** Longer: an answer of 10 MiB may come over a slow line, and giving it up would begin it anew for ever. */
+const READ_DEADLINE_MILLIS = 10_000;
 /** Ten pages of 1,000 shards. */
 const LISTING_DEADLINE_MILLIS = 30_000;
 
@@ -45,18 +51,20 @@ export async function within<T>(
   }
 }
 
-const LONGER: Readonly<Partial<Record<keyof LeaseStore, number>>> = {
-  list: LIST_DEADLINE_MILLIS,
-  ensureTable: TABLE_DEADLINE_MILLIS,
-};
-
 export function storeWithDeadlines(store: LeaseStore, clock: Clock, failoverTimeMillis: number): LeaseStore {
   const usual = storeDeadlineMillis(failoverTimeMillis);
+  const heartbeat = heartbeatDeadlineMillis(failoverTimeMillis);
+  const own: Partial<Record<keyof LeaseStore, number>> = {
+    beat: heartbeat,
+    readFleet: heartbeat,
+    list: listDeadlineMillis(failoverTimeMillis),
+    ensureTable: TABLE_DEADLINE_MILLIS,
+  };
   const bounded = (Object.keys(store) as (keyof LeaseStore)[]).map((name) => {
     const method = store[name] as (...args: unknown[]) => Promise<unknown>;
     const error = (millis: number) =>
       new StoreUnavailable(`${name}: the lease table gave no answer in ${millis} ms`);
-    const call = (...args: unknown[]) => within(clock, LONGER[name] ?? usual, method(...args), error);
+    const call = (...args: unknown[]) => within(clock, own[name] ?? usual, method(...args), error);
     return [name, call] as const;
   });
   return Object.fromEntries(bounded) as unknown as LeaseStore;
@@ -68,8 +76,8 @@ export function streamWithDeadlines(stream: Stream, clock: Clock): Stream {
   return {
     listShards: () => bounded("ListShards", LISTING_DEADLINE_MILLIS, stream.listShards()),
     iterator: (shardId, position) =>
-      bounded("GetShardIterator", STREAM_DEADLINE_MILLIS, stream.iterator(shardId, position)),
+      bounded("GetShardIterator", ITERATOR_DEADLINE_MILLIS, stream.iterator(shardId, position)),
     read: (iterator, maxRecords) =>
-      bounded("GetRecords", STREAM_DEADLINE_MILLIS, stream.read(iterator, maxRecords)),
+      bounded("GetRecords", READ_DEADLINE_MILLIS, stream.read(iterator, maxRecords)),
   };
 }

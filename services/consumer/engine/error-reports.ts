@@ -97,6 +97,14 @@ export class ErrorReports {
     logger[isLoud ? "error" : "warn"](fields, `${source} fails (${errorClass}): trying again until it works`);
   }
 
+  /** `subject` is not this worker's any more (its lease went): whether it works again is not known, and not said. */
+  forget(source: ErrorSource, subject: string): void {
+    for (const [key, failing] of this.#failing) {
+      if (!key.startsWith(`${source}\n`) || !failing.subjects.delete(subject)) continue;
+      if (failing.subjects.size === 0) this.#failing.delete(key);
+    }
+  }
+
   /** The source works again, for `subject` (default: as a whole). */
   recovered(source: ErrorSource, subject = ""): void {
     for (const [key, failing] of this.#failing) {

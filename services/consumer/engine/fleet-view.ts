@@ -5,6 +5,7 @@
  * V1: rows only move forward. A read that began before one of our writes ended cannot undo it: the row with the
  *     higher counter wins (every write bumps it).
  * V2: `scannedGeneration` is the generation read *before* the scan began: a change during the scan is seen again.
+ * V4: what a scan brings counts for the incarnation that began it.
  * V3: the generation only moves forward, but for a fleet row that was deleted or set back by hand. A strongly consistent
  *     answer shows that at once; eventually consistent ones may be old, and are believed when they persist.
  */
@@ -32,6 +33,8 @@ export class FleetView {
   #metForeigner = false;
   /** Rows this worker wrote since the scan under way began: the scan may have missed them. */
   readonly #writtenSinceScan = new Set<string>();
+  /** Counts the times that this worker has joined. */
+  incarnation = 0;
   generation = 0;
   scannedGeneration = -1;
   shardSyncRequests = 0;
@@ -46,6 +49,7 @@ export class FleetView {
 
   /** Joining anew: what an earlier incarnation knew counts no more. */
   reset(): void {
+    this.incarnation += 1;
     this.table.clear();
     this.pages.clear();
     this.#memberSigns.clear();

@@ -89,6 +89,7 @@ export class FleetWatch {
 
   async join(): Promise<void> {
     this.view.reset();
+    this.#scanning = Promise.resolve();
     this.#sawPage(await this.membership.join(), "consistent");
     if (this.membership.page !== 0) {
       const first = await this.#ports.store.readFleet(0, { consistent: true });
@@ -140,7 +141,7 @@ export class FleetWatch {
     if (!this.isCurrent && scanSpreadMillis === 0) await this.scan();
   }
 
-  /** W3. A worker that must join anew does so when the scan is over: the scan would fill the new incarnation's view. */
+  /** W3. A worker that has lost its place does not wait for the scan: what that brings is another incarnation's (V4). */
   async #beatDuring(scan: Promise<void>, wish: Wish, { beatMillis }: Pace): Promise<Poll> {
     const over = new AbortController();
     const ended = scan.finally(() => over.abort());
@@ -154,7 +155,7 @@ export class FleetWatch {
         seen = await this.#beat(wish, this.#bumpWanted);
       }
     } finally {
-      await ended;
+      if (seen.kind === "seen") await ended;
     }
     return seen;
   }
@@ -167,10 +168,11 @@ export class FleetWatch {
   }
 
   async #scanOnce(): Promise<void> {
-    const { generation } = this.view;
+    const { generation, incarnation } = this.view;
     const corruptBefore = this.view.corrupt.length;
     this.view.scanStarts();
     const listing = await this.#list();
+    if (this.view.incarnation !== incarnation) return;
     this.view.scanned(listing, generation, this.#now());
     if (listing.corrupt.length > 0 && listing.corrupt.length !== corruptBefore) {
       const rows = listing.corrupt;

@@ -6,6 +6,7 @@
  */
 import type { Checkpoint, Lease } from "../core/lease.ts";
 import type { Shard } from "../ports/stream.ts";
+import type { LastError } from "./error-reports.ts";
 
 /**
  * A lease this worker holds. All writes of one lease go through here, one after another, under its fence.
@@ -47,7 +48,12 @@ export interface ShardConsumer {
 export interface ShardStatus {
   readonly state: "reading" | "draining" | "halted" | "finished";
   readonly checkpoint: Checkpoint;
+  /** Grows with the clock while the shard is not read. */
   readonly millisBehindLatest: number | undefined;
+  /** Wall clock, of the last read that Kinesis answered; undefined: there was none. */
+  readonly lastReadMillis: number | undefined;
+  /** Of reading; it may have passed. */
+  readonly lastError: LastError | undefined;
   readonly bufferedBytes: number;
   /** The error that halted it (policy "stop"). */
   readonly error: string | undefined;

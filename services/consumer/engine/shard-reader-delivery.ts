@@ -1,5 +1,4 @@
 /** Brings fetched batches to the handler, one at a time, and reports each. */
-import { deaggregate } from "../core/deaggregate.ts";
 import { type Checkpoint, compareCheckpoints } from "../core/lease.ts";
 import type { ConsumerRecord } from "../core/record.ts";
 import type { BudgetAccount } from "./byte-budget.ts";
@@ -61,7 +60,7 @@ export class ShardDelivery {
 
   /** `isLast`: reported even when it is empty. */
   async deliver(batch: FetchedBatch, isLast: boolean): Promise<BatchOutcome> {
-    const records = this.#uncovered(deaggregate(batch.records));
+    const records = this.#uncovered(batch.records);
     let outcome: BatchOutcome = { kind: "done" };
     if (records.length > 0) {
       this.#delivered = positionOf(records[records.length - 1]!);

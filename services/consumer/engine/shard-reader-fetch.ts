@@ -1,27 +1,48 @@
 /**
- * Fetches a shard's batches one after another: pace, budget, iterator, GetRecords, and what to do when one of them
- * fails. It never gives up while the lease is held; every problem ends in a later try.
+ * Fetches a shard's batches one after another: pace, budget, GetRecords, and what to do when that fails. It never gives
+ * up while the lease is held; every failure is reported and ends in a later try.
+ *
+ * | failure | policy |
+ * |---|---|
+ * | throttled, unavailable, malformed-answer, denied, unauthenticated, expired-credentials, encryption | the same call again, with growing pauses up to 10 s; the position never moves |
+ * | expired-iterator | a new iterator at the same position, at once the first time |
+ * | invalid, of GetRecords | the iterator is refused: a new one at the same position |
+ * | invalid, of GetShardIterator | the position is refused (shard-reader-position.ts) |
+ * | not-found | the listing is asked: gone, or there after all (shard-reader-listing.ts) |
+ * | the end, not confirmed by the listing | a new iterator at the same position, and the listing again, with pauses up to 2 s |
  */
+import type { HashRange } from "../../shared/hash-range.ts";
 import { backoffMillis } from "../../shared/random.ts";
-import { compareCheckpoints } from "../core/lease.ts";
+import type { ErrorClass } from "../core/error-class.ts";
+import type { ConsumerRecord } from "../core/record.ts";
 import type { MetricDimensions } from "../ports/metrics.ts";
-import { type ReadResult, type Shard, StreamError, type StreamRecord } from "../ports/stream.ts";
+import { type ReadResult, type Shard, StreamError, type StreamProblem } from "../ports/stream.ts";
 import type { BudgetAccount } from "./byte-budget.ts";
-import { ShardAbsence } from "./shard-reader-absence.ts";
+import type { LastError } from "./error-reports.ts";
+import { ShardCursor } from "./shard-reader-cursor.ts";
+import { ReadLag } from "./shard-reader-lag.ts";
+import { type Listed, ShardListing } from "./shard-reader-listing.ts";
 import type { ShardReaderDependencies, ShardReaderOptions } from "./shard-reader-options.ts";
 import { allowedAtMillis, nextReadAtMillis, WANTED_READ_BYTES } from "./shard-reader-pacing.ts";
 import { type LeaseStart, ReadPosition } from "./shard-reader-position.ts";
+import { ShardRecords } from "./shard-reader-records.ts";
 
 export interface FetchedBatch {
   readonly kind: "batch";
-  readonly records: readonly StreamRecord[];
+  /** For the handler: KPL aggregates are expanded. */
+  readonly records: readonly ConsumerRecord[];
   /** Held in the budget account until the reader releases them. */
   readonly bytes: number;
   readonly millisBehindLatest: number;
   /** Wall clock, for events. */
   readonly readAtMillis: number;
-  /** Set with the last batch of the shard. */
-  readonly end: { readonly children: readonly Shard[] | undefined } | undefined;
+  /** Set with the last batch of the shard: the listing has confirmed that it ends here. */
+  readonly end: ShardEnd | undefined;
+}
+
+export interface ShardEnd {
+  /** Undefined: neither the last read nor the listing names them yet. */
+  readonly children: readonly Shard[] | undefined;
 }
 
 export type Fetched =
@@ -35,53 +56,71 @@ export type Fetched =
 
 const BACKOFF_BASE_MILLIS = 200;
 const BACKOFF_CAP_MILLIS = 10_000;
-const LOG_SPACING_MILLIS = 30_000;
-/** So often in a row an iterator may be refused before the trim horizon is tried; a position itself is refused once. */
-const REFUSALS_PER_POSITION = 3;
+/** The children of a shard wait for its end to be confirmed. */
+const UNCONFIRMED_END_CAP_MILLIS = 2_000;
 /** Before the first records have shown how large they are. */
 const ASSUMED_RECORD_BYTES = 1_024;
+
+export type FetchedLease = LeaseStart & {
+  readonly shardId: string;
+  /** Of the lease, for `kplHashRange: "drop"`. */
+  readonly hashRange: HashRange | undefined;
+};
 
 export class ShardFetcher {
   readonly #dependencies: ShardReaderDependencies;
   readonly #options: ShardReaderOptions;
   readonly #shardId: string;
   readonly #account: BudgetAccount;
-  readonly #position: ReadPosition;
-  readonly #absence: ShardAbsence;
+  readonly #records: ShardRecords;
+  readonly #cursor: ShardCursor;
+  readonly #listing: ShardListing;
+  readonly #lag: ReadLag;
   readonly #dimensions: MetricDimensions;
-  #iterator: string | undefined;
-  /** Set with a new iterator: what was read before is not delivered again, wherever the iterator had to begin. */
-  #dropThrough: string | undefined;
-  #lastSequenceNumber: string | undefined;
   #nextReadAtMillis: number;
   /** Kinesis's limits forbid a call before. */
   #allowedAtMillis = Number.NEGATIVE_INFINITY;
-  #millisBehindLatest: number | undefined;
   #emptyReads = 0;
   #recordBytes: number | undefined;
+  /** In a row. */
   #failures = 0;
-  #refusals = 0;
-  #lastLogAtMillis = Number.NEGATIVE_INFINITY;
+  #lastError: LastError | undefined;
 
   constructor(
     dependencies: ShardReaderDependencies,
     options: ShardReaderOptions,
-    shard: LeaseStart & { readonly shardId: string },
+    lease: FetchedLease,
     account: BudgetAccount,
   ) {
+    const { shardId } = lease;
+    const { clock } = dependencies;
     this.#dependencies = dependencies;
     this.#options = options;
-    this.#shardId = shard.shardId;
+    this.#shardId = shardId;
     this.#account = account;
-    this.#position = new ReadPosition(shard, options.initialPosition, dependencies.clock);
-    this.#absence = new ShardAbsence(dependencies.stream, dependencies.clock, shard.shardId);
-    this.#dimensions = { Operation: "ProcessTask", ShardId: shard.shardId };
-    this.#nextReadAtMillis = dependencies.clock.monotonicMillis();
+    this.#records = new ShardRecords(dependencies, shardId, options.kplHashRange, lease.hashRange);
+    const position = new ReadPosition(lease, options.initialPosition, clock);
+    const cursor = new ShardCursor(dependencies, shardId, position, () => this.#records.reopened());
+    this.#cursor = cursor;
+    this.#listing = new ShardListing(() => cursor.listShards(), clock, shardId);
+    this.#dimensions = { Operation: "ProcessTask", ShardId: shardId };
+    this.#nextReadAtMillis = clock.monotonicMillis();
+    this.#lag = new ReadLag(this.#nextReadAtMillis);
   }
 
-  /** Of the last read; undefined before the first. */
-  get millisBehindLatest(): number | undefined {
-    return this.#millisBehindLatest;
+  /** How far reading is behind the tip, also while the shard is not read. @param nowMillis monotonic */
+  lagMillis(nowMillis: number): number {
+    return this.#lag.at(nowMillis);
+  }
+
+  /** Wall clock, of the last good read; undefined before the first. */
+  get lastReadMillis(): number | undefined {
+    return this.#lag.lastReadMillis;
+  }
+
+  /** The newest failure; undefined before the first. */
+  get lastError(): LastError | undefined {
+    return this.#lastError;
   }
 
   /** The next batch, empty or not. Never rejects. */
@@ -90,8 +129,8 @@ export class ShardFetcher {
     for (;;) {
       const waitMillis = this.#nextReadAtMillis - clock.monotonicMillis();
       if (waitMillis > 0) await clock.sleep(waitMillis, signal);
-      if (signal.aborted) return { kind: "aborted" };
-      const fetched = await this.#attempt(signal);
+      const fetched = signal.aborted ? ({ kind: "aborted" } as const) : await this.#attempt(signal);
+      if (fetched?.kind === "aborted" || fetched?.kind === "gone") this.#forget();
       if (fetched !== undefined) return fetched;
     }
   }
@@ -102,8 +141,9 @@ export class ShardFetcher {
    */
   async last(): Promise<FetchedBatch | undefined> {
     const now = this.#dependencies.clock.monotonicMillis();
-    if (now < this.#allowedAtMillis || this.#failures > 0 || this.#millisBehindLatest !== 0) return undefined;
+    if (now < this.#allowedAtMillis || this.#failures > 0 || !this.#lag.wasAtTip) return undefined;
     const fetched = await this.#attempt(undefined);
+    this.#forget();
     return fetched?.kind === "batch" ? fetched : undefined;
   }
 
@@ -117,27 +157,19 @@ export class ShardFetcher {
     let bytes = 0;
     try {
       const { clock } = this.#dependencies;
-      if (this.#iterator === undefined) {
-        this.#iterator = await this.#dependencies.stream.iterator(this.#shardId, this.#position.current);
-        this.#position.opened();
-        this.#dropThrough = this.#lastSequenceNumber;
-        if (signal?.aborted) return { kind: "aborted" };
-      }
+      if (!this.#cursor.isOpen) await this.#cursor.open();
+      if (signal?.aborted) return { kind: "aborted" };
       const startedAtMillis = clock.monotonicMillis();
       const readAtMillis = clock.wallMillis();
       this.#allowedAtMillis = allowedAtMillis({ startedAtMillis, bytes });
-      const result = await this.#dependencies.stream.read(this.#iterator, limit);
+      const result = await this.#cursor.read(limit);
       for (const record of result.records) bytes += record.data.length + record.partitionKey.length;
-      const records = this.#unread(result.records);
-      this.#succeeded(result, { startedAtMillis, limit, bytes });
-      return {
-        kind: "batch",
-        records,
-        bytes,
-        millisBehindLatest: result.millisBehindLatest,
-        readAtMillis,
-        end: result.nextIterator === undefined ? { children: result.children } : undefined,
-      };
+      const read = { startedAtMillis, readAtMillis, limit, bytes };
+      const records = this.#take(result, read);
+      const { millisBehindLatest } = result;
+      const end = result.nextIterator === undefined ? await this.#confirmEnd(result.children) : undefined;
+      if (result.nextIterator !== undefined || end !== undefined) this.#succeeded(result, read);
+      return { kind: "batch", records, bytes, millisBehindLatest, readAtMillis, end };
     } catch (error) {
       return this.#failed(error);
     } finally {
@@ -145,110 +177,165 @@ export class ShardFetcher {
     }
   }
 
-  #unread(records: readonly StreamRecord[]): readonly StreamRecord[] {
-    if (this.#dropThrough === undefined || records.length === 0) return records;
-    const through = { sequenceNumber: this.#dropThrough, subSequenceNumber: 0 };
-    const first = records.findIndex(
-      ({ sequenceNumber }) => compareCheckpoints({ sequenceNumber, subSequenceNumber: 0 }, through) > 0,
-    );
-    if (first === -1) return [];
-    this.#dropThrough = undefined;
-    return first === 0 ? records : records.slice(first);
-  }
-
   /** Half as much again as the mean of the last records; one record is never larger than an answer. */
   #likelyRecordBytes(): number {
     return this.#recordBytes === undefined ? ASSUMED_RECORD_BYTES : Math.ceil(this.#recordBytes * 1.5);
   }
 
-  #succeeded(result: ReadResult, read: { startedAtMillis: number; limit: number; bytes: number }): void {
-    const { clock, metrics, logger } = this.#dependencies;
+  #take(result: ReadResult, read: Read): readonly ConsumerRecord[] {
     const count = result.records.length;
-    this.#iterator = result.nextIterator;
-    this.#millisBehindLatest = result.millisBehindLatest;
+    const records = this.#records.take(result.records);
+    this.#cursor.advance(result);
     this.#emptyReads = count === 0 ? this.#emptyReads + 1 : 0;
-    const last = result.records[count - 1];
-    if (last !== undefined) {
-      // While what was read before comes again (from the trim horizon), the end of that stays the mark.
-      if (this.#dropThrough === undefined) this.#lastSequenceNumber = last.sequenceNumber;
-      this.#position.read(last.sequenceNumber);
-      this.#recordBytes = read.bytes / count;
-    }
-    const { millisBehindLatest } = result;
+    if (count > 0) this.#recordBytes = read.bytes / count;
     this.#allowedAtMillis = allowedAtMillis(read);
+    this.#listing.seen();
+    return records;
+  }
+
+  #succeeded({ records, millisBehindLatest }: ReadResult, read: Read): void {
+    const { clock, metrics, reports } = this.#dependencies;
     this.#nextReadAtMillis = nextReadAtMillis(
-      { ...read, count, millisBehindLatest, emptyReads: this.#emptyReads },
+      { ...read, count: records.length, millisBehindLatest, emptyReads: this.#emptyReads },
       this.#options.idleTimeBetweenReadsMillis,
     );
-    if (this.#failures > 0) {
-      logger.info({ shardId: this.#shardId, failures: this.#failures }, "reading again");
-      this.#failures = 0;
-      this.#lastLogAtMillis = Number.NEGATIVE_INFINITY;
-    }
-    this.#refusals = 0;
-    this.#absence.seen();
+    const nextDueMillis = Math.max(this.#nextReadAtMillis, clock.monotonicMillis());
+    this.#lag.read({ millisBehindLatest, atMillis: read.readAtMillis, nextDueMillis });
+    if (this.#failures > 0) reports.recovered("reading", this.#shardId);
+    this.#failures = 0;
     const millis = clock.monotonicMillis() - read.startedAtMillis;
-    metrics.record(
-      "KinesisDataFetcher.getRecords.Time",
-      millis,
-      "Milliseconds",
-      this.#dimensions,
-      "detailed",
-    );
-    metrics.record("KinesisDataFetcher.getRecords.Success", 1, "Count", this.#dimensions, "detailed");
-    metrics.record("MillisBehindLatest", millisBehindLatest, "Milliseconds", this.#dimensions);
+    this.#detail("KinesisDataFetcher.getRecords.Time", millis, "Milliseconds");
+    this.#detail("KinesisDataFetcher.getRecords.Success", 1, "Count");
+    this.#detail("MillisBehindLatest", millisBehindLatest, "Milliseconds");
     metrics.record("MillisBehindLatest", millisBehindLatest, "Milliseconds", {
       Operation: "ApplicationTracker",
     });
   }
 
-  async #failed(error: unknown): Promise<Fetched | undefined> {
-    const { clock, random, metrics } = this.#dependencies;
-    const problem = error instanceof StreamError ? error.problem : "unavailable";
+  /** The answer says that the shard ends here. Undefined: the listing does not (or not yet), and reading goes on. */
+  async #confirmEnd(named: readonly Shard[] | undefined): Promise<ShardEnd | undefined> {
+    const listed = await this.#look();
+    const isOver =
+      listed?.kind === "closed" ||
+      (listed?.kind === "absent" && (listed.isLasting || listed.children.length > 0));
+    if (isOver) {
+      const areOurs = named?.every((child) => child.parentShardIds.includes(this.#shardId));
+      return { children: areOurs ? named : someOf(listed.children) };
+    }
+    if (listed !== undefined) {
+      const message = `an answer says that ${this.#shardId} has ended, and ListShards does not (yet): reading goes on`;
+      this.#report("malformed-answer", new StreamError("malformed-answer", message));
+    }
     this.#failures += 1;
-    metrics.record("KinesisDataFetcher.getRecords.Success", 0, "Count", this.#dimensions, "detailed");
-    const backoff = backoffMillis(this.#failures, random, BACKOFF_BASE_MILLIS, BACKOFF_CAP_MILLIS);
-    const expiredOnce = problem === "expired-iterator" && this.#failures === 1;
-    this.#nextReadAtMillis = Math.max(
-      this.#allowedAtMillis,
-      clock.monotonicMillis() + (expiredOnce ? 0 : backoff),
-    );
-    if (problem === "expired-iterator") metrics.record("ExpiredIterator", 1, "Count", this.#dimensions);
-    if (!expiredOnce) this.#logFailure(problem, error);
-    if (problem === "throttled" || problem === "unavailable") return undefined;
-    const positionRefused = this.#iterator === undefined;
-    this.#iterator = undefined;
-    if (problem === "invalid") this.#refused(positionRefused ? REFUSALS_PER_POSITION : 1, error);
-    if (problem !== "not-found") return undefined;
-    const presence = await this.#absence.check();
-    // Some endpoints say "not found" of a sequence number that they no longer have.
-    if (presence.kind === "listed" && positionRefused) this.#refused(1, error);
-    if (presence.kind !== "gone") return undefined;
-    this.#dependencies.logger.error(
-      { shardId: this.#shardId, from: this.#position.current },
-      "the shard is no longer in the stream: what was unread is trimmed away; going on with its children",
-    );
-    return { kind: "gone", children: presence.children };
+    this.#backOff(UNCONFIRMED_END_CAP_MILLIS);
+    return undefined;
   }
 
-  /** What is refused often enough is given up for the trim horizon: nothing that still exists is left out. */
-  #refused(weight: number, error: unknown): void {
-    this.#refusals += weight;
-    if (this.#refusals < REFUSALS_PER_POSITION) return;
-    this.#refusals = 0;
-    const { current } = this.#position;
-    if (!this.#position.refused()) return;
-    this.#dependencies.logger.error(
-      { shardId: this.#shardId, refused: current, error: String(error) },
-      "position refused (trimmed away, or another stream's): reading from the trim horizon; records may be missing before it",
-    );
+  async #failed(error: unknown): Promise<Fetched | undefined> {
+    const problem = error instanceof StreamError ? error.problem : "unavailable";
+    const wasOpen = this.#cursor.isOpen;
+    this.#failures += 1;
+    this.#detail("KinesisDataFetcher.getRecords.Success", 0, "Count");
+    if (problem === "expired-iterator") return this.#expired(error);
+    this.#backOff(BACKOFF_CAP_MILLIS);
+    this.#report(problem, error);
+    if (problem !== "invalid" && problem !== "not-found") return undefined;
+    this.#cursor.close();
+    if (problem === "not-found") return this.#notFound(wasOpen);
+    if (!wasOpen) await this.#positionRefused();
+    return undefined;
   }
 
-  #logFailure(problem: string, error: unknown): void {
-    const now = this.#dependencies.clock.monotonicMillis();
-    if (now - this.#lastLogAtMillis < LOG_SPACING_MILLIS) return;
-    this.#lastLogAtMillis = now;
-    const fields = { shardId: this.#shardId, problem, failures: this.#failures, error: String(error) };
-    this.#dependencies.logger.warn(fields, "shard cannot be read, trying again");
+  #expired(error: unknown): undefined {
+    this.#dependencies.metrics.record("ExpiredIterator", 1, "Count", this.#dimensions);
+    this.#cursor.close();
+    if (this.#failures === 1) {
+      this.#nextReadAtMillis = this.#allowedAtMillis;
+      return;
+    }
+    this.#backOff(BACKOFF_CAP_MILLIS);
+    this.#report("unavailable", error);
+  }
+
+  async #notFound(wasOpen: boolean): Promise<Fetched | undefined> {
+    const listed = await this.#look();
+    if (listed === undefined) return undefined;
+    if (listed.kind !== "absent") {
+      // Some endpoints say "not found" of a sequence number that they no longer have.
+      if (!wasOpen && "sequenceNumber" in this.#cursor.position) await this.#positionRefused();
+      return undefined;
+    }
+    if (!listed.isLasting) return undefined;
+    this.#dependencies.logger.error(
+      { shardId: this.#shardId, from: this.#cursor.position },
+      "the shard is no longer in the stream: what was unread is past its retention; going on with its children",
+    );
+    return { kind: "gone", children: someOf(listed.children) };
+  }
+
+  async #positionRefused(): Promise<void> {
+    try {
+      await this.#cursor.refused();
+    } catch (error) {
+      this.#report(error instanceof StreamError ? error.problem : "unavailable", error);
+    }
+  }
+
+  /** Undefined: the listing says nothing, and that is reported. */
+  async #look(): Promise<Listed | undefined> {
+    const { reports } = this.#dependencies;
+    try {
+      const listed = await this.#listing.look();
+      reports.recovered("stream listing", this.#shardId);
+      return listed;
+    } catch (error) {
+      const problem = error instanceof StreamError ? error.problem : "unavailable";
+      if (problem === "not-found") {
+        const message = `the stream does not exist (any more): ${String(error)}; reading goes on where it stopped when it is back`;
+        this.#report("not-found", new StreamError("not-found", message, { cause: error }));
+      } else reports.failed("stream listing", classOf(problem), error, this.#shardId);
+      return undefined;
+    }
+  }
+
+  #backOff(capMillis: number): void {
+    const { clock, random } = this.#dependencies;
+    const pause = backoffMillis(this.#failures, random, BACKOFF_BASE_MILLIS, capMillis);
+    this.#nextReadAtMillis = Math.max(this.#allowedAtMillis, clock.monotonicMillis() + pause);
+  }
+
+  #report(problem: StreamProblem, error: unknown): void {
+    const { clock, reports } = this.#dependencies;
+    const errorClass = classOf(problem);
+    const message = error instanceof Error ? error.message : String(error);
+    this.#lastError = { source: "reading", errorClass, message, atMillis: clock.wallMillis() };
+    reports.failed("reading", errorClass, error, this.#shardId);
+  }
+
+  /** Reading ends here: what failed is not this worker's any more. */
+  #forget(): void {
+    if (this.#failures === 0) return;
+    this.#dependencies.reports.forget("reading", this.#shardId);
+    this.#dependencies.reports.forget("stream listing", this.#shardId);
+  }
+
+  #detail(name: string, value: number, unit: "Count" | "Milliseconds"): void {
+    this.#dependencies.metrics.record(name, value, unit, this.#dimensions, "detailed");
   }
 }
+
+interface Read {
+  /** Monotonic. */
+  readonly startedAtMillis: number;
+  /** Wall clock. */
+  readonly readAtMillis: number;
+  readonly limit: number;
+  readonly bytes: number;
+}
+
+/** An iterator that is refused again as soon as it is given out: the endpoint's trouble. */
+const classOf = (problem: StreamProblem): ErrorClass =>
+  problem === "expired-iterator" ? "unavailable" : problem;
+
+const someOf = (children: readonly Shard[]): readonly Shard[] | undefined =>
+  children.length > 0 ? children : undefined;

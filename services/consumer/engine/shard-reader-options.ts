@@ -104,5 +104,7 @@ export interface ShardReaderOptions {
   /** At most one checkpoint write in it; 0: after every batch, and the next batch waits for it. */
   readonly checkpointIntervalMillis: number;
   readonly maxRecords: number;
+  /** KPL user records outside the lease's hash range: handed on, or dropped as KCL does. */
+  readonly kplHashRange: "keep" | "drop";
   readonly idleTimeBetweenReadsMillis: number;
 }

@@ -1,30 +1,51 @@
 /**
- * Where the next iterator of a shard begins, so that nothing is left out whatever happened to the last one.
+ * Where the next iterator of a shard begins, so that nothing is left out whatever happened to the last one. No I/O.
  *
  * - A checkpoint with a number: AT it, and what it covers is dropped on delivery (a KPL aggregate may be half done).
  * - After a read: AFTER the last sequence number read.
- * - The endpoint refuses a number (trimmed away, or of a stream that was deleted and made again): the trim horizon,
- *   which cannot leave anything out that still exists.
- * - LATEST with nothing read yet: it begins at the time the lease's row was made, for its first owner and any later one.
- *   An endpoint that refuses this time (the clock that wrote it is ahead) is asked for LATEST itself; a *second*
- *   iterator there would leave out what was put in between, so that is at the time of the first one, less a margin.
+ * - Kinesis refuses that very number, several times over some seconds (trimmed away, or of a stream that was deleted
+ *   and made again): back to where the last record arrived, less a margin; or, where its arrival is not known, to the
+ *   trim horizon. Neither can leave out anything that still exists. The reader moves only when Kinesis gives an
+ *   iterator for that other place: a refusal of everything is no refusal of a number.
+ * - LATEST with nothing read yet begins at the time the lease's row was made, for its first owner and any later one.
+ *   Kinesis refuses a time that is still to come: then the clock that wrote it is ahead, and the row was made earlier
+ *   than it says. To wait for that time would leave out what is put until then, so the start moves back: by a minute,
+ *   and by twice as much at each further refusal. A row without a time (a Java fleet's) begins at the tip; a second
+ *   iterator at the tip would leave out what was put in between, so that is at the time of the first, less a minute.
+ * - A Date that is still to come is waited for.
  */
 import type { Clock } from "../../shared/clock.ts";
 import { AT_TIMESTAMP, beginsAtATime, isSentinel, LATEST, type Lease } from "../core/lease.ts";
-import type { Position } from "../ports/stream.ts";
+import type { Position, StreamRecord } from "../ports/stream.ts";
 import type { ShardReaderOptions } from "./shard-reader-options.ts";
 
-const LATEST_MARGIN_MILLIS = 5_000;
+/** What clocks may disagree by: the workers' and Kinesis's, and the arrival times of records that follow each other. */
+const CLOCK_TOLERANCE_MILLIS = 60_000;
+/** Two hours: as far back as a refused LATEST moves. */
+const MAX_EARLIER_MILLIS = 128 * CLOCK_TOLERANCE_MILLIS;
+/** A number is given up after so many refusals in a row … */
+const REFUSALS_OF_A_NUMBER = 3;
+/** … over so long a time: a moment's fault is none. */
+const REFUSED_FOR_MILLIS = 5_000;
+
+export type LeaseStart = Pick<Lease, "checkpoint" | "startMillis">;
 
 export class ReadPosition {
   readonly #clock: Clock;
-  readonly #isLatest: boolean;
+  /** LATEST, and nothing read yet. */
+  #beginsAtLatest: boolean;
+  #earlierMillis = CLOCK_TOLERANCE_MILLIS;
+  #startMillis: number;
   #position: Position;
+  #lastArrivalMillis: number | undefined;
+  #refusals = 0;
+  #refusedSinceMillis = 0;
 
   constructor(lease: LeaseStart, initialPosition: ShardReaderOptions["initialPosition"], clock: Clock) {
     this.#clock = clock;
-    this.#isLatest = lease.checkpoint.sequenceNumber === LATEST;
+    this.#beginsAtLatest = lease.checkpoint.sequenceNumber === LATEST;
     this.#position = startOf(lease, initialPosition);
+    this.#startMillis = lease.startMillis ?? clock.wallMillis();
   }
 
   get current(): Position {
@@ -33,40 +54,60 @@ export class ReadPosition {
 
   /** An iterator was given out for the current position. */
   opened(): void {
+    this.#refusals = 0;
     if (this.#position.kind !== "latest") return;
-    const timestamp = new Date(this.#clock.wallMillis() - LATEST_MARGIN_MILLIS);
-    this.#position = { kind: "at-timestamp", timestamp };
+    this.#startMillis = this.#clock.wallMillis();
+    this.#position = atTime(this.#startMillis - CLOCK_TOLERANCE_MILLIS);
   }
 
-  read(lastSequenceNumber: string): void {
-    this.#position = { kind: "after-sequence-number", sequenceNumber: lastSequenceNumber };
+  read({ sequenceNumber, approximateArrivalTimestamp }: StreamRecord): void {
+    this.#beginsAtLatest = false;
+    this.#position = { kind: "after-sequence-number", sequenceNumber };
+    const arrivalMillis = approximateArrivalTimestamp.getTime();
+    // An endpoint that does not tell it gives the epoch.
+    this.#lastArrivalMillis = arrivalMillis > 0 ? arrivalMillis : undefined;
   }
 
   /**
-   * The current position is refused. False: it stays, because it names no record that could be gone (and LATEST must
-   * not become a replay of the whole stream because the endpoint had a bad moment).
+   * Kinesis refuses the current position.
+   * @returns where to try instead, nearest first, each for `movedTo` when it is given an iterator; mostly nothing: the
+   *   current position is asked for again
    */
-  refused(): boolean {
+  refused(): readonly Position[] {
     const { kind } = this.#position;
-    if (kind === "at-timestamp" && this.#isLatest) {
-      this.#position = { kind: "latest" };
-      return false;
+    if (kind === "at-timestamp" && this.#beginsAtLatest) {
+      this.#moveStartBack();
+      return [];
     }
-    if (kind !== "at-sequence-number" && kind !== "after-sequence-number") return false;
-    this.#position = { kind: "trim-horizon" };
-    return true;
+    if (kind !== "at-sequence-number" && kind !== "after-sequence-number") return [];
+    const now = this.#clock.monotonicMillis();
+    if (this.#refusals === 0) this.#refusedSinceMillis = now;
+    this.#refusals += 1;
+    if (this.#refusals < REFUSALS_OF_A_NUMBER || now - this.#refusedSinceMillis < REFUSED_FOR_MILLIS)
+      return [];
+    const arrival = this.#lastArrivalMillis;
+    const horizon: Position = { kind: "trim-horizon" };
+    return arrival === undefined ? [horizon] : [atTime(arrival - CLOCK_TOLERANCE_MILLIS), horizon];
+  }
+
+  movedTo(position: Position): void {
+    this.#position = position;
+    this.#refusals = 0;
+  }
+
+  #moveStartBack(): void {
+    this.#position = atTime(this.#startMillis - this.#earlierMillis);
+    this.#earlierMillis = Math.min(this.#earlierMillis * 2, MAX_EARLIER_MILLIS);
   }
 }
 
-export type LeaseStart = Pick<Lease, "checkpoint" | "startMillis">;
+const atTime = (millis: number): Position => ({ kind: "at-timestamp", timestamp: new Date(millis) });
 
 function startOf(lease: LeaseStart, initialPosition: ShardReaderOptions["initialPosition"]): Position {
   const { checkpoint, startMillis } = lease;
   const { sequenceNumber } = checkpoint;
   if (!isSentinel(checkpoint)) return { kind: "at-sequence-number", sequenceNumber };
-  if (startMillis !== undefined && beginsAtATime(checkpoint)) {
-    return { kind: "at-timestamp", timestamp: new Date(startMillis) };
-  }
+  if (startMillis !== undefined && beginsAtATime(checkpoint)) return atTime(startMillis);
   if (sequenceNumber === LATEST) return { kind: "latest" };
   if (sequenceNumber === AT_TIMESTAMP && initialPosition instanceof Date) {
     return { kind: "at-timestamp", timestamp: initialPosition };

@@ -60,8 +60,8 @@ class ShardReader implements ShardConsumer {
     const onLost = () => this.stop();
     const checkpointer = new Checkpointer({ held, clock, random, logger, intervalMillis, onLost });
     this.#checkpointer = checkpointer;
-    const { checkpoint, startMillis } = held.lease;
-    const shard = { shardId, checkpoint, startMillis };
+    const { checkpoint, startMillis, hashRange } = held.lease;
+    const shard = { shardId, checkpoint, startMillis, hashRange };
     this.#fetcher = new ShardFetcher(dependencies, options, shard, account);
     const stopping = this.#stopping.signal;
     const interrupted = this.#interrupting.signal;
@@ -103,7 +103,9 @@ class ShardReader implements ShardConsumer {
     return {
       state: this.#state,
       checkpoint: this.#checkpointer.progress,
-      millisBehindLatest: this.#fetcher.millisBehindLatest,
+      millisBehindLatest: this.#fetcher.lagMillis(this.#clock.monotonicMillis()),
+      lastReadMillis: this.#fetcher.lastReadMillis,
+      lastError: this.#fetcher.lastError,
       bufferedBytes: this.#account.bufferedBytes,
       error: this.#error,
     };

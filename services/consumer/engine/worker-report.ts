@@ -73,4 +73,10 @@ export function measure(
   metrics.record("CurrentLeases", shards.length, "Count", own);
   metrics.record("LostLeases", lost, "Count", own);
   metrics.record("HaltedShards", halted, "Count", { Operation: "LeaseAssignment" });
+  // Also of shards that are not read at the moment: their lag grows with the clock.
+  for (const { millisBehindLatest } of shards)
+    if (millisBehindLatest !== undefined)
+      metrics.record("MillisBehindLatest", millisBehindLatest, "Milliseconds", {
+        Operation: "ApplicationTracker",
+      });
 }

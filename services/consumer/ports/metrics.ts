@@ -11,7 +11,13 @@ export interface MetricDimensions {
 }
 
 export interface Metrics {
-  /** `level`: with "summary" configured, "detailed" measurements are not sent. */
+  /**
+   * A measurement of one shard or worker says so in its dimensions. With "summary" configured there is no series per
+   * shard or worker, whatever the dimensions: it is added up under `Operation` (and `ErrorClass`) alone. With
+   * "detailed" it counts there and in a series of its own.
+   *
+   * @param level "detailed": not sent at all with "summary", and added up nowhere
+   */
   record(
     name: string,
     value: number,

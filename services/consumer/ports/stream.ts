@@ -18,7 +18,7 @@ export type StreamRecord = ConsumerRecord;
 
 export interface ReadResult {
   readonly records: readonly StreamRecord[];
-  /** Undefined: the shard is closed and read to its end. */
+  /** Undefined: the answer says that the shard is read to its end. Not believed until the listing confirms it. */
   readonly nextIterator: string | undefined;
   /** Children of a shard read to its end; undefined when the endpoint does not say (then list shards). */
   readonly children: readonly Shard[] | undefined;
@@ -38,7 +38,7 @@ export class StreamError extends Error {
 }
 
 export interface Stream {
-  /** All shards that are still readable, open and closed, paginated. */
+  /** All shards that are still readable, open and closed, from every page. */
   listShards(): Promise<readonly Shard[]>;
   iterator(shardId: string, position: Position): Promise<string>;
   read(iterator: string, maxRecords: number): Promise<ReadResult>;

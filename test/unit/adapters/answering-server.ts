@@ -13,6 +13,8 @@ export interface Call {
 export interface Answer {
   readonly status?: number;
   readonly body?: object;
+  /** In place of `body`, as it is. */
+  readonly text?: string;
   /** Nothing is sent, the connection stays open. */
   readonly hang?: true;
   /** The answer begins and never ends. */
@@ -50,12 +52,12 @@ export async function startAnswering(
         headers: request.headers,
       };
       calls.push(call);
-      const { status = 200, body = {}, hang, stall, cut } = answer(call, calls.length - 1);
+      const { status = 200, body = {}, text, hang, stall, cut } = answer(call, calls.length - 1);
       if (hang) return;
       if (cut) return request.socket.destroy();
       response.writeHead(status, { "content-type": "application/x-amz-json-1.1" });
       if (stall) return response.write("{");
-      response.end(JSON.stringify(body));
+      response.end(text ?? JSON.stringify(body));
     });
   });
   server.on("connection", (socket) => sockets.add(socket));

@@ -4,7 +4,7 @@ import { cloudWatchMetrics } from "../../../services/consumer/adapters/cloudwatc
 import type { Logger } from "../../../services/consumer/ports/logger.ts";
 import type { Metrics } from "../../../services/consumer/ports/metrics.ts";
 import type { Clock } from "../../../services/shared/clock.ts";
-import { type Answer, type AnsweringServer, failure, startAnswering } from "./answering-server.ts";
+import { type Answer, type AnsweringServer, type Call, failure, startAnswering } from "./answering-server.ts";
 
 /** Sleeps end when the test says so. */
 class HandClock implements Clock {
@@ -21,11 +21,15 @@ class HandClock implements Clock {
       signal?.addEventListener("abort", () => resolve(), { once: true });
     });
   }
+  /** Ends the present sleep. */
+  wake(): void {
+    this.#now += this.sleeps.at(-1) ?? 0;
+    this.#wake?.();
+  }
   /** Ends the present sleep and resolves when the next has begun: what was to be done in between is done. */
   async pass(): Promise<void> {
     const before = this.sleeps.length;
-    this.#now += this.sleeps.at(-1) ?? 0;
-    this.#wake?.();
+    this.wake();
     while (this.sleeps.length === before) await new Promise((resolve) => setImmediate(resolve));
   }
 }
@@ -43,11 +47,12 @@ describe("CloudWatch metrics", () => {
   let clock: HandClock;
   let warnings: [object, string][];
   let logger: Logger;
-  let answer: () => Answer;
+  let answer: (call: Call) => Answer;
+  let errors: [object, string][];
 
   beforeEach(async () => {
     answer = () => ({});
-    server = await startAnswering(() => answer());
+    server = await startAnswering((call) => answer(call));
     client = new CloudWatchClient({
       endpoint: server.url,
       region: "us-east-1",
@@ -56,11 +61,12 @@ describe("CloudWatch metrics", () => {
     });
     clock = new HandClock();
     warnings = [];
+    errors = [];
     const ignore = () => undefined;
     logger = {
       debug: ignore,
       info: ignore,
-      error: ignore,
+      error: (fields, text) => errors.push([fields, text]),
       warn: (fields, text) => warnings.push([fields, text]),
     };
     return async () => {
@@ -74,7 +80,7 @@ describe("CloudWatch metrics", () => {
   const sent = (call: number): Datum[] => server.calls[call]?.body.MetricData as Datum[];
 
   it("adds measurements up and sends them in one call an interval", async () => {
-    const metrics = start();
+    const metrics = start("detailed");
     for (const value of [5, 1, 9])
       metrics.record("Time", value, "Milliseconds", { Operation: "ProcessTask", ShardId: "s1" });
     metrics.record("Time", 4, "Milliseconds", { Operation: "ProcessTask", ShardId: "s2" });
@@ -86,6 +92,11 @@ describe("CloudWatch metrics", () => {
     expect(sent(0)).toMatchObject([
       {
         MetricName: "Time",
+        Dimensions: [{ Name: "Operation", Value: "ProcessTask" }],
+        StatisticValues: { SampleCount: 4, Sum: 19, Minimum: 1, Maximum: 9 },
+      },
+      {
+        MetricName: "Time",
         Unit: "Milliseconds",
         Dimensions: [
           { Name: "Operation", Value: "ProcessTask" },
@@ -94,6 +105,7 @@ describe("CloudWatch metrics", () => {
         StatisticValues: { SampleCount: 3, Sum: 15, Minimum: 1, Maximum: 9 },
       },
       { MetricName: "Time", StatisticValues: { SampleCount: 1, Sum: 4, Minimum: 4, Maximum: 4 } },
+      { MetricName: "LostLeases", Dimensions: [{ Name: "Operation", Value: "RenewAllLeases" }] },
       {
         MetricName: "LostLeases",
         Dimensions: [
@@ -192,4 +204,125 @@ describe("CloudWatch metrics", () => {
     expect(warnings).toHaveLength(1);
     await metrics.stop();
   });
+
+  it("has as many series at the default level with a thousand shards and workers as with one", async () => {
+    const metrics = start();
+    const seriesWith = async (shards: number): Promise<string[]> => {
+      for (let n = 0; n < shards; n++) {
+        const shard = { Operation: "ProcessTask", ShardId: `shardId-${n}` };
+        metrics.record("RecordsProcessed", n, "Count", shard);
+        metrics.record("MillisBehindLatest", n, "Milliseconds", shard, "detailed");
+        metrics.record("CurrentLeases", 6, "Count", {
+          Operation: "RenewAllLeases",
+          WorkerIdentifier: `w-${n}`,
+        });
+        metrics.record("Errors", 1, "Count", { Operation: "reading", ErrorClass: "denied" });
+      }
+      await clock.pass();
+      return sent(server.calls.length - 1).map(({ MetricName, Dimensions }) =>
+        [MetricName, ...Dimensions.map(({ Value }) => Value)].join(" "),
+      );
+    };
+    const few = await seriesWith(1);
+    expect(few).toEqual([
+      "RecordsProcessed ProcessTask",
+      "CurrentLeases RenewAllLeases",
+      "Errors reading denied",
+    ]);
+    expect(await seriesWith(1_000)).toEqual(few);
+    expect(sent(1)[0]?.StatisticValues).toEqual({
+      SampleCount: 1_000,
+      Sum: 499_500,
+      Minimum: 0,
+      Maximum: 999,
+    });
+    await metrics.stop();
+  });
+
+  it("sends dimensions that CloudWatch takes, whatever they are made of", async () => {
+    const metrics = start("detailed");
+    const odd = ["w\u00f6rker-\u{1f600}", ":w", "", "   ", "a\nb", "x".repeat(300)];
+    for (const WorkerIdentifier of odd) metrics.record("A", 1, "Count", { Operation: "X", WorkerIdentifier });
+    await metrics.stop();
+    const values = sent(0).flatMap(({ Dimensions }) => Dimensions.slice(1).map(({ Value }) => Value));
+    expect(values).toEqual(["w_rker-__", "_w", "_", "a_b", "x".repeat(255)]);
+    for (const value of values) expect(value).toMatch(/^(?!:)(?=.*\S)[\x20-\x7e]{1,255}$/);
+  });
+
+  describe("when CloudWatch refuses a series", () => {
+    const REFUSAL = failure("InvalidParameterValueException");
+    const names = (call: Call) => (call.body.MetricData as Datum[]).map(({ MetricName }) => MetricName);
+
+    it("sends the others, tells which it was, and does not send it again", async () => {
+      answer = (call) => (names(call).includes("metric-617") ? REFUSAL : {});
+      const metrics = start();
+      const record = () => {
+        for (let n = 0; n < 1_000; n++) metrics.record(`metric-${n}`, 1, "Count", { Operation: "X" });
+      };
+      record();
+      await clock.pass();
+      const accepted = server.calls.filter((call) => !names(call).includes("metric-617")).flatMap(names);
+      expect(new Set(accepted).size).toBe(999);
+      expect(accepted).toHaveLength(999);
+      expect(errors.map(([fields]) => fields)).toEqual([
+        { metric: "metric-617", dimensions: { Operation: "X" } },
+      ]);
+      const calls = server.calls.length;
+      expect(calls).toBeLessThanOrEqual(24);
+      record();
+      await clock.pass();
+      expect(server.calls).toHaveLength(calls + 1);
+      expect(sent(calls)).toHaveLength(999);
+      await metrics.stop();
+    });
+
+    it("and every other as well, keeps them all, and does not make a storm of it", async () => {
+      answer = () => REFUSAL;
+      const metrics = start();
+      for (let n = 0; n < 1_000; n++) metrics.record(`metric-${n}`, 1, "Count", { Operation: "X" });
+      await clock.pass();
+      expect(server.calls.length).toBeLessThanOrEqual(24);
+      expect(warnings).toHaveLength(1);
+      answer = () => ({});
+      const calls = server.calls.length;
+      await clock.pass();
+      expect(sent(calls)).toHaveLength(1_000);
+      await metrics.stop();
+    });
+  });
+
+  it("does not let a CloudWatch that does not answer delay a stop by more than a second", async () => {
+    answer = () => ({ hang: true });
+    const metrics = start();
+    metrics.record("A", 1, "Count", { Operation: "X" });
+    let isStopped = false;
+    const stopped = metrics.stop().then(() => {
+      isStopped = true;
+    });
+    await until(() => server.calls.length === 1);
+    expect(isStopped).toBe(false);
+    expect(clock.sleeps.at(-1)).toBe(1_000);
+    clock.wake();
+    await stopped;
+    expect(warnings.map(([, text]) => text)).toEqual([
+      "CloudWatch has not taken the last metrics within 1000 ms: they are lost",
+    ]);
+  });
+
+  it("nor does one that has not answered the flush before", async () => {
+    answer = () => ({ hang: true });
+    const metrics = start();
+    metrics.record("A", 1, "Count", { Operation: "X" });
+    clock.wake();
+    await until(() => server.calls.length === 1);
+    const stopped = metrics.stop();
+    await until(() => clock.sleeps.at(-1) === 1_000);
+    clock.wake();
+    await stopped;
+    expect(warnings).toHaveLength(1);
+  });
 });
+
+const until = async (condition: () => boolean): Promise<void> => {
+  while (!condition()) await new Promise((resolve) => setImmediate(resolve));
+};

@@ -39,12 +39,107 @@ describe("the Kinesis adapter", () => {
     ["not-found", failure("ResourceNotFoundException")],
     ["invalid", failure("InvalidArgumentException")],
     ["denied", failure("AccessDeniedException")],
+    ["unauthenticated", failure("UnrecognizedClientException")],
+    ["expired-credentials", failure("ExpiredTokenException")],
+    ["encryption", failure("KMSAccessDeniedException")],
+    ["denied", { status: 403, text: "<html>a gateway's page</html>" }],
+    ["throttled", { status: 429, text: "{}" }],
+    ["unavailable", { status: 502, text: "<html>a balancer's page</html>" }],
+    ["malformed-answer", { text: "<html>a proxy's page</html>" }],
     ["unavailable", failure("InternalFailure", 500)],
     ["unavailable", { cut: true }],
   ])("calls it %s, after one try: the reader knows what to do next", async (problem, given) => {
     answer = () => given;
     expect(await problemOf(byName.read("iterator", 10))).toBe(problem);
     expect(server.calls).toHaveLength(1);
+  });
+
+  const RECORD = { Data: "eA==", PartitionKey: "k", SequenceNumber: "1", ApproximateArrivalTimestamp: 1.5 };
+  const READ = { Records: [RECORD], NextShardIterator: "y", MillisBehindLatest: 0 };
+  const { NextShardIterator: _, ...END } = READ;
+  const CHILD = {
+    ShardId: "shard-2",
+    ParentShards: ["shard-1"],
+    HashKeyRange: { StartingHashKey: "0", EndingHashKey: "9" },
+  };
+
+  describe("doubts an answer of GetRecords", () => {
+    it.each<[string, object]>([
+      ["that is empty", {}],
+      ["without Records", { NextShardIterator: "y", MillisBehindLatest: 0 }],
+      ["whose Records are none", { ...READ, Records: 5 }],
+      ["without MillisBehindLatest", { Records: [], NextShardIterator: "y" }],
+      ["whose MillisBehindLatest is no number", { ...READ, MillisBehindLatest: "soon" }],
+      ["with a record that is null", { ...READ, Records: [RECORD, null] }],
+      ["with a record without Data", { ...READ, Records: [{ ...RECORD, Data: undefined }] }],
+      ["with a record without PartitionKey", { ...READ, Records: [{ ...RECORD, PartitionKey: undefined }] }],
+      ["with a record without SequenceNumber", { ...READ, Records: [{ ...RECORD, SequenceNumber: "" }] }],
+      ["with a child without an id", { ...END, ChildShards: [{ ...CHILD, ShardId: undefined }] }],
+      ["with a child without a hash range", { ...END, ChildShards: [{ ...CHILD, HashKeyRange: undefined }] }],
+      [
+        "with a child whose hash range is no number",
+        { ...END, ChildShards: [{ ...CHILD, HashKeyRange: { StartingHashKey: "a", EndingHashKey: "9" } }] },
+      ],
+    ])("%s", async (_, body) => {
+      answer = () => ({ body });
+      expect(await problemOf(byName.read("x", 10))).toBe("malformed-answer");
+    });
+
+    it("that is an empty body", async () => {
+      answer = () => ({ text: "" });
+      expect(await problemOf(byName.read("x", 10))).toBe("malformed-answer");
+    });
+  });
+
+  it("takes records that are odd, but whole: an empty key, no data, no arrival time", async () => {
+    answer = () => ({
+      body: { ...READ, Records: [{ Data: "", PartitionKey: "", SequenceNumber: "1" }] },
+    });
+    expect((await byName.read("x", 10)).records).toEqual([
+      {
+        data: new Uint8Array(),
+        partitionKey: "",
+        sequenceNumber: "1",
+        subSequenceNumber: 0,
+        approximateArrivalTimestamp: new Date(0),
+      },
+    ]);
+  });
+
+  it("reads on where an answer has a next iterator and children", async () => {
+    answer = () => ({ body: { ...READ, ChildShards: [CHILD] } });
+    expect(await byName.read("x", 10)).toMatchObject({ nextIterator: "y", children: undefined });
+  });
+
+  it.each<[string, object]>([
+    ["that is empty", {}],
+    ["without an iterator", { ShardIterator: "" }],
+  ])("doubts an answer of GetShardIterator %s", async (_, body) => {
+    answer = () => ({ body });
+    expect(await problemOf(byName.iterator("shard-1", { kind: "latest" }))).toBe("malformed-answer");
+  });
+
+  const SHARD = {
+    ShardId: "shard-1",
+    HashKeyRange: { StartingHashKey: "0", EndingHashKey: "9" },
+    SequenceNumberRange: { StartingSequenceNumber: "1" },
+  };
+
+  it.each<[string, object]>([
+    ["that is empty", {}],
+    ["that names no shard", { Shards: [] }],
+    ["with a shard that is null", { Shards: [null] }],
+    ["with a shard without an id", { Shards: [{ ...SHARD, ShardId: undefined }] }],
+    ["with a shard without a hash range", { Shards: [{ ...SHARD, HashKeyRange: {} }] }],
+    ["with a shard without sequence numbers", { Shards: [{ ...SHARD, SequenceNumberRange: undefined }] }],
+  ])("doubts an answer of ListShards %s", async (_, body) => {
+    answer = () => ({ body });
+    expect(await problemOf(byName.listShards())).toBe("malformed-answer");
+  });
+
+  it("doubts a listing whose second page is empty: half a stream is none", async () => {
+    answer = (_call, before) => ({ body: before === 0 ? { Shards: [SHARD], NextToken: "t" } : {} });
+    expect(await problemOf(byName.listShards())).toBe("malformed-answer");
   });
 
   it("lists every page of shards, naming the stream on the first only", async () => {
@@ -66,7 +161,7 @@ describe("the Kinesis adapter", () => {
   });
 
   it("knows a stream by its ARN in every call", async () => {
-    answer = () => ({ body: { ShardIterator: "x", Records: [], Shards: [] } });
+    answer = () => ({ body: { ShardIterator: "x", Shards: [SHARD], ...READ } });
     await byArn.listShards();
     await byArn.iterator("shard-1", { kind: "latest" });
     await byArn.read("x", 10);
@@ -77,7 +172,7 @@ describe("the Kinesis adapter", () => {
   it.each([{ ChildShards: [] }, { ChildShards: null }, {}])(
     "takes %j for: does not say",
     async (children) => {
-      answer = () => ({ body: { Records: [], NextShardIterator: null, ...children } });
+      answer = () => ({ body: { Records: [], NextShardIterator: null, MillisBehindLatest: 0, ...children } });
       expect(await byName.read("x", 10)).toEqual({
         records: [],
         nextIterator: undefined,
@@ -88,7 +183,7 @@ describe("the Kinesis adapter", () => {
   );
 
   it("keeps one connection for calls that follow each other", async () => {
-    answer = () => ({ body: { Records: [], NextShardIterator: "y" } });
+    answer = () => ({ body: READ });
     for (let call = 0; call < 5; call++) await byName.read("x", 10);
     expect(server.connections()).toBe(1);
   });
@@ -96,7 +191,7 @@ describe("the Kinesis adapter", () => {
   it("says who calls, as AWS_SDK_UA_APP_ID names it", async () => {
     vi.stubEnv("AWS_SDK_UA_APP_ID", "consumer");
     const client = kinesisClient({ region: "us-east-1", endpoint: server.url });
-    answer = () => ({ body: { Shards: [] } });
+    answer = () => ({ body: { Shards: [SHARD] } });
     await kinesisStream({ client, streamName: "orders" }).listShards();
     client.destroy();
     expect(server.calls[0]?.headers["user-agent"]).toContain("app/consumer");

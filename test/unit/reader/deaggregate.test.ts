@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { deaggregate } from "../../../services/consumer/core/deaggregate.ts";
 import { aggregate, delimited, MAGIC, protobuf, sealed, varint } from "./aggregate.ts";
 import { checkpointAt, indexOf, shardWorld } from "./shard-world.ts";
+import { withoutMd5 } from "./without-md5.ts";
 
 const arrival = new Date(0);
 const raw = (data: Uint8Array, n = 1) => ({
@@ -158,4 +159,44 @@ describe("KPL de-aggregation", () => {
     await world.clock.advance(1_000);
     expect(world.lease.writes.map((write) => write.checkpoint)).toEqual([checkpointAt(1, 1)]);
   });
+});
+
+describe("KPL records where Node has no MD5 (FIPS mode)", () => {
+  const users = ["a", "b"].map((key) => ({ partitionKey: key, data: bytes(key) }));
+  const valid = aggregate(users);
+
+  it("what is an aggregate to the letter is one; anything else that begins with the magic is passed on", () =>
+    withoutMd5(() => {
+      expect(deaggregate([raw(valid)]).map((record) => record.partitionKey)).toEqual(["a", "b"]);
+      const plain = Uint8Array.from([...MAGIC, ...new Array(40).fill(7)]);
+      expect(deaggregate([raw(plain)])).toEqual(passedThrough(plain));
+    }));
+
+  it("no bytes after the magic throw, and none are dropped", () =>
+    withoutMd5(() => {
+      fc.assert(
+        fc.property(fc.uint8Array({ maxLength: 200 }), (body) => {
+          expect(deaggregate([raw(Uint8Array.from([...MAGIC, ...body]))]).length).toBeGreaterThanOrEqual(1);
+        }),
+        { numRuns: 500 },
+      );
+    }));
+
+  it.each([
+    ["an aggregate", valid, 8],
+    ["a plain record that begins with the magic", Uint8Array.from([...MAGIC, ...new Array(40).fill(7)]), 7],
+  ])("%s does not stop its shard", (_, data, records) =>
+    withoutMd5(async () => {
+      const world = shardWorld({
+        prepare: (stream) => {
+          stream.put(3);
+          stream.putData(data);
+          stream.put(3);
+        },
+      });
+      await world.clock.advance(5_000);
+      expect(world.delivered).toHaveLength(records);
+      expect(world.consumer.status().state).toBe("reading");
+    }),
+  );
 });

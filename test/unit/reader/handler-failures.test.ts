@@ -60,7 +60,7 @@ describe("a handler that fails", () => {
     expect(processed).toEqual(upTo(5));
     expect(world.calls.length).toBe(5);
     expect(world.outcome).toBeUndefined();
-    expect(world.consumer.status()).toEqual({
+    expect(world.consumer.status()).toMatchObject({
       state: "halted",
       checkpoint: checkpointAt(5),
       millisBehindLatest: expect.any(Number),

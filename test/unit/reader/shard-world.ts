@@ -29,7 +29,7 @@ import {
   type StreamProblem,
   type StreamRecord,
 } from "../../../services/consumer/ports/stream.ts";
-import { FULL_RANGE } from "../../../services/shared/hash-range.ts";
+import { FULL_RANGE, type HashRange } from "../../../services/shared/hash-range.ts";
 import { seededRandom } from "../../../services/shared/random.ts";
 import { VirtualClock } from "./virtual-clock.ts";
 
@@ -56,12 +56,22 @@ export class TestStream implements Stream {
   readonly positions: Position[] = [];
   readonly readFaults: (StreamProblem | undefined)[] = [];
   readonly iteratorFaults: (StreamProblem | undefined)[] = [];
+  readonly listingFaults: (StreamProblem | undefined)[] = [];
+  /** Whether a position is refused, for as long as it is. */
+  refuses: (position: Position) => StreamProblem | undefined = () => undefined;
+  /** So many of the next reads are answered as if the shard ended there. */
+  falseEnds = 0;
+  /** So many of the next reads are never answered. */
+  mute = 0;
+  /** The listing is behind by so long. */
+  listingLagMillis = 0;
   shards: Shard[] = [shard(SHARD_ID)];
   children: Shard[] | undefined;
   closed = false;
   readLatencyMillis = 10;
   iteratorLifeMillis = 300_000;
   listings = 0;
+  #closedAt = Number.POSITIVE_INFINITY;
   #trimmed = 0;
   readonly #clock: VirtualClock;
 
@@ -92,11 +102,21 @@ export class TestStream implements Stream {
 
   listShards(): Promise<readonly Shard[]> {
     this.listings += 1;
-    return Promise.resolve(this.shards);
+    try {
+      this.#fault(this.listingFaults);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    // A shard whose end may be read is listed as closed, sooner or later.
+    if (this.closed) this.#closedAt = Math.min(this.#closedAt, this.#clock.now);
+    const closed = (one: Shard) =>
+      one.shardId === SHARD_ID && this.#clock.now >= this.#closedAt + this.listingLagMillis;
+    return Promise.resolve(this.shards.map((one) => (closed(one) ? { ...one, closed: true } : one)));
   }
 
   async iterator(_shardId: string, position: Position): Promise<string> {
     this.#fault(this.iteratorFaults);
+    this.#fault([this.refuses(position)]);
     this.positions.push(position);
     return `${Math.max(this.#trimmed, this.#index(position))}@${this.#clock.now}`;
   }
@@ -104,6 +124,10 @@ export class TestStream implements Stream {
   async read(iterator: string, maxRecords: number): Promise<ReadResult> {
     const startedAt = this.#clock.now;
     const index = this.reads.push({ at: startedAt, count: 0, bytes: 0, limit: maxRecords }) - 1;
+    if (this.mute > 0) {
+      this.mute -= 1;
+      return new Promise(() => undefined);
+    }
     await this.#clock.sleep(this.readLatencyMillis);
     this.#fault(this.readFaults);
     const [from, issuedAt] = iterator.split("@").map(Number) as [number, number];
@@ -118,7 +142,9 @@ export class TestStream implements Stream {
     }
     this.reads[index] = { at: startedAt, count: taken.length, bytes, limit: maxRecords };
     const next = Math.max(from, this.#trimmed) + taken.length;
-    const ended = this.closed && next >= this.records.length;
+    const isFalseEnd = this.falseEnds > 0;
+    this.falseEnds -= isFalseEnd ? 1 : 0;
+    const ended = isFalseEnd || (this.closed && next >= this.records.length);
     const pending = this.records[next];
     return {
       records: taken,
@@ -160,6 +186,7 @@ export class TestLease implements HeldLease {
   readonly outcomes: ("ok" | "lost" | Error)[] = [];
   writeMillis = 5;
   startMillis: number | undefined;
+  hashRange: HashRange | undefined = FULL_RANGE;
   readonly #clock: VirtualClock;
   #checkpoint: Checkpoint;
 
@@ -177,7 +204,7 @@ export class TestLease implements HeldLease {
       ownerSwitchesSinceCheckpoint: 0,
       parentShardIds: [],
       childShardIds: [],
-      hashRange: FULL_RANGE,
+      hashRange: this.hashRange,
       checkpointOwner: undefined,
       startMillis: this.startMillis,
     };
@@ -210,6 +237,7 @@ export interface ShardWorld {
   readonly calls: ProcessRecordsInput[];
   readonly events: ShardEvent[];
   readonly logs: LogLine[];
+  readonly reports: ErrorReports;
   readonly metrics: { name: string; value: number; operation: string; shardId: string | undefined }[];
   /** Set when the consumer has finished. */
   outcome: ShardOutcome | undefined;
@@ -241,6 +269,14 @@ export function shardWorld(setup: WorldSetup = {}): ShardWorld {
   const log = (level: string) => (fields: object, message: string) => {
     logs.push({ level, message, fields: fields as Record<string, unknown> });
   };
+  const measured: ShardWorld["metrics"] = [];
+  const logger = { debug: log("debug"), info: log("info"), warn: log("warn"), error: log("error") };
+  const metrics: Metrics = {
+    ...noMetrics,
+    record: (name, value, _unit, dimensions) => {
+      measured.push({ name, value, operation: dimensions.Operation, shardId: dimensions.ShardId });
+    },
+  };
   const world = {
     clock,
     stream,
@@ -249,16 +285,10 @@ export function shardWorld(setup: WorldSetup = {}): ShardWorld {
     calls: [] as ProcessRecordsInput[],
     events: [] as ShardEvent[],
     logs,
-    metrics: [] as ShardWorld["metrics"],
+    reports: new ErrorReports({ clock, logger, metrics }),
+    metrics: measured,
     outcome: undefined as ShardOutcome | undefined,
     indexes: () => world.delivered.map((record) => indexOf(record)),
-  };
-  const logger = { debug: log("debug"), info: log("info"), warn: log("warn"), error: log("error") };
-  const metrics: Metrics = {
-    ...noMetrics,
-    record: (name, value, _unit, dimensions) => {
-      world.metrics.push({ name, value, operation: dimensions.Operation, shardId: dimensions.ShardId });
-    },
   };
   const dependencies: ShardReaderDependencies = {
     stream,
@@ -268,7 +298,7 @@ export function shardWorld(setup: WorldSetup = {}): ShardWorld {
     metrics,
     budget: createByteBudget(64 * 1024 * 1024),
     whenFresh: () => Promise.resolve(),
-    reports: new ErrorReports({ clock, logger, metrics }),
+    reports: world.reports,
     observe: (event) => world.events.push(event),
     ...setup.dependencies,
   };
@@ -279,6 +309,7 @@ export function shardWorld(setup: WorldSetup = {}): ShardWorld {
     checkpointMode: "auto",
     checkpointIntervalMillis: 5_000,
     maxRecords: 10_000,
+    kplHashRange: "keep",
     idleTimeBetweenReadsMillis: 1_000,
     ...setup.options,
     processRecords: async (input) => {

@@ -1,12 +1,14 @@
 import { describe, expect, it } from "vitest";
 import type { StreamProblem } from "../../../services/consumer/ports/stream.ts";
-import { checkpointAt, indexOf, SHARD_ID, shard, shardWorld, upTo } from "./shard-world.ts";
+import { checkpointAt, indexOf, type LogLine, SHARD_ID, shard, shardWorld, upTo } from "./shard-world.ts";
 
 const times = (count: number, problem: StreamProblem) => Array<StreamProblem>(count).fill(problem);
+const said = (logs: readonly LogLine[], level: string) =>
+  logs.filter((line) => line.level === level).map((line) => line.message);
 
 describe("a stream in trouble", () => {
-  it.each(["throttled", "unavailable"] as const)(
-    "%s: tries again less and less often, never gives up, loses nothing",
+  it.each(["throttled", "unavailable", "malformed-answer"] as const)(
+    "%s: tries again less and less often, never gives up, loses nothing, and says so once it lasts",
     async (problem) => {
       const world = shardWorld({
         prepare: (stream) => {
@@ -26,11 +28,88 @@ describe("a stream in trouble", () => {
         expect(pause).toBeGreaterThanOrEqual(200);
         if (index > 0) expect(pause).toBeLessThanOrEqual(10_200);
       }
-      const warnings = world.logs.filter((line) => line.level === "warn");
-      expect(warnings.length).toBeLessThanOrEqual(world.clock.now / 30_000 + 1);
-      expect(world.logs.some((line) => line.message === "reading again")).toBe(true);
+      expect(said(world.logs, "error")).toEqual([]);
+      // One line every five minutes, and one when it is over.
+      const warnings = said(world.logs, "warn");
+      expect(warnings.length).toBeLessThanOrEqual(world.clock.now / 300_000 + 2);
+      expect(warnings[0]).toContain(`reading fails (${problem})`);
+      expect(warnings.at(-1)).toBe("reading works again");
     },
   );
+
+  it("a fault of less than five seconds is not worth a line, and is counted", async () => {
+    const world = shardWorld({ prepare: (stream) => stream.put(5) });
+    await world.clock.advance(1_500);
+    world.stream.readFaults.push("throttled", "unavailable");
+    await world.clock.advance(30_000);
+    expect(world.logs).toEqual([]);
+    expect(
+      world.metrics.filter(({ name, operation }) => name === "Errors" && operation === "reading"),
+    ).toHaveLength(2);
+  });
+
+  it.each(["denied", "unauthenticated", "expired-credentials", "encryption"] as const)(
+    "%s for an hour: told at once, tried for ever, and the position never moves",
+    async (problem) => {
+      const world = shardWorld({
+        checkpoint: checkpointAt(3),
+        prepare: (stream) => {
+          stream.put(500);
+          stream.refuses = () => (world.clock.now < 3_600_000 ? problem : undefined);
+        },
+      });
+      await world.clock.advance(1_000);
+      expect(said(world.logs, "error")).toEqual([`reading fails (${problem}): trying again until it works`]);
+      await world.clock.advance(3_600_000);
+      await world.clock.until(() => world.delivered.length === 497, 20_000);
+      expect(world.stream.positions).toEqual([
+        { kind: "at-sequence-number", sequenceNumber: checkpointAt(3).sequenceNumber },
+      ]);
+      expect(world.indexes()).toEqual(upTo(500).slice(3));
+
+      // And while it reads: nothing that was read is fetched again.
+      world.stream.put(3);
+      world.stream.readFaults.push(...times(20, problem));
+      await world.clock.until(() => world.delivered.length === 500, 600_000);
+      expect(world.stream.positions).toHaveLength(1);
+      expect(world.stream.reads.reduce((sum, read) => sum + read.count, 0)).toBe(501);
+      expect(world.consumer.status().lastError).toMatchObject({ source: "reading", errorClass: problem });
+    },
+  );
+
+  it("fifty shards that are denied are one line", async () => {
+    const first = shardWorld({ prepare: (stream) => stream.readFaults.push(...times(50, "denied")) });
+    for (let n = 1; n < 50; n += 1) {
+      shardWorld({
+        clock: first.clock,
+        dependencies: { reports: first.reports },
+        prepare: (stream) => stream.readFaults.push(...times(50, "denied")),
+      });
+    }
+    await first.clock.advance(60_000);
+    expect(said(first.logs, "error")).toHaveLength(1);
+  });
+
+  it("a lease that is handed over while reading fails leaves no failure behind", async () => {
+    const world = shardWorld({ prepare: (stream) => stream.readFaults.push(...times(1_000, "denied")) });
+    await world.clock.advance(30_000);
+    expect(world.reports.current).toMatchObject([{ source: "reading", errorClass: "denied" }]);
+    world.consumer.drain();
+    await world.clock.advance(1_000);
+    expect(world.outcome?.kind).toBe("drained");
+    expect(world.reports.current).toEqual([]);
+    expect(said(world.logs, "warn")).toEqual([]);
+  });
+
+  it("a call that is never answered is given up after ten seconds", async () => {
+    const world = shardWorld({ prepare: (stream) => stream.put(5) });
+    world.stream.mute = 2;
+    await world.clock.advance(19_000);
+    expect(world.delivered).toEqual([]);
+    await world.clock.advance(3_000);
+    expect(world.indexes()).toEqual(upTo(5));
+    expect(world.consumer.status().lastError?.message).toContain("GetRecords");
+  });
 
   it("an expired iterator is replaced at once by one after the last record read", async () => {
     const world = shardWorld({
@@ -50,74 +129,32 @@ describe("a stream in trouble", () => {
       })),
     );
     expect(world.metrics.filter((metric) => metric.name === "ExpiredIterator").length).toBe(2);
+    expect(world.logs).toEqual([]);
   });
 
-  it("LATEST that expires before its first record still brings what was put since", async () => {
+  it("iterators that expire as soon as they are given out are asked for less and less often", async () => {
     const world = shardWorld({
-      checkpoint: { sequenceNumber: "LATEST", subSequenceNumber: 0 },
-      prepare: (stream) => stream.put(5),
+      prepare: (stream) => {
+        stream.put(3);
+        stream.readFaults.push(...times(20, "expired-iterator"));
+      },
     });
-    await world.clock.advance(60_000);
-    world.stream.readFaults.push("throttled", "expired-iterator");
-    await world.clock.advance(1_000);
-    world.stream.put(3);
+    await world.clock.advance(10_000);
+    expect(world.stream.reads.length).toBeLessThan(12);
+    await world.clock.until(() => world.delivered.length === 3, 600_000, 1_000);
+    expect(said(world.logs, "warn")[0]).toContain("reading fails");
+  });
+
+  it("an answer that was lost is read again from the same place", async () => {
+    const world = shardWorld({ options: { maxRecords: 3 }, prepare: (stream) => stream.put(9) });
+    world.stream.readFaults.push(undefined, "unavailable", undefined, "unavailable");
     await world.clock.advance(30_000);
-    expect(world.indexes().filter((index) => index > 5)).toEqual([6, 7, 8]);
+    expect(world.delivered.map(indexOf)).toEqual(upTo(9));
   });
+});
 
-  it("a refused checkpoint (trimmed away) falls back to the trim horizon with a loud line", async () => {
-    const world = shardWorld({
-      checkpoint: checkpointAt(3),
-      prepare: (stream) => {
-        stream.put(10);
-        stream.trim(6);
-        stream.iteratorFaults.push("invalid");
-      },
-    });
-    await world.clock.advance(5_000);
-    expect(world.stream.positions).toEqual([{ kind: "trim-horizon" }]);
-    expect(world.indexes()).toEqual([7, 8, 9, 10]);
-    expect(world.logs.some((line) => line.level === "error" && line.message.includes("trim horizon"))).toBe(
-      true,
-    );
-  });
-
-  it("LATEST that is refused for a while stays LATEST: the past is not replayed", async () => {
-    const world = shardWorld({
-      checkpoint: { sequenceNumber: "LATEST", subSequenceNumber: 0 },
-      prepare: (stream) => {
-        stream.put(10);
-        stream.iteratorFaults.push(...times(4, "not-found"), ...times(4, "invalid"));
-      },
-    });
-    await world.clock.advance(120_000);
-    world.stream.put(1);
-    await world.clock.advance(5_000);
-    expect(world.indexes()).toEqual([11]);
-  });
-
-  it("a checkpoint that was refused though it is not trimmed away repeats nothing", async () => {
-    const world = shardWorld({
-      checkpoint: checkpointAt(3),
-      prepare: (stream) => {
-        stream.put(10);
-        stream.iteratorFaults.push("invalid");
-      },
-    });
-    await world.clock.advance(5_000);
-    expect(world.indexes()).toEqual([4, 5, 6, 7, 8, 9, 10]);
-  });
-
-  it("refused iterators are replaced, and what was read is not delivered again even from the trim horizon", async () => {
-    const world = shardWorld({ options: { maxRecords: 4 }, prepare: (stream) => stream.put(10) });
-    await world.clock.until(() => world.delivered.length === 4);
-    world.stream.readFaults.push(...times(4, "invalid"));
-    await world.clock.advance(60_000);
-    expect(world.stream.positions.map((position) => position.kind)).toContain("trim-horizon");
-    expect(world.indexes()).toEqual(upTo(10));
-  });
-
-  it("a shard that is not found, but listed, is tried again and not taken for ended", async () => {
+describe("a shard that is not found", () => {
+  it("but listed is tried again and not taken for ended", async () => {
     const world = shardWorld({
       prepare: (stream) => {
         stream.put(3);
@@ -129,20 +166,7 @@ describe("a stream in trouble", () => {
     expect(world.stream.listings).toBe(30);
   });
 
-  it('a checkpoint that is "not found" in a shard that is listed (as kinesis-mock says) falls back to the trim horizon', async () => {
-    const world = shardWorld({
-      checkpoint: checkpointAt(3),
-      prepare: (stream) => {
-        stream.put(6);
-        stream.iteratorFaults.push(...times(3, "not-found"));
-      },
-    });
-    await world.clock.advance(30_000);
-    expect(world.stream.positions).toEqual([{ kind: "trim-horizon" }]);
-    expect(world.indexes()).toEqual([4, 5, 6]);
-  });
-
-  it("a shard that a listing forgets for less than a minute is not taken for ended", async () => {
+  it("and forgotten by the listing for less than a minute is not taken for ended", async () => {
     const world = shardWorld({
       prepare: (stream) => {
         stream.shards = [shard("shardId-000000000009")];
@@ -154,7 +178,7 @@ describe("a stream in trouble", () => {
     expect(world.outcome).toBeUndefined();
   });
 
-  it("a shard that stays out of the listings for a minute is gone: ended, with its children, loudly", async () => {
+  it("and stays out of the listings for a minute is gone: ended, with its children, loudly", async () => {
     const children = [shard("shardId-000000000001", [SHARD_ID])];
     const world = shardWorld({
       prepare: (stream) => {
@@ -166,26 +190,27 @@ describe("a stream in trouble", () => {
     expect(world.outcome).toBeUndefined();
     await world.clock.advance(30_000);
     expect(world.outcome).toMatchObject({ kind: "ended", children });
-    expect(
-      world.logs.some((line) => line.level === "error" && line.message.includes("no longer in the stream")),
-    ).toBe(true);
+    expect(said(world.logs, "error").some((line) => line.includes("no longer in the stream"))).toBe(true);
   });
 
-  it("an empty listing (the stream is gone or not there yet) proves nothing about a shard", async () => {
+  it.each<[string, StreamProblem | undefined]>([
+    ["an empty listing", undefined],
+    ["a listing that fails", "denied"],
+    ["a stream that is gone", "not-found"],
+  ])("%s proves nothing about it, and is told", async (_, problem) => {
     const world = shardWorld({
       prepare: (stream) => {
         stream.shards = [];
+        if (problem !== undefined) stream.listingFaults.push(...times(1_000, problem));
         stream.iteratorFaults.push(...times(1_000, "not-found"));
       },
     });
     await world.clock.advance(600_000);
     expect(world.outcome).toBeUndefined();
-  });
-
-  it("an answer that was lost is read again from the same place", async () => {
-    const world = shardWorld({ options: { maxRecords: 3 }, prepare: (stream) => stream.put(9) });
-    world.stream.readFaults.push(undefined, "unavailable", undefined, "unavailable");
-    await world.clock.advance(30_000);
-    expect(world.delivered.map(indexOf)).toEqual(upTo(9));
+    const failing = world.reports.current.map(({ source, errorClass }) => `${source}: ${errorClass}`);
+    expect(failing).toContain("reading: not-found");
+    if (problem === "not-found") {
+      expect(world.consumer.status().lastError?.message).toContain("the stream does not exist");
+    } else expect(failing).toContain(`stream listing: ${problem ?? "malformed-answer"}`);
   });
 });

@@ -1,0 +1,109 @@
+/**
+ * A place in a shard: the position, the iterator that Kinesis gave for it, and the calls that move it on. What to do about a failure is the fetcher's to decide (shard-reader-fetch.ts).
+ */
+import type { Clock } from "../../shared/clock.ts";
+import type { Logger } from "../ports/logger.ts";
+import type { Position, ReadResult, Shard, Stream } from "../ports/stream.ts";
+import type { ReadPosition } from "./shard-reader-position.ts";
+
+export interface CursorDependencies {
+  readonly stream: Stream;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+export class ShardCursor {
+  readonly #dependencies: CursorDependencies;
+  readonly #shardId: string;
+  readonly #position: ReadPosition;
+  /** Told of every new iterator: what comes next may have been read before. */
+  readonly #reopened: () => void;
+  #iterator: string | undefined;
+
+  constructor(
+    dependencies: CursorDependencies,
+    shardId: string,
+    position: ReadPosition,
+    reopened: () => void,
+  ) {
+    this.#dependencies = dependencies;
+    this.#shardId = shardId;
+    this.#position = position;
+    this.#reopened = reopened;
+  }
+
+  get isOpen(): boolean {
+    return this.#iterator !== undefined;
+  }
+
+  get position(): Position {
+    return this.#position.current;
+  }
+
+  /** Gets an iterator for the position. */
+  async open(): Promise<void> {
+    this.#iterator = await this.#iteratorAt(this.#position.current);
+    this.#position.opened();
+    this.#reopened();
+  }
+
+  /** Reads at the iterator. The cursor stays where it is until `advance`. */
+  read(maxRecords: number): Promise<ReadResult> {
+    if (this.#iterator === undefined) throw new Error(`no iterator for ${this.#shardId}: open comes first`);
+    return this.#dependencies.stream.read(this.#iterator, maxRecords);
+  }
+
+  /** What was read is taken: goes on behind it. */
+  advance({ records, nextIterator }: ReadResult): void {
+    this.#iterator = nextIterator;
+    const last = records.at(-1);
+    if (last !== undefined) this.#position.read(last);
+  }
+
+  listShards(): Promise<readonly Shard[]> {
+    return this.#dependencies.stream.listShards();
+  }
+
+  /** The iterator is of no use any more. The position stays. */
+  close(): void {
+    this.#iterator = undefined;
+  }
+
+  /**
+   * Kinesis refuses the position. Moves when it has refused it often enough and gives an iterator for another place.
+   * @throws StreamError when it refuses the other places as well: then it is not the position
+   */
+  async refused(): Promise<void> {
+    const { logger } = this.#dependencies;
+    const refused = this.#position.current;
+    const shardId = this.#shardId;
+    const others = this.#position.refused();
+    if (this.#position.current !== refused) {
+      logger.warn(
+        { shardId, refused, from: this.#position.current },
+        "Kinesis refuses the time at which LATEST begins: the clock of the worker that wrote it is ahead; the shard is read from earlier on",
+      );
+    }
+    let refusal: unknown;
+    for (const position of others) {
+      try {
+        this.#iterator = await this.#iteratorAt(position);
+      } catch (error) {
+        refusal = error;
+        continue;
+      }
+      this.#position.movedTo(position);
+      this.#reopened();
+      logger.error(
+        { shardId, refused, from: position },
+        "Kinesis refuses the position of this shard (trimmed away, or another stream's): reading from the nearest place before it; records between the two that are past their retention are lost",
+      );
+      return;
+    }
+    if (refusal !== undefined) throw refusal;
+  }
+
+  #iteratorAt(position: Position): Promise<string> {
+    return this.#dependencies.stream.iterator(this.#shardId, position);
+  }
+}
