@@ -20,6 +20,11 @@ export interface Worker {
   /** A plain snapshot: state, leases, per-shard position and lag. */
   status(): WorkerStatus;
   /**
+   * A shard that is halted, or waits for the next try of its handler, tries at once (it also does by itself: a halted
+   * one once a minute). False: it does neither, or this worker does not hold it.
+   */
+  resume(shardId: string): boolean;
+  /**
    * Resolves when every lease was drained, checkpointed and handed over or released.
    * @param budgetMillis default 25000, below Kubernetes's and ECS's 30 s: after it, handlers are aborted and leases released at their last checkpoint.
    * @returns the leases that had to be given up that way; empty after a clean stop
@@ -81,6 +86,7 @@ export function createWorker(options: WorkerOptions): Worker {
       return started;
     },
     status: () => coordinator.status(),
+    resume: (shardId) => coordinator.resume(shardId),
     stop: (budgetMillis = DEFAULT_STOP_BUDGET_MILLIS) => {
       stopped ??= (async () => {
         const given = started === undefined ? [] : await coordinator.stop(budgetMillis);

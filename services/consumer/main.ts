@@ -99,14 +99,13 @@ function historyEvent(worker: string, event: WorkerEvent): HistoryEvent {
         reason: event.reason,
       };
     case "halted":
-      return {
-        type: "event",
-        t: event.atMillis,
-        name: "shard-halted",
-        worker,
-        shardId: event.shardId,
-        error: event.error,
-      };
+    case "resumed":
+    case "retry":
+    case "skipped":
+    case "dead-letter": {
+      const { type, atMillis, ...details } = event;
+      return { type: "event", t: atMillis, name: `shard-${type}`, worker, ...details };
+    }
   }
 }
 

@@ -22,6 +22,7 @@ import type { EngineOptions, Ports } from "./engine-context.ts";
 import { ErrorReports } from "./error-reports.ts";
 import { FleetWatch } from "./fleet-watch.ts";
 import { gate } from "./gate.ts";
+import { guardedObserve } from "./guarded-observe.ts";
 import { LeaderDuties } from "./leader-duties.ts";
 import { Rhythm } from "./rhythm.ts";
 import { Settling } from "./settling.ts";
@@ -58,7 +59,8 @@ export class Coordinator {
   #starting: Promise<void> | undefined;
   #loop: Promise<void> = Promise.resolve();
 
-  constructor(ports: Ports, options: EngineOptions) {
+  constructor(ports: Ports, given: EngineOptions) {
+    const options = { ...given, observe: guardedObserve(given.observe, ports) };
     this.#ports = ports;
     this.#options = options;
     this.#rhythm = new Rhythm(ports);
@@ -70,18 +72,14 @@ export class Coordinator {
     const budget = createByteBudget(options.maxBufferedBytes);
     this.#reports = new ErrorReports(ports);
     const reports = this.#reports;
-    const readerOptions = { ...options, shutdownRequested: options.hooks.shutdownRequested };
     const whenFresh = (signal: AbortSignal) => this.#watch.whenFresh(signal);
+    const dependencies = { ...ports, budget, whenFresh, reports, observe: options.observe };
     this.#tasks = new ShardTasks(ports, options, {
       ports,
       options,
+      reports,
       watch: this.#watch,
-      startConsumer: (owned) =>
-        startShardConsumer(
-          { ...ports, budget, whenFresh, reports, observe: options.observe },
-          readerOptions,
-          owned,
-        ),
+      startConsumer: (owned) => startShardConsumer(dependencies, options, owned),
       targetOf: (leaseKey) => this.#decisions?.targetOf.get(leaseKey),
       row: (leaseKey) => view.table.get(leaseKey),
       syncShards: async () => (await this.#syncShards()).shards,
@@ -136,6 +134,11 @@ export class Coordinator {
         ...task.status(),
       })),
     };
+  }
+
+  /** A shard that is halted, or waits for a next try of its handler, tries at once. False: it does neither, or is not held. */
+  resume(leaseKey: string): boolean {
+    return this.#tasks.resume(leaseKey);
   }
 
   get #state(): WorkerState {
@@ -338,12 +341,13 @@ export class Coordinator {
     await this.#tasks.close();
   }
 
-  /** The stop budget is spent: abort the handlers, and release the leases at their last checkpoints so that nobody waits for an expiry. */
+  /** The stop budget is spent: abort the handlers, and release the leases at the progress that is known, so that no other worker waits for an expiry. */
   async #giveUp(): Promise<readonly string[]> {
     const left = this.#tasks.all;
+    // Before the end: what waits for a fresh heartbeat must not reach a handler any more.
+    const released = left.map((task) => task.giveUp("the stop budget is spent"));
     await this.#end();
-    for (const task of left) task.lose("the stop budget is spent");
-    await Promise.allSettled(left.map((task) => task.owned.release(task.owned.lease.checkpoint)));
+    await Promise.allSettled(released);
     await Promise.allSettled([this.#watch.membership.leave()]);
     this.#wakeUp();
     return left.map((task) => task.owned.leaseKey);

@@ -11,11 +11,22 @@
  */
 import type { Clock } from "../../shared/clock.ts";
 import { type ErrorClass, needsAPerson } from "../core/error-class.ts";
+import { StoreError } from "../ports/lease-store.ts";
 import type { Logger } from "../ports/logger.ts";
 import type { Metrics } from "../ports/metrics.ts";
+import { StreamError } from "../ports/stream.ts";
 
 /** The kinds of calls that fail independently of each other. */
 export type ErrorSource = "lease table" | "stream listing" | "reading" | "handler" | "hook" | "checkpoint";
+
+/** Of a failed call of a port, or of the user's code. What has no class is a defect or a wrong set-up: said at once. */
+export function errorClassIn(error: unknown): ErrorClass {
+  if (error instanceof StoreError) return error.errorClass;
+  if (error instanceof StreamError) {
+    return error.problem === "expired-iterator" ? "unavailable" : error.problem;
+  }
+  return "invalid";
+}
 
 const PATIENCE_MILLIS = 5_000;
 const REMINDER_MILLIS = 300_000;
@@ -95,6 +106,14 @@ export class ErrorReports {
       err: error,
     };
     logger[isLoud ? "error" : "warn"](fields, `${source} fails (${errorClass}): trying again until it works`);
+  }
+
+  /** `subject` is no longer this worker's: whether it would work again is not known. */
+  forget(source: ErrorSource, subject: string): void {
+    for (const [key, failing] of this.#failing) {
+      if (!key.startsWith(`${source}\n`) || !failing.subjects.delete(subject)) continue;
+      if (failing.subjects.size === 0) this.#failing.delete(key);
+    }
   }
 
   /** The source works again, for `subject` (default: as a whole). */

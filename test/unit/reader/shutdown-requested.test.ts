@@ -4,7 +4,12 @@ import type { ShutdownRequested } from "../../../services/consumer/engine/shard-
 import { checkpointAt, SHARD_ID, sequence, shardWorld, type WorldSetup } from "./shard-world.ts";
 
 const drained = async (shutdownRequested: ShutdownRequested, setup: WorldSetup, afterMillis: number) => {
-  const options = { checkpointMode: "manual", maxRecords: 3, shutdownRequested, ...setup.options } as const;
+  const options = {
+    checkpointMode: "manual",
+    maxRecords: 3,
+    hooks: { shutdownRequested },
+    ...setup.options,
+  } as const;
   const world = shardWorld({ prepare: (stream) => stream.put(6), ...setup, options });
   await world.clock.advance(afterMillis);
   world.consumer.drain();
