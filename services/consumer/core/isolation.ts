@@ -105,6 +105,11 @@ export class Isolation {
     return this.#rules.mayTryAhead && this.#lone > 1 && this.#candidateAhead() === undefined;
   }
 
+  /** A later record is processed, and the first one is not settled. */
+  get isAhead(): boolean {
+    return this.#settledAhead.size > 0;
+  }
+
   /** How many failed calls the record has been in. */
   attemptsOf(index: number): number {
     return this.#attempts[index] ?? 0;

@@ -66,9 +66,13 @@ export class FailingBatch {
   async getThrough(error: Error): Promise<BatchOutcome> {
     const outcome = await this.#getThrough(error);
     this.#parts.report.flushSkipped();
-    if (outcome === INTERRUPTED) this.#parts.reports.forget("handler", this.#parts.shardId);
-    else this.#parts.reports.recovered("handler", this.#parts.shardId);
-    return outcome;
+    const { reports, shardId } = this.#parts;
+    if (outcome === DONE) {
+      reports.recovered("handler", shardId);
+      return DONE;
+    }
+    reports.forget("handler", shardId);
+    return { kind: "interrupted", isAhead: this.#isolation.isAhead };
   }
 
   resume(): boolean {
@@ -120,13 +124,13 @@ export class FailingBatch {
   /** Resolves when the next call may be made. */
   async #failed(call: IsolationCall, error: Error): Promise<void> {
     const isolation = this.#isolation;
+    const { reports, shardId } = this.#parts;
     // What the handler itself checkpointed before it failed is done: the next call starts behind it.
     if (call.kind === "next") this.#takeProgress();
+    const indexes = call.indexes.filter((index) => index >= isolation.first);
+    if (indexes.length === 0) return;
     const named = this.#namedIndex(error);
     if (named === undefined) {
-      const { reports, shardId } = this.#parts;
-      const indexes = call.indexes.filter((index) => index >= isolation.first);
-      if (indexes.length === 0) return;
       isolation.failed({ ...call, indexes });
       this.#joinNeighbours();
       reports.failed("handler", errorClassOf(error.name), error, shardId);
@@ -135,12 +139,12 @@ export class FailingBatch {
       this.#namedErrors.set(named, error);
     }
     if (call.kind === "next") this.#error = error;
+    const attempt = isolation.attemptsOf(indexes[0]!);
     this.#hasPaused = false;
     await this.#giveUpWhatIsDue();
     // The handler's own word about a record says nothing of what else it can do.
     if (named !== undefined || isolation.isUrgent || this.#hasPaused) return;
-    const attempt = isolation.attemptsOf(call.indexes[0]!);
-    await this.#pauseAfter(isolation.failuresInRow, { attempt, count: call.indexes.length, error });
+    await this.#pauseAfter(isolation.failuresInRow, { attempt, count: indexes.length, error });
   }
 
   #joinNeighbours(): void {

@@ -17,8 +17,11 @@ import type { ShardReport } from "./shard-reader-report.ts";
 
 export type BatchOutcome =
   | { readonly kind: "done" }
-  /** The lease was lost, or a drain came between two tries: the next owner gets what is left. */
-  | { readonly kind: "interrupted" };
+  /**
+   * The lease was lost, or a drain came between two tries: the next owner gets what is left. `isAhead`: and later
+   * records that were processed ahead of it once more.
+   */
+  | { readonly kind: "interrupted"; readonly isAhead?: boolean };
 
 export const DONE: BatchOutcome = { kind: "done" };
 export const INTERRUPTED: BatchOutcome = { kind: "interrupted" };

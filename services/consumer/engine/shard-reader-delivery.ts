@@ -96,6 +96,8 @@ export class ShardDelivery {
       this.#handling = this.#handle(records, batch);
       outcome = await this.#handling;
       this.#handling = undefined;
+      // The last record that a handler remembers may be one ahead: the hook's checkpoint must not pass the one before.
+      if (outcome.kind === "interrupted" && outcome.isAhead) this.#delivered = this.#finished;
       this.#parts.activity.enter("reading");
     }
     for (const done of [{ batch, count: records.length }, ...this.#joined]) {
