@@ -26,6 +26,11 @@ export interface Worker {
   /** For the probes of a container platform. */
   health(): WorkerHealth;
   /**
+   * A shard that is halted, or waits for the next try of its handler, tries at once (it also does by itself: a halted
+   * one once a minute). False: it does neither, or this worker does not hold it.
+   */
+  resume(shardId: string): boolean;
+  /**
    * Resolves when every lease was drained, checkpointed and handed over or released; at any moment, also while starting. A
    * second call may shorten the budget.
    * @param budgetMillis default 25000, below Kubernetes's and ECS's 30 s: before it ends, handlers are aborted and leases released as far as is known.
@@ -88,6 +93,7 @@ export function createWorker(options: WorkerOptions): Worker {
     start: () => coordinator.start(),
     status: () => coordinator.status(),
     health: () => coordinator.health(),
+    resume: (shardId) => coordinator.resume(shardId),
     stop: async (budgetMillis = DEFAULT_STOP_BUDGET_MILLIS) => {
       const given = await coordinator.stop(budgetMillis);
       await metrics.stop();

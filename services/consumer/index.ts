@@ -15,11 +15,19 @@ export { type LeasePlan, type Move, type PlanWorker, planLeases } from "./core/p
 export type { ConsumerRecord } from "./core/record.ts";
 export { createWorker, type Worker, type WorkerStatus } from "./create-worker.ts";
 export type { WorkerEvent } from "./engine/engine-context.ts";
-export type {
-  CheckpointFunction,
-  OnError,
-  ProcessRecords,
-  ProcessRecordsInput,
+export { PoisonRecordError } from "./engine/handler-errors.ts";
+export type { RetryOptions } from "./engine/retry.ts";
+export type { Activity, ActivityKind } from "./engine/shard-activity.ts";
+export type { ShardStatus } from "./engine/shard-consumer.ts";
+export {
+  type CheckpointFunction,
+  CheckpointRefused,
+  type GiveUpReason,
+  type OnError,
+  type ProcessRecords,
+  type ProcessRecordsInput,
+  type ShardEnded,
+  type ShutdownRequested,
 } from "./engine/shard-reader-options.ts";
 export { type LeaseListing, type LeaseStore, StoreUnavailable, StoreUnusable } from "./ports/lease-store.ts";
 export type { Logger } from "./ports/logger.ts";

@@ -113,6 +113,13 @@ function historyEvent(worker: string, event: WorkerEvent): HistoryEvent {
       };
     case "error":
       return { type: "event", t: event.atMillis, name: "worker-failed", worker, error: event.error.message };
+    case "resumed":
+    case "retry":
+    case "skipped":
+    case "dead-letter": {
+      const { type, atMillis, ...details } = event;
+      return { type: "event", t: atMillis, name: `shard-${type}`, worker, ...details };
+    }
   }
 }
 

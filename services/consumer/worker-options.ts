@@ -6,6 +6,8 @@ import type { KinesisClient } from "@aws-sdk/client-kinesis";
 import { randomSuffix } from "../shared/platform.ts";
 import { isMd5Available } from "./core/md5.ts";
 import type { EngineOptions, Hooks, WorkerEvent } from "./engine/engine-context.ts";
+import { type RetryOptions, retryOf } from "./engine/retry.ts";
+import { DEFAULT_LOG_WARNING_MILLIS } from "./engine/shard-activity.ts";
 import type { OnError, ProcessRecords } from "./engine/shard-reader-options.ts";
 import { type Logger, silentLogger } from "./ports/logger.ts";
 
@@ -69,13 +71,17 @@ export interface WorkerOptions extends Hooks {
   readonly processRecords: ProcessRecords;
   /** A handler that takes longer is aborted and counts as failed. Milliseconds. Default: no limit. */
   readonly processTimeoutMillis?: number;
-  /** After the retries of a failing batch: "stop" (default) keeps the lease and stops the shard, loudly; "skip"; or a dead letter. */
+  /** A call of the handler, a hook or a hand-over that takes longer is warned about, and measured. Milliseconds. KCL's name; there it is off. Default: 30000. */
+  readonly logWarningForTaskAfterMillis?: number;
+  /** How a batch that fails is tried again. Default: without end, with pauses that grow from 200 ms to 30 s and end at once when the shard is to be handed over. */
+  readonly retry?: RetryOptions;
+  /** For a record that is poison, or out of attempts: "stop" (default) halts the shard at it, and nothing is passed over; "skip" passes over it; or a dead letter takes it. Other failures are waited out. */
   readonly onError?: OnError;
   /** pino-like. Default: silent. */
   readonly logger?: Logger;
   /** Default: "summary". */
   readonly metricsLevel?: "none" | "summary" | "detailed";
-  /** Told of every batch and every lease that changes hands. Must be quick and must not throw. */
+  /** Told of every batch, of what fails, and of every lease that changes hands. Must be quick. What it throws is logged, and changes nothing else. */
   readonly onEvent?: (event: WorkerEvent) => void;
 }
 
@@ -172,6 +178,13 @@ export function compileOptions(options: WorkerOptions): EngineOptions {
       options.processTimeoutMillis === undefined
         ? undefined
         : whole("processTimeoutMillis", options.processTimeoutMillis, 1, 86_400_000),
+    logWarningForTaskAfterMillis: whole(
+      "logWarningForTaskAfterMillis",
+      options.logWarningForTaskAfterMillis ?? DEFAULT_LOG_WARNING_MILLIS,
+      1_000,
+      86_400_000,
+    ),
+    retry: retry(options.retry),
     onError,
     initialPosition: position,
     hooks: {
@@ -212,6 +225,8 @@ export const OPTION_NAMES: Readonly<Record<keyof WorkerOptions, true>> = {
   checkpointIntervalMillis: true,
   processRecords: true,
   processTimeoutMillis: true,
+  logWarningForTaskAfterMillis: true,
+  retry: true,
   onError: true,
   leaseLost: true,
   shardEnded: true,
@@ -241,6 +256,22 @@ function kplHashRange(value: "keep" | "drop"): "keep" | "drop" {
     );
   }
   return value;
+}
+
+function retry(value: WorkerOptions["retry"]): RetryOptions {
+  if (value !== undefined && (typeof value !== "object" || value === null))
+    wrong("retry", value, "an object such as { maxAttempts: 20, maxDelayMillis: 10000 }");
+  const filled = retryOf(value);
+  const unknown = Object.keys(value ?? {}).find((name) => !Object.hasOwn(filled, name));
+  if (unknown !== undefined)
+    throw new OptionError(`there is no option retry.${unknown}: there are ${Object.keys(filled).join(", ")}`);
+  const { maxAttempts, minDelayMillis, maxDelayMillis, maxRecordAgeMillis } = filled;
+  if (maxAttempts !== undefined) whole("retry.maxAttempts", maxAttempts, 1, 1_000_000);
+  whole("retry.minDelayMillis", minDelayMillis, 10, 3_600_000);
+  whole("retry.maxDelayMillis", maxDelayMillis, minDelayMillis, 3_600_000);
+  if (maxRecordAgeMillis !== undefined)
+    whole("retry.maxRecordAgeMillis", maxRecordAgeMillis, 1, 366 * 86_400_000);
+  return filled;
 }
 
 function cap(value: WorkerOptions["maxLeasesForWorker"]): EngineOptions["maxLeasesForWorker"] {

@@ -6,6 +6,7 @@
 import type { ConsumerRecord } from "../../services/consumer/core/record.ts";
 import type {
   ProcessRecords,
+  ShardEnded,
   ShutdownRequested,
 } from "../../services/consumer/engine/shard-reader-options.ts";
 import type { LeaseStore } from "../../services/consumer/ports/lease-store.ts";
@@ -41,6 +42,7 @@ export interface EngineHandler {
   readonly processRecords: ProcessRecords;
   readonly deadLetter: (record: ConsumerRecord) => void;
   readonly shutdownRequested?: ShutdownRequested;
+  readonly shardEnded?: ShardEnded;
   readonly halted?: (shardId: string) => void;
 }
 
@@ -311,10 +313,10 @@ export class Cluster {
     const { clock } = process;
     const habitDice = dice.fork("habits");
     const parts = { worker, swarm, clock, history, patients: this.#patients, dice, habitDice };
-    const { processRecords, deadLetter, shutdownRequested } = new SimHandler(parts);
+    const { processRecords, deadLetter, shutdownRequested, shardEnded } = new SimHandler(parts);
     const halted = (shardId: string) => history.add({ type: "halted", worker, shardId });
     const broken = this.#mutation?.handler?.(processRecords) ?? processRecords;
-    return { processRecords: broken, deadLetter, shutdownRequested, halted };
+    return { processRecords: broken, deadLetter, shutdownRequested, shardEnded, halted };
   }
 
   #watchStart(worker: SimWorker): void {

@@ -1,15 +1,39 @@
 /** The real engine, on the simulated ports. The one file here that knows how it is put together. */
 import { decide } from "../../services/consumer/core/decide.ts";
 import { Coordinator } from "../../services/consumer/engine/coordinator.ts";
+import type { EngineOptions } from "../../services/consumer/engine/engine-context.ts";
 import { noMetrics } from "../../services/consumer/ports/metrics.ts";
-import type { StartEngine } from "./cluster.ts";
+import { TRIES } from "./checkers/allowances.ts";
+import type { EnginePorts, EngineOptions as SimOptions, StartEngine } from "./cluster.ts";
+import { MAX_RETRY_DELAY_MILLIS } from "./run.ts";
+import type { Swarm } from "./swarm.ts";
 
 const SIMULATED = { arn: "arn:aws:kinesis:us-east-1:000000000000:stream/simulated", createdMillis: 1 };
 
-export const startEngine: StartEngine = (ports, { workerId, swarm, maxLeases, handler, log }) => {
+/** What never gets well has to be given up within the run; what does is waited out, as by default. */
+const maxAttempts = ({ sickCalls }: Swarm): number | undefined =>
+  sickCalls === Number.POSITIVE_INFINITY ? TRIES + 1 : undefined;
+
+export const startEngine: StartEngine = (ports, options) => {
+  const coordinator = coordinatorOn(ports, options);
+  return {
+    start: () => coordinator.start(),
+    stop: async () => {
+      const left = await coordinator.stop(options.swarm.stopBudgetMillis);
+      return left.length === 0 ? undefined : `budget spent with ${left.join(", ")}`;
+    },
+  };
+};
+
+/** @param overrides for tests that need what no swarm draws */
+export function coordinatorOn(
+  ports: EnginePorts,
+  { workerId, swarm, maxLeases, handler, log }: SimOptions,
+  overrides: Partial<EngineOptions> = {},
+): Coordinator {
   let incarnations = 0;
   const logAt = (level: string) => (fields: object, message: string) => log(level, message, fields);
-  const coordinator = new Coordinator(
+  return new Coordinator(
     {
       ...ports,
       decide,
@@ -28,7 +52,7 @@ export const startEngine: StartEngine = (ports, { workerId, swarm, maxLeases, ha
       shardSyncIntervalMillis: swarm.shardSyncIntervalMillis,
       leaseRenewal: swarm.leaseRenewal,
       maxBufferedBytes: 64 * 1_048_576,
-      hooks: { shutdownRequested: handler.shutdownRequested },
+      hooks: { shutdownRequested: handler.shutdownRequested, shardEnded: handler.shardEnded },
       observe: (event) => {
         if (event.type === "halted") handler.halted?.(event.shardId);
       },
@@ -36,18 +60,13 @@ export const startEngine: StartEngine = (ports, { workerId, swarm, maxLeases, ha
       processRecords: handler.processRecords,
       onError: swarm.onError === "deadLetter" ? { deadLetter: handler.deadLetter } : swarm.onError,
       processTimeoutMillis: swarm.processTimeoutMillis,
+      retry: { maxAttempts: maxAttempts(swarm), maxDelayMillis: MAX_RETRY_DELAY_MILLIS },
       checkpointMode: swarm.checkpointMode,
       checkpointIntervalMillis: swarm.checkpointIntervalMillis,
       maxRecords: swarm.maxRecords,
       kplHashRange: "keep",
       idleTimeBetweenReadsMillis: swarm.idleTimeBetweenReadsMillis,
+      ...overrides,
     },
   );
-  return {
-    start: () => coordinator.start(),
-    stop: async () => {
-      const left = await coordinator.stop(swarm.stopBudgetMillis);
-      return left.length === 0 ? undefined : `budget spent with ${left.join(", ")}`;
-    },
-  };
-};
+}

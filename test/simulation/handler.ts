@@ -7,6 +7,7 @@ import type { ConsumerRecord } from "../../services/consumer/core/record.ts";
 import {
   CheckpointRefused,
   type ProcessRecordsInput,
+  type ShardEnded,
   type ShutdownRequested,
 } from "../../services/consumer/engine/shard-reader-options.ts";
 import type { Clock } from "../../services/shared/clock.ts";
@@ -123,6 +124,13 @@ export class SimHandler {
     if (checkpointsAtShutdown === "finished") {
       if (finished !== undefined) this.#checkpoint(shardId, () => checkpoint(finished), finished);
     } else if (given !== undefined) this.#checkpoint(shardId, () => checkpoint(), given, { named: false });
+  };
+
+  /** As KCL demands of a shard's end: everything that was given is done. */
+  readonly shardEnded: ShardEnded = ({ shardId, checkpoint }) => {
+    const given = this.#given.get(shardId);
+    if (this.#parts.swarm.checkpointMode !== "manual" || given === undefined) return;
+    this.#checkpoint(shardId, () => checkpoint(), given, { named: false });
   };
 
   /** @returns how many of the records are told as handled already. */

@@ -30,6 +30,8 @@ const PUT_INTERVAL_MILLIS = 250;
 const LOOK_INTERVAL_MILLIS = 250;
 /** Puts go on this long after healing, so that convergence is seen under load. */
 const TAIL_MILLIS = 3_000;
+/** The longest pause between two tries of a handler: shorter than the default, so that a run is not spent on them. */
+export const MAX_RETRY_DELAY_MILLIS = 1_000;
 
 /** Generous: expiry twice in a row (a lease claimed by somebody who had just died), a shard sync, and the backlog. */
 export const livenessBound = (swarm: Swarm): number =>
@@ -46,7 +48,8 @@ function sicknessBound(swarm: Swarm): number {
   const oneIn = handlerMillis.high > (processTimeoutMillis ?? Number.POSITIVE_INFINITY) ? 1 : sickOneIn;
   if (oneIn === 0) return 0;
   const sick = Math.ceil((putsPerSecond * (safetyMillis + TAIL_MILLIS)) / 1_000 / oneIn);
-  return sick * (3_000 + 14 * handlerMillis.high);
+  // The most calls that a sick record fails and gets well after, those that find it, and half a minute's for proof.
+  return sick * (3_000 + 26 * handlerMillis.high + 12 * MAX_RETRY_DELAY_MILLIS);
 }
 
 export const quietMillis = (swarm: Swarm): number => 2 * swarm.failoverTimeMillis + 5_000;

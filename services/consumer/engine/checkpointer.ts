@@ -1,12 +1,12 @@
 /**
  * How far a shard is processed, and the writing of it: newest progress wins, one write at a time, at most one per
- * interval, the last one never forgotten. `StoreUnavailable` is retried with backoff behind the handler's back; a failed
- * fence closes it for good.
+ * interval, the last one never forgotten. A store that does not answer is asked again with backoff behind the handler's
+ * back; a failed fence closes it for good.
  */
 import type { Clock } from "../../shared/clock.ts";
 import { backoffMillis, type Random } from "../../shared/random.ts";
 import { type Checkpoint, compareCheckpoints } from "../core/lease.ts";
-import type { Logger } from "../ports/logger.ts";
+import { type ErrorReports, errorClassIn } from "./error-reports.ts";
 import type { HeldLease } from "./shard-consumer.ts";
 import { type CheckpointFunction, CheckpointRefused, type RecordPosition } from "./shard-reader-options.ts";
 
@@ -14,7 +14,8 @@ export interface CheckpointerParts {
   readonly held: HeldLease;
   readonly clock: Clock;
   readonly random: Random;
-  readonly logger: Logger;
+  readonly reports: ErrorReports;
+  /** 0: `checkpoint()` resolves when the position is written. */
   readonly intervalMillis: number;
   /** The fence failed: another worker has the lease. */
   readonly onLost: () => void;
@@ -27,17 +28,29 @@ export interface CallCheckpoints {
   revoke(reason: string): void;
 }
 
-const LOG_EVERY_FAILURES = 10;
+export interface CallRange {
+  /** The last record that may be named. */
+  readonly delivered: Checkpoint;
+  /** What is meant where none is named. Default: `delivered`. */
+  readonly finished?: Checkpoint;
+  /** The call's records come after one that is not settled: their checkpoints count once this resolves. */
+  readonly after?: Promise<void> | undefined;
+}
 
 export class Checkpointer {
   readonly #parts: CheckpointerParts;
-  /** Aborts when no further write may start. */
+  /** Aborts when no write of its own accord may start any more. */
   readonly #resting = new AbortController();
-  #closed = false;
+  /** Aborts when no write at all may start any more. */
+  readonly #closing = new AbortController();
   #progress: Checkpoint;
   #written: Checkpoint;
+  /** Somebody waits for everything up to here to be written, also while it rests. */
+  #demanded: Checkpoint | undefined;
   #lastWriteAtMillis: number;
   #writing: Promise<void> | undefined;
+  /** Called with every step of the progress. */
+  #onProgress: () => void = () => undefined;
 
   constructor(parts: CheckpointerParts) {
     this.#parts = parts;
@@ -54,9 +67,25 @@ export class Checkpointer {
 
   /** Progress never goes back: what is behind it already changes nothing. */
   advance(to: Checkpoint): void {
-    if (this.#closed || compareCheckpoints(to, this.#progress) <= 0) return;
+    if (this.#closing.signal.aborted || compareCheckpoints(to, this.#progress) <= 0) return;
     this.#progress = to;
-    if (!this.#resting.signal.aborted) this.#writing ??= this.#write();
+    this.#startWriting();
+    this.#onProgress();
+  }
+
+  /** Resolves when everything up to `position` is done, or `signal` aborts. */
+  whenReached(position: Checkpoint, signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const look = () => {
+        if (!signal.aborted && compareCheckpoints(this.#progress, position) < 0) return;
+        this.#onProgress = () => undefined;
+        signal.removeEventListener("abort", look);
+        resolve();
+      };
+      this.#onProgress = look;
+      signal.addEventListener("abort", look);
+      look();
+    });
   }
 
   /** Resolves when the progress of now is written, or never will be (closed, lost), or `signal` aborts. */
@@ -76,7 +105,8 @@ export class Checkpointer {
 
   /**
    * A drain was asked for: no write starts any more, because the hand-over carries the progress in its own. A crash
-   * before it replays no more than one without the drain: what was unwritten now, and the batch in hand.
+   * before it replays no more than one without the drain: what was unwritten now, and the batch in hand. With interval
+   * 0, what a handler checkpoints itself is still written at once, for it is told so.
    */
   rest(): void {
     this.#resting.abort();
@@ -84,22 +114,26 @@ export class Checkpointer {
 
   /** Progress ends here. Resolves when the write under way is over. */
   async close(): Promise<void> {
-    this.#closed = true;
     this.#resting.abort();
+    this.#closing.abort();
     await this.#writing;
   }
 
-  /** `delivered`: the last record that may be named. `finished`: what is meant where none is named. */
-  forCall(delivered: Checkpoint, finished = delivered): CallCheckpoints {
+  forCall({ delivered, finished = delivered, after }: CallRange): CallCheckpoints {
     let revoked: string | undefined;
     return {
       checkpoint: (position) => {
-        if (this.#closed) {
+        if (this.#closing.signal.aborted) {
           throw new CheckpointRefused("checkpoint refused: this worker no longer reads the shard");
         }
         if (revoked !== undefined) throw new CheckpointRefused(`checkpoint refused: ${revoked}`);
-        this.advance(position === undefined ? finished : this.#validated(position, delivered));
-        return this.#parts.intervalMillis === 0 ? this.whenWritten() : Promise.resolve();
+        const to = position === undefined ? finished : this.#validated(position, delivered);
+        if (after !== undefined) {
+          void after.then(() => this.advance(to));
+          return Promise.resolve();
+        }
+        this.advance(to);
+        return this.#parts.intervalMillis === 0 ? this.#writeNow() : Promise.resolve();
       },
       revoke: (reason) => {
         revoked = reason;
@@ -128,38 +162,52 @@ export class Checkpointer {
     return asked;
   }
 
+  #writeNow(): Promise<void> {
+    this.#demanded = this.#progress;
+    this.#startWriting();
+    return this.whenWritten();
+  }
+
+  #startWriting(): void {
+    if (this.#mayWrite) this.#writing ??= this.#write();
+  }
+
+  get #mayWrite(): boolean {
+    if (this.#closing.signal.aborted) return false;
+    if (!this.#resting.signal.aborted) return true;
+    return this.#demanded !== undefined && compareCheckpoints(this.#demanded, this.#written) > 0;
+  }
+
   async #write(): Promise<void> {
-    const { held, clock, random, logger, intervalMillis, onLost } = this.#parts;
+    const { held, clock, random, reports, intervalMillis, onLost } = this.#parts;
     let failures = 0;
     while (compareCheckpoints(this.#progress, this.#written) > 0) {
       const waitMillis =
         failures > 0
           ? backoffMillis(failures, random, 100)
           : this.#lastWriteAtMillis + intervalMillis - clock.monotonicMillis();
-      if (waitMillis > 0) await clock.sleep(waitMillis, this.#resting.signal);
-      if (this.#resting.signal.aborted) break;
+      const isDemanded = this.#demanded !== undefined;
+      if (waitMillis > 0)
+        await clock.sleep(waitMillis, isDemanded ? this.#closing.signal : this.#resting.signal);
+      if (!this.#mayWrite) break;
       const target = this.#progress;
       this.#lastWriteAtMillis = clock.monotonicMillis();
       try {
         if ((await held.checkpoint(target)) === "lost") {
-          this.#closed = true;
           this.#resting.abort();
+          this.#closing.abort();
           onLost();
           break;
         }
         this.#written = target;
+        if (failures > 0) reports.recovered("checkpoint", held.leaseKey);
         failures = 0;
       } catch (error) {
-        if (failures % LOG_EVERY_FAILURES === 0) {
-          const fields = { shardId: held.leaseKey, failures: failures + 1, error: String(error) };
-          logger.warn(
-            fields,
-            "checkpoint not written, retrying; a crash now would replay more than the interval",
-          );
-        }
         failures += 1;
+        reports.failed("checkpoint", errorClassIn(error), error, held.leaseKey);
       }
     }
+    if (failures > 0) reports.forget("checkpoint", held.leaseKey);
     this.#writing = undefined;
   }
 }

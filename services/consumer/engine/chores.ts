@@ -4,8 +4,7 @@
  */
 
 import { StreamError } from "../ports/stream.ts";
-import type { ErrorReports } from "./error-reports.ts";
-import { classOf } from "./patience.ts";
+import { type ErrorReports, errorClassIn } from "./error-reports.ts";
 
 export class Chores {
   readonly #reports: ErrorReports;
@@ -20,7 +19,7 @@ export class Chores {
     const chore = work()
       .catch((error: unknown) => {
         const source = error instanceof StreamError ? "stream listing" : "lease table";
-        this.#reports.failed(source, classOf(error) ?? "defect", error, name);
+        this.#reports.failed(source, errorClassIn(error), error, name);
       })
       .finally(() => {
         this.#underWay.delete(name);

@@ -24,11 +24,12 @@ import { Declarations } from "./declarations.ts";
 import { type DepartureDeps, forceRelease, releaseLateComers, rowsNaming } from "./departure.ts";
 import type { EngineOptions, Ports } from "./engine-context.ts";
 import { awaitPredecessor, type EntranceDeps, findBeginning } from "./entrance.ts";
-import { ErrorReports } from "./error-reports.ts";
+import { ErrorReports, errorClassIn } from "./error-reports.ts";
 import { FleetWatch } from "./fleet-watch.ts";
 import { gate } from "./gate.ts";
+import { guardedObserve } from "./guarded-observe.ts";
 import { LeaderDuties } from "./leader-duties.ts";
-import { classOf, Patience } from "./patience.ts";
+import { Patience } from "./patience.ts";
 import { Rhythm } from "./rhythm.ts";
 import { Settling } from "./settling.ts";
 import { startShardConsumer } from "./shard-reader.ts";
@@ -75,11 +76,12 @@ export class Coordinator {
   #failure: Error | undefined;
   #turnEndedMillis: number;
 
-  constructor(given: Ports, options: EngineOptions) {
+  constructor(world: Ports, given: EngineOptions) {
+    const options = { ...given, observe: guardedObserve(given.observe, world) };
     const ports: Ports = {
-      ...given,
-      store: storeWithDeadlines(given.store, given.clock, options.failoverTimeMillis),
-      stream: streamWithDeadlines(given.stream, given.clock),
+      ...world,
+      store: storeWithDeadlines(world.store, world.clock, options.failoverTimeMillis),
+      stream: streamWithDeadlines(world.stream, world.clock),
     };
     this.#ports = ports;
     this.#options = options;
@@ -98,18 +100,14 @@ export class Coordinator {
     const { membership } = this.#watch;
     this.#departure = { ports, watch: this.#watch, workerId: options.workerId };
     this.#entrance = { ports, options, membership, patience: this.#patience };
-    const readerOptions = { ...options, shutdownRequested: options.hooks.shutdownRequested };
     const whenFresh = (signal: AbortSignal) => this.#watch.whenFresh(signal);
+    const dependencies = { ...ports, budget, whenFresh, reports, observe: options.observe };
     this.#tasks = new ShardTasks(ports, options, {
       ports,
       options,
+      reports,
       watch: this.#watch,
-      startConsumer: (owned) =>
-        startShardConsumer(
-          { ...ports, budget, whenFresh, reports, observe: options.observe },
-          readerOptions,
-          owned,
-        ),
+      startConsumer: (owned) => startShardConsumer(dependencies, options, owned),
       targetOf: (leaseKey) => this.#decisions?.targetOf.get(leaseKey),
       row: (leaseKey) => view.table.get(leaseKey),
       syncShards: async () => (await this.#syncShards()).shards,
@@ -167,6 +165,11 @@ export class Coordinator {
     });
   }
 
+  /** A shard that is halted, or waits for a next try of its handler, tries at once. False: it does neither, or is not held. */
+  resume(leaseKey: string): boolean {
+    return this.#tasks.resume(leaseKey);
+  }
+
   get #state(): WorkerState {
     if (this.#failure !== undefined) return "failed";
     if (this.#stopped.signal.aborted) return "stopped";
@@ -214,8 +217,10 @@ export class Coordinator {
     const drained = entered.then(() => this.#loop).then(() => this.#chores.done());
     if (await this.#budget.outlasts(drained)) return [];
     const left = this.#tasks.all;
+    // Before the end: what waits for a fresh heartbeat must not reach a handler any more.
+    const released = forceRelease(this.#departure, left, "the stop budget is spent");
     this.#end();
-    await this.#budget.outlastsInAll(forceRelease(this.#departure, left, "the stop budget is spent"));
+    await this.#budget.outlastsInAll(released);
     return left.map((task) => task.owned.leaseKey);
   }
 
@@ -226,9 +231,10 @@ export class Coordinator {
     const { logger, clock } = this.#ports;
     logger.error({ err: error }, `this worker has ended: ${error.message}`);
     this.#options.observe({ type: "error", error, atMillis: clock.wallMillis() });
-    const left = this.#tasks.all;
+    this.#chores.start("releasing leases", () =>
+      forceRelease(this.#departure, this.#tasks.all, error.message),
+    );
     this.#end();
-    this.#chores.start("releasing leases", () => forceRelease(this.#departure, left, error.message));
   }
 
   async #run(): Promise<void> {
@@ -447,7 +453,7 @@ export class Coordinator {
 
   #troubled(error: unknown): void {
     this.#rhythm.troubled();
-    this.#reports.failed("lease table", classOf(error) ?? "defect", error);
+    this.#reports.failed("lease table", errorClassIn(error), error);
     const isStarting = !this.#takesPart.isOpen;
     if (isStarting && this.#patience.hasEnded("lease table", error)) this.#fail(error as Error);
   }

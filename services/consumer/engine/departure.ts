@@ -35,7 +35,6 @@ export async function forceRelease(
   tasks: readonly ShardTask[],
   why: string,
 ): Promise<void> {
-  for (const task of tasks) task.lose(why);
-  await Promise.allSettled(tasks.map((task) => task.owned.release(task.status().checkpoint)));
+  await Promise.allSettled(tasks.map((task) => task.giveUp(why)));
   await Promise.allSettled([deps.watch.membership.leave()]);
 }

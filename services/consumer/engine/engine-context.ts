@@ -7,7 +7,12 @@ import type { LeaseStore } from "../ports/lease-store.ts";
 import type { Logger } from "../ports/logger.ts";
 import type { Metrics } from "../ports/metrics.ts";
 import type { Stream, StreamDescription } from "../ports/stream.ts";
-import type { ShardEvent, ShardReaderOptions, ShutdownRequested } from "./shard-reader-options.ts";
+import type {
+  ShardEnded,
+  ShardEvent,
+  ShardReaderOptions,
+  ShutdownRequested,
+} from "./shard-reader-options.ts";
 
 export interface Ports {
   readonly store: LeaseStore;
@@ -42,10 +47,10 @@ export interface EngineOptions extends ShardReaderOptions {
 }
 
 export interface Hooks {
-  /** The lease went to another worker without this one's doing: stop having effects for the shard. KCL: `leaseLost`. */
+  /** The lease went to another worker without this one's doing: stop having effects for the shard. KCL: `leaseLost`. It is waited for at most 5 s. */
   readonly leaseLost?: ((input: { readonly shardId: string }) => Promise<void> | void) | undefined;
   /** Every record of the shard is processed. SHARD_END is written, and its children can start, when this has resolved. KCL: `shardEnded`. */
-  readonly shardEnded?: ((input: { readonly shardId: string }) => Promise<void> | void) | undefined;
+  readonly shardEnded?: ShardEnded | undefined;
   /** Before a planned move or a stop: the last chance to checkpoint. KCL: `shutdownRequested`. */
   readonly shutdownRequested?: ShutdownRequested | undefined;
 }

@@ -11,11 +11,22 @@
  */
 import type { Clock } from "../../shared/clock.ts";
 import { type ErrorClass, needsAPerson } from "../core/error-class.ts";
+import { StoreError } from "../ports/lease-store.ts";
 import type { Logger } from "../ports/logger.ts";
 import type { Metrics } from "../ports/metrics.ts";
+import { StreamError } from "../ports/stream.ts";
 
 /** The kinds of calls that fail independently of each other. */
 export type ErrorSource = "lease table" | "stream listing" | "reading" | "handler" | "hook" | "checkpoint";
+
+/** Of a failed call of a port. What is none is an error of the program, or of what a user gave it. */
+export function errorClassIn(error: unknown): ErrorClass {
+  if (error instanceof StoreError) return error.errorClass;
+  if (error instanceof StreamError) {
+    return error.problem === "expired-iterator" ? "unavailable" : error.problem;
+  }
+  return "defect";
+}
 
 const PATIENCE_MILLIS = 5_000;
 const REMINDER_MILLIS = 300_000;

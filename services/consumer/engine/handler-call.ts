@@ -5,12 +5,15 @@
 import type { Checkpoint } from "../core/lease.ts";
 import type { ConsumerRecord } from "../core/record.ts";
 import type { Checkpointer } from "./checkpointer.ts";
+import { errorOf } from "./handler-errors.ts";
+import { settledWithin } from "./settled-within.ts";
+import type { ShardActivity } from "./shard-activity.ts";
 import type { ShardReaderDependencies, ShardReaderOptions } from "./shard-reader-options.ts";
 
 export type CallOutcome =
   | { readonly kind: "done" }
   | { readonly kind: "failed"; readonly error: Error }
-  /** The lease was lost before or during the call. */
+  /** The lease was lost before the call, or during it. */
   | { readonly kind: "stopped" };
 
 /** How long a handler is waited for after its signal aborted, before the shard goes on without it. */
@@ -21,63 +24,73 @@ export const positionOf = (record: ConsumerRecord): Checkpoint => ({
   subSequenceNumber: record.subSequenceNumber,
 });
 
-export const errorOf = (thrown: unknown): Error =>
-  thrown instanceof Error ? thrown : new Error(`not an Error was thrown: ${String(thrown)}`);
+export interface HandlerCallsParts {
+  readonly dependencies: ShardReaderDependencies;
+  readonly options: ShardReaderOptions;
+  readonly checkpointer: Checkpointer;
+  readonly activity: ShardActivity;
+  readonly shardId: string;
+  /** Aborts when the lease is lost. */
+  readonly stopping: AbortSignal;
+  /** Aborts when the lease is lost or a drain was asked for. */
+  readonly interrupted: AbortSignal;
+}
+
+export interface HandlerCall {
+  /** Not empty. */
+  readonly records: readonly ConsumerRecord[];
+  readonly millisBehindLatest: number;
+  /** From 1. */
+  readonly attempt: number;
+  /** What the handler checkpoints in this call counts once this resolves. */
+  readonly checkpointsAfter?: Promise<void>;
+}
 
 export class HandlerCalls {
-  readonly #dependencies: ShardReaderDependencies;
-  readonly #options: ShardReaderOptions;
-  readonly #checkpointer: Checkpointer;
-  readonly #shardId: string;
-  /** Aborts when the lease is lost. */
-  readonly #stopping: AbortSignal;
+  readonly #parts: HandlerCallsParts;
 
-  constructor(
-    dependencies: ShardReaderDependencies,
-    options: ShardReaderOptions,
-    checkpointer: Checkpointer,
-    shardId: string,
-    stopping: AbortSignal,
-  ) {
-    this.#dependencies = dependencies;
-    this.#options = options;
-    this.#checkpointer = checkpointer;
-    this.#shardId = shardId;
-    this.#stopping = stopping;
+  constructor(parts: HandlerCallsParts) {
+    this.#parts = parts;
   }
 
-  /** `records` is not empty. */
-  async call(records: readonly ConsumerRecord[], millisBehindLatest: number): Promise<CallOutcome> {
-    await this.#dependencies.whenFresh(this.#stopping);
-    if (this.#stopping.aborted) return { kind: "stopped" };
+  async call(call: HandlerCall): Promise<CallOutcome> {
+    const { dependencies, activity, checkpointer, stopping, interrupted, shardId, options } = this.#parts;
+    const { records, millisBehindLatest, attempt } = call;
+    activity.enter("waiting", attempt);
+    await dependencies.whenFresh(stopping);
+    if (stopping.aborted) return { kind: "stopped" };
+    activity.enter("handling", attempt);
 
-    const attempt = new AbortController();
-    const abort = () => attempt.abort(new Error("the lease was lost"));
-    this.#stopping.addEventListener("abort", abort, { once: true });
-    const rights = this.#checkpointer.forCall(positionOf(records[records.length - 1]!));
-    // An async function, so that a handler that throws before its first await fails like any other.
-    const handle = async () => {
-      const { signal } = attempt;
-      const input = {
-        shardId: this.#shardId,
-        records,
-        millisBehindLatest,
-        checkpoint: rights.checkpoint,
-        signal,
-      };
-      await this.#options.processRecords(input);
+    const lost = follower(stopping, "the lease was lost");
+    const draining = follower(interrupted, "a hand-over or a stop is wanted");
+    const rights = checkpointer.forCall({
+      delivered: positionOf(records[records.length - 1]!),
+      after: call.checkpointsAfter,
+    });
+    const input = {
+      shardId,
+      records,
+      millisBehindLatest,
+      checkpoint: rights.checkpoint,
+      attempt,
+      signal: lost.controller.signal,
+      draining: draining.controller.signal,
     };
-    const settled = handle().then(
+    // An async function, so that a handler that throws before its first await fails like any other.
+    const settled = (async () => {
+      await options.processRecords(input);
+    })().then(
       () => undefined,
       (thrown: unknown) => errorOf(thrown),
     );
-    const { processTimeoutMillis } = this.#options;
+    const { processTimeoutMillis } = options;
     const error =
       processTimeoutMillis === undefined
         ? await settled
-        : await this.#inTime(settled, attempt, processTimeoutMillis);
-    this.#stopping.removeEventListener("abort", abort);
-    if (this.#stopping.aborted) return { kind: "stopped" };
+        : await this.#inTime(settled, lost.controller, processTimeoutMillis);
+    lost.leave();
+    draining.leave();
+    if (stopping.aborted) return { kind: "stopped" };
     if (error === undefined) return { kind: "done" };
     rights.revoke("this call of processRecords has failed");
     return { kind: "failed", error };
@@ -92,28 +105,28 @@ export class HandlerCalls {
     attempt: AbortController,
     timeoutMillis: number,
   ): Promise<Error | undefined> {
-    const first = await this.#waitAtMost(settled, timeoutMillis);
+    const first = await settledWithin(this.#parts.dependencies.clock, settled, timeoutMillis);
     if (first !== "still running") return first;
     const error = new Error(
       `processRecords did not finish within processTimeoutMillis (${timeoutMillis} ms)`,
     );
     attempt.abort(error);
-    if ((await this.#waitAtMost(settled, HANDLER_GRACE_MILLIS)) === "still running") {
-      this.#dependencies.logger.error(
-        { shardId: this.#shardId, graceMillis: HANDLER_GRACE_MILLIS },
+    const { clock } = this.#parts.dependencies;
+    if ((await settledWithin(clock, settled, HANDLER_GRACE_MILLIS)) === "still running") {
+      this.#parts.dependencies.logger.error(
+        { shardId: this.#parts.shardId, graceMillis: HANDLER_GRACE_MILLIS },
         "processRecords timed out and goes on although its signal aborted: it may overlap with the next call",
       );
     }
     return error;
   }
+}
 
-  async #waitAtMost<T>(promise: Promise<T>, millis: number): Promise<T | "still running"> {
-    const timer = new AbortController();
-    const timeout = this.#dependencies.clock
-      .sleep(millis, timer.signal)
-      .then((): "still running" => "still running");
-    const first = await Promise.race([promise, timeout]);
-    timer.abort();
-    return first;
-  }
+/** A signal of one call's own: what a handler adds to it goes with the call. `leave` when the call is over. */
+function follower(followed: AbortSignal, reason: string) {
+  const controller = new AbortController();
+  const abort = () => controller.abort(new Error(reason));
+  if (followed.aborted) abort();
+  else followed.addEventListener("abort", abort, { once: true });
+  return { controller, leave: () => followed.removeEventListener("abort", abort) };
 }

@@ -7,21 +7,16 @@ import type { Clock } from "../../shared/clock.ts";
 import { backoffMillis, type Random } from "../../shared/random.ts";
 import { type ErrorClass, needsAPerson } from "../core/error-class.ts";
 import { EvenkeelError } from "../core/errors.ts";
-import { StoreError } from "../ports/lease-store.ts";
-import { StreamError } from "../ports/stream.ts";
-import type { ErrorReports, ErrorSource } from "./error-reports.ts";
+import { type ErrorReports, type ErrorSource, errorClassIn } from "./error-reports.ts";
 
-const PATIENCE_MILLIS: Readonly<Partial<Record<ErrorClass, number>>> = { invalid: 0, "not-found": 8_000 };
+const PATIENCE_MILLIS: Readonly<Partial<Record<ErrorClass, number>>> = {
+  invalid: 0,
+  defect: 0,
+  "not-found": 8_000,
+};
 const USUAL_PATIENCE_MILLIS = 20_000;
 const PAUSE_BASE_MILLIS = 100;
 const PAUSE_CAP_MILLIS = 2_000;
-
-/** Undefined: no error of a call to AWS. */
-export function classOf(error: unknown): ErrorClass | undefined {
-  if (error instanceof StoreError) return error.errorClass;
-  if (!(error instanceof StreamError)) return undefined;
-  return error.problem === "expired-iterator" ? "unavailable" : error.problem;
-}
 
 export class Patience {
   readonly #deps: { readonly clock: Clock; readonly random: Random; readonly reports: ErrorReports };
@@ -54,7 +49,7 @@ export class Patience {
         return result;
       } catch (error) {
         if (error instanceof EvenkeelError || this.hasEnded(source, error)) throw error;
-        reports.failed(source, classOf(error) ?? "unavailable", error);
+        reports.failed(source, errorClassIn(error), error);
       }
       await clock.sleep(backoffMillis(attempt, random, PAUSE_BASE_MILLIS, PAUSE_CAP_MILLIS), this.#signal);
     }
@@ -62,9 +57,7 @@ export class Patience {
 
   /** Whether this failure, after those before it, is reason to give up. */
   hasEnded(source: ErrorSource, error: unknown): boolean {
-    const errorClass = classOf(error);
-    // No answer of AWS, but a defect or a wrong use: it does not pass.
-    if (errorClass === undefined) return true;
+    const errorClass = errorClassIn(error);
     if (!needsAPerson(errorClass)) return false;
     const now = this.#deps.clock.monotonicMillis();
     const sinceMillis = this.#hopelessSinceMillis.get(source) ?? now;

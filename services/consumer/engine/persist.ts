@@ -1,29 +1,34 @@
 /** Doing one thing until it is done: the table may be unavailable for a while, and the work must still happen once. */
 import type { Clock } from "../../shared/clock.ts";
 import { backoffMillis, type Random } from "../../shared/random.ts";
-import { StoreUnavailable } from "../ports/lease-store.ts";
-import type { Logger } from "../ports/logger.ts";
-import { StreamError } from "../ports/stream.ts";
+import { type ErrorReports, type ErrorSource, errorClassIn } from "./error-reports.ts";
+
+export interface PersistParts {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly reports: ErrorReports;
+  readonly source: ErrorSource;
+  /** What it is done for: a shard id. */
+  readonly subject: string;
+  readonly signal: AbortSignal;
+}
 
 /**
  * Tries until it succeeds or `signal` aborts (then: undefined). Waits with full jitter between tries, at most 2 s.
- * Anything but an unavailable store or stream is a defect or a wrong set-up: it is logged as an error each time
- * and tried on, because giving up would leave a shard unread without a word.
+ * It never gives up by itself, whatever the error: that would leave a shard unread. Failures are reported by their class.
  */
-export async function persist<T>(
-  what: string,
-  act: () => Promise<T>,
-  { clock, random, logger, signal }: { clock: Clock; random: Random; logger: Logger; signal: AbortSignal },
-): Promise<T | undefined> {
+export async function persist<T>(act: () => Promise<T>, parts: PersistParts): Promise<T | undefined> {
+  const { clock, random, reports, source, subject, signal } = parts;
   for (let attempt = 0; !signal.aborted; attempt++) {
     try {
-      return await act();
+      const result = await act();
+      if (attempt > 0) reports.recovered(source, subject);
+      return result;
     } catch (error) {
-      const passing = error instanceof StoreUnavailable || error instanceof StreamError;
-      if (!passing) logger.error({ err: error, attempt }, `${what} failed; trying again`);
-      else if (attempt >= 3) logger.warn({ err: error, attempt }, `${what} failed; trying again`);
+      reports.failed(source, errorClassIn(error), error, subject);
       await clock.sleep(backoffMillis(attempt, random, 50, 2_000), signal);
     }
   }
+  reports.forget(source, subject);
   return undefined;
 }

@@ -5,6 +5,9 @@ import type { BudgetAccount } from "./byte-budget.ts";
 import type { Checkpointer } from "./checkpointer.ts";
 import { HandlerCalls, positionOf } from "./handler-call.ts";
 import { type BatchOutcome, HandlerPolicy } from "./handler-policy.ts";
+import { retryOf } from "./retry.ts";
+import { HOOK_LIMIT_MILLIS, settledWithin } from "./settled-within.ts";
+import type { ShardActivity } from "./shard-activity.ts";
 import type { FetchedBatch } from "./shard-reader-fetch.ts";
 import type { ShardReaderDependencies, ShardReaderOptions } from "./shard-reader-options.ts";
 import { ShardReport } from "./shard-reader-report.ts";
@@ -15,6 +18,9 @@ export interface DeliveryParts {
   readonly shardId: string;
   readonly account: BudgetAccount;
   readonly checkpointer: Checkpointer;
+  readonly activity: ShardActivity;
+  /** The next batch, when it is read already and has records; it is the delivery's from then on. */
+  readonly takeAhead: () => FetchedBatch | undefined;
   /** Aborts when the lease is lost. */
   readonly stopping: AbortSignal;
   /** Aborts when the lease is lost or a drain was asked for. */
@@ -29,37 +35,59 @@ export class ShardDelivery {
   /** What the lease's checkpoint covers is dropped until the first record beyond it (it may be within an aggregate). */
   #dropsCovered = true;
   #handling: Promise<BatchOutcome> | undefined;
+  /** Batches that were joined to the one in the handler. */
+  #joined: { readonly batch: FetchedBatch; readonly count: number }[] = [];
   #delivered: Checkpoint;
-  /** The last record of a batch that the handler (or the error policy) is done with. */
+  /** The last record that the handler (or the error policy) is done with, and all before it. */
   #finished: Checkpoint;
+  #processed: Checkpoint;
 
   constructor(parts: DeliveryParts) {
-    const { dependencies, options, shardId, checkpointer, stopping, interrupted } = parts;
+    const { dependencies, options, shardId, checkpointer, activity, interrupted } = parts;
     this.#parts = parts;
     this.#start = checkpointer.progress;
     this.#delivered = this.#start;
     this.#finished = this.#start;
+    this.#processed = this.#start;
     this.report = new ShardReport(dependencies, shardId);
     this.#policy = new HandlerPolicy({
+      ...dependencies,
       shardId,
-      clock: dependencies.clock,
-      random: dependencies.random,
-      logger: dependencies.logger,
-      calls: new HandlerCalls(dependencies, options, checkpointer, shardId, stopping),
+      activity,
+      report: this.report,
+      calls: new HandlerCalls(parts),
       checkpointer,
       onError: options.onError,
-      checkpointsItself: options.checkpointMode === "auto",
+      retry: retryOf(options.retry),
+      takeAhead: () => this.#takeAhead(),
+      settled: (last, processed) => this.#settled(last, processed),
       interrupted,
     });
   }
 
-  /** Settles when the batch in the handler's hands is done; undefined: there is none. */
+  /** Settles when the handler is done with the batch it has; undefined: it has none. */
   get handling(): Promise<BatchOutcome> | undefined {
     return this.#handling;
   }
 
-  /** `isLast`: reported even when it is empty. */
-  async deliver(batch: FetchedBatch, isLast: boolean): Promise<BatchOutcome> {
+  /** The last record that the handler processed, and all before it. */
+  get processed(): Checkpoint {
+    return this.#processed;
+  }
+
+  /** A batch that waits for its next try has it now. False: none waits. */
+  resume(): boolean {
+    return this.#policy.resume();
+  }
+
+  /**
+   * @param isLast reported even when it is empty
+   * @returns with `end` when the batch, or one that was joined to it, is the last of the shard
+   */
+  async deliver(
+    batch: FetchedBatch,
+    isLast: boolean,
+  ): Promise<BatchOutcome & { readonly end: FetchedBatch["end"] }> {
     const records = this.#uncovered(batch.records);
     let outcome: BatchOutcome = { kind: "done" };
     if (records.length > 0) {
@@ -67,28 +95,35 @@ export class ShardDelivery {
       this.#handling = this.#handle(records, batch);
       outcome = await this.#handling;
       this.#handling = undefined;
-      if (outcome.kind === "done") this.#finished = this.#delivered;
+      // The last record that a handler remembers may be one ahead: the hook's checkpoint must not pass the one before.
+      if (outcome.kind === "interrupted" && outcome.isAhead) this.#delivered = this.#finished;
+      this.#parts.activity.enter("reading");
     }
-    this.#parts.account.release(batch.bytes);
-    if (outcome.kind === "done" && !this.#parts.stopping.aborted) {
-      this.report.batch(batch, records.length, isLast);
+    for (const done of [{ batch, count: records.length }, ...this.#joined]) {
+      this.#parts.account.release(done.batch.bytes);
+      if (outcome.kind === "done" && !this.#parts.stopping.aborted)
+        this.report.batch(done.batch, done.count, isLast);
     }
-    return outcome;
+    const { end } = this.#joined.at(-1)?.batch ?? batch;
+    this.#joined = [];
+    return { ...outcome, end };
   }
 
   /** The user's last chance to checkpoint before the lease is given away. A failure costs replays, not the hand-over. */
   async shutDown(): Promise<void> {
-    const { dependencies, options, shardId, checkpointer } = this.#parts;
-    if (options.shutdownRequested === undefined) return;
-    // A batch that failed, or was interrupted, was delivered as well: who names no record does not mean that one.
-    const rights = checkpointer.forCall(this.#delivered, this.#finished);
-    try {
-      await options.shutdownRequested({ shardId, checkpoint: rights.checkpoint });
-    } catch (error) {
-      dependencies.logger.error(
-        { err: error, shardId },
-        "shutdownRequested failed; the lease is given away as it stands",
-      );
+    const { dependencies, options, shardId, checkpointer, activity } = this.#parts;
+    const { clock, logger } = dependencies;
+    const hook = options.hooks?.shutdownRequested;
+    if (hook === undefined) return;
+    activity.enter("hook");
+    // A batch that failed, or was interrupted, was delivered as well: without a position, that one is not meant.
+    const rights = checkpointer.forCall({ delivered: this.#delivered, finished: this.#finished });
+    const failed = (error: unknown) =>
+      logger.error({ err: error, shardId }, "shutdownRequested failed; the lease is given away as it stands");
+    const ended = (async () => hook({ shardId, checkpoint: rights.checkpoint }))().catch(failed);
+    if ((await settledWithin(clock, ended, HOOK_LIMIT_MILLIS)) === "still running") {
+      const limit = `shutdownRequested did not finish within ${HOOK_LIMIT_MILLIS} ms`;
+      failed(new Error(limit));
     }
     rights.revoke("shutdownRequested has ended");
   }
@@ -104,6 +139,22 @@ export class ShardDelivery {
       await checkpointer.whenWritten(interrupted);
     }
     return outcome;
+  }
+
+  #takeAhead(): readonly ConsumerRecord[] {
+    const batch = this.#parts.takeAhead();
+    if (batch === undefined) return [];
+    const records = this.#uncovered(batch.records);
+    this.#joined.push({ batch, count: records.length });
+    const last = records[records.length - 1];
+    if (last !== undefined) this.#delivered = positionOf(last);
+    return records;
+  }
+
+  #settled(last: ConsumerRecord, processed: boolean): void {
+    this.#finished = positionOf(last);
+    if (processed) this.#processed = this.#finished;
+    if (this.#parts.options.checkpointMode === "auto") this.#parts.checkpointer.advance(this.#finished);
   }
 
   #uncovered(records: readonly ConsumerRecord[]): readonly ConsumerRecord[] {

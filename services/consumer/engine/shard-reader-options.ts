@@ -7,6 +7,7 @@ import type { Metrics } from "../ports/metrics.ts";
 import type { Stream } from "../ports/stream.ts";
 import type { ByteBudget } from "./byte-budget.ts";
 import type { ErrorReports } from "./error-reports.ts";
+import type { RetryOptions } from "./retry.ts";
 
 /** A place in a shard: a record, or its numbers. `subSequenceNumber`: default 0. */
 export type RecordPosition = Pick<ConsumerRecord, "sequenceNumber"> &
@@ -16,8 +17,11 @@ export type RecordPosition = Pick<ConsumerRecord, "sequenceNumber"> &
  * Declares everything up to `position` (default: up to the end of this call's batch) processed.
  *
  * Resolves when the checkpoint is accepted; it is written within `checkpointIntervalMillis`, and in any case with a
- * hand-over. With `checkpointIntervalMillis: 0` it resolves when it is written. It never rejects, so that a call that
- * is not awaited is safe: a lease lost meanwhile shows in `signal`.
+ * hand-over. With `checkpointIntervalMillis: 0` it resolves when it is written, during a drain too. It never rejects, so
+ * that a call that is not awaited is safe: a lease lost meanwhile shows in `signal`.
+ *
+ * In a call that has one record ahead of an earlier one that fails (`onError` "skip" or `deadLetter`), the checkpoint
+ * is written when that one is settled, and resolves at once.
  *
  * Throws `CheckpointRefused` at once for a position beyond what was delivered, before the last checkpoint, or that is
  * no sequence number; and in a call that has failed, timed out or lost its lease.
@@ -35,8 +39,15 @@ export interface ProcessRecordsInput {
   /** How far the read that brought them was behind the tip of the shard. */
   readonly millisBehindLatest: number;
   readonly checkpoint: CheckpointFunction;
+  /** 1 for the first call that has these records; one more after every failed call with the first of them. */
+  readonly attempt: number;
   /** Aborts when the lease is lost or `processTimeoutMillis` has passed: stop having effects. */
   readonly signal: AbortSignal;
+  /**
+   * Aborts when a hand-over or a stop is wanted, long before `signal`: the lease is kept until this call ends. A handler
+   * that can stop early checkpoints what it has done and throws, or waits no longer for what fails.
+   */
+  readonly draining: AbortSignal;
 }
 
 export type ProcessRecords = (input: ProcessRecordsInput) => Promise<void> | void;
@@ -51,19 +62,39 @@ export type ShutdownRequested = (input: {
 }) => Promise<void> | void;
 
 /**
- * What happens when `processRecords` has failed for a batch and for every retry of it (3, with backoff).
- * - "stop" (default): the lease is kept, the shard is read no further, other shards go on; nothing is passed over.
- * - "skip" and `deadLetter`: the batch is halved again and again to find the records that fail on their own; those
- *   are logged, or given to `deadLetter`, and all others are processed, in order (some of them once more).
- *   A `deadLetter` that fails for every retry as well stops the shard.
+ * Every record of the shard is processed. SHARD_END is written, and the children can start, when it has resolved. It is
+ * called again when it throws. `checkpoint` without a position means the last record of the shard.
+ *
+ * With manual checkpoints SHARD_END also waits until the last record that the handler finished is checkpointed: here, as
+ * KCL demands, or through a `checkpoint` that the handler has kept.
+ */
+export type ShardEnded = (input: {
+  readonly shardId: string;
+  readonly checkpoint: CheckpointFunction;
+}) => Promise<void> | void;
+
+/**
+ * What happens to a record that is poison, or out of attempts (`retry.maxAttempts`, `retry.maxRecordAgeMillis`). Poison
+ * is what the handler says (`PoisonRecordError`), and what fails alone again and again while its neighbours pass. All
+ * other failures are waited out: while nothing passes, nothing is poison.
+ * - "stop" (default): the shard halts at the record, and nothing is passed over. It is tried again once a minute, and at
+ *   once after `worker.resume(shardId)`. Only calls in the order of the shard are made, so that poison which is the
+ *   first record of all may not be told from a downstream that is down: that is tried for ever, and does not halt.
+ * - "skip": the record is logged and passed over.
+ * - `deadLetter`: the record is given to it, and passed over when it has resolved. One that fails is tried again like
+ *   the handler; out of attempts, the shard halts.
  */
 export type OnError =
   | "stop"
   | "skip"
   | { readonly deadLetter: (record: ConsumerRecord, error: Error) => Promise<void> | void };
 
+/** poison: said by the handler, or proven. attempts, age: `retry.maxAttempts`, `retry.maxRecordAgeMillis`. */
+export type GiveUpReason = "poison" | "attempts" | "age";
+
+/** All times: wall clock, epoch milliseconds. */
 export type ShardEvent =
-  /** One batch, processed or given to the error policy; and, with count 0, a first or a last read that found nothing. Times: wall clock. */
+  /** One batch, processed or given to the error policy; and, with count 0, a first or a last read that found nothing. */
   | {
       readonly type: "batch";
       readonly shardId: string;
@@ -73,8 +104,30 @@ export type ShardEvent =
       /** When the handler had finished. */
       readonly finishedAtMillis: number;
     }
-  /** Reading stopped for good after an error (policy "stop"); the lease is kept. */
-  | { readonly type: "halted"; readonly shardId: string; readonly error: string; readonly atMillis: number };
+  /** A call of the handler failed. `attempt`: of the first of its records. The next call comes after `delayMillis`. */
+  | {
+      readonly type: "retry";
+      readonly shardId: string;
+      readonly attempt: number;
+      readonly count: number;
+      readonly delayMillis: number;
+      readonly error: string;
+      readonly atMillis: number;
+    }
+  /** A record was passed over (`onError: "skip"`), or taken by `deadLetter`. */
+  | {
+      readonly type: "skipped" | "dead-letter";
+      readonly shardId: string;
+      readonly sequenceNumber: string;
+      readonly subSequenceNumber: number;
+      readonly reason: GiveUpReason;
+      readonly error: string;
+      readonly atMillis: number;
+    }
+  /** The shard does not go on: a record is given up under "stop", or reading it failed unexpectedly. The lease is kept. */
+  | { readonly type: "halted"; readonly shardId: string; readonly error: string; readonly atMillis: number }
+  /** A halted shard goes on. */
+  | { readonly type: "resumed"; readonly shardId: string; readonly atMillis: number };
 
 export interface ShardReaderDependencies {
   readonly stream: Stream;
@@ -95,9 +148,15 @@ export interface ShardReaderOptions {
   /** Where LATEST and AT_TIMESTAMP sentinels in the lease begin; a Date belongs to AT_TIMESTAMP. */
   readonly initialPosition: "TRIM_HORIZON" | "LATEST" | Date;
   readonly processRecords: ProcessRecords;
-  /** Called once a drain has nothing in the handler's hands any more, before the lease is given away. */
-  readonly shutdownRequested?: ShutdownRequested | undefined;
+  readonly hooks?: {
+    /** Called once a drain has no batch in the handler any more, before the lease is given away. */
+    readonly shutdownRequested?: ShutdownRequested | undefined;
+    readonly shardEnded?: ShardEnded | undefined;
+  };
   readonly onError: OnError;
+  readonly retry?: RetryOptions;
+  /** A call of the handler, a hook or a drain that takes longer is warned about. Default: 30000. */
+  readonly logWarningForTaskAfterMillis?: number;
   /** Undefined: a handler may take as long as it likes. */
   readonly processTimeoutMillis: number | undefined;
   readonly checkpointMode: "auto" | "manual";

@@ -1,23 +1,34 @@
 /**
  * Reads one shard under a held lease: one batch in the handler's hands, at most one read ahead, strictly in order.
  *
- *   reading ──(handler failed, policy "stop")──▶ halted
- *      │ drain()                                   │ drain()
- *      ▼                                           ▼
- *   draining ──(batch in hand done, last look)──▶ finished   (ended, drained or lost; stop() leads here from anywhere)
+ *   reading ◀──(a record that is given up, policy "stop"; tried again once a minute)──▶ halted
+ *      │ drain()                                                                          │ drain()
+ *      ▼                                                                                  ▼
+ *   draining ──(batch in the handler done, final read)──▶ finished   (ended, drained, failed or lost; stop() leads here
+ *                                                                    from anywhere)
  */
 import type { Clock } from "../../shared/clock.ts";
 import type { Shard } from "../ports/stream.ts";
 import type { BudgetAccount } from "./byte-budget.ts";
 import { Checkpointer } from "./checkpointer.ts";
-import { errorOf, HANDLER_GRACE_MILLIS } from "./handler-call.ts";
+import { HALTED_RETRY_MILLIS } from "./failing-batch.ts";
+import { HANDLER_GRACE_MILLIS } from "./handler-call.ts";
+import { errorOf } from "./handler-errors.ts";
+import { DEFAULT_LOG_WARNING_MILLIS, ShardActivity } from "./shard-activity.ts";
 import type { HeldLease, ShardConsumer, ShardOutcome, ShardStatus } from "./shard-consumer.ts";
+import { mayEnd } from "./shard-end.ts";
 import { ShardDelivery } from "./shard-reader-delivery.ts";
-import { type Fetched, ShardFetcher } from "./shard-reader-fetch.ts";
+import { type Fetched, type FetchedBatch, ShardFetcher } from "./shard-reader-fetch.ts";
 import type { ShardReaderDependencies, ShardReaderOptions } from "./shard-reader-options.ts";
 
-/** A drain waits no longer than this for an answer of Kinesis: the hand-over matters more than a last look. */
+/** A drain waits no longer than this for an answer of Kinesis: the hand-over matters more than a final read. */
 const LAST_READ_LIMIT_MILLIS = 300;
+
+/** One read ahead of the batch in the handler; `ready` once it has come. */
+interface ReadAhead {
+  readonly fetched: Promise<Fetched>;
+  ready: Fetched | undefined;
+}
 
 export function startShardConsumer(
   dependencies: ShardReaderDependencies,
@@ -31,7 +42,11 @@ export function startShardConsumer(
 
 class ShardReader implements ShardConsumer {
   readonly finished: Promise<ShardOutcome>;
+  readonly #dependencies: ShardReaderDependencies;
+  readonly #options: ShardReaderOptions;
+  readonly #shardId: string;
   readonly #clock: Clock;
+  readonly #activity: ShardActivity;
   readonly #account: BudgetAccount;
   readonly #checkpointer: Checkpointer;
   readonly #fetcher: ShardFetcher;
@@ -42,14 +57,21 @@ class ShardReader implements ShardConsumer {
   /** Aborts with the outcome: ends the timers that guard a stop or a drain. */
   readonly #over = new AbortController();
   #resolve: (outcome: ShardOutcome) => void = () => undefined;
-  #state: ShardStatus["state"] = "reading";
-  #error: string | undefined;
+  #state: "reading" | "draining" | "failed" | "finished" = "reading";
+  #ahead: ReadAhead | undefined;
+  /** Every record is delivered, and SHARD_END waits for the user. */
+  #isEnding = false;
+  /** After an error that should not exist: ends the pause before reading begins again. */
+  readonly #restarting = new AbortController();
   /** The outcome is decided, but for a write that is still under way. */
   #concluding = false;
 
   constructor(dependencies: ShardReaderDependencies, options: ShardReaderOptions, held: HeldLease) {
-    const { clock, random, logger, budget } = dependencies;
+    const { clock, random, reports, budget } = dependencies;
     const shardId = held.leaseKey;
+    this.#dependencies = dependencies;
+    this.#options = options;
+    this.#shardId = shardId;
     this.finished = new Promise((resolve) => {
       this.#resolve = resolve;
     });
@@ -58,29 +80,49 @@ class ShardReader implements ShardConsumer {
     const account = this.#account;
     const intervalMillis = options.checkpointIntervalMillis;
     const onLost = () => this.stop();
-    const checkpointer = new Checkpointer({ held, clock, random, logger, intervalMillis, onLost });
+    const checkpointer = new Checkpointer({ held, clock, random, reports, intervalMillis, onLost });
     this.#checkpointer = checkpointer;
+    const warnAfterMillis = options.logWarningForTaskAfterMillis ?? DEFAULT_LOG_WARNING_MILLIS;
+    this.#activity = new ShardActivity(dependencies, shardId, warnAfterMillis);
+    const activity = this.#activity;
     const { checkpoint, startMillis, hashRange } = held.lease;
     const shard = { shardId, checkpoint, startMillis, hashRange };
     this.#fetcher = new ShardFetcher(dependencies, options, shard, account);
     const stopping = this.#stopping.signal;
     const interrupted = this.#interrupting.signal;
-    const parts = { dependencies, options, shardId, account, checkpointer, stopping, interrupted };
-    this.#delivery = new ShardDelivery(parts);
+    this.#delivery = new ShardDelivery({
+      dependencies,
+      options,
+      shardId,
+      account,
+      checkpointer,
+      activity,
+      takeAhead: () => this.#takeAhead(),
+      stopping,
+      interrupted,
+    });
   }
 
   start(): void {
-    this.#run().catch((thrown: unknown) => this.#halt(errorOf(thrown)));
+    void this.#activity.watch(this.#over.signal);
+    this.#run().catch((thrown: unknown) => this.#fail(errorOf(thrown)));
   }
 
   drain(): void {
     if (this.#state === "finished" || this.#state === "draining") return;
-    const halted = this.#state === "halted";
+    const hasFailed = this.#state === "failed";
     this.#state = "draining";
+    this.#activity.enter("draining");
     this.#interrupting.abort();
     this.#checkpointer.rest();
-    if (halted) this.#finishDrained();
+    if (hasFailed) this.#finishDrained();
     else this.#limitWaiting();
+  }
+
+  resume(): boolean {
+    if (this.#state !== "failed") return this.#delivery.resume();
+    this.#restarting.abort();
+    return true;
   }
 
   stop(): void {
@@ -100,14 +142,18 @@ class ShardReader implements ShardConsumer {
   }
 
   status(): ShardStatus {
+    const { haltedBy, lastError: ofHandler } = this.#delivery.report;
+    const ofReading = this.#fetcher.lastError;
+    const isHalted = haltedBy !== undefined && (this.#state === "reading" || this.#state === "failed");
     return {
-      state: this.#state,
+      state: isHalted || this.#state === "failed" ? "halted" : this.#state,
+      activity: this.#activity.current,
       checkpoint: this.#checkpointer.progress,
       millisBehindLatest: this.#fetcher.lagMillis(this.#clock.monotonicMillis()),
       lastReadMillis: this.#fetcher.lastReadMillis,
-      lastError: this.#fetcher.lastError,
       bufferedBytes: this.#account.bufferedBytes,
-      error: this.#error,
+      error: haltedBy,
+      lastError: (ofReading?.atMillis ?? 0) > (ofHandler?.atMillis ?? 0) ? ofReading : ofHandler,
     };
   }
 
@@ -116,74 +162,115 @@ class ShardReader implements ShardConsumer {
   }
 
   async #run(): Promise<void> {
-    let ahead: Promise<Fetched> | undefined;
     while (this.#state === "reading") {
-      const fetched = await (ahead ?? this.#fetcher.next(this.#interrupting.signal));
-      ahead = undefined;
+      const fetched = await this.#next();
       if (this.#isOver) return;
-      if (fetched.kind === "gone") return this.#finishEnded(fetched.children);
+      if (fetched.kind === "gone") return this.#end(fetched.children);
       if (fetched.kind !== "batch") continue;
-      // A read that was under way when a drain came is the last look: it is delivered.
-      const isLastLook = this.#state !== "reading";
-      if (fetched.end === undefined && !isLastLook) ahead = this.#fetcher.next(this.#interrupting.signal);
-      const outcome = await this.#delivery.deliver(fetched, isLastLook);
+      // A read that was under way when a drain came is the final one: it is delivered.
+      const isFinalRead = this.#state !== "reading";
+      if (fetched.end === undefined && !isFinalRead) this.#readAhead();
+      const outcome = await this.#delivery.deliver(fetched, isFinalRead);
       if (this.#isOver) return;
-      if (outcome.kind === "halt") return this.#halt(outcome.error);
       if (outcome.kind === "interrupted") return this.#finishDrained();
-      if (fetched.end !== undefined) return this.#finishEnded(fetched.end.children);
-      if (isLastLook) return this.#finishDrained();
+      if (outcome.end !== undefined) return this.#end(outcome.end.children);
+      if (isFinalRead) return this.#finishDrained();
     }
-    await this.#lastLook(ahead);
+    await this.#finalRead();
   }
 
-  /** The batch in hand is done and a drain was asked for: nothing more is read but, at the tip, what came just now. */
-  async #lastLook(ahead: Promise<Fetched> | undefined): Promise<void> {
+  #next(): Promise<Fetched> {
+    const next = this.#ahead?.fetched ?? this.#fetcher.next(this.#interrupting.signal);
+    this.#ahead = undefined;
+    return next;
+  }
+
+  #readAhead(): void {
+    const ahead: ReadAhead = { fetched: this.#fetcher.next(this.#interrupting.signal), ready: undefined };
+    this.#ahead = ahead;
+    void ahead.fetched.then((fetched) => {
+      ahead.ready = fetched;
+    });
+  }
+
+  /** The batch that was read ahead, if it has come and has records; the next one is read then. */
+  #takeAhead(): FetchedBatch | undefined {
+    const ready = this.#ahead?.ready;
+    if (this.#state !== "reading" || ready === undefined) return undefined;
+    const isBatch = ready.kind === "batch";
+    if (!isBatch && ready.kind !== "deferred") return undefined;
+    if (!isBatch || ready.end === undefined) this.#readAhead();
+    else if (ready.records.length > 0) this.#ahead = undefined;
+    return isBatch && ready.records.length > 0 ? ready : undefined;
+  }
+
+  /** The batch in the handler is done and a drain was asked for: nothing more is read but, at the tip, what came just now. */
+  async #finalRead(): Promise<void> {
     this.#limitWaiting();
-    const prefetched = await ahead;
+    const prefetched = await this.#ahead?.fetched;
     if (this.#isOver) return;
     // Records read ahead are the new owner's: it reads them at once, while our handler would keep it waiting.
     if (prefetched?.kind === "batch") {
       if (prefetched.records.length > 0) return this.#finishDrained();
       await this.#delivery.deliver(prefetched, false);
-      if (prefetched.end !== undefined) return this.#finishEnded(prefetched.end.children);
+      if (prefetched.end !== undefined) return this.#end(prefetched.end.children);
     }
     const last = await this.#fetcher.last();
     if (this.#isOver) return;
     if (last === undefined) return this.#finishDrained();
     const outcome = await this.#delivery.deliver(last, true);
     if (this.#isOver) return;
-    if (outcome.kind === "done" && last.end !== undefined) return this.#finishEnded(last.end.children);
+    if (outcome.kind === "done" && last.end !== undefined) return this.#end(last.end.children);
     this.#finishDrained();
   }
 
   /** With nothing in the handler's hands, a drain ends at the latest in `LAST_READ_LIMIT_MILLIS`. */
   #limitWaiting(): void {
     void this.#clock.sleep(LAST_READ_LIMIT_MILLIS, this.#over.signal).then(() => {
-      if (this.#delivery.handling === undefined) this.#finishDrained();
+      if (this.#delivery.handling === undefined && !this.#isEnding) this.#finishDrained();
     });
   }
 
-  /** Reading ends here and the lease is kept: what follows is a drain or a stop. */
-  #halt(error: Error): void {
+  /** Reading ends with an error that should not exist. The lease is kept, and after a pause the shard is read anew. */
+  #fail(error: Error): void {
     if (this.#isOver) return;
     if (this.#state === "draining") {
       this.#finishDrained();
       return;
     }
-    this.#state = "halted";
-    this.#error = error.message;
+    this.#state = "failed";
+    this.#activity.enter("halted");
     this.#interrupting.abort();
     this.#account.close();
     this.#delivery.report.halted(error, this.#checkpointer.progress);
+    const untilThen = AbortSignal.any([this.#restarting.signal, this.#over.signal]);
+    void this.#clock.sleep(HALTED_RETRY_MILLIS, untilThen).then(() => {
+      if (this.#state !== "failed" || this.#isOver) return;
+      this.#delivery.report.resumed();
+      this.#conclude(() => ({ kind: "failed", checkpoint: this.#checkpointer.progress }));
+    });
   }
 
-  #finishEnded(children: readonly Shard[] | undefined): void {
+  /** Every record of the shard is delivered. */
+  async #end(children: readonly Shard[] | undefined): Promise<void> {
+    this.#isEnding = true;
+    const ended = await mayEnd({
+      dependencies: this.#dependencies,
+      options: this.#options,
+      shardId: this.#shardId,
+      checkpointer: this.#checkpointer,
+      activity: this.#activity,
+      processed: this.#delivery.processed,
+      stopping: this.#stopping.signal,
+      interrupted: this.#interrupting.signal,
+    });
+    if (!ended) return this.#finishDrained();
     this.#conclude(() => ({ kind: "ended", children, checkpoint: this.#checkpointer.progress }));
   }
 
   #finishDrained(): void {
     if (this.#isOver) return;
-    if (this.#error === undefined) this.#delivery.report.drained();
+    this.#delivery.report.drained();
     this.#concluding = true;
     this.#interrupting.abort();
     void this.#delivery

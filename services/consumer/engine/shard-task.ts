@@ -10,9 +10,13 @@ import type { Checkpoint, Lease } from "../core/lease.ts";
 import { childLease } from "../core/shard-sync.ts";
 import { type Shard, StreamError } from "../ports/stream.ts";
 import type { EngineOptions, Ports } from "./engine-context.ts";
+import type { ErrorReports, ErrorSource } from "./error-reports.ts";
+import { HALTED_RETRY_MILLIS } from "./failing-batch.ts";
+import { HANDLER_GRACE_MILLIS } from "./handler-call.ts";
 import type { OwnedLease } from "./held-lease.ts";
 import { persist } from "./persist.ts";
-import type { ShardConsumer, ShardStatus } from "./shard-consumer.ts";
+import { settledWithin } from "./settled-within.ts";
+import type { ShardConsumer, ShardOutcome, ShardStatus } from "./shard-consumer.ts";
 
 const MAX_CHILDLESS_LISTINGS = 10;
 
@@ -26,6 +30,7 @@ export type TaskPhase =
 export interface ShardTaskSurroundings {
   readonly ports: Pick<Ports, "store" | "stream" | "clock" | "random" | "logger">;
   readonly options: Pick<EngineOptions, "hooks" | "observe">;
+  readonly reports: ErrorReports;
   startConsumer(owned: OwnedLease): ShardConsumer;
   /** Where the newest plan wants the lease; undefined: here (or nowhere). */
   targetOf(leaseKey: string): string | undefined;
@@ -53,15 +58,7 @@ export class ShardTask {
     this.#owned = owned;
     this.#around = around;
     this.#consumer = around.startConsumer(owned);
-    this.done = this.#run().catch((error: unknown) => {
-      // A hook or an adapter broke its contract. The lease is kept and reading stops: loud, and nothing is lost.
-      around.ports.logger.error(
-        { err: error, shardId: owned.leaseKey },
-        "shard task failed; its lease is dropped",
-      );
-      this.#consumer.stop();
-      return "lost" as const;
-    });
+    this.done = this.#run();
   }
 
   get owned(): OwnedLease {
@@ -93,6 +90,18 @@ export class ShardTask {
     this.#consumer.drain();
   }
 
+  /** A shard that is halted, or waits for a next try of its handler, tries at once. False: it does neither. */
+  resume(): boolean {
+    return this.#consumer.resume();
+  }
+
+  /** The stop budget is spent: stop at once, and release the lease at the progress that is known. */
+  async giveUp(reason: string): Promise<void> {
+    const { checkpoint } = this.status();
+    this.lose(reason);
+    await this.#owned.release(checkpoint);
+  }
+
   /** The lease is somebody else's (or must be treated so): stop at once, write nothing more. */
   lose(reason: string): void {
     if (this.#lost.signal.aborted || this.#phase.kind === "gone") return;
@@ -102,21 +111,59 @@ export class ShardTask {
 
   async #run(): Promise<"gone" | "lost"> {
     for (;;) {
-      const outcome = await this.#consumer.finished;
-      if (outcome.kind === "lost" || this.#lost.signal.aborted) return this.#wasLost();
-      const written =
-        outcome.kind === "ended"
-          ? await this.#complete(outcome.children, outcome.checkpoint)
-          : await this.#giveAway(outcome.checkpoint);
+      const written = await this.#lap().catch((error: unknown) => this.#broke(error));
       if (written === "lost") return this.#wasLost();
-      if (written === "gone") {
-        this.#phase = { kind: "gone" };
-        this.#around.changed();
-        return "gone";
-      }
+      if (written === "gone") return "gone";
       this.#phase = { kind: "reading" };
       this.#consumer = this.#around.startConsumer(this.#owned);
     }
+  }
+
+  /** From the start of a consumer to what its end leads to. "kept": the lease is still this worker's, and read on. */
+  async #lap(): Promise<"gone" | "lost" | "kept"> {
+    const outcome = await this.#consumer.finished;
+    if (outcome.kind === "lost" || this.#lost.signal.aborted) return "lost";
+    const written = await this.#conclude(outcome);
+    if (written === "gone") this.#around.changed();
+    return written;
+  }
+
+  #conclude(outcome: Exclude<ShardOutcome, { kind: "lost" }>): Promise<"gone" | "lost" | "kept"> {
+    switch (outcome.kind) {
+      case "ended":
+        return this.#complete(outcome.children);
+      case "drained":
+        return this.#giveAway(outcome.checkpoint);
+      case "failed":
+        return this.#keep(outcome.checkpoint);
+    }
+  }
+
+  /**
+   * An error that should not exist, after the reading was over. A lease that is still this worker's is kept, and read
+   * again from its checkpoint after a pause; one that was given away stays so.
+   */
+  async #broke(error: unknown): Promise<"gone" | "lost" | "kept"> {
+    const { logger, clock } = this.#around.ports;
+    const shardId = this.#owned.leaseKey;
+    if (this.#phase.kind === "gone") {
+      logger.error(
+        { err: error, shardId },
+        "shard task failed after its lease was given away; nothing is lost",
+      );
+      return "gone";
+    }
+    logger.error(
+      { err: error, shardId },
+      `shard task failed; its lease is kept, and the shard is read again from its checkpoint in ${HALTED_RETRY_MILLIS / 1_000} s`,
+    );
+    this.#consumer.stop();
+    await clock.sleep(HALTED_RETRY_MILLIS, this.#lost.signal);
+    return this.#lost.signal.aborted ? "lost" : "kept";
+  }
+
+  async #keep(checkpoint: Checkpoint): Promise<"lost" | "kept"> {
+    return (await this.#persist(() => this.#owned.checkpoint(checkpoint))) === "ok" ? "kept" : "lost";
   }
 
   async #giveAway(checkpoint: Checkpoint): Promise<"gone" | "lost" | "kept"> {
@@ -124,14 +171,12 @@ export class ShardTask {
     const reason = "reason" in phase ? phase.reason : "drained";
     // The plan may have changed while the batch in hand was finished.
     const to = phase.kind === "releasing" ? undefined : this.#around.targetOf(this.#owned.leaseKey);
-    if (phase.kind === "handing-over" && to === undefined) {
-      const kept = await this.#persist("checkpoint", () => this.#owned.checkpoint(checkpoint));
-      return kept === "ok" ? "kept" : "lost";
-    }
-    const written = await this.#persist("hand-over", () =>
+    if (phase.kind === "handing-over" && to === undefined) return this.#keep(checkpoint);
+    const written = await this.#persist(() =>
       to === undefined ? this.#owned.release(checkpoint) : this.#owned.handOver(to, checkpoint),
     );
     if (written !== "ok") return "lost";
+    this.#phase = { kind: "gone" };
     this.#tell(
       to === undefined ? "released" : "handed-over",
       to === undefined ? reason : `${reason}: to ${to}`,
@@ -139,26 +184,13 @@ export class ShardTask {
     return "gone";
   }
 
-  async #complete(told: readonly Shard[] | undefined, checkpoint: Checkpoint): Promise<"gone" | "lost"> {
+  async #complete(told: readonly Shard[] | undefined): Promise<"gone" | "lost"> {
     this.#phase = { kind: "completing" };
-    const { leaseKey } = this.#owned;
-    const children = await this.#persist("creating child leases", () => this.#createChildren(told));
+    const children = await this.#persist(() => this.#createChildren(told), "stream listing");
     if (children === undefined) return "lost";
-    // What was processed is safe before the hook runs, which may fail or take its time.
-    const { lease } = this.#owned;
-    if (
-      lease.checkpoint.sequenceNumber !== checkpoint.sequenceNumber ||
-      lease.checkpoint.subSequenceNumber !== checkpoint.subSequenceNumber
-    ) {
-      if ((await this.#persist("checkpoint", () => this.#owned.checkpoint(checkpoint))) !== "ok")
-        return "lost";
-    }
-    const { shardEnded } = this.#around.options.hooks;
-    if (shardEnded) await this.#persist("shardEnded hook", async () => shardEnded({ shardId: leaseKey }));
-    const written = await this.#persist("SHARD_END", () =>
-      this.#owned.complete(children.map((c) => c.shardId)),
-    );
+    const written = await this.#persist(() => this.#owned.complete(children.map((c) => c.shardId)));
     if (written !== "ok") return "lost";
+    this.#phase = { kind: "gone" };
     this.#tell("completed", `children ${children.map((c) => c.shardId).join(", ") || "none"}`);
     return "gone";
   }
@@ -200,17 +232,35 @@ export class ShardTask {
     this.#lost.abort();
     this.#tell("lost", typeof reason === "string" ? reason : "a fenced write was refused");
     this.#around.changed();
-    try {
-      await this.#around.options.hooks.leaseLost?.({ shardId: this.#owned.leaseKey });
-    } catch (error) {
-      this.#around.ports.logger.error({ err: error, shardId: this.#owned.leaseKey }, "leaseLost hook failed");
-    }
+    await this.#tellLeaseLost();
     return "lost";
   }
 
-  #persist<T>(what: string, act: () => Promise<T>): Promise<T | undefined> {
-    return persist(`${what} of ${this.#owned.leaseKey}`, act, {
-      ...this.#around.ports,
+  /**
+   * The hook is waited for like a handler that has heard of the loss, so that the same worker may take the lease again
+   * without overlap; but not longer, because a worker that was declared dead joins anew after it.
+   */
+  async #tellLeaseLost(): Promise<void> {
+    const { options, ports } = this.#around;
+    const { leaseKey } = this.#owned;
+    const { leaseLost } = options.hooks;
+    if (leaseLost === undefined) return;
+    const failed = (error: unknown) =>
+      ports.logger.error({ err: error, shardId: leaseKey }, "leaseLost hook failed");
+    const ended = (async () => leaseLost({ shardId: leaseKey }))().catch(failed);
+    if ((await settledWithin(ports.clock, ended, HANDLER_GRACE_MILLIS)) === "still running") {
+      const limit = `leaseLost did not finish within ${HANDLER_GRACE_MILLIS} ms; the worker goes on without it`;
+      failed(new Error(limit));
+    }
+  }
+
+  #persist<T>(act: () => Promise<T>, source: ErrorSource = "lease table"): Promise<T | undefined> {
+    const { ports, reports } = this.#around;
+    return persist(act, {
+      ...ports,
+      reports,
+      source,
+      subject: this.#owned.leaseKey,
       signal: this.#lost.signal,
     });
   }

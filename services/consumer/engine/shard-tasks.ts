@@ -65,6 +65,11 @@ export class ShardTasks {
     return this.#tasks.get(leaseKey);
   }
 
+  /** A shard that is halted, or waits for a next try of its handler, tries at once. False: it does neither, or is not held. */
+  resume(leaseKey: string): boolean {
+    return this.#tasks.get(leaseKey)?.resume() ?? false;
+  }
+
   /** Leases lost since this was last asked. */
   takeLost(): number {
     const lost = this.#lost;

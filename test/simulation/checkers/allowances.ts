@@ -2,14 +2,14 @@
  * What the user's own choices excuse, told from the history: records that the error policy gave up, shards that it
  * stopped, and, with manual checkpoints, how far the handler said it was. Fed with every event, in order.
  *
- * A record may be given up when `onError` is "skip" or `deadLetter`, after three retries of its batch and one failure
- * of its own; with `deadLetter`, when that took it.
+ * A record may be given up when `onError` is "skip" or `deadLetter`, after four failed calls, the last of them with
+ * nothing else in it that was not done; with `deadLetter`, when that took it.
  */
 import { type Checkpoint, compareCheckpoints, isSentinel } from "../../../services/consumer/core/lease.ts";
 import type { Swarm } from "../swarm.ts";
 import type { SimEvent } from "../world/history.ts";
 
-/** The first call and its three retries. */
+/** The least failed calls after which a record may be given up, or halt its shard. */
 export const TRIES = 4;
 
 interface Failing {
@@ -138,7 +138,7 @@ export class Allowances {
 
   #judge(shard: ShardState, tenure: Tenure, sequenceNumber: string): boolean {
     const failing = tenure.failing.get(sequenceNumber);
-    if (this.#onError === "stop" || failing === undefined || failing.calls <= TRIES) return false;
+    if (this.#onError === "stop" || failing === undefined || failing.calls < TRIES) return false;
     // What the handler checkpointed in the very call that failed does not fail with the rest.
     const alone = failing.before === undefined || reaches(shard.named, failing.before);
     if (!failing.lastInCall || !alone) return false;

@@ -49,32 +49,33 @@ describe("a handler that fails", () => {
     expect(world.logs.some((line) => String(line.fields.error).includes("a string"))).toBe(true);
   });
 
-  it("with stop: halts the shard after three retries, loudly, keeps the lease, and never passes the batch", async () => {
+  it("with stop: halts the shard at the record that fails while others pass, loudly, and keeps the lease", async () => {
     const { handler, processed } = refusing(7);
     const world = shardWorld({
       options: { maxRecords: 5, checkpointIntervalMillis: 0 },
       prepare: (stream) => stream.put(30),
       handler,
     });
-    await world.clock.advance(120_000);
-    expect(processed).toEqual(upTo(5));
-    expect(world.calls.length).toBe(5);
+    await world.clock.advance(50_000);
+    expect(processed).toEqual(upTo(6));
     expect(world.outcome).toBeUndefined();
     expect(world.consumer.status()).toMatchObject({
       state: "halted",
-      checkpoint: checkpointAt(5),
+      activity: { kind: "halted", sinceMillis: expect.any(Number), attempt: undefined },
+      checkpoint: checkpointAt(6),
       millisBehindLatest: expect.any(Number),
-      bufferedBytes: 0,
+      bufferedBytes: expect.any(Number),
       error: "poison",
+      lastError: { message: "poison", atMillis: expect.any(Number) },
     });
     expect(world.events.at(-1)).toMatchObject({ type: "halted", shardId: SHARD_ID, error: "poison" });
-    expect(world.logs.some((line) => line.level === "error" && line.message.includes("halted"))).toBe(true);
+    expect(world.logs.filter((line) => line.level === "error").map((line) => line.message)).toEqual([
+      expect.stringContaining("worker.resume(shardId)"),
+    ]);
     const reads = world.stream.reads.length;
-    await world.clock.advance(60_000);
-    expect(world.stream.reads.length).toBe(reads);
     world.consumer.drain();
     await world.clock.settle();
-    expect(world.outcome).toEqual({ kind: "drained", checkpoint: checkpointAt(5) });
+    expect(world.outcome).toEqual({ kind: "drained", checkpoint: checkpointAt(6) });
     expect(world.stream.reads.length).toBe(reads);
   });
 
@@ -95,17 +96,18 @@ describe("a handler that fails", () => {
       [1, 9],
     ]);
     expect(world.lease.writes.at(-1)?.checkpoint).toEqual(checkpointAt(24));
-    expect(world.calls.length).toBeLessThan(4 + 2 * 3 * Math.ceil(Math.log2(12)) + 4);
+    // Four for the batch; for each record the halving and its lone tries.
+    expect(world.calls.length).toBeLessThan(4 + 3 * (Math.ceil(Math.log2(12)) + 7));
   });
 
-  it("with deadLetter: hands over exactly the records that fail on their own, with their error, before going on", async () => {
+  it("with deadLetter: hands over exactly the records that fail on their own, with their error", async () => {
     const { handler, processed } = refusing(2, 6);
-    const dead: [number, string, number][] = [];
+    const dead: [number, string][] = [];
     const world = shardWorld({
       options: {
         onError: {
           deadLetter: (record: ConsumerRecord, error: Error) => {
-            dead.push([indexOf(record), error.message, Math.max(0, ...processed)]);
+            dead.push([indexOf(record), error.message]);
           },
         },
       },
@@ -114,10 +116,14 @@ describe("a handler that fails", () => {
     });
     await world.clock.advance(30_000);
     expect(dead).toEqual([
-      [2, "poison", 1],
-      [6, "poison", 5],
+      [2, "poison"],
+      [6, "poison"],
     ]);
     expect(processed).toEqual([1, 3, 4, 5, 7, 8]);
+    expect(world.events.filter(({ type }) => type === "dead-letter")).toMatchObject([
+      { sequenceNumber: checkpointAt(2).sequenceNumber, reason: "poison", error: "poison" },
+      { sequenceNumber: checkpointAt(6).sequenceNumber, reason: "poison" },
+    ]);
   });
 
   it("while it is being isolated, what its handler checkpoints is not given to it again", async () => {
@@ -137,31 +143,42 @@ describe("a handler that fails", () => {
     expect(processed).toEqual(upTo(12).filter((index) => index !== 4 && index !== 11));
   });
 
-  it("with a deadLetter that fails too: retries it, then halts with the record not passed", async () => {
-    const { handler, processed } = refusing(4);
-    let tries = 0;
-    const world = shardWorld({
-      options: {
-        checkpointIntervalMillis: 0,
-        onError: {
-          deadLetter: () => {
-            tries += 1;
-            throw new Error("queue is gone");
+  it.each([
+    ["without end by default", undefined, "reading"],
+    ["until maxAttempts, then halts", 6, "halted"],
+  ])(
+    "with a deadLetter that fails too: tries it again %s, and the record is not passed",
+    async (_, maxAttempts, state) => {
+      const { handler, processed } = refusing(4);
+      let tries = 0;
+      const world = shardWorld({
+        options: {
+          checkpointIntervalMillis: 0,
+          retry: maxAttempts === undefined ? {} : { maxAttempts },
+          onError: {
+            deadLetter: () => {
+              tries += 1;
+              throw new Error("queue is gone");
+            },
           },
         },
-      },
-      prepare: (stream) => stream.put(8),
-      handler,
-    });
-    await world.clock.advance(60_000);
-    expect(tries).toBe(4);
-    expect(world.consumer.status()).toMatchObject({
-      state: "halted",
-      error: "queue is gone",
-      checkpoint: checkpointAt(3),
-    });
-    expect(processed).toEqual(upTo(3));
-  });
+        prepare: (stream) => stream.put(8),
+        handler,
+      });
+      await world.clock.advance(50_000);
+      expect(tries).toBeGreaterThanOrEqual(6);
+      expect(tries).toBeLessThan(10);
+      expect(world.consumer.status()).toMatchObject({
+        state,
+        lastError: { message: "queue is gone" },
+        checkpoint: checkpointAt(3),
+      });
+      expect(processed).not.toContain(4);
+      world.consumer.drain();
+      await world.clock.settle();
+      expect(world.outcome).toEqual({ kind: "drained", checkpoint: checkpointAt(3) });
+    },
+  );
 
   it("that exceeds processTimeoutMillis sees its signal abort, and its batch is tried again only when it is out", async () => {
     let running = 0;
@@ -186,15 +203,19 @@ describe("a handler that fails", () => {
     expect(world.lease.writes.at(-1)?.checkpoint).toEqual(checkpointAt(2));
   });
 
-  it("that hangs and ignores its signal is given up after a grace, loudly, and halts the shard in the end", async () => {
+  it("that hangs and ignores its signal is given up after a grace, loudly, and tried again with pauses", async () => {
     const world = shardWorld({
       options: { processTimeoutMillis: 1_000 },
       prepare: (stream) => stream.put(2),
       handler: () => new Promise(() => undefined),
     });
-    await world.clock.advance(60_000);
-    expect(world.calls.length).toBe(4);
-    expect(world.consumer.status().state).toBe("halted");
+    await world.clock.advance(600_000);
+    expect(world.calls.length).toBeGreaterThan(10);
+    expect(world.calls.length).toBeLessThanOrEqual(40);
+    expect(world.consumer.status()).toMatchObject({
+      state: "reading",
+      lastError: { message: expect.stringContaining("processTimeoutMillis") },
+    });
     expect(world.logs.some((line) => line.message.includes("may overlap"))).toBe(true);
   });
 

@@ -96,6 +96,51 @@ describe("manual checkpoints", () => {
     expect(seen).toEqual([2]);
   });
 
+  it("has written it with interval 0 during a drain as well, also where the table fails at first", async () => {
+    const seen: [number, number][] = [];
+    const world = shardWorld({
+      options: manual,
+      prepare: (stream, lease) => {
+        stream.put(3);
+        lease.outcomes.push(new StoreUnavailable("down"), new StoreUnavailable("down"));
+      },
+      handler: async ({ records, checkpoint }, running) => {
+        await running.clock.sleep(1_000);
+        await checkpoint(records[0]);
+        seen.push([running.clock.now, running.lease.writes.length]);
+        await running.clock.sleep(5_000);
+      },
+    });
+    await world.clock.advance(500);
+    world.consumer.drain();
+    await world.clock.advance(4_000);
+    expect(written(world)).toEqual([1]);
+    expect(seen).toHaveLength(1);
+    expect(seen[0]?.[1]).toBe(1);
+    await world.clock.advance(4_000);
+    expect(world.outcome).toEqual({ kind: "drained", checkpoint: checkpointAt(1) });
+  });
+
+  it("has written what shutdownRequested checkpoints with interval 0 when it resolves", async () => {
+    const seen: number[] = [];
+    const world = shardWorld({
+      options: {
+        ...manual,
+        hooks: {
+          shutdownRequested: async ({ checkpoint }) => {
+            await checkpoint();
+            seen.push(...written(world));
+          },
+        },
+      },
+      prepare: (stream) => stream.put(3),
+    });
+    await world.clock.advance(500);
+    world.consumer.drain();
+    await world.clock.advance(100);
+    expect(seen).toEqual([3]);
+  });
+
   it("drains with the last checkpoint the user asked for", async () => {
     const world = shardWorld({
       options: { checkpointMode: "manual", checkpointIntervalMillis: 60_000, maxRecords: 5 },

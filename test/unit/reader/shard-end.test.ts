@@ -1,132 +1,140 @@
-/** The end of a shard is what the listing confirms: SHARD_END written over unread records loses them for good. */
+/** Between the last record of a shard and SHARD_END: the hook, and with manual checkpoints the last checkpoint. */
 import { describe, expect, it } from "vitest";
-import type { StreamProblem } from "../../../services/consumer/ports/stream.ts";
-import { checkpointAt, SHARD_ID, shard, shardWorld, upTo } from "./shard-world.ts";
+import type {
+  CheckpointFunction,
+  ShardEnded,
+} from "../../../services/consumer/engine/shard-reader-options.ts";
+import { checkpointAt, SHARD_ID, shard, shardWorld, type WorldSetup } from "./shard-world.ts";
 
-const CHILDREN = [shard("shardId-000000000001", [SHARD_ID]), shard("shardId-000000000002", [SHARD_ID])];
-
-describe("the end of a shard", () => {
-  it("that an answer claims and the listing does not is no end: reading goes on from the same place", async () => {
-    const world = shardWorld({
-      options: { maxRecords: 10 },
-      prepare: (stream) => {
-        stream.put(30);
-        stream.falseEnds = 12;
-      },
-    });
-    await world.clock.advance(60_000);
-    world.stream.put(5);
-    await world.clock.advance(5_000);
-    expect(world.outcome).toBeUndefined();
-    expect(world.indexes()).toEqual(upTo(35));
-    const { lastError } = world.consumer.status();
-    expect(lastError).toMatchObject({ errorClass: "malformed-answer" });
-    expect(lastError?.message).toContain("says that shardId-000000000000 has ended");
-    const warnings = world.logs.filter((line) => line.level === "warn").map((line) => line.message);
-    expect(warnings[0]).toContain("reading fails (malformed-answer)");
-    expect(warnings.at(-1)).toBe("reading works again");
-  });
-
-  it("is believed when the listing shows the shard closed, with the children that the answer names", async () => {
-    const world = shardWorld({
-      prepare: (stream) => {
-        stream.put(3);
-        stream.closed = true;
-        stream.children = CHILDREN;
-      },
-    });
-    await world.clock.advance(1_000);
-    expect(world.outcome).toEqual({ kind: "ended", children: CHILDREN, checkpoint: checkpointAt(3) });
-    expect(world.stream.listings).toBe(1);
-  });
-
-  it("is believed when the listing names the shard as a parent, though it does not show it closed yet", async () => {
-    const world = shardWorld({
-      prepare: (stream) => {
-        stream.put(3);
-        stream.closed = true;
-        stream.listingLagMillis = Number.POSITIVE_INFINITY;
-        stream.shards = [shard(SHARD_ID), ...CHILDREN];
-      },
-    });
-    await world.clock.advance(1_000);
-    expect(world.outcome).toEqual({ kind: "ended", children: CHILDREN, checkpoint: checkpointAt(3) });
-  });
-
-  it("waits for a listing that lags, and its records do not", async () => {
-    const world = shardWorld({
-      prepare: (stream) => {
-        stream.put(3);
-        stream.closed = true;
-        stream.children = CHILDREN;
-        stream.listingLagMillis = 20_000;
-      },
-    });
-    await world.clock.advance(1_000);
-    expect(world.indexes()).toEqual(upTo(3));
-    await world.clock.advance(18_000);
-    expect(world.outcome).toBeUndefined();
-    await world.clock.advance(4_000);
-    expect(world.outcome).toEqual({ kind: "ended", children: CHILDREN, checkpoint: checkpointAt(3) });
-    expect(world.indexes()).toEqual(upTo(3));
-    expect(world.stream.listings).toBeLessThan(40);
-  });
-
-  it.each<[StreamProblem]>([["denied"], ["throttled"], ["malformed-answer"], ["not-found"]])(
-    "waits for a listing that fails (%s)",
-    async (problem) => {
-      const world = shardWorld({
-        prepare: (stream) => {
-          stream.put(3);
-          stream.closed = true;
-          stream.listingFaults.push(...Array<StreamProblem>(30).fill(problem));
-        },
-      });
-      await world.clock.advance(10_000);
-      expect(world.outcome).toBeUndefined();
-      expect(world.reports.current).toHaveLength(1);
-      await world.clock.advance(120_000);
-      expect(world.outcome).toEqual({ kind: "ended", children: undefined, checkpoint: checkpointAt(3) });
-      expect(world.reports.current).toEqual([]);
+const ending = (setup: WorldSetup = {}) =>
+  shardWorld({
+    ...setup,
+    prepare: (stream, lease, clock) => {
+      stream.put(6);
+      stream.closed = true;
+      stream.children = [shard("shardId-000000000001", [SHARD_ID])];
+      setup.prepare?.(stream, lease, clock);
     },
-  );
+  });
 
-  it("names no child that is another shard's", async () => {
-    const world = shardWorld({
-      prepare: (stream) => {
-        stream.closed = true;
-        stream.children = [shard("shardId-000000000007", ["shardId-000000000005"])];
-        stream.shards = [shard(SHARD_ID), ...CHILDREN];
+const MANUAL = { checkpointMode: "manual", checkpointIntervalMillis: 0 } as const;
+
+describe("the end of a shard, with manual checkpoints", () => {
+  it("never passes over records that the handler has not checkpointed: it waits, says so, and a drain hands them over", async () => {
+    const world = ending({
+      options: MANUAL,
+      handler: ({ records, checkpoint }) => checkpoint(records[3]),
+    });
+    await world.clock.advance(600_000);
+    expect(world.outcome).toBeUndefined();
+    expect(world.consumer.status()).toMatchObject({
+      activity: { kind: "waiting" },
+      checkpoint: checkpointAt(4),
+    });
+    const warnings = world.logs.filter(({ level }) => level === "warn");
+    expect(warnings).toHaveLength(2);
+    expect(warnings[0]?.message).toContain("call checkpoint in shardEnded");
+    world.consumer.drain();
+    await world.clock.settle();
+    expect(world.outcome).toEqual({ kind: "drained", checkpoint: checkpointAt(4) });
+  });
+
+  it("ends with a checkpoint that comes late, from work that goes on across batches", async () => {
+    const kept: CheckpointFunction[] = [];
+    const world = ending({ options: MANUAL, handler: ({ checkpoint }) => void kept.push(checkpoint) });
+    await world.clock.advance(20_000);
+    expect(world.outcome).toBeUndefined();
+    await Promise.all([kept[0]?.(), world.clock.advance(50)]);
+    expect(world.outcome).toMatchObject({ kind: "ended", checkpoint: checkpointAt(6) });
+  });
+
+  it("ends when shardEnded has checkpointed, as in KCL", async () => {
+    const shardEnded: ShardEnded = ({ shardId, checkpoint }) => {
+      expect(shardId).toBe(SHARD_ID);
+      return checkpoint();
+    };
+    const world = ending({ options: { ...MANUAL, hooks: { shardEnded } } });
+    await world.clock.advance(1_000);
+    expect(world.outcome).toMatchObject({ kind: "ended", checkpoint: checkpointAt(6) });
+  });
+
+  it("does not wait for records that were passed over", async () => {
+    const world = ending({
+      options: { ...MANUAL, onError: "skip", retry: { maxAttempts: 3 } },
+      handler: ({ records, checkpoint }) => {
+        if (records.some(({ sequenceNumber }) => sequenceNumber === checkpointAt(6).sequenceNumber))
+          throw new Error("bad");
+        return checkpoint();
       },
     });
+    await world.clock.advance(30_000);
+    expect(world.outcome).toMatchObject({ kind: "ended", checkpoint: checkpointAt(5) });
+  });
+
+  it("ends at once where the lease's checkpoint covers all records", async () => {
+    const world = ending({ options: MANUAL, checkpoint: checkpointAt(6) });
     await world.clock.advance(1_000);
-    expect(world.outcome).toMatchObject({ kind: "ended", children: CHILDREN });
+    expect(world.calls).toEqual([]);
+    expect(world.outcome).toMatchObject({ kind: "ended", checkpoint: checkpointAt(6) });
   });
+});
 
-  it("of a shard that has left the listing is believed with its children, or after a minute", async () => {
-    const prepare = (listed: typeof CHILDREN) =>
-      shardWorld({
-        prepare: (stream) => {
-          stream.closed = true;
-          stream.shards = listed;
+describe("shardEnded", () => {
+  it("is called when all is processed, and waited for", async () => {
+    const calls: number[] = [];
+    const world = ending({
+      options: {
+        hooks: {
+          shardEnded: async () => {
+            calls.push(world.delivered.length);
+            await world.clock.sleep(5_000);
+          },
         },
-      });
-    const withChildren = prepare(CHILDREN);
-    await withChildren.clock.advance(1_000);
-    expect(withChildren.outcome).toMatchObject({ kind: "ended", children: CHILDREN });
-
-    const without = prepare([shard("shardId-000000000009")]);
-    await without.clock.advance(30_000);
-    expect(without.outcome).toBeUndefined();
+      },
+    });
+    await world.clock.advance(4_000);
+    expect(world.outcome).toBeUndefined();
+    await world.clock.advance(2_000);
+    expect(calls).toEqual([6]);
+    expect(world.outcome).toEqual({
+      kind: "ended",
+      children: world.stream.children,
+      checkpoint: checkpointAt(6),
+    });
   });
 
-  it("that is not confirmed does not hold up a hand-over", async () => {
-    const world = shardWorld({ prepare: (stream) => stream.put(3) });
-    await world.clock.advance(3_000);
-    world.stream.falseEnds = 1_000;
-    await world.clock.advance(3_000);
+  it("is called again when it throws, with growing pauses, said once", async () => {
+    let calls = 0;
+    const shardEnded = () => {
+      calls += 1;
+      if (calls < 8) throw new Error("flush failed");
+    };
+    const world = ending({ options: { hooks: { shardEnded } } });
+    await world.clock.until(() => world.outcome !== undefined);
+    expect(world.outcome).toMatchObject({ kind: "ended" });
+    expect(calls).toBe(8);
+    expect(world.logs.filter(({ level }) => level === "error")).toHaveLength(1);
+  });
+
+  it("that never resolves costs its own shard: it is warned about, and a drain gives it up after 30 s", async () => {
+    const world = ending({ options: { hooks: { shardEnded: () => new Promise(() => undefined) } } });
+    await world.clock.advance(60_000);
+    expect(world.consumer.status().activity.kind).toBe("hook");
+    expect(world.logs.filter(({ level }) => level === "warn").map(({ message }) => message)).toEqual([
+      expect.stringContaining("a hook has been running for long"),
+    ]);
     world.consumer.drain();
-    await world.clock.advance(500);
-    expect(world.outcome).toEqual({ kind: "drained", checkpoint: checkpointAt(3) });
+    await world.clock.advance(29_000);
+    expect(world.outcome).toBeUndefined();
+    await world.clock.advance(2_000);
+    expect(world.outcome).toEqual({ kind: "drained", checkpoint: checkpointAt(6) });
+  });
+
+  it("that never resolves does not hold up a stop", async () => {
+    const world = ending({ options: { hooks: { shardEnded: () => new Promise(() => undefined) } } });
+    await world.clock.advance(2_000);
+    world.consumer.stop();
+    await world.clock.settle();
+    expect(world.outcome).toEqual({ kind: "lost" });
   });
 });

@@ -1,10 +1,18 @@
 /** The hook before a lease is given away: what a checkpoint there means when the last batch went well, failed, or was interrupted. */
 import { describe, expect, it } from "vitest";
-import type { ShutdownRequested } from "../../../services/consumer/engine/shard-reader-options.ts";
+import type {
+  CheckpointFunction,
+  ShutdownRequested,
+} from "../../../services/consumer/engine/shard-reader-options.ts";
 import { checkpointAt, SHARD_ID, sequence, shardWorld, type WorldSetup } from "./shard-world.ts";
 
 const drained = async (shutdownRequested: ShutdownRequested, setup: WorldSetup, afterMillis: number) => {
-  const options = { checkpointMode: "manual", maxRecords: 3, shutdownRequested, ...setup.options } as const;
+  const options = {
+    checkpointMode: "manual",
+    maxRecords: 3,
+    hooks: { shutdownRequested },
+    ...setup.options,
+  } as const;
   const world = shardWorld({ prepare: (stream) => stream.put(6), ...setup, options });
   await world.clock.advance(afterMillis);
   world.consumer.drain();
@@ -42,5 +50,35 @@ describe("shutdownRequested", () => {
       20_000,
     );
     expect(world.outcome).toEqual({ kind: "drained", checkpoint: checkpointAt(5) });
+  });
+
+  it("that never resolves holds the hand-over up for 30 s, is said, and may checkpoint no more after that", async () => {
+    const kept: CheckpointFunction[] = [];
+    const hang: ShutdownRequested = ({ checkpoint }) => {
+      kept.push(checkpoint);
+      return new Promise(() => undefined);
+    };
+    const world = shardWorld({ options: { hooks: { shutdownRequested: hang } }, prepare: (s) => s.put(3) });
+    await world.clock.advance(1_000);
+    world.consumer.drain();
+    await world.clock.advance(29_000);
+    expect(world.outcome).toBeUndefined();
+    await world.clock.advance(1_500);
+    expect(world.outcome).toEqual({ kind: "drained", checkpoint: checkpointAt(3) });
+    expect(world.logs.filter(({ level }) => level === "error").map(({ message }) => message)).toEqual([
+      expect.stringContaining("shutdownRequested failed"),
+    ]);
+    expect(() => kept[0]?.()).toThrow("checkpoint refused");
+  });
+
+  it("that never resolves does not hold up a stop", async () => {
+    const shutdownRequested = () => new Promise<void>(() => undefined);
+    const world = shardWorld({ options: { hooks: { shutdownRequested } } });
+    await world.clock.advance(1_000);
+    world.consumer.drain();
+    await world.clock.advance(1_000);
+    world.consumer.stop();
+    await world.clock.settle();
+    expect(world.outcome).toEqual({ kind: "lost" });
   });
 });

@@ -1,0 +1,140 @@
+/** Poison that the handler names, and poison with few neighbours. */
+import { describe, expect, it } from "vitest";
+import { PoisonRecordError } from "../../../services/consumer/engine/handler-errors.ts";
+import type { ProcessRecordsInput } from "../../../services/consumer/engine/shard-reader-options.ts";
+import { checkpointAt, indexOf, shardWorld, upTo } from "./shard-world.ts";
+
+/** Decodes a batch before it processes it, as handlers do. */
+function decoding(...poison: number[]) {
+  const processed: number[] = [];
+  const handler = ({ records }: ProcessRecordsInput) => {
+    const bad = records.find((record) => poison.includes(indexOf(record)));
+    if (bad !== undefined) throw new PoisonRecordError(bad, { cause: new SyntaxError("not JSON") });
+    processed.push(...records.map(indexOf));
+  };
+  return { handler, processed };
+}
+
+describe("poison that the handler names", () => {
+  it("is passed over at once, without tries and pauses; everything else comes in order", async () => {
+    const { handler, processed } = decoding(3, 4, 9);
+    const world = shardWorld({ options: { onError: "skip" }, prepare: (stream) => stream.put(12), handler });
+    await world.clock.advance(50);
+    expect(processed).toEqual([1, 2, 5, 6, 7, 8, 10, 11, 12]);
+    expect(world.events.filter(({ type }) => type === "skipped")).toMatchObject([
+      { reason: "poison", error: expect.stringContaining("not JSON") },
+      { reason: "poison" },
+      { reason: "poison" },
+    ]);
+    expect(world.events.filter(({ type }) => type === "retry")).toEqual([]);
+    expect(world.consumer.status().checkpoint).toEqual(checkpointAt(12));
+  });
+
+  it("goes to deadLetter with the handler's error", async () => {
+    const dead: [number, string][] = [];
+    const { handler, processed } = decoding(1);
+    const deadLetter = (record: { sequenceNumber: string }, error: Error) =>
+      void dead.push([indexOf(record), error.name]);
+    const world = shardWorld({ options: { onError: { deadLetter } }, prepare: (s) => s.put(3), handler });
+    await world.clock.advance(50);
+    expect(dead).toEqual([[1, "PoisonRecordError"]]);
+    expect(processed).toEqual([2, 3]);
+  });
+
+  it("halts the shard under stop, when all before it is processed and checkpointed", async () => {
+    const { handler, processed } = decoding(6);
+    const world = shardWorld({ prepare: (stream) => stream.put(12), handler });
+    await world.clock.advance(50);
+    expect(processed).toEqual(upTo(5));
+    expect(world.consumer.status()).toMatchObject({ state: "halted", checkpoint: checkpointAt(5) });
+  });
+
+  it("of another copy of this package counts as well; one that is no record of the batch is an ordinary failure", async () => {
+    const world = shardWorld({
+      options: { onError: "skip" },
+      prepare: (stream) => stream.put(2),
+      handler: ({ records }, { calls }) => {
+        const record = calls.length === 1 ? { sequenceNumber: "1" } : records[0]!;
+        if (indexOf(records[0]!) === 1)
+          throw Object.assign(new Error("bad"), { name: "PoisonRecordError", record });
+      },
+    });
+    await world.clock.advance(1_000);
+    expect(world.events.map(({ type }) => type)).toEqual(["retry", "skipped", "batch"]);
+  });
+
+  it("in a downstream that is down for the rest: the rest is waited for", async () => {
+    const processed: number[] = [];
+    const world = shardWorld({
+      options: { onError: "skip" },
+      prepare: (stream) => stream.put(6),
+      handler: ({ records }, { clock }) => {
+        const bad = records.find((record) => indexOf(record) === 4);
+        if (bad !== undefined) throw new PoisonRecordError(bad);
+        if (clock.now < 120_000) throw new Error("down");
+        processed.push(...records.map(indexOf));
+      },
+    });
+    await world.clock.advance(160_000);
+    expect(processed).toEqual([1, 2, 3, 5, 6]);
+    expect(world.events.filter(({ type }) => type === "skipped")).toHaveLength(1);
+  });
+});
+
+describe("poison that is alone in its batch", () => {
+  it("is told from a downstream that is down once later records of other keys have come and passed", async () => {
+    const processed: number[] = [];
+    const world = shardWorld({
+      options: { onError: "skip" },
+      prepare: (stream) => stream.put(1),
+      handler: ({ records }) => {
+        const indexes = records.map(indexOf);
+        if (indexes.includes(1)) throw new Error("cannot be processed");
+        processed.push(...indexes);
+      },
+    });
+    await world.clock.advance(60_000);
+    expect(world.consumer.status().checkpoint.sequenceNumber).toBe("TRIM_HORIZON");
+    world.stream.put(6);
+    await world.clock.advance(60_000);
+    expect(processed.toSorted((a, b) => a - b)).toEqual([2, 3, 4, 5, 6, 7]);
+    expect(world.events.filter(({ type }) => type === "skipped")).toMatchObject([{ reason: "poison" }]);
+    expect(world.consumer.status()).toMatchObject({ state: "reading", checkpoint: checkpointAt(7) });
+    const batches = world.events.flatMap((event) => (event.type === "batch" ? [event.count] : []));
+    expect(batches.filter((count) => count > 0)).toEqual([1, 6]);
+  });
+
+  it("and last but one in the shard: the shard ends all the same", async () => {
+    const world = shardWorld({
+      options: { onError: "skip", maxRecords: 1 },
+      prepare: (stream) => {
+        stream.put(3);
+        stream.closed = true;
+      },
+      handler: ({ records }) => {
+        if (indexOf(records[0]!) === 1) throw new Error("cannot be processed");
+      },
+    });
+    await world.clock.advance(120_000);
+    expect(world.outcome).toMatchObject({ kind: "ended", checkpoint: checkpointAt(3) });
+    expect(world.calls.flatMap((call) => call.records.map(indexOf)).filter((index) => index > 1)).toEqual([
+      2, 3,
+    ]);
+  });
+
+  it("what a handler checkpoints for a record ahead of it is not written before it is settled", async () => {
+    const world = shardWorld({
+      options: { onError: "skip", checkpointMode: "manual", checkpointIntervalMillis: 0 },
+      prepare: (stream) => stream.put(4),
+      handler: async ({ records, checkpoint }, { lease }) => {
+        if (indexOf(records[0]!) === 1) throw new Error("cannot be processed");
+        const before = lease.writes.length;
+        await checkpoint();
+        if (records.length === 1) expect(lease.writes.length).toBe(before);
+      },
+    });
+    await world.clock.advance(60_000);
+    expect(world.events.filter(({ type }) => type === "skipped")).toHaveLength(1);
+    expect(world.lease.writes.at(-1)?.checkpoint).toEqual(checkpointAt(4));
+  });
+});
