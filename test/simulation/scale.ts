@@ -66,6 +66,7 @@ function decisionsOver(leases: readonly Lease[], members: readonly Member[]) {
     table: tableOf(leases),
     silentLeases: new Set(),
     watchedLeases: new Set(),
+    unreadable: new Set(),
     held: new Map(),
     mayRelease: false,
     computeCap: () => undefined,

@@ -71,15 +71,24 @@ export function decodeFleetPage(item: Item): FleetPage {
   const page = FLEET_KEY.exec(leaseKey)?.[1];
   if (page === undefined)
     throw new RowProblem(`${LEASE_KEY} is "${leaseKey}", expected evenkeel-fleet-<number>`);
-  const members = readMap(item, FLEET_ATTRIBUTES.members) ?? {};
+  const entries = readMap(item, FLEET_ATTRIBUTES.members) ?? {};
+  const members: Member[] = [];
+  const unreadable: string[] = [];
+  // In the order of their ids: a map's order means nothing, and plans are made from this.
+  for (const workerId of Object.keys(entries).toSorted()) {
+    try {
+      members.push(decodeMember(workerId, readMap(entries, workerId) ?? {}));
+    } catch (error) {
+      if (!(error instanceof RowProblem)) throw error;
+      unreadable.push(error.message);
+    }
+  }
   return {
     page: Number(page),
     generation: readCount(item, FLEET_ATTRIBUTES.generation) ?? 0,
     shardSyncRequests: readCount(item, FLEET_ATTRIBUTES.shardSyncRequests) ?? 0,
-    // In the order of their ids: a map's order means nothing, and plans are made from this.
-    members: Object.keys(members)
-      .toSorted()
-      .map((workerId) => decodeMember(workerId, readMap(members, workerId) ?? {})),
+    members,
+    ...(unreadable.length > 0 && { unreadable }),
   };
 }
 

@@ -16,6 +16,8 @@ export interface Facts {
   /** Members whose heartbeat has not moved for the failover time on my clock. They are declared dead in the rows first, and planned without once the rows say so: all plan from the same rows. */
   readonly silentMembers: ReadonlySet<string>;
   readonly table: LeaseTable;
+  /** Lease rows that are there and cannot be read: they block their children, and are not read by any worker. */
+  readonly unreadable: ReadonlySet<string>;
   /** Leases whose owner is no member and whose own counter has not moved for the failover time. */
   readonly silentLeases: ReadonlySet<string>;
   /** Leases whose owner is no member, and that I have watched for a failover time: old enough to be stolen from a living foreign owner. */
@@ -79,7 +81,7 @@ export interface FleetSummary {
 
 export function decide(facts: Facts): Decisions {
   const { self, table, held } = facts;
-  const lines = lineage(table);
+  const lines = lineage(table, facts.unreadable);
   const alive = facts.members.filter((m) => m.state !== "dead");
   const aliveById = new Map(alive.map((m) => [m.workerId, m]));
   const everMember = new Set(facts.members.map((m) => m.workerId));
@@ -146,6 +148,7 @@ export function decide(facts: Facts): Decisions {
   const stop: { leaseKey: string; reason: string }[] = [];
   for (const [leaseKey, mine] of held) {
     const row = table.get(leaseKey);
+    if (facts.unreadable.has(leaseKey)) continue;
     if (row === undefined) stop.push({ leaseKey, reason: "the lease row is gone" });
     else if (row.counter > mine.counter && actualOwner(row) !== self.workerId)
       stop.push({ leaseKey, reason: `the row says ${actualOwner(row) ?? "nobody"} owns it` });
@@ -177,7 +180,8 @@ export function decide(facts: Facts): Decisions {
       ended: lines.ended.length,
       unowned:
         planned.moves.filter((m) => m.reason === "unowned" || m.reason === "owner-gone").length +
-        planned.spilled.length,
+        planned.spilled.length +
+        facts.unreadable.size,
       spilled: planned.spilled.length,
       imbalance: imbalance(lines.runnable, alive),
     },

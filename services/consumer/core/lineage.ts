@@ -1,7 +1,7 @@
 /**
  * Which leases may be read now. A shard's records follow its parents' records, so a lease is runnable only when
  * every parent that has a row is at SHARD_END (L3). A parent without a row does not block: it was cleaned up
- * after completion, or trimmed away before we came (KCL: `BlockOnParentShardTask`).
+ * after completion, or trimmed away before we came (KCL: `BlockOnParentShardTask`). One whose row cannot be read does.
  */
 import { isEnded, type Lease, TRIM_HORIZON } from "./lease.ts";
 
@@ -12,9 +12,17 @@ export type LeaseTable = ReadonlyMap<string, Lease>;
 export const tableOf = (leases: Iterable<Lease>): LeaseTable =>
   new Map(Array.from(leases, (l) => [l.leaseKey, l]));
 
-export function readiness(lease: Lease, table: LeaseTable): Readiness {
+const NONE: ReadonlySet<string> = new Set();
+
+/** @param unreadable keys of lease rows that are there and cannot be read */
+export function readiness(
+  lease: Lease,
+  table: LeaseTable,
+  unreadable: ReadonlySet<string> = NONE,
+): Readiness {
   if (isEnded(lease)) return "ended";
   for (const parent of lease.parentShardIds) {
+    if (unreadable.has(parent)) return "blocked";
     const row = table.get(parent);
     if (row !== undefined && !isEnded(row)) return "blocked";
   }
@@ -42,12 +50,12 @@ export interface Lineage {
   readonly ended: readonly Lease[];
 }
 
-export function lineage(table: LeaseTable): Lineage {
+export function lineage(table: LeaseTable, unreadable: ReadonlySet<string> = NONE): Lineage {
   const runnable: Lease[] = [];
   const blocked: Lease[] = [];
   const ended: Lease[] = [];
   for (const lease of table.values()) {
-    const state = readiness(lease, table);
+    const state = readiness(lease, table, unreadable);
     (state === "runnable" ? runnable : state === "blocked" ? blocked : ended).push(lease);
   }
   return { runnable, blocked, ended };

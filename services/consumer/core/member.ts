@@ -30,6 +30,8 @@ export interface FleetPage {
   /** Page 0 only: counts the requests to list shards now (the resharder's). */
   readonly shardSyncRequests: number;
   readonly members: readonly Member[];
+  /** What is wrong with entries that cannot be read, one line each. Their workers write them anew; no other is touched. */
+  readonly unreadable?: readonly string[];
 }
 
 /** 12 members with 40-character ids, and what the row has beside them, are about 1,000 bytes. */

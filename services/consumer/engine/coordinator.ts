@@ -287,6 +287,7 @@ export class Coordinator {
       members: view.members(),
       silentMembers: this.#watch.isObserving ? view.silentMembers() : new Set(),
       table: view.table,
+      unreadable: view.unreadable,
       silentLeases: view.silentLeases(failoverTimeMillis),
       watchedLeases: view.watchedLeases(failoverTimeMillis),
       held: this.#tasks.facts(),

@@ -38,6 +38,7 @@ export class FleetView {
   generation = 0;
   scannedGeneration = -1;
   shardSyncRequests = 0;
+  /** Rows that the last scan could not read. */
   corrupt: LeaseListing["corrupt"] = [];
   /** Members of late: when each was last listed (monotonic), and whether it was about to go. */
   readonly #known = new Map<string, { readonly seenMillis: number; readonly mayBeGone: boolean }>();
@@ -75,6 +76,11 @@ export class FleetView {
       }
     }
     return [...newest.values()];
+  }
+
+  /** Their keys. */
+  get unreadable(): ReadonlySet<string> {
+    return new Set(this.corrupt.map(({ leaseKey }) => leaseKey));
   }
 
   /** Members that are not dead: every one of them polls and scans. */

@@ -19,6 +19,8 @@ import { type HeartbeatResult, Membership } from "./membership.ts";
 
 /** Of one reading of the table. */
 const MOST_SCANS = 3;
+/** While a row cannot be read the table is read so often: who repairs it by hand moves no generation. */
+const REPAIR_POLL_MILLIS = 3_000;
 /** W4. This part of the failover time: one heartbeat, due every third, may be late or fail once. */
 const OBSERVING_PART = 1 / 2;
 
@@ -41,6 +43,8 @@ export class FleetWatch {
   #freshGate: Gate = gate();
   #closed = false;
   #bumpWanted = false;
+  /** By fleet row: what was reported of its entries last. */
+  readonly #unreadableEntries = new Map<number, string>();
   /** The last heartbeat failed, and none has succeeded since. */
   #beatFails = false;
   #scanDueMillis = Number.NEGATIVE_INFINITY;
@@ -124,7 +128,8 @@ export class FleetWatch {
   async scanWhenDue(wish: Wish, pace: Pace): Promise<Poll> {
     const now = this.#now();
     const foreignDue = this.view.hasForeignLeases && now - this.#scanDueMillis > this.#failoverTimeMillis / 2;
-    if (this.isCurrent && !foreignDue) return SEEN;
+    const repairDue = this.view.corrupt.length > 0 && now - this.#scanDueMillis > REPAIR_POLL_MILLIS;
+    if (this.isCurrent && !foreignDue && !repairDue) return SEEN;
     if (pace.scanSpreadMillis > 0 && this.view.scannedGeneration >= 0) {
       if (this.#scanDueMillis <= now - pace.scanSpreadMillis) {
         this.#scanDueMillis = now + this.#ports.random.next() * pace.scanSpreadMillis;
@@ -169,17 +174,27 @@ export class FleetWatch {
 
   async #scanOnce(): Promise<void> {
     const { generation, incarnation } = this.view;
-    const corruptBefore = this.view.corrupt.length;
+    const before = this.view.unreadable;
     this.view.scanStarts();
     const listing = await this.#list();
     if (this.view.incarnation !== incarnation) return;
     this.view.scanned(listing, generation, this.#now());
-    if (listing.corrupt.length > 0 && listing.corrupt.length !== corruptBefore) {
-      const rows = listing.corrupt;
-      this.#ports.logger.error(
-        { rows },
-        "lease rows cannot be read and are left alone: repair or delete them",
+    this.#reportUnreadable(before);
+  }
+
+  #reportUnreadable(before: ReadonlySet<string>): void {
+    const { unreadable, corrupt } = this.view;
+    const { logger } = this.#ports;
+    const fresh = corrupt.filter(({ leaseKey }) => !before.has(leaseKey));
+    if (fresh.length > 0)
+      logger.error(
+        { rows: fresh.slice(0, 5), of: corrupt.length },
+        "lease rows cannot be read: their shards and the children of these wait until they are repaired or deleted",
       );
+    const readable = [...before].filter((leaseKey) => !unreadable.has(leaseKey));
+    if (readable.length > 0) {
+      logger.warn({ rows: readable }, "lease rows can be read again, or are gone");
+      this.wantBump();
     }
   }
 
@@ -285,6 +300,13 @@ export class FleetWatch {
         { fleetRow: page.page, version: page.generation },
         "the fleet row's version went back (deleted or edited by hand?): the lease table is read anew",
       );
+    const problems = page.unreadable?.join("; ") ?? "";
+    if (problems !== "" && problems !== this.#unreadableEntries.get(page.page))
+      this.#ports.logger.error(
+        { fleetRow: page.page, problems },
+        "entries of a fleet row cannot be read: their workers count as gone until they write them anew",
+      );
+    this.#unreadableEntries.set(page.page, problems);
   }
 
   #openFreshGate(): void {

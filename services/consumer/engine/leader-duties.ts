@@ -81,7 +81,10 @@ export class LeaderDuties {
     const startedMillis = this.#ports.clock.monotonicMillis();
     const shards = await this.#ports.stream.listShards();
     let created = 0;
-    const missing = missingLeases(shards, this.#view.table, this.application);
+    const { unreadable } = this.#view;
+    const missing = missingLeases(shards, this.#view.table, this.application)
+      .map((generation) => generation.filter((lease) => !unreadable.has(lease.leaseKey)))
+      .filter((generation) => generation.length > 0);
     if (missing.length > 0) await this.#checkThatNothingChanged();
     for (const generation of missing) {
       const outcomes = await forEachBounded(generation, (lease) => this.#create(lease));

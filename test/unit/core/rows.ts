@@ -53,6 +53,7 @@ export function factsOf(workerId: string, { members, rows, held, ...rest }: Scen
     silentMembers: new Set(),
     silentLeases: new Set(),
     watchedLeases: new Set(),
+    unreadable: new Set(),
     table: tableOf(rows),
     held: held ?? new Map(reading),
     mayRelease: false,

@@ -1,0 +1,56 @@
+/** Calls that never settle are errors of the engine's own making, in time for the next heartbeat. */
+import { describe, expect, it } from "vitest";
+import {
+  heartbeatDeadlineMillis,
+  storeDeadlineMillis,
+  storeWithDeadlines,
+  streamWithDeadlines,
+  within,
+} from "../../../services/consumer/engine/deadlines.ts";
+import { StoreUnavailable } from "../../../services/consumer/ports/lease-store.ts";
+import { StreamError } from "../../../services/consumer/ports/stream.ts";
+import { LeaseTable } from "../../simulation/world/lease-table.ts";
+import { memoryLeaseStore } from "../../simulation/world/memory-lease-store.ts";
+import { VirtualClock } from "../reader/virtual-clock.ts";
+
+const never = () => new Promise<never>(() => undefined);
+
+describe("deadlines", () => {
+  it("a call that never settles is StoreUnavailable or an unavailable StreamError", async () => {
+    const clock = new VirtualClock();
+    const memory = memoryLeaseStore(new LeaseTable());
+    const store = storeWithDeadlines({ ...memory, beat: never, list: never }, clock, 10_000);
+    const stream = streamWithDeadlines({ listShards: never, iterator: never, read: never }, clock);
+    const calls: (() => Promise<unknown>)[] = [
+      () => store.list({ consistent: true }),
+      () => stream.listShards(),
+      () => stream.iterator("shard", { kind: "latest" }),
+      () => stream.read("iterator", 10),
+    ];
+    const errors = Promise.all(calls.map((call) => call().catch((error: unknown) => error)));
+    await clock.advance(30_000);
+    const [list, ...ofStream] = await errors;
+    expect(list).toBeInstanceOf(StoreUnavailable);
+    expect(ofStream.map((error) => error instanceof StreamError && error.problem)).toEqual(
+      ofStream.map(() => "unavailable"),
+    );
+  });
+
+  it("an answer in time passes, as does an error; a late one counts no more", async () => {
+    const clock = new VirtualClock();
+    const late = () => new Error("late");
+    expect(await within(clock, 100, Promise.resolve(7), late)).toBe(7);
+    await expect(within(clock, 100, Promise.reject(new Error("own")), late)).rejects.toThrow("own");
+    const slow = within(clock, 100, clock.sleep(200), late).catch((error: unknown) => error);
+    await clock.advance(300);
+    expect(String(await slow)).toContain("late");
+  });
+
+  it("two heartbeats that never settle leave time for a third within the failover time", () => {
+    for (const failover of [2_000, 4_000, 10_000, 60_000]) {
+      const pauseMillis = failover / 8;
+      expect(2 * (heartbeatDeadlineMillis(failover) + pauseMillis)).toBeLessThan(failover);
+      expect(storeDeadlineMillis(failover)).toBeLessThanOrEqual(failover / 2);
+    }
+  });
+});

@@ -1,0 +1,94 @@
+/** H4: however many answers are lost, one's own writes are recognised, and the lease is kept. */
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { ownLease } from "../../../services/consumer/engine/held-lease.ts";
+import { type LeaseStore, StoreUnavailable } from "../../../services/consumer/ports/lease-store.ts";
+import { freshLease, LeaseTable } from "../../simulation/world/lease-table.ts";
+import { memoryLeaseStore } from "../../simulation/world/memory-lease-store.ts";
+
+const KEY = "shardId-000000000000";
+const at = (n: number) => ({ sequenceNumber: String(n), subSequenceNumber: 0 });
+
+/** ok: answered; lost: happens, and the answer is lost; failed: does not happen. */
+type Fate = "ok" | "lost" | "failed";
+
+function setup(fates: Fate[]) {
+  const table = new LeaseTable();
+  table.create("me", freshLease(KEY));
+  const store = memoryLeaseStore(table, { worker: "me" });
+  const fated =
+    <A extends unknown[], R>(call: (...args: A) => Promise<R>) =>
+    async (...args: A): Promise<R> => {
+      const fate = fates.shift() ?? "ok";
+      if (fate === "failed") throw new StoreUnavailable("failed");
+      const outcome = await call(...args);
+      if (fate === "lost") throw new StoreUnavailable("the answer was lost");
+      return outcome;
+    };
+  const { checkpoint, renew, handOver, release, complete } = store;
+  const wrapped: LeaseStore = {
+    ...store,
+    checkpoint: fated(checkpoint),
+    renew: fated(renew),
+    handOver: fated(handOver),
+    release: fated(release),
+    complete: fated(complete),
+  };
+  const claimed = table.claim("me", table.lease(KEY)!, "me");
+  if (claimed.kind !== "ok") throw new Error("not claimed");
+  const owned = ownLease(
+    wrapped,
+    claimed.lease,
+    () => 0,
+    () => undefined,
+  );
+  return { table, owned };
+}
+
+/** As the engine does it: until it is answered. */
+async function until<T>(act: () => Promise<T>): Promise<T> {
+  for (let tries = 0; tries < 50; tries++) {
+    try {
+      return await act();
+    } catch (error) {
+      if (!(error instanceof StoreUnavailable)) throw error;
+    }
+  }
+  throw new Error("never answered");
+}
+
+describe("a lease whose writes have no answers", () => {
+  it("is kept through any sequence of lost answers and failures, and its checkpoints arrive", async () => {
+    const fates = fc.array(fc.constantFrom<Fate>("ok", "lost", "failed"), { maxLength: 30 });
+    await fc.assert(
+      fc.asyncProperty(fates, fc.boolean(), async (drawn, handsOver) => {
+        const { table, owned } = setup([...drawn]);
+        for (let n = 1; n <= 5; n++) {
+          expect(await until(() => owned.checkpoint(at(n)))).toBe("ok");
+          expect(table.lease(KEY)?.checkpoint).toEqual(at(n));
+        }
+        expect(await until(() => (handsOver ? owned.handOver("next", at(6)) : owned.release(at(6))))).toBe(
+          "ok",
+        );
+        expect(table.lease(KEY)).toMatchObject({ owner: handsOver ? "next" : undefined, checkpoint: at(6) });
+      }),
+    );
+  });
+
+  it("is lost when another worker has written the row", async () => {
+    const { table, owned } = setup(["lost"]);
+    await expect(owned.checkpoint(at(1))).rejects.toThrow(StoreUnavailable);
+    table.claim("thief", table.lease(KEY)!, "thief");
+    expect(await owned.checkpoint(at(2))).toBe("lost");
+    expect(table.lease(KEY)).toMatchObject({ owner: "thief", checkpoint: at(1) });
+  });
+
+  it("handed over without an answer, and moved on since: it was handed over", async () => {
+    const { table, owned } = setup(["lost"]);
+    await expect(owned.handOver("next", at(1))).rejects.toThrow(StoreUnavailable);
+    table.checkpoint("next", table.lease(KEY)!, at(9));
+    expect(await owned.handOver("next", at(1))).toBe("ok");
+    expect(await owned.checkpoint(at(2))).toBe("lost");
+    expect(table.lease(KEY)).toMatchObject({ owner: "next", checkpoint: at(9) });
+  });
+});
