@@ -57,8 +57,8 @@ export interface WorkerOptions extends Hooks {
   /**
    * What happens to KPL user records whose hash key is outside the lease's hash range. Such records come after a
    * reshard, in aggregates that the producer filled by the old shards; a KPL producer notices and sends them again.
-   * "keep" (default): they are handled, so that nothing is lost whoever wrote them, and may come twice. "drop": KCL's
-   * rule, for each record on its own; what a producer without that check wrote is lost. Dropped ones are counted in
+   * "keep" (default): they are handled and may come twice; nothing is lost, whatever producer wrote them. "drop": KCL's
+   * rule, for each record on its own; what a producer without that check wrote is lost. Dropped records are counted in
    * the metric KplRecordsDropped.
    */
   readonly kplHashRange?: "keep" | "drop";

@@ -34,8 +34,8 @@ const MAX_CALLS_PER_FLUSH = 24;
 /** At most one complaint in this time; the next one says how many flushes failed. */
 const COMPLAINT_INTERVAL_MILLIS = 300_000;
 /**
- * The last quarter of a minute's measurements are worth a second of a shutdown, not more: whoever stops this process
- * has its own patience (ECS and Kubernetes: 30 s), and the leases come first.
+ * The last 15 s of measurements are worth one second of a shutdown, not more: ECS and Kubernetes kill the process after
+ * 30 s, and the leases need that time.
  */
 const STOP_LIMIT_MILLIS = 1_000;
 
@@ -148,7 +148,7 @@ class MetricSender {
   }
 
   #failed(error: unknown): void {
-    // Given up by `stop`, which says so.
+    // `stop` gave up this call, and logs it.
     if (this.#givingUp.signal.aborted) return;
     this.#failedFlushes++;
     this.#complain(error);

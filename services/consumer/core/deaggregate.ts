@@ -9,9 +9,9 @@
  * Whatever does not follow this to the letter is a plain record that happens to begin with the magic bytes, and is
  * passed on unchanged: nothing is dropped and nothing throws.
  *
- * Where Node has no MD5 (FIPS mode), the layout alone decides. The checksum is no protection against anybody, and bytes
- * that are an aggregate to the letter are hardly ever something else; to hand whole aggregates to the handler would
- * break every stream that a KPL producer writes.
+ * Where Node has no MD5 (FIPS mode), the layout alone decides. The checksum is not a security measure, and bytes that
+ * follow the layout to the letter are an aggregate in practice. Handing whole aggregates to the handler would break
+ * every stream that a KPL producer writes.
  */
 import { type Md5, md5 } from "./md5.ts";
 import type { ConsumerRecord } from "./record.ts";

@@ -12,7 +12,7 @@ import type { ConsumerRecord } from "./record.ts";
 
 type Keys = Pick<ConsumerRecord, "partitionKey" | "explicitHashKey">;
 
-/** Undefined: it cannot be told (an explicit hash key that is no number, or no MD5). */
+/** Undefined: unknown (an explicit hash key that is not a number, or no MD5). */
 export function hashKeyOf({ partitionKey, explicitHashKey }: Keys, digest: Md5 = md5): bigint | undefined {
   if (explicitHashKey !== undefined)
     return /^\d{1,39}$/.test(explicitHashKey) ? BigInt(explicitHashKey) : undefined;
@@ -20,7 +20,7 @@ export function hashKeyOf({ partitionKey, explicitHashKey }: Keys, digest: Md5 =
   return hash === undefined ? undefined : BigInt(`0x${Buffer.from(hash).toString("hex")}`);
 }
 
-/** A record whose hash key cannot be told is kept: too much beats too little. */
+/** A record whose hash key is unknown is kept: a duplicate is better than a loss. */
 export function isOutside(record: Keys, range: HashRange, digest: Md5 = md5): boolean {
   const hashKey = hashKeyOf(record, digest);
   return hashKey !== undefined && (hashKey < range.start || hashKey > range.end);

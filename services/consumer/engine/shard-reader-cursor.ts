@@ -16,9 +16,10 @@ export class ShardCursor {
   readonly #dependencies: CursorDependencies;
   readonly #shardId: string;
   readonly #position: ReadPosition;
-  /** Told of every new iterator: what comes next may have been read before. */
+  /** Called with every new iterator: what comes next may have been read before. */
   readonly #reopened: () => void;
   #iterator: string | undefined;
+  #hasSaidEarlier = false;
 
   constructor(
     dependencies: CursorDependencies,
@@ -71,14 +72,16 @@ export class ShardCursor {
 
   /**
    * Kinesis refuses the position. Moves when it has refused it often enough and gives an iterator for another place.
+   * @returns whether the position is another one now
    * @throws StreamError when it refuses the other places as well: then it is not the position
    */
-  async refused(): Promise<void> {
+  async refused(): Promise<boolean> {
     const { logger } = this.#dependencies;
     const refused = this.#position.current;
     const shardId = this.#shardId;
     const others = this.#position.refused();
-    if (this.#position.current !== refused) {
+    if (this.#position.current !== refused && !this.#hasSaidEarlier) {
+      this.#hasSaidEarlier = true;
       logger.warn(
         { shardId, refused, from: this.#position.current },
         "Kinesis refuses the time at which LATEST begins: the clock of the worker that wrote it is ahead; the shard is read from earlier on",
@@ -98,9 +101,10 @@ export class ShardCursor {
         { shardId, refused, from: position },
         "Kinesis refuses the position of this shard (trimmed away, or another stream's): reading from the nearest place before it; records between the two that are past their retention are lost",
       );
-      return;
+      return true;
     }
     if (refusal !== undefined) throw refusal;
+    return this.#position.current !== refused;
   }
 
   #iteratorAt(position: Position): Promise<string> {

@@ -7,7 +7,7 @@
  * | throttled, unavailable, malformed-answer, denied, unauthenticated, expired-credentials, encryption | the same call again, with growing pauses up to 10 s; the position never moves |
  * | expired-iterator | a new iterator at the same position, at once the first time |
  * | invalid, of GetRecords | the iterator is refused: a new one at the same position |
- * | invalid, of GetShardIterator | the position is refused (shard-reader-position.ts) |
+ * | invalid, of GetShardIterator | the position is refused (shard-reader-position.ts); another one is tried at once |
  * | not-found | the listing is asked: gone, or there after all (shard-reader-listing.ts) |
  * | the end, not confirmed by the listing | a new iterator at the same position, and the listing again, with pauses up to 2 s |
  */
@@ -23,7 +23,12 @@ import { ShardCursor } from "./shard-reader-cursor.ts";
 import { ReadLag } from "./shard-reader-lag.ts";
 import { type Listed, ShardListing } from "./shard-reader-listing.ts";
 import type { ShardReaderDependencies, ShardReaderOptions } from "./shard-reader-options.ts";
-import { allowedAtMillis, nextReadAtMillis, WANTED_READ_BYTES } from "./shard-reader-pacing.ts";
+import {
+  allowedAtMillis,
+  MIN_READ_SPACING_MILLIS,
+  nextReadAtMillis,
+  WANTED_READ_BYTES,
+} from "./shard-reader-pacing.ts";
 import { type LeaseStart, ReadPosition } from "./shard-reader-position.ts";
 import { ShardRecords } from "./shard-reader-records.ts";
 
@@ -275,7 +280,9 @@ export class ShardFetcher {
 
   async #positionRefused(): Promise<void> {
     try {
-      await this.#cursor.refused();
+      if (!(await this.#cursor.refused())) return;
+      const { clock } = this.#dependencies;
+      this.#nextReadAtMillis = Math.max(this.#allowedAtMillis, clock.monotonicMillis() + MIN_READ_SPACING_MILLIS);
     } catch (error) {
       this.#report(error instanceof StreamError ? error.problem : "unavailable", error);
     }
@@ -333,7 +340,7 @@ interface Read {
   readonly bytes: number;
 }
 
-/** An iterator that is refused again as soon as it is given out: the endpoint's trouble. */
+/** An iterator that expires as soon as it is given out counts as an unavailable endpoint. */
 const classOf = (problem: StreamProblem): ErrorClass =>
   problem === "expired-iterator" ? "unavailable" : problem;
 

@@ -9,9 +9,10 @@
  *   iterator for that other place: a refusal of everything is no refusal of a number.
  * - LATEST with nothing read yet begins at the time the lease's row was made, for its first owner and any later one.
  *   Kinesis refuses a time that is still to come: then the clock that wrote it is ahead, and the row was made earlier
- *   than it says. To wait for that time would leave out what is put until then, so the start moves back: by a minute,
- *   and by twice as much at each further refusal. A row without a time (a Java fleet's) begins at the tip; a second
- *   iterator at the tip would leave out what was put in between, so that is at the time of the first, less a minute.
+ *   than it says. To wait for that time would leave out what is put until then, so the start moves back: by twice what
+ *   the row is ahead of this worker's clock, at least a minute, and by four times as much at each further refusal. A row
+ *   without a time (a Java fleet's) begins at the tip; a second iterator at the tip would leave out what was put in
+ *   between, so that is at the time of the first, less a minute.
  * - A Date that is still to come is waited for.
  */
 import type { Clock } from "../../shared/clock.ts";
@@ -21,7 +22,7 @@ import type { ShardReaderOptions } from "./shard-reader-options.ts";
 
 /** What clocks may disagree by: the workers' and Kinesis's, and the arrival times of records that follow each other. */
 const CLOCK_TOLERANCE_MILLIS = 60_000;
-/** Two hours: as far back as a refused LATEST moves. */
+/** A good two hours: as far back as a refused LATEST moves by refusals alone. */
 const MAX_EARLIER_MILLIS = 128 * CLOCK_TOLERANCE_MILLIS;
 /** A number is given up after so many refusals in a row … */
 const REFUSALS_OF_A_NUMBER = 3;
@@ -34,7 +35,8 @@ export class ReadPosition {
   readonly #clock: Clock;
   /** LATEST, and nothing read yet. */
   #beginsAtLatest: boolean;
-  #earlierMillis = CLOCK_TOLERANCE_MILLIS;
+  /** How much before `#startMillis` it begins. */
+  #earlierMillis = 0;
   #startMillis: number;
   #position: Position;
   #lastArrivalMillis: number | undefined;
@@ -57,7 +59,8 @@ export class ReadPosition {
     this.#refusals = 0;
     if (this.#position.kind !== "latest") return;
     this.#startMillis = this.#clock.wallMillis();
-    this.#position = atTime(this.#startMillis - CLOCK_TOLERANCE_MILLIS);
+    this.#earlierMillis = CLOCK_TOLERANCE_MILLIS;
+    this.#position = atTime(this.#startMillis - this.#earlierMillis);
   }
 
   read({ sequenceNumber, approximateArrivalTimestamp }: StreamRecord): void {
@@ -71,14 +74,11 @@ export class ReadPosition {
   /**
    * Kinesis refuses the current position.
    * @returns where to try instead, nearest first, each for `movedTo` when it is given an iterator; mostly nothing: the
-   *   current position is asked for again
+   *   current position, which may have changed, is asked for again
    */
   refused(): readonly Position[] {
     const { kind } = this.#position;
-    if (kind === "at-timestamp" && this.#beginsAtLatest) {
-      this.#moveStartBack();
-      return [];
-    }
+    if (kind === "at-timestamp" && this.#beginsAtLatest) this.#moveStartBack();
     if (kind !== "at-sequence-number" && kind !== "after-sequence-number") return [];
     const now = this.#clock.monotonicMillis();
     if (this.#refusals === 0) this.#refusedSinceMillis = now;
@@ -96,8 +96,14 @@ export class ReadPosition {
   }
 
   #moveStartBack(): void {
-    this.#position = atTime(this.#startMillis - this.#earlierMillis);
-    this.#earlierMillis = Math.min(this.#earlierMillis * 2, MAX_EARLIER_MILLIS);
+    const aheadMillis = this.#startMillis - this.#clock.wallMillis();
+    const earlierMillis =
+      this.#earlierMillis === 0
+        ? Math.max(CLOCK_TOLERANCE_MILLIS, 2 * aheadMillis)
+        : Math.min(4 * this.#earlierMillis, MAX_EARLIER_MILLIS);
+    if (earlierMillis <= this.#earlierMillis) return;
+    this.#earlierMillis = earlierMillis;
+    this.#position = atTime(this.#startMillis - earlierMillis);
   }
 }
 

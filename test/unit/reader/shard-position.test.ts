@@ -131,6 +131,45 @@ describe("LATEST", () => {
     },
   );
 
+  it("of a row whose clock, and this worker's, are two hours ahead of Kinesis's begins in time, within seconds", async () => {
+    const clock = new VirtualClock();
+    const kinesisMillis = () => clock.wallMillis() - 7_200_000;
+    const world = shardWorld({
+      clock,
+      checkpoint: LATEST,
+      prepare: (stream, lease) => {
+        lease.startMillis = clock.wallMillis();
+        stream.refuses = (position) =>
+          position.kind === "at-timestamp" && position.timestamp.getTime() > kinesisMillis() ? "invalid" : undefined;
+      },
+    });
+    world.stream.put(10);
+    await clock.advance(3_000);
+    const [position] = world.stream.positions;
+    expect(position?.kind === "at-timestamp" && position.timestamp.getTime()).toBeLessThanOrEqual(WALL_START - 7_200_000);
+    expect(world.logs.filter((line) => line.message.includes("is ahead"))).toHaveLength(1);
+    expect(world.indexes()).toEqual(upTo(10));
+  });
+
+  it("is moved back by two hours at most, and asked for with growing pauses, where Kinesis refuses everything", async () => {
+    const clock = new VirtualClock();
+    const asked: number[] = [];
+    shardWorld({
+      clock,
+      checkpoint: LATEST,
+      prepare: (stream, lease) => {
+        lease.startMillis = clock.wallMillis();
+        stream.refuses = (position) => {
+          if (position.kind === "at-timestamp") asked.push(WALL_START - position.timestamp.getTime());
+          return "invalid";
+        };
+      },
+    });
+    await clock.advance(600_000);
+    expect([...new Set(asked)].map((millis) => millis / 60_000)).toEqual([0, 1, 4, 16, 64, 128]);
+    expect(asked.length).toBeLessThan(250);
+  });
+
   it("of a row whose clock was ahead: its second owner loses nothing either, though the first has checkpointed nothing", async () => {
     const clock = new VirtualClock();
     const startMillis = clock.wallMillis() + 30_000;

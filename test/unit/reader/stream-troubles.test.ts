@@ -8,7 +8,7 @@ const said = (logs: readonly LogLine[], level: string) =>
 
 describe("a stream in trouble", () => {
   it.each(["throttled", "unavailable", "malformed-answer"] as const)(
-    "%s: tries again less and less often, never gives up, loses nothing, and says so once it lasts",
+    "%s: tries again less and less often, never gives up, loses nothing, and is reported once it lasts",
     async (problem) => {
       const world = shardWorld({
         prepare: (stream) => {
@@ -49,7 +49,7 @@ describe("a stream in trouble", () => {
   });
 
   it.each(["denied", "unauthenticated", "expired-credentials", "encryption"] as const)(
-    "%s for an hour: told at once, tried for ever, and the position never moves",
+    "%s for an hour: reported at once, retried for ever, and the position never moves",
     async (problem) => {
       const world = shardWorld({
         checkpoint: checkpointAt(3),
@@ -187,7 +187,7 @@ describe("a shard that is not found", () => {
     ["an empty listing", undefined],
     ["a listing that fails", "denied"],
     ["a stream that is gone", "not-found"],
-  ])("%s proves nothing about it, and is told", async (_, problem) => {
+  ])("%s proves nothing about it, and is reported", async (_, problem) => {
     const world = shardWorld({
       prepare: (stream) => {
         stream.shards = [];
