@@ -108,7 +108,7 @@ export class ErrorReports {
     logger[isLoud ? "error" : "warn"](fields, `${source} fails (${errorClass}): trying again until it works`);
   }
 
-  /** `subject` is not this worker's any more (its lease went): whether it works again is not known, and not said. */
+  /** `subject` is no longer this worker's: whether it would work again is not known. */
   forget(source: ErrorSource, subject: string): void {
     for (const [key, failing] of this.#failing) {
       if (!key.startsWith(`${source}\n`) || !failing.subjects.delete(subject)) continue;

@@ -63,9 +63,11 @@ export interface ShardStatus {
   readonly millisBehindLatest: number | undefined;
   /** Wall clock, of the last read that Kinesis answered; undefined: there was none. */
   readonly lastReadMillis: number | undefined;
+  /** The newest failure of reading, which may have passed. */
+  readonly lastReadError: LastError | undefined;
   readonly bufferedBytes: number;
   /** While it is halted: why. */
   readonly error: string | undefined;
-  /** The newest failure of reading or of the handler; it may have passed. */
-  readonly lastError: ShardError | LastError | undefined;
+  /** The newest failure of the handler, which may have passed. */
+  readonly lastError: ShardError | undefined;
 }

@@ -282,7 +282,10 @@ export class ShardFetcher {
     try {
       if (!(await this.#cursor.refused())) return;
       const { clock } = this.#dependencies;
-      this.#nextReadAtMillis = Math.max(this.#allowedAtMillis, clock.monotonicMillis() + MIN_READ_SPACING_MILLIS);
+      this.#nextReadAtMillis = Math.max(
+        this.#allowedAtMillis,
+        clock.monotonicMillis() + MIN_READ_SPACING_MILLIS,
+      );
     } catch (error) {
       this.#report(error instanceof StreamError ? error.problem : "unavailable", error);
     }

@@ -142,8 +142,7 @@ class ShardReader implements ShardConsumer {
   }
 
   status(): ShardStatus {
-    const { haltedBy, lastError: ofHandler } = this.#delivery.report;
-    const ofReading = this.#fetcher.lastError;
+    const { haltedBy, lastError } = this.#delivery.report;
     const isHalted = haltedBy !== undefined && (this.#state === "reading" || this.#state === "failed");
     return {
       state: isHalted || this.#state === "failed" ? "halted" : this.#state,
@@ -151,9 +150,10 @@ class ShardReader implements ShardConsumer {
       checkpoint: this.#checkpointer.progress,
       millisBehindLatest: this.#fetcher.lagMillis(this.#clock.monotonicMillis()),
       lastReadMillis: this.#fetcher.lastReadMillis,
+      lastReadError: this.#fetcher.lastError,
       bufferedBytes: this.#account.bufferedBytes,
       error: haltedBy,
-      lastError: (ofReading?.atMillis ?? 0) > (ofHandler?.atMillis ?? 0) ? ofReading : ofHandler,
+      lastError,
     };
   }
 

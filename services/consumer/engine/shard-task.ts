@@ -18,8 +18,6 @@ import { persist } from "./persist.ts";
 import { settledWithin } from "./settled-within.ts";
 import type { ShardConsumer, ShardOutcome, ShardStatus } from "./shard-consumer.ts";
 
-const MAX_CHILDLESS_LISTINGS = 10;
-
 export type TaskPhase =
   | { readonly kind: "reading" }
   | { readonly kind: "handing-over"; readonly to: string; readonly reason: string }
@@ -48,7 +46,6 @@ export class ShardTask {
   readonly #owned: OwnedLease;
   readonly #around: ShardTaskSurroundings;
   readonly #lost = new AbortController();
-  #childlessListings = 0;
   #consumer: ShardConsumer;
   #phase: TaskPhase = { kind: "reading" };
   /** Resolves when the lease is no longer this worker's. Never rejects. */
@@ -205,13 +202,8 @@ export class ShardTask {
     if (told === undefined || told.length === 0 || !parentsKnown) {
       const listed = await this.#around.syncShards();
       const children = listed.filter(isChild);
-      // A shard ends because it has children: a listing without them lags. An end without any is believed in the end.
-      if (
-        children.length === 0 &&
-        listed.some((s) => s.shardId === leaseKey) &&
-        this.#childlessListings < MAX_CHILDLESS_LISTINGS
-      ) {
-        this.#childlessListings += 1;
+      // A shard ends because it has children: a listing with it and without them lags.
+      if (children.length === 0 && listed.some((s) => s.shardId === leaseKey)) {
         throw new StreamError("unavailable", `the stream lists no child of the ended shard ${leaseKey} yet`);
       }
       return children;

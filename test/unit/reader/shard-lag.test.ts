@@ -34,12 +34,12 @@ describe("the lag of a shard", () => {
     await world.clock.advance(10_500);
     world.stream.readFaults.push(...Array<StreamProblem>(5_000).fill("unavailable"));
     await world.clock.advance(HOUR);
-    const { millisBehindLatest, lastReadMillis, lastError } = world.consumer.status();
+    const { millisBehindLatest, lastReadMillis, lastReadError } = world.consumer.status();
     expect(millisBehindLatest).toBeGreaterThan(HOUR - 2_000);
     expect(millisBehindLatest).toBeLessThanOrEqual(HOUR);
     expect(lastReadMillis).toBe(WALL_START + 10_000);
-    expect(lastError).toMatchObject({ source: "reading", errorClass: "unavailable" });
-    expect(lastError!.atMillis).toBeGreaterThan(WALL_START + HOUR);
+    expect(lastReadError).toMatchObject({ source: "reading", errorClass: "unavailable" });
+    expect(lastReadError!.atMillis).toBeGreaterThan(WALL_START + HOUR);
   });
 
   it("grows from the start where the first read never succeeds", async () => {

@@ -140,13 +140,17 @@ describe("LATEST", () => {
       prepare: (stream, lease) => {
         lease.startMillis = clock.wallMillis();
         stream.refuses = (position) =>
-          position.kind === "at-timestamp" && position.timestamp.getTime() > kinesisMillis() ? "invalid" : undefined;
+          position.kind === "at-timestamp" && position.timestamp.getTime() > kinesisMillis()
+            ? "invalid"
+            : undefined;
       },
     });
     world.stream.put(10);
     await clock.advance(3_000);
     const [position] = world.stream.positions;
-    expect(position?.kind === "at-timestamp" && position.timestamp.getTime()).toBeLessThanOrEqual(WALL_START - 7_200_000);
+    expect(position?.kind === "at-timestamp" && position.timestamp.getTime()).toBeLessThanOrEqual(
+      WALL_START - 7_200_000,
+    );
     expect(world.logs.filter((line) => line.message.includes("is ahead"))).toHaveLength(1);
     expect(world.indexes()).toEqual(upTo(10));
   });

@@ -1,6 +1,17 @@
 import { describe, expect, it } from "vitest";
+import { streamWithDeadlines } from "../../../services/consumer/engine/deadlines.ts";
 import type { StreamProblem } from "../../../services/consumer/ports/stream.ts";
-import { checkpointAt, indexOf, type LogLine, SHARD_ID, shard, shardWorld, upTo } from "./shard-world.ts";
+import {
+  checkpointAt,
+  indexOf,
+  type LogLine,
+  SHARD_ID,
+  shard,
+  shardWorld,
+  TestStream,
+  upTo,
+} from "./shard-world.ts";
+import { VirtualClock } from "./virtual-clock.ts";
 
 const times = (count: number, problem: StreamProblem) => Array<StreamProblem>(count).fill(problem);
 const said = (logs: readonly LogLine[], level: string) =>
@@ -73,7 +84,7 @@ describe("a stream in trouble", () => {
       await world.clock.until(() => world.delivered.length === 500, 600_000);
       expect(world.stream.positions).toHaveLength(1);
       expect(world.stream.reads.reduce((sum, read) => sum + read.count, 0)).toBe(501);
-      expect(world.consumer.status().lastError).toMatchObject({ source: "reading", errorClass: problem });
+      expect(world.consumer.status().lastReadError).toMatchObject({ source: "reading", errorClass: problem });
     },
   );
 
@@ -99,6 +110,19 @@ describe("a stream in trouble", () => {
     expect(world.outcome?.kind).toBe("drained");
     expect(world.reports.current).toEqual([]);
     expect(said(world.logs, "warn")).toEqual([]);
+  });
+
+  it("a call that is never answered is given up at the engine's deadline, and made again", async () => {
+    const clock = new VirtualClock();
+    const stream = new TestStream(clock);
+    stream.put(5);
+    stream.mute = 2;
+    const world = shardWorld({ clock, dependencies: { stream: streamWithDeadlines(stream, clock) } });
+    await clock.advance(19_000);
+    expect(world.delivered).toEqual([]);
+    await clock.advance(4_000);
+    expect(world.indexes()).toEqual(upTo(5));
+    expect(world.consumer.status().lastReadError?.message).toContain("GetRecords: no answer");
   });
 
   it("an expired iterator is replaced at once by one after the last record read", async () => {
@@ -200,7 +224,7 @@ describe("a shard that is not found", () => {
     const failing = world.reports.current.map(({ source, errorClass }) => `${source}: ${errorClass}`);
     expect(failing).toContain("reading: not-found");
     if (problem === "not-found") {
-      expect(world.consumer.status().lastError?.message).toContain("the stream does not exist");
+      expect(world.consumer.status().lastReadError?.message).toContain("the stream does not exist");
     } else expect(failing).toContain(`stream listing: ${problem ?? "malformed-answer"}`);
   });
 });

@@ -19,9 +19,9 @@ describe("the end of a shard", () => {
     await world.clock.advance(5_000);
     expect(world.outcome).toBeUndefined();
     expect(world.indexes()).toEqual(upTo(35));
-    const { lastError } = world.consumer.status();
-    expect(lastError).toMatchObject({ errorClass: "malformed-answer" });
-    expect(lastError?.message).toContain("says that shardId-000000000000 has ended");
+    const { lastReadError } = world.consumer.status();
+    expect(lastReadError).toMatchObject({ errorClass: "malformed-answer" });
+    expect(lastReadError?.message).toContain("says that shardId-000000000000 has ended");
     const warnings = world.logs.filter((line) => line.level === "warn").map((line) => line.message);
     expect(warnings[0]).toContain("reading fails (malformed-answer)");
     expect(warnings.at(-1)).toBe("reading works again");
