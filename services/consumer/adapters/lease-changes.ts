@@ -15,7 +15,7 @@ export const sameCheckpoint = (a: Checkpoint, b: Checkpoint): boolean =>
   a.sequenceNumber === b.sequenceNumber && a.subSequenceNumber === b.subSequenceNumber;
 
 function written(lease: Lease, changes: Partial<Lease>): Lease {
-  const after = { ...lease, counter: lease.counter + 1, ...changes };
+  const after = { ...lease, counter: lease.counter + 1, isPending: undefined, ...changes };
   return beginsAtATime(after.checkpoint) ? after : { ...after, startMillis: undefined };
 }
 
@@ -40,6 +40,7 @@ export function handedOver(held: Lease, to: string, checkpoint: Checkpoint): Lea
   const switches = sameCheckpoint(held.checkpoint, checkpoint) ? held.ownerSwitchesSinceCheckpoint : 0;
   return written(held, {
     owner: to,
+    isPending: true,
     checkpointOwner: undefined,
     checkpoint,
     ownerSwitchesSinceCheckpoint: switches + 1,

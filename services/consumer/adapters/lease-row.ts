@@ -15,6 +15,7 @@ import {
   LEASE_KEY,
   RowProblem,
   readCount,
+  readFlag,
   readText,
   readTextSet,
   required,
@@ -38,6 +39,8 @@ export const LEASE_ATTRIBUTES = {
   checkpointOwner: "checkpointOwner",
   /** Ours, and unknown to KCL, which leaves it alone: `Lease.startMillis`. */
   startMillis: "evenkeelStartMillis",
+  /** Ours as well: `Lease.isPending`. */
+  isPending: "evenkeelPending",
   /** Only in the rows of KCL's multi-stream mode. */
   streamName: "streamName",
 } as const;
@@ -82,6 +85,7 @@ export function decodeLease(item: Item): Lease {
     hashRange: decodeHashRange(item),
     checkpointOwner: readText(item, NAMES.checkpointOwner),
     startMillis: readCount(item, NAMES.startMillis),
+    ...(readFlag(item, NAMES.isPending) === true && { isPending: true }),
   };
 }
 
@@ -148,6 +152,7 @@ export function encodeLease(lease: Lease): Record<string, AttributeValue> {
     [NAMES.ownerSwitches]: { N: String(lease.ownerSwitchesSinceCheckpoint) },
   };
   if (lease.owner !== undefined) item[NAMES.leaseOwner] = { S: lease.owner };
+  if (lease.isPending === true) item[NAMES.isPending] = { BOOL: true };
   if (lease.startMillis !== undefined) item[NAMES.startMillis] = { N: String(lease.startMillis) };
   if (lease.checkpointOwner !== undefined) item[NAMES.checkpointOwner] = { S: lease.checkpointOwner };
   if (lease.parentShardIds.length > 0) item[NAMES.parentShardId] = { SS: [...lease.parentShardIds] };

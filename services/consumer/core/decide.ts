@@ -22,6 +22,12 @@ export interface Facts {
   readonly silentLeases: ReadonlySet<string>;
   /** Leases whose owner is no member, and that I have watched for a failover time: old enough to be stolen from a living foreign owner. */
   readonly watchedLeases: ReadonlySet<string>;
+  /** Leases that others were to take and have not: this worker takes them, where it has room. */
+  readonly overdue: ReadonlySet<string>;
+  /** Workers that did not take what was theirs: planned with what they have, and no more. */
+  readonly reluctant: ReadonlySet<string>;
+  /** Workers that have been joining for too long: not planned with. */
+  readonly stuckJoiners: ReadonlySet<string>;
   /** Leases this worker reads, is about to give away, or has asked for. */
   readonly held: ReadonlyMap<string, HeldLeaseFacts>;
   /** Leaving, and the others had time to raise their caps: what nobody has room for may be released. */
@@ -37,12 +43,20 @@ export interface HeldLeaseFacts {
   readonly to?: string | undefined;
 }
 
+export interface UntakenLease {
+  readonly lease: Lease;
+  /** Who is to take it. */
+  readonly taker: string;
+}
+
 export interface Decisions {
   /** Take a lease: nobody's, a dead worker's, or one a foreign owner has too many of. */
   readonly claim: readonly {
     readonly lease: Lease;
-    readonly reason: MoveReason | "received" | "restarted";
+    readonly reason: MoveReason | "received" | "untaken";
   }[];
+  /** Runnable leases that no worker has taken up yet. */
+  readonly untaken: readonly UntakenLease[];
   /** Drain, then make it `to`'s. */
   readonly handOver: readonly {
     readonly leaseKey: string;
@@ -109,6 +123,7 @@ export function decide(facts: Facts): Decisions {
   const mayTake = mayAct && cap === self.maxLeases;
 
   const claim: Decisions["claim"][number][] = [];
+  const untaken: UntakenLease[] = [];
   const handOver: Decisions["handOver"][number][] = [];
   const targetOf = new Map<string, string>();
   for (const [leaseKey, { to }] of held)
@@ -121,6 +136,8 @@ export function decide(facts: Facts): Decisions {
     if (!mayAct) continue;
     const lease = table.get(move.leaseKey)!;
     const holder = move.from === undefined ? undefined : aliveById.get(move.from);
+    if (holder === undefined && move.to !== self.workerId && !held.has(move.leaseKey))
+      untaken.push({ lease, taker: move.to });
     if (move.from === self.workerId) {
       if (held.get(move.leaseKey)?.phase === "reading")
         handOver.push({ leaseKey: move.leaseKey, to: move.to, reason: move.reason });
@@ -136,6 +153,20 @@ export function decide(facts: Facts): Decisions {
   for (const lease of lines.runnable) {
     if (actualOwner(lease) !== self.workerId || held.has(lease.leaseKey) || !mayAct) continue;
     if (lease.checkpointOwner === undefined) claim.push({ lease, reason: "received" });
+  }
+
+  for (const lease of lines.runnable) {
+    const owner = actualOwner(lease);
+    if (lease.isPending === true && owner !== undefined && owner !== self.workerId)
+      untaken.push({ lease, taker: owner });
+  }
+  if (self.state === "active") {
+    let room = (self.maxLeases ?? Number.POSITIVE_INFINITY) - held.size - claim.length;
+    for (const { lease } of untaken) {
+      if (room <= 0 || !facts.overdue.has(lease.leaseKey)) continue;
+      claim.push({ lease, reason: "untaken" });
+      room -= 1;
+    }
   }
 
   const release: { leaseKey: string }[] = [];
@@ -161,6 +192,7 @@ export function decide(facts: Facts): Decisions {
 
   return {
     claim,
+    untaken,
     handOver,
     release,
     stop,
@@ -181,7 +213,9 @@ export function decide(facts: Facts): Decisions {
       unowned:
         planned.moves.filter((m) => m.reason === "unowned" || m.reason === "owner-gone").length +
         planned.spilled.length +
-        facts.unreadable.size,
+        facts.unreadable.size +
+        // Handed over, and long not read by whom it was given to.
+        untaken.filter(({ lease }) => lease.isPending === true && facts.overdue.has(lease.leaseKey)).length,
       spilled: planned.spilled.length,
       imbalance: imbalance(lines.runnable, alive),
     },
@@ -213,7 +247,10 @@ function planWorkers(
 ): PlanWorker[] {
   const workers: PlanWorker[] = [];
   for (const { workerId, state, maxLeases, steals } of alive) {
-    workers.push({ workerId, role: state === "leaving" ? "leaving" : "active", maxLeases, steals });
+    if (facts.stuckJoiners.has(workerId)) continue;
+    const role = state === "leaving" ? "leaving" : "active";
+    const most = facts.reluctant.has(workerId) ? ownedBy(workerId, runnable) : maxLeases;
+    workers.push({ workerId, role, maxLeases: most, steals });
   }
   const foreign = new Set<string>();
   for (const lease of runnable) {
@@ -224,6 +261,9 @@ function planWorkers(
     workers.push({ workerId, role: "foreign", maxLeases: undefined, steals: false });
   return workers;
 }
+
+const ownedBy = (workerId: string, runnable: readonly Lease[]): number =>
+  runnable.filter((lease) => actualOwner(lease) === workerId).length;
 
 /** Owned by somebody who is no member: a Java worker, or one of ours that left the rows. */
 const isForeign = (lease: Lease, members: ReadonlySet<string>): boolean => {

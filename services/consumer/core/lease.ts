@@ -57,6 +57,8 @@ export interface Lease {
    * fleet have none.
    */
   readonly startMillis?: number | undefined;
+  /** Handed over, and not yet taken up by its new owner. */
+  readonly isPending?: boolean | undefined;
   /** Set by a Java KCL 3 leader while the old owner hands over; then *it* still owns the lease. */
   readonly checkpointOwner: string | undefined;
 }

@@ -14,22 +14,22 @@
  */
 import type { Decisions } from "../core/decide.ts";
 import { DuplicateWorkerIdError, StoppedError } from "../core/errors.ts";
-import type { Member } from "../core/member.ts";
 import { type Pace, paceOf } from "../core/pace.ts";
 import { createByteBudget } from "./byte-budget.ts";
-import { capFor } from "./cap.ts";
+import { Cap } from "./cap.ts";
 import { Chores } from "./chores.ts";
 import { storeWithDeadlines, streamWithDeadlines } from "./deadlines.ts";
-import { Declarations } from "./declarations.ts";
 import { type DepartureDeps, forceRelease, releaseLateComers, rowsNaming } from "./departure.ts";
 import type { EngineOptions, Ports } from "./engine-context.ts";
 import { awaitPredecessor, type EntranceDeps, findBeginning } from "./entrance.ts";
 import { ErrorReports, errorClassIn } from "./error-reports.ts";
+import { FleetUpkeep } from "./fleet-upkeep.ts";
 import { FleetWatch } from "./fleet-watch.ts";
 import { gate } from "./gate.ts";
+import { type FactSources, gatherFacts } from "./gather-facts.ts";
 import { guardedObserve } from "./guarded-observe.ts";
-import { LeaderDuties } from "./leader-duties.ts";
 import { Patience } from "./patience.ts";
+import { Rescue } from "./rescue.ts";
 import { Rhythm } from "./rhythm.ts";
 import { Settling } from "./settling.ts";
 import { startShardConsumer } from "./shard-reader.ts";
@@ -37,8 +37,6 @@ import { ShardTasks } from "./shard-tasks.ts";
 import { StopBudget } from "./stop-budget.ts";
 import { healthOf, measure, type WorkerHealth, type WorkerState } from "./worker-report.ts";
 
-/** A leaver's leases wait this long for the others to raise their caps before they are released to nobody. */
-const RELEASE_GRACE_MILLIS = 1_500;
 /** What woke the loop seldom comes alone: the bumps of several hand-overs become one write. */
 const GATHER_MILLIS = 15;
 
@@ -47,11 +45,12 @@ export class Coordinator {
   readonly #options: EngineOptions;
   readonly #watch: FleetWatch;
   readonly #tasks: ShardTasks;
-  readonly #duties: LeaderDuties;
+  readonly #upkeep: FleetUpkeep;
   readonly #chores: Chores;
-  readonly #declarations: Declarations;
   readonly #reports: ErrorReports;
   readonly #settling = new Settling();
+  readonly #sources: FactSources;
+  readonly #rescue: Rescue;
   readonly #rhythm: Rhythm;
   readonly #stopped = new AbortController();
   readonly #takesPart = gate();
@@ -86,14 +85,15 @@ export class Coordinator {
     this.#ports = ports;
     this.#options = options;
     this.#rhythm = new Rhythm(ports);
+    this.#rescue = new Rescue(options.workerId, options.failoverTimeMillis);
     this.#watch = new FleetWatch(ports, options);
     const { view } = this.#watch;
-    this.#duties = new LeaderDuties(ports, view, options);
-    this.#declarations = new Declarations(ports, options.failoverTimeMillis);
     const budget = createByteBudget(options.maxBufferedBytes);
     this.#reports = new ErrorReports(ports);
     const reports = this.#reports;
     this.#chores = new Chores(reports);
+    const wake = { changed: () => this.#changed(), wakeUp: () => this.#wakeUp() };
+    this.#upkeep = new FleetUpkeep({ ports, options, watch: this.#watch, chores: this.#chores, ...wake });
     this.#patience = new Patience({ ...ports, reports }, this.#startEnds.signal);
     this.#budget = new StopBudget(ports.clock);
     this.#turnEndedMillis = ports.clock.monotonicMillis();
@@ -110,12 +110,18 @@ export class Coordinator {
       startConsumer: (owned) => startShardConsumer(dependencies, options, owned),
       targetOf: (leaseKey) => this.#decisions?.targetOf.get(leaseKey),
       row: (leaseKey) => view.table.get(leaseKey),
-      syncShards: async () => (await this.#syncShards()).shards,
+      syncShards: async () => (await this.#upkeep.syncShards()).shards,
       created: (lease) => view.wrote(lease),
-      application: () => this.#duties.application,
-      changed: () => this.#changed(),
-      wakeUp: () => this.#wakeUp(),
+      application: () => this.#upkeep.duties.application,
+      ...wake,
     });
+    this.#sources = {
+      watch: this.#watch,
+      tasks: this.#tasks,
+      rescue: this.#rescue,
+      cap: new Cap(options.maxLeasesForWorker, ports.logger),
+      failoverTimeMillis: options.failoverTimeMillis,
+    };
   }
 
   /** Resolves when this worker takes part: it is an active member and the leases it was due are its own (C3). */
@@ -160,7 +166,7 @@ export class Coordinator {
       sinceTurnMillis: this.#now() - this.#turnEndedMillis,
       isFresh: this.#watch.membership.isFresh(this.#now()),
       errors: this.#reports.current,
-      shards: this.#tasks.all.map((task) => ({ leaseKey: task.owned.leaseKey, ...task.status() })),
+      shards: this.status().leases,
       nowMillis: this.#now(),
     });
   }
@@ -187,7 +193,9 @@ export class Coordinator {
     try {
       await this.#patience.until("lease table", () => store.ensureTable(this.#options.createLeaseTable));
       // Together: the others see the joiner while it still finds out where the application began.
-      const began = findBeginning(this.#entrance).then((application) => this.#duties.began(application));
+      const began = findBeginning(this.#entrance).then((application) =>
+        this.#upkeep.duties.began(application),
+      );
       const failed = (error: unknown) => this.#startEnds.abort(error);
       await Promise.all([began.catch(failed), join().catch(failed)]);
       this.#startEnds.signal.throwIfAborted();
@@ -202,6 +210,7 @@ export class Coordinator {
   async #join(): Promise<void> {
     this.#decisions = undefined;
     this.#cap = undefined;
+    this.#rescue.reset();
     await this.#watch.join();
     this.#isMember = true;
     this.#settling.begin(this.#now());
@@ -248,6 +257,7 @@ export class Coordinator {
         this.#troubled(error);
       }
       this.#turnEndedMillis = this.#now();
+      this.#measure();
       if (this.#stopped.signal.aborted) return;
       await this.#ports.clock.sleep(this.#pauseMillis(), this.#wake.signal);
       if (this.#wake.signal.aborted) await this.#ports.clock.sleep(GATHER_MILLIS);
@@ -263,11 +273,13 @@ export class Coordinator {
     if (seen.kind !== "seen") return this.#rejoin(seen.kind);
     const scanned = await this.#watch.scanWhenDue(wish, pace);
     if (scanned.kind !== "seen") return this.#rejoin(scanned.kind);
-    const decisions = this.#decide();
+    const facts = gatherFacts(this.#sources, this.#leavingSinceMillis, this.#now());
+    const decisions = this.#ports.decide(facts);
     if (!this.#watch.isCurrent) return this.#outrun(decisions);
     this.#decisions = decisions;
     this.#cap = decisions.cap;
     this.#perform(decisions);
+    this.#observeUntaken(decisions);
     if (this.#watch.membership.member.state === "leaving" && this.#tasks.areNone) await this.#leave();
   }
 
@@ -279,22 +291,13 @@ export class Coordinator {
     this.#becomeActive();
   }
 
-  #decide(): Decisions {
-    const { view, membership } = this.#watch;
-    const { failoverTimeMillis } = this.#options;
-    return this.#ports.decide({
-      self: membership.member,
-      members: view.members(),
-      silentMembers: this.#watch.isObserving ? view.silentMembers() : new Set(),
-      table: view.table,
-      unreadable: view.unreadable,
-      silentLeases: view.silentLeases(failoverTimeMillis),
-      watchedLeases: view.watchedLeases(failoverTimeMillis),
-      held: this.#tasks.facts(),
-      mayRelease: this.#mayRelease(),
-      computeCap: (fleet) =>
-        capFor(fleet, this.#options.maxLeasesForWorker, membership.member.maxLeases, this.#ports.logger),
-    });
+  /** Overdue leases are looked up first: a new owner's taking up moves no generation. */
+  #observeUntaken({ untaken }: Decisions): void {
+    const { view, isObserving } = this.#watch;
+    const active = view.members().filter(({ state }) => state === "active");
+    const ids = active.map(({ workerId }) => workerId);
+    if (!isObserving) this.#rescue.reset();
+    else if (this.#rescue.observe(untaken, ids, this.#now()) === "look-up") this.#watch.distrust();
   }
 
   #perform(decisions: Decisions): void {
@@ -305,78 +308,27 @@ export class Coordinator {
     for (const { leaseKey } of decisions.release) {
       this.#tasks.get(leaseKey)?.release("stopping, and nobody has room for it");
     }
-    for (const member of decisions.declareDead) {
-      this.#chores.start(`marking ${member.workerId} dead`, () => this.#declareDead(member));
+    this.#upkeep.perform(decisions);
+    if (this.#options.leaseRenewal === "lease") {
+      const { beatMillis } = this.#pace();
+      this.#chores.start("renewing leases", () => this.#tasks.renew(beatMillis));
     }
-    for (const member of decisions.bury) {
-      this.#chores.start(`burying ${member.workerId}`, async () => {
-        await this.#ports.store.leave(this.#watch.pageOf(member), member);
-      });
-    }
-    if (decisions.leads) this.#lead(decisions);
-    else this.#duties.resigned();
-    if (this.#options.leaseRenewal === "lease") this.#renewEach();
     const moving = decisions.changing ? JSON.stringify([...decisions.targetOf]) : "";
     this.#rhythm.saw(`${this.#watch.view.generation} ${moving}`);
     this.#becomeActive();
     const { state } = this.#watch.membership.member;
     if (state !== "joining" && decisions.claim.length === 0 && !this.#tasks.isClaiming)
       this.#takesPart.open();
-    this.#measure();
   }
 
-  async #declareDead(member: Member): Promise<void> {
-    const page = this.#watch.pageOf(member);
-    try {
-      if (await this.#declarations.declare(page, member)) this.#wakeUp();
-    } catch (error) {
-      // What keeps this worker from writing that fleet row may keep its members from writing it too.
-      this.#watch.view.restartObservation(page);
-      throw error;
-    }
-  }
-
-  /** Once a heartbeat: the adapter adds up what falls into one interval. */
+  /** As often as a heartbeat is due, also while the table cannot be reached: what lags is said then too. */
   #measure(): void {
-    const { sentMillis } = this.#watch.membership;
-    if (sentMillis === this.#measuredMillis) return;
-    this.#measuredMillis = sentMillis;
+    if (this.#now() - this.#measuredMillis < this.#pace().beatMillis) return;
+    this.#measuredMillis = this.#now();
     measure(this.#ports.metrics, this.#options.workerId, {
       shards: this.#tasks.all.map((task) => task.status()),
       lost: this.#tasks.takeLost(),
     });
-  }
-
-  #lead(decisions: Decisions): void {
-    const now = this.#now();
-    if (this.#duties.syncIsDue(now)) {
-      this.#chores.start("listing shards", async () => {
-        await this.#syncShards();
-        this.#duties.publish(decisions.fleet);
-      });
-    } else if (this.#duties.cleanupIsDue(now)) {
-      this.#chores.start("cleaning up completed leases", async () => {
-        await this.#watch.scan();
-        if ((await this.#duties.cleanUp()) > 0) this.#changed();
-      });
-    }
-  }
-
-  async #syncShards() {
-    const synced = await this.#duties.syncShards();
-    if (synced.created > 0) this.#changed();
-    return synced;
-  }
-
-  /** `leaseRenewal: "lease"`: every lease's counter moves, but not where a checkpoint has just moved it. */
-  #renewEach(): void {
-    const now = this.#now();
-    for (const task of this.#tasks.all) {
-      if (now - task.owned.movedMillis < this.#pace().beatMillis) continue;
-      this.#chores.start(`renewing ${task.owned.leaseKey}`, async () => {
-        if ((await task.owned.renew()) === "lost") task.lose("a renewal was refused");
-      });
-    }
   }
 
   #becomeActive(): void {
@@ -424,14 +376,6 @@ export class Coordinator {
     this.#takesPart.open();
     void this.#tasks.close();
     this.#wakeUp();
-  }
-
-  #mayRelease(): boolean {
-    const { workerId } = this.#options;
-    const staying = this.#watch.view
-      .members()
-      .some((m) => m.workerId !== workerId && (m.state === "active" || m.state === "joining"));
-    return !staying || this.#now() - this.#leavingSinceMillis > RELEASE_GRACE_MILLIS;
   }
 
   #pauseMillis(): number {

@@ -24,6 +24,8 @@ export class FleetView {
   readonly pages = new Map<number, FleetPage>();
   readonly #memberSigns = new Map<number, Observations>();
   #foreignSigns: Observations = new Map();
+  /** By incarnation: since when it has been seen joining. */
+  readonly #joiningSince = new Map<string, number>();
   readonly #maxGapMillis: number;
   /** Fleet rows, and "table", whose next reading does not count as observed time. */
   readonly #interrupted = new Set<number | "table">();
@@ -78,6 +80,18 @@ export class FleetView {
     return [...newest.values()];
   }
 
+  /** Joiners that have not become active in `millis`. */
+  stuckJoiners(millis: number, nowMillis: number): ReadonlySet<string> {
+    const joining = this.members().filter(({ state }) => state === "joining");
+    const known = new Set(joining.map(({ incarnation }) => incarnation));
+    for (const incarnation of this.#joiningSince.keys())
+      if (!known.has(incarnation)) this.#joiningSince.delete(incarnation);
+    const stuck = joining.filter(
+      ({ incarnation }) => nowMillis - (this.#joiningSince.get(incarnation) ?? nowMillis) > millis,
+    );
+    return new Set(stuck.map(({ workerId }) => workerId));
+  }
+
   /** Their keys. */
   get unreadable(): ReadonlySet<string> {
     return new Set(this.corrupt.map(({ leaseKey }) => leaseKey));
@@ -115,6 +129,10 @@ export class FleetView {
     if (page.page === 0) {
       this.generation = page.generation;
       this.shardSyncRequests = page.shardSyncRequests;
+    }
+    for (const { incarnation, state } of page.members) {
+      if (state !== "joining") this.#joiningSince.delete(incarnation);
+      else if (!this.#joiningSince.has(incarnation)) this.#joiningSince.set(incarnation, nowMillis);
     }
     const signs = page.members.map((m) => [entryKey(m), `${m.heartbeat}:${m.state}`] as const);
     this.#memberSigns.set(

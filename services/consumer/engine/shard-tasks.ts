@@ -7,6 +7,7 @@
  */
 import type { HeldLeaseFacts } from "../core/decide.ts";
 import type { Lease } from "../core/lease.ts";
+import { forEachBounded } from "./bounded.ts";
 import type { EngineOptions, Ports } from "./engine-context.ts";
 import type { FleetWatch } from "./fleet-watch.ts";
 import { ownLease } from "./held-lease.ts";
@@ -93,6 +94,15 @@ export class ShardTasks {
         this.#around.wakeUp();
       });
     this.#claiming.set(leaseKey, { counter: lease.counter, answered });
+  }
+
+  /** `leaseRenewal: "lease"`: moves every counter that no other write has moved for so long. */
+  async renew(everyMillis: number): Promise<void> {
+    const now = this.#ports.clock.monotonicMillis();
+    const due = this.all.filter((task) => now - task.owned.movedMillis >= everyMillis);
+    await forEachBounded(due, async (task) => {
+      if ((await task.owned.renew()) === "lost") task.lose("a renewal was refused");
+    });
   }
 
   /** Every task is told that its lease is lost, and awaited. */

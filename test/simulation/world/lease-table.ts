@@ -108,6 +108,7 @@ export class LeaseTable {
       return this.#write(by, "claim", current, {
         ...current,
         owner,
+        isPending: undefined,
         counter: current.counter + 1,
         checkpointOwner: undefined,
         ownerSwitchesSinceCheckpoint: current.ownerSwitchesSinceCheckpoint + (switched ? 1 : 0),
@@ -144,6 +145,7 @@ export class LeaseTable {
       (row) => ({
         ...row,
         owner: to,
+        isPending: true,
         checkpoint,
         checkpointOwner: undefined,
         // Counted since the last checkpoint: one that moves with the hand-over starts the count anew.
@@ -310,7 +312,7 @@ export class LeaseTable {
       (current.checkpointOwner === actualOwner(held) ||
         (current.checkpointOwner === undefined && held.checkpointOwner === undefined));
     if (holds) {
-      const after = { ...change(current), counter: current.counter + 1 };
+      const after = { ...change({ ...current, isPending: undefined }), counter: current.counter + 1 };
       const begun = beginsAtATime(after.checkpoint) ? after : { ...after, startMillis: undefined };
       return this.#write(by, operation, current, begun);
     }

@@ -84,9 +84,12 @@ describe("a fleet page", () => {
     expect(decodeFleetPage(woken)).toEqual({ page: 0, generation: 1, shardSyncRequests: 1, members: [] });
   });
 
-  it("with an entry that cannot be read says whose and why", () => {
+  it("with an entry that cannot be read says whose and why, and keeps the others", () => {
     const broken = row(0, 1, []);
-    broken.members = { M: { "worker-a": { M: { s: { S: "x" } } } } };
-    expect(() => decodeFleetPage(broken)).toThrow('member worker-a: s is "x", expected j, a, l or d');
+    const readable = { M: { i: { S: "first" }, h: { N: "3" }, s: { S: "a" } } };
+    broken.members = { M: { "worker-a": { M: { s: { S: "x" } } }, "worker-b": readable } };
+    const page = decodeFleetPage(broken);
+    expect(page.members.map(({ workerId }) => workerId)).toEqual(["worker-b"]);
+    expect(page.unreadable).toEqual(['member worker-a: s is "x", expected j, a, l or d']);
   });
 });

@@ -1,0 +1,46 @@
+/**
+ * Leases that their planned owner does not take: it is stuck, its claims fail, or it computes another plan (a deploy with
+ * two versions). Whoever is next in line takes them, in an order that all compute alike, so that a shard is not unread for
+ * longer than a bound while a worker with room lives. Pure: facts in, a new record out.
+ */
+import { actualOwner, type Lease } from "./lease.ts";
+
+/** When each lease was first seen untaken as it stands, on this worker's monotonic clock. */
+export type Untaken = ReadonlyMap<string, { readonly token: string; readonly sinceMillis: number }>;
+
+/** @param leases runnable ones that no living worker has taken up: free, or handed over and pending */
+export function observeUntaken(before: Untaken, leases: readonly Lease[], nowMillis: number): Untaken {
+  return new Map(
+    leases.map((lease) => {
+      const token = `${actualOwner(lease) ?? ""}:${lease.counter}`;
+      const known = before.get(lease.leaseKey);
+      return [lease.leaseKey, known?.token === token ? known : { token, sinceMillis: nowMillis }];
+    }),
+  );
+}
+
+/** The leader first, then the next two: a rescuer may be stuck as well. */
+const RESCUERS = 3;
+/** The first rescuer acts after half a failover time, the last at the end of a whole one. */
+const FIRST_PART = 0.5;
+const STEP_PART = 0.25;
+
+/**
+ * How long this worker waits before it takes an untaken lease; undefined: others are before it.
+ * @param active ids of the active workers
+ */
+export function rescueAfterMillis(
+  workerId: string,
+  active: readonly string[],
+  failoverTimeMillis: number,
+): number | undefined {
+  const rank = active.toSorted().indexOf(workerId);
+  if (rank < 0 || rank >= RESCUERS) return undefined;
+  return failoverTimeMillis * (FIRST_PART + rank * STEP_PART);
+}
+
+/** Keys of the leases that this worker is to take. */
+export const overdue = (untaken: Untaken, afterMillis: number, nowMillis: number): ReadonlySet<string> =>
+  new Set(
+    [...untaken].filter(([, { sinceMillis }]) => nowMillis - sinceMillis > afterMillis).map(([key]) => key),
+  );

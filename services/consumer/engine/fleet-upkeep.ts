@@ -1,0 +1,80 @@
+/**
+ * What this worker does for the fleet beside its own leases: it marks expired members dead and, while it leads, removes
+ * dead entries, lists shards and cleans up. Owns: when each was done last. Never does: decide who is expired or leads.
+ */
+import type { Decisions } from "../core/decide.ts";
+import type { Member } from "../core/member.ts";
+import type { Chores } from "./chores.ts";
+import { Declarations } from "./declarations.ts";
+import type { EngineOptions, Ports } from "./engine-context.ts";
+import type { FleetWatch } from "./fleet-watch.ts";
+import { LeaderDuties } from "./leader-duties.ts";
+
+export interface FleetUpkeepDeps {
+  readonly ports: Ports;
+  readonly options: EngineOptions;
+  readonly watch: FleetWatch;
+  readonly chores: Chores;
+  /** Rows were created or removed: all workers should read the table. */
+  changed(): void;
+  wakeUp(): void;
+}
+
+export class FleetUpkeep {
+  readonly duties: LeaderDuties;
+  readonly #deps: FleetUpkeepDeps;
+  readonly #declarations: Declarations;
+
+  constructor(deps: FleetUpkeepDeps) {
+    const { ports, options, watch } = deps;
+    this.#deps = deps;
+    this.duties = new LeaderDuties(ports, watch.view, options);
+    this.#declarations = new Declarations(ports, options.failoverTimeMillis);
+  }
+
+  perform(decisions: Decisions): void {
+    const { chores, ports, watch } = this.#deps;
+    for (const member of decisions.declareDead)
+      chores.start(`marking ${member.workerId} dead`, () => this.#declareDead(member));
+    for (const member of decisions.bury)
+      chores.start(`removing the entry of ${member.workerId}`, async () => {
+        await ports.store.leave(watch.pageOf(member), member);
+      });
+    if (decisions.leads) this.#lead(decisions);
+    else this.duties.resigned();
+  }
+
+  async syncShards() {
+    const synced = await this.duties.syncShards();
+    if (synced.created > 0) this.#deps.changed();
+    return synced;
+  }
+
+  async #declareDead(member: Member): Promise<void> {
+    const { watch, wakeUp } = this.#deps;
+    const page = watch.pageOf(member);
+    try {
+      if (await this.#declarations.declare(page, member)) wakeUp();
+    } catch (error) {
+      // What keeps this worker from writing that fleet row may keep its members from writing it too.
+      watch.view.restartObservation(page);
+      throw error;
+    }
+  }
+
+  #lead(decisions: Decisions): void {
+    const { chores, ports, watch, changed } = this.#deps;
+    const now = ports.clock.monotonicMillis();
+    if (this.duties.syncIsDue(now)) {
+      chores.start("listing shards", async () => {
+        await this.syncShards();
+        this.duties.publish(decisions.fleet);
+      });
+    } else if (this.duties.cleanupIsDue(now)) {
+      chores.start("cleaning up completed leases", async () => {
+        await watch.scan();
+        if ((await this.duties.cleanUp()) > 0) changed();
+      });
+    }
+  }
+}

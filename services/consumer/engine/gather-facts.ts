@@ -1,0 +1,48 @@
+/** What `decide` is asked about: the rows as last read, what was observed, and what this worker holds. */
+import type { Facts } from "../core/decide.ts";
+import type { Cap } from "./cap.ts";
+import type { FleetWatch } from "./fleet-watch.ts";
+import type { Rescue } from "./rescue.ts";
+import type { ShardTasks } from "./shard-tasks.ts";
+
+/** A leaver's leases wait this long for the others to raise their caps before they are released to nobody. */
+const RELEASE_GRACE_MILLIS = 1_500;
+/** A joiner is active after a quarter of a second, 1.5 s at most; this much later it hangs. */
+const STUCK_JOINER_MILLIS = 5_000;
+
+export interface FactSources {
+  readonly watch: FleetWatch;
+  readonly tasks: ShardTasks;
+  readonly rescue: Rescue;
+  readonly cap: Cap;
+  readonly failoverTimeMillis: number;
+}
+
+/** @param leavingSinceMillis monotonic; infinite while this worker stays */
+export function gatherFacts(
+  { watch, tasks, rescue, cap, failoverTimeMillis }: FactSources,
+  leavingSinceMillis: number,
+  nowMillis: number,
+): Facts {
+  const { view, membership } = watch;
+  const members = view.members();
+  const { workerId } = membership.member;
+  const staying = members.some(
+    (m) => m.workerId !== workerId && (m.state === "active" || m.state === "joining"),
+  );
+  return {
+    self: membership.member,
+    members,
+    silentMembers: watch.isObserving ? view.silentMembers() : new Set(),
+    table: view.table,
+    unreadable: view.unreadable,
+    silentLeases: view.silentLeases(failoverTimeMillis),
+    watchedLeases: view.watchedLeases(failoverTimeMillis),
+    held: tasks.facts(),
+    mayRelease: !staying || nowMillis - leavingSinceMillis > RELEASE_GRACE_MILLIS,
+    computeCap: (fleet) => cap.of(fleet),
+    overdue: rescue.due,
+    reluctant: rescue.reluctant(nowMillis),
+    stuckJoiners: view.stuckJoiners(Math.max(STUCK_JOINER_MILLIS, failoverTimeMillis / 2), nowMillis),
+  };
+}

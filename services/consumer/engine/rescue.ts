@@ -1,0 +1,72 @@
+/**
+ * Finds leases that their planned owner does not take, and says when this worker is to take them (`core/untaken.ts`).
+ * A lease that looks untaken is looked up in a fresh scan first: a new owner's taking up moves no generation. The worker
+ * that left it is planned with no more leases for a while.
+ */
+
+import type { UntakenLease } from "../core/decide.ts";
+import { observeUntaken, overdue, rescueAfterMillis, type Untaken } from "../core/untaken.ts";
+
+/** Doubles each time, up to the longest. */
+const RELUCTANT_MILLIS = 60_000;
+const MAX_RELUCTANT_MILLIS = 600_000;
+
+export class Rescue {
+  readonly #workerId: string;
+  readonly #failoverTimeMillis: number;
+  #untaken: Untaken = new Map();
+  /** Looked up in a scan since they were overdue. */
+  #verified: ReadonlySet<string> = new Set();
+  readonly #reluctant = new Map<string, { readonly untilMillis: number; readonly millis: number }>();
+
+  constructor(workerId: string, failoverTimeMillis: number) {
+    this.#workerId = workerId;
+    this.#failoverTimeMillis = failoverTimeMillis;
+  }
+
+  /** What was observed counts no more. */
+  reset(): void {
+    this.#untaken = new Map();
+    this.#verified = new Set();
+  }
+
+  /** Leases that this worker takes, whoever they are planned for. */
+  get due(): ReadonlySet<string> {
+    return this.#verified;
+  }
+
+  reluctant(nowMillis: number): ReadonlySet<string> {
+    for (const [id, { untilMillis, millis }] of this.#reluctant)
+      if (nowMillis > untilMillis + millis) this.#reluctant.delete(id);
+    const still = [...this.#reluctant].filter(([, { untilMillis }]) => nowMillis < untilMillis);
+    return new Set(still.map(([id]) => id));
+  }
+
+  /** @returns "look-up": scan now, for some are overdue and may only look untaken */
+  observe(
+    leases: readonly UntakenLease[],
+    active: readonly string[],
+    nowMillis: number,
+  ): "look-up" | undefined {
+    this.#untaken = observeUntaken(
+      this.#untaken,
+      leases.map(({ lease }) => lease),
+      nowMillis,
+    );
+    const afterMillis = rescueAfterMillis(this.#workerId, active, this.#failoverTimeMillis);
+    const due =
+      afterMillis === undefined ? new Set<string>() : overdue(this.#untaken, afterMillis, nowMillis);
+    const isKnown = [...due].every((key) => this.#verified.has(key));
+    for (const { lease, taker } of leases)
+      if (due.has(lease.leaseKey) && this.#verified.has(lease.leaseKey)) this.#passOver(taker, nowMillis);
+    this.#verified = due;
+    return isKnown ? undefined : "look-up";
+  }
+
+  #passOver(taker: string, nowMillis: number): void {
+    const known = this.#reluctant.get(taker);
+    if (taker === this.#workerId || (known !== undefined && nowMillis < known.untilMillis)) return;
+    const millis = Math.min(MAX_RELUCTANT_MILLIS, known === undefined ? RELUCTANT_MILLIS : 2 * known.millis);
+    this.#reluctant.set(taker, { untilMillis: nowMillis + millis, millis });
+  }
+}
