@@ -136,7 +136,8 @@ export function decide(facts: Facts): Decisions {
     if (!mayAct) continue;
     const lease = table.get(move.leaseKey)!;
     const holder = move.from === undefined ? undefined : aliveById.get(move.from);
-    if (holder === undefined && move.to !== self.workerId && !held.has(move.leaseKey))
+    const isFree = move.reason === "unowned" || move.reason === "owner-gone";
+    if (isFree && move.to !== self.workerId && !held.has(move.leaseKey))
       untaken.push({ lease, taker: move.to });
     if (move.from === self.workerId) {
       if (held.get(move.leaseKey)?.phase === "reading")

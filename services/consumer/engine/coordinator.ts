@@ -18,7 +18,7 @@ import { type Pace, paceOf } from "../core/pace.ts";
 import { createByteBudget } from "./byte-budget.ts";
 import { Cap } from "./cap.ts";
 import { Chores } from "./chores.ts";
-import { storeWithDeadlines, streamWithDeadlines } from "./deadlines.ts";
+import { withDeadlines } from "./deadlines.ts";
 import { type DepartureDeps, forceRelease, releaseLateComers, rowsNaming } from "./departure.ts";
 import type { EngineOptions, Ports } from "./engine-context.ts";
 import { awaitPredecessor, type EntranceDeps, findBeginning } from "./entrance.ts";
@@ -35,7 +35,14 @@ import { Settling } from "./settling.ts";
 import { startShardConsumer } from "./shard-reader.ts";
 import { ShardTasks } from "./shard-tasks.ts";
 import { StopBudget } from "./stop-budget.ts";
-import { healthOf, measure, type WorkerHealth, type WorkerState } from "./worker-report.ts";
+import {
+  healthOf,
+  measure,
+  type ReportSources,
+  statusOf,
+  type WorkerHealth,
+  type WorkerState,
+} from "./worker-report.ts";
 
 /** What woke the loop seldom comes alone: the bumps of several hand-overs become one write. */
 const GATHER_MILLIS = 15;
@@ -50,6 +57,7 @@ export class Coordinator {
   readonly #reports: ErrorReports;
   readonly #settling = new Settling();
   readonly #sources: FactSources;
+  readonly #own: ReportSources;
   readonly #rescue: Rescue;
   readonly #rhythm: Rhythm;
   readonly #stopped = new AbortController();
@@ -77,11 +85,7 @@ export class Coordinator {
 
   constructor(world: Ports, given: EngineOptions) {
     const options = { ...given, observe: guardedObserve(given.observe, world) };
-    const ports: Ports = {
-      ...world,
-      store: storeWithDeadlines(world.store, world.clock, options.failoverTimeMillis),
-      stream: streamWithDeadlines(world.stream, world.clock),
-    };
+    const ports = withDeadlines(world, options.failoverTimeMillis);
     this.#ports = ports;
     this.#options = options;
     this.#rhythm = new Rhythm(ports);
@@ -101,6 +105,7 @@ export class Coordinator {
     this.#departure = { ports, watch: this.#watch, workerId: options.workerId };
     this.#entrance = { ports, options, membership, patience: this.#patience };
     const whenFresh = (signal: AbortSignal) => this.#watch.whenFresh(signal);
+    this.#own = { ports, options, watch: this.#watch, reports, tasks: () => this.#tasks };
     const dependencies = { ...ports, budget, whenFresh, reports, observe: options.observe };
     this.#tasks = new ShardTasks(ports, options, {
       ports,
@@ -144,34 +149,13 @@ export class Coordinator {
   }
 
   status() {
-    return {
-      workerId: this.#options.workerId,
-      state: this.#state,
-      leads: this.#decisions?.leads ?? false,
-      maxLeases: this.#watch.membership.member.maxLeases,
-      fleet: this.#decisions?.fleet,
-      lastError: this.#reports.last,
-      leases: this.#tasks.all.map((task) => ({
-        leaseKey: task.owned.leaseKey,
-        phase: task.phase,
-        ...task.status(),
-      })),
-    };
+    return statusOf(this.#own, this.#state, this.#decisions);
   }
 
   health(): WorkerHealth {
-    return healthOf({
-      state: this.#state,
-      failure: this.#failure,
-      sinceTurnMillis: this.#now() - this.#turnEndedMillis,
-      isFresh: this.#watch.membership.isFresh(this.#now()),
-      errors: this.#reports.current,
-      shards: this.status().leases,
-      nowMillis: this.#now(),
-    });
+    return healthOf(this.#own, this.#state, this.#failure, this.#turnEndedMillis);
   }
 
-  /** A shard that is halted, or waits for a next try of its handler, tries at once. False: it does neither, or is not held. */
   resume(leaseKey: string): boolean {
     return this.#tasks.resume(leaseKey);
   }
@@ -325,10 +309,7 @@ export class Coordinator {
   #measure(): void {
     if (this.#now() - this.#measuredMillis < this.#pace().beatMillis) return;
     this.#measuredMillis = this.#now();
-    measure(this.#ports.metrics, this.#options.workerId, {
-      shards: this.#tasks.all.map((task) => task.status()),
-      lost: this.#tasks.takeLost(),
-    });
+    measure(this.#own);
   }
 
   #becomeActive(): void {

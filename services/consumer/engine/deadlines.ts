@@ -8,6 +8,7 @@
 import type { Clock } from "../../shared/clock.ts";
 import { type LeaseStore, StoreUnavailable } from "../ports/lease-store.ts";
 import { type Stream, StreamError } from "../ports/stream.ts";
+import type { Ports } from "./engine-context.ts";
 
 const between = (low: number, value: number, high: number): number => Math.min(high, Math.max(low, value));
 
@@ -50,6 +51,12 @@ export async function within<T>(
     call.catch(() => undefined); // an answer after the deadline counts no more
   }
 }
+
+export const withDeadlines = (ports: Ports, failoverTimeMillis: number): Ports => ({
+  ...ports,
+  store: storeWithDeadlines(ports.store, ports.clock, failoverTimeMillis),
+  stream: streamWithDeadlines(ports.stream, ports.clock),
+});
 
 export function storeWithDeadlines(store: LeaseStore, clock: Clock, failoverTimeMillis: number): LeaseStore {
   const usual = storeDeadlineMillis(failoverTimeMillis);

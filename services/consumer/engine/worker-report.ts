@@ -1,9 +1,11 @@
 /** What a worker says of itself: its state, its health, and the metrics of each heartbeat (KCL's names where it has them). */
-import type { ErrorClass } from "../core/error-class.ts";
+import type { Decisions } from "../core/decide.ts";
 import { needsAPerson } from "../core/error-class.ts";
-import type { Metrics } from "../ports/metrics.ts";
-import type { ErrorSource } from "./error-reports.ts";
-import type { ShardStatus } from "./shard-consumer.ts";
+import type { EngineOptions, Ports } from "./engine-context.ts";
+import type { ErrorReports } from "./error-reports.ts";
+import type { FleetWatch } from "./fleet-watch.ts";
+import { DEFAULT_LOG_WARNING_MILLIS } from "./shard-activity.ts";
+import type { ShardTasks } from "./shard-tasks.ts";
 
 /**
  * - created: `start()` was not called; joining: on its way into the fleet; active: takes part;
@@ -26,52 +28,85 @@ export interface WorkerHealth {
 /** An iteration of the loop is bounded by the deadlines of its calls; one that takes longer than this hangs. */
 const LOOP_LIMIT_MILLIS = 120_000;
 
-export interface HealthFacts {
-  readonly state: WorkerState;
-  readonly failure: Error | undefined;
-  /** Since the loop's last iteration ended. */
-  readonly sinceTurnMillis: number;
-  readonly isFresh: boolean;
-  readonly errors: readonly {
-    readonly source: ErrorSource;
-    readonly errorClass: ErrorClass;
-    readonly sinceMillis: number;
-  }[];
-  readonly shards: readonly (ShardStatus & { readonly leaseKey: string })[];
-  readonly nowMillis: number;
+export interface ReportSources {
+  readonly ports: Pick<Ports, "clock" | "metrics">;
+  readonly options: Pick<EngineOptions, "workerId" | "logWarningForTaskAfterMillis">;
+  readonly watch: FleetWatch;
+  readonly reports: ErrorReports;
+  readonly tasks: () => ShardTasks;
 }
 
-export function healthOf(facts: HealthFacts): WorkerHealth {
-  const { state, failure, sinceTurnMillis, isFresh, errors, shards, nowMillis } = facts;
+/** A plain snapshot; the library's `WorkerStatus`. */
+export function statusOf(
+  { options, watch, reports, tasks }: ReportSources,
+  state: WorkerState,
+  decisions: Decisions | undefined,
+) {
+  return {
+    workerId: options.workerId,
+    state,
+    leads: decisions?.leads ?? false,
+    maxLeases: watch.membership.member.maxLeases,
+    /** The fleet as this worker sees it; undefined before its first reading of the table. */
+    fleet: decisions?.fleet,
+    /** The newest failure of any call; it may have passed. */
+    lastError: reports.last,
+    leases: tasks().all.map((task) => ({
+      leaseKey: task.owned.leaseKey,
+      phase: task.phase,
+      ...task.status(),
+    })),
+  };
+}
+
+/** @param turnEndedMillis when the loop's last iteration ended (monotonic) */
+export function healthOf(
+  { ports, options, watch, reports, tasks }: ReportSources,
+  state: WorkerState,
+  failure: Error | undefined,
+  turnEndedMillis: number,
+): WorkerHealth {
+  const nowMillis = ports.clock.monotonicMillis();
+  const sinceTurnMillis = nowMillis - turnEndedMillis;
   const runs = state === "joining" || state === "active" || state === "leaving";
   const hangs = state === "active" && sinceTurnMillis > LOOP_LIMIT_MILLIS;
   const reasons: string[] = [];
   if (failure !== undefined) reasons.push(failure.message);
   if (state !== "active") reasons.push(`the worker is ${state}`);
   if (hangs) reasons.push(`the worker's loop has not ended an iteration for ${seconds(sinceTurnMillis)}`);
-  if (runs && !isFresh)
+  if (runs && !watch.membership.isFresh(nowMillis))
     reasons.push("the worker's heartbeat is not fresh: no records are given to the handler");
-  for (const { source, errorClass, sinceMillis } of errors) {
-    const lasts = `${source} fails (${errorClass}) for ${seconds(nowMillis - sinceMillis)}`;
-    if (needsAPerson(errorClass) || nowMillis - sinceMillis > LASTING_MILLIS) reasons.push(lasts);
+  for (const { source, errorClass, sinceMillis } of reports.current) {
+    const lastsMillis = nowMillis - sinceMillis;
+    if (needsAPerson(errorClass) || lastsMillis > LASTING_MILLIS)
+      reasons.push(`${source} fails (${errorClass}) for ${seconds(lastsMillis)}`);
   }
-  for (const { leaseKey, state: reader, error } of shards)
-    if (reader === "halted") reasons.push(`shard ${leaseKey} is halted: ${error ?? "no error"}`);
+  for (const task of tasks().all) {
+    const { state: reader, error, activity } = task.status();
+    const shard = `shard ${task.owned.leaseKey}`;
+    const { kind, attempt = 1 } = activity;
+    const busyMillis = ports.clock.wallMillis() - activity.sinceMillis;
+    const isLong = busyMillis > (options.logWarningForTaskAfterMillis ?? DEFAULT_LOG_WARNING_MILLIS);
+    const isBlocked = (kind !== "reading" && isLong) || (kind === "retrying" && attempt >= FAILING_ATTEMPTS);
+    if (reader === "halted") reasons.push(`${shard} is halted: ${error ?? "no error"}`);
+    else if (isBlocked) reasons.push(`${shard} is ${kind} for ${seconds(busyMillis)}`);
+  }
   return { live: failure === undefined && !hangs, ready: reasons.length === 0, reasons };
 }
 
+/** A handler that has failed so often has been failing for some seconds at least. */
+const FAILING_ATTEMPTS = 5;
 const LASTING_MILLIS = 30_000;
 const seconds = (millis: number): string => `${Math.round(millis / 1_000)} s`;
 
-export function measure(
-  metrics: Metrics,
-  workerId: string,
-  { shards, lost }: { readonly shards: readonly ShardStatus[]; readonly lost: number },
-): void {
-  const own = { Operation: "RenewAllLeases", WorkerIdentifier: workerId };
+export function measure({ ports, options, tasks }: ReportSources): void {
+  const { metrics } = ports;
+  const held = tasks();
+  const shards = held.all.map((task) => task.status());
+  const own = { Operation: "RenewAllLeases", WorkerIdentifier: options.workerId };
   const halted = shards.filter(({ state }) => state === "halted").length;
   metrics.record("CurrentLeases", shards.length, "Count", own);
-  metrics.record("LostLeases", lost, "Count", own);
+  metrics.record("LostLeases", held.takeLost(), "Count", own);
   metrics.record("HaltedShards", halted, "Count", { Operation: "LeaseAssignment" });
   // Also of shards that are not read at the moment: their lag grows with the clock.
   for (const { millisBehindLatest } of shards)
