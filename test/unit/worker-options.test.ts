@@ -54,6 +54,9 @@ describe("a wrong option is refused, naming the option, the value and the remedy
     ["maxBufferedBytes", 1_000, "a whole number from 1048576"],
     ["checkpointIntervalMillis", -1, "a whole number from 0"],
     ["processTimeoutMillis", 0, "a whole number from 1"],
+    ["logWarningForTaskAfterMillis", 10, "a whole number from 1000"],
+    ["retry", "never", "an object such as"],
+    ["retry", null, "an object such as"],
     ["leaseLost", "no", "a function"],
     ["shardEnded", {}, "a function"],
     ["shutdownRequested", 1, "a function"],
@@ -68,6 +71,19 @@ describe("a wrong option is refused, naming the option, the value and the remedy
     expect(message).toContain(shown);
     expect(message).toContain(remedy);
     expect(message).not.toContain("\n");
+  });
+
+  it.each([
+    [{ maxAttempts: 0 }, "retry.maxAttempts is 0: expected a whole number from 1 to 1000000"],
+    [{ minDelayMillis: 1 }, "retry.minDelayMillis is 1: expected a whole number from 10 to 3600000"],
+    [
+      { minDelayMillis: 500, maxDelayMillis: 400 },
+      "retry.maxDelayMillis is 400: expected a whole number from 500 to 3600000",
+    ],
+    [{ maxRecordAgeMillis: "1h" }, 'retry.maxRecordAgeMillis is "1h": expected a whole number from 1'],
+    [{ attempts: 3 }, "there is no option retry.attempts: there are maxAttempts, minDelayMillis"],
+  ])("retry: %o", (retry, message) => {
+    expect(complaint({ retry })).toContain(message);
   });
 
   it("leaseStealing.stealingStrategy", () => {
@@ -124,6 +140,13 @@ describe("what is not given", () => {
       checkpointMode: "auto",
       checkpointIntervalMillis: 5_000,
       processTimeoutMillis: undefined,
+      logWarningForTaskAfterMillis: 30_000,
+      retry: {
+        maxAttempts: undefined,
+        minDelayMillis: 200,
+        maxDelayMillis: 30_000,
+        maxRecordAgeMillis: undefined,
+      },
       onError: "stop",
       initialPosition: "TRIM_HORIZON",
       onStreamReplaced: "refuse",

@@ -10,10 +10,10 @@ import { errorClassOf } from "../core/error-class.ts";
 import { Isolation, type IsolationCall, type IsolationMemory } from "../core/isolation.ts";
 import { compareCheckpoints } from "../core/lease.ts";
 import type { ConsumerRecord } from "../core/record.ts";
+import { type BatchOutcome, DONE, type HandlerPolicyParts, INTERRUPTED } from "./batch-outcome.ts";
 import { type Gate, gate } from "./gate.ts";
 import { positionOf } from "./handler-call.ts";
 import { errorOf, poisonRecordOf } from "./handler-errors.ts";
-import { type BatchOutcome, DONE, type HandlerPolicyParts, INTERRUPTED } from "./handler-policy.ts";
 import { retryDelayMillis } from "./retry.ts";
 import type { GiveUpReason } from "./shard-reader-options.ts";
 

@@ -1,10 +1,11 @@
 /** Brings fetched batches to the handler, one at a time, and reports each. */
 import { type Checkpoint, compareCheckpoints } from "../core/lease.ts";
 import type { ConsumerRecord } from "../core/record.ts";
+import type { BatchOutcome } from "./batch-outcome.ts";
 import type { BudgetAccount } from "./byte-budget.ts";
 import type { Checkpointer } from "./checkpointer.ts";
 import { HandlerCalls, positionOf } from "./handler-call.ts";
-import { type BatchOutcome, HandlerPolicy } from "./handler-policy.ts";
+import { HandlerPolicy } from "./handler-policy.ts";
 import { retryOf } from "./retry.ts";
 import { HOOK_LIMIT_MILLIS, settledWithin } from "./settled-within.ts";
 import type { ShardActivity } from "./shard-activity.ts";
