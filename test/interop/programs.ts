@@ -66,7 +66,7 @@ export class Program {
   }
 
   /** What it wrote on stderr (evenkeel, the producer: and its log). */
-  problems(): string {
+  log(): string {
     return readFileSync(this.#problemsFile, "utf8");
   }
 
@@ -86,7 +86,13 @@ export class Program {
 export function startJava(rig: Rig, workerId: string): Program {
   const target = join(javaFolder, "target", rig.kclVersion);
   const classPath = [join(target, "worker.jar"), join(target, "lib/*")].join(delimiter);
-  const flags = [HEAP, "-Daws.cborEnabled=false", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"];
+  const flags = [
+    HEAP,
+    "-Daws.cborEnabled=false",
+    "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
+    // KCL 3's leader tells of every pass how many leases it saw.
+    "-Dorg.slf4j.simpleLogger.log.software.amazon.kinesis.coordinator.assignment=info",
+  ];
   return new Program(rig, workerId, "java", [...flags, "-cp", classPath, "evenkeel.interop.Worker"], {
     STREAM_NAME: rig.streamName,
     APPLICATION_NAME: rig.tableName,

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import {
   type AttributeValue,
   DynamoDBClient,
+  PutItemCommand,
   paginateScan,
   ResourceNotFoundException,
 } from "@aws-sdk/client-dynamodb";
@@ -32,6 +33,7 @@ export interface Rig {
   readonly programs: Set<Program>;
   /** Every row of the lease table, as DynamoDB has it; none before Java made the table. */
   rows(): Promise<Row[]>;
+  put(row: Row): Promise<void>;
   openShards(): Promise<string[]>;
   split(shardId: string): Promise<void>;
   merge(shardId: string, adjacent: string): Promise<void>;
@@ -87,6 +89,9 @@ export async function startRig(kclVersion: string): Promise<Rig> {
       }
       return rows.toSorted((a, b) => String(a.leaseKey?.S).localeCompare(String(b.leaseKey?.S)));
     },
+    async put(row) {
+      await dynamodb.send(new PutItemCommand({ TableName: tableName, Item: row }));
+    },
     async openShards() {
       const open = (await shards()).filter((s) => s.SequenceNumberRange?.EndingSequenceNumber === undefined);
       return open.map((shard) => shard.ShardId!);
@@ -113,17 +118,21 @@ export async function startRig(kclVersion: string): Promise<Rig> {
   };
 }
 
-/** KCL waits up to half a minute of its own accord before it begins: longer than the other tests' waits. */
-const PATIENCE_MILLIS = 150_000;
+/** KCL waits up to half a minute of its own accord before it begins, and the machine may be busy with other things. */
+const PATIENCE_MILLIS = 240_000;
 
-/** Looks four times a second until `look` gives something other than undefined or false. */
-export async function until<T>(what: string, look: () => Promise<T | undefined | false>): Promise<T> {
-  const deadline = systemClock.monotonicMillis() + PATIENCE_MILLIS;
+/** Looks twice a second until `look` gives something other than undefined or false. */
+export async function until<T>(
+  what: string,
+  look: () => Promise<T | undefined | false>,
+  patienceMillis = PATIENCE_MILLIS,
+): Promise<T> {
+  const deadline = systemClock.monotonicMillis() + patienceMillis;
   for (;;) {
     const seen = await look();
     if (seen !== undefined && seen !== false) return seen;
     if (systemClock.monotonicMillis() > deadline)
-      throw new Error(`waited ${PATIENCE_MILLIS / 1_000} s in vain: ${what}`);
-    await systemClock.sleep(250);
+      throw new Error(`waited ${patienceMillis / 1_000} s in vain: ${what}`);
+    await systemClock.sleep(500);
   }
 }

@@ -63,7 +63,7 @@ export class FleetUpkeep {
   }
 
   #lead(decisions: Decisions): void {
-    const { chores, ports, watch, changed } = this.#deps;
+    const { chores, ports, watch } = this.#deps;
     const now = ports.clock.monotonicMillis();
     if (this.duties.syncIsDue(now)) {
       chores.start("listing shards", async () => {
@@ -73,7 +73,7 @@ export class FleetUpkeep {
     } else if (this.duties.cleanupIsDue(now)) {
       chores.start("cleaning up completed leases", async () => {
         await watch.scan();
-        if ((await this.duties.cleanUp()) > 0) changed();
+        await this.duties.cleanUp();
       });
     }
   }
