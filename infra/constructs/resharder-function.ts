@@ -56,6 +56,7 @@ export class ResharderFunction extends Construct {
           "kinesis:ListShards",
           "kinesis:SplitShard",
           "kinesis:MergeShards",
+          "kinesis:UpdateShardCount",
         ],
         resources: [stream.streamArn],
       }),

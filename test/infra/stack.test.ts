@@ -175,6 +175,7 @@ describe("least privilege", () => {
       "kinesis:ListShards",
       "kinesis:MergeShards",
       "kinesis:SplitShard",
+      "kinesis:UpdateShardCount",
       "logs:CreateLogStream",
       "logs:PutLogEvents",
     ]);
