@@ -14,7 +14,7 @@ interface Answer {
 }
 
 let server: Server;
-let answer: Answer | "cut";
+let answer: Answer | "cut" | "mute";
 const targets: string[] = [];
 let kinesis: KinesisClient;
 let dynamodb: DynamoDBClient;
@@ -23,6 +23,7 @@ beforeAll(async () => {
   server = createServer((request, response) => {
     targets.push(String(request.headers["x-amz-target"]).split(".").at(-1)!);
     if (answer === "cut") return void request.socket.destroy();
+    if (answer === "mute") return;
     response.writeHead(answer.status, { "content-type": "application/x-amz-json-1.1" });
     response.end(JSON.stringify(answer.body));
   });
@@ -32,7 +33,7 @@ beforeAll(async () => {
     region: "us-east-1",
     credentials: { accessKeyId: "test", secretAccessKey: "test" },
     maxAttempts: 1,
-    requestHandler: new NodeHttpHandler(),
+    requestHandler: new NodeHttpHandler({ requestTimeout: 300, throwOnRequestTimeout: true }),
   };
   kinesis = new KinesisClient(config);
   dynamodb = new DynamoDBClient(config);
@@ -41,6 +42,7 @@ afterAll(() => {
   kinesis.destroy();
   dynamodb.destroy();
   server.close();
+  server.closeAllConnections();
 });
 beforeEach(() => {
   targets.length = 0;
@@ -51,7 +53,7 @@ const stream = () => kinesisStream({ client: kinesis, streamName: "s" });
 const fleet = () => dynamoDbFleet({ client: dynamodb, leaseTableName: "t" });
 
 describe("what may pass is a refusal, what may not is not", () => {
-  const passing: [string, Answer | "cut", string][] = [
+  const passing: [string, Answer | "cut" | "mute", string][] = [
     ["throttled", refused("LimitExceededException"), "throttled"],
     ["throttled by the account", refused("ThrottlingException"), "throttled"],
     ["in use", refused("ResourceInUseException"), "busy"],
@@ -60,6 +62,7 @@ describe("what may pass is a refusal, what may not is not", () => {
     ["an internal failure", refused("InternalFailure", 500), "unavailable"],
     ["a bare 503", { status: 503, body: {} }, "unavailable"],
     ["a cut connection", "cut", "unavailable"],
+    ["no answer", "mute", "unavailable"],
     ["an empty 200", { status: 200, body: {} }, "unavailable"],
   ];
   test.each(passing)("reads of the stream: %s", async (_, given, problem) => {
