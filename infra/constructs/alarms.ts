@@ -81,7 +81,7 @@ function fleetTroubles({ fleet, failoverTimeMillis }: AlarmsProps): Record<strin
       metric: fleet.haltedShards(),
       limit: 0,
       minutes: 1,
-      meaning: "A handler failed for good, or has failed for long, and its shard stands still.",
+      meaning: "A handler failed for good and its shard stands still; it is tried again once a minute.",
     },
     ErrorsForAPerson: {
       metric: fleet.errorsForAPerson(),
