@@ -8,7 +8,7 @@ if (process.env.AWS_ENDPOINT_URL) process.env.CDK_VALIDATION ??= "false";
 
 const app = new App({ postCliContext: FEATURE_FLAGS });
 try {
-  const settings = readSettings((name) => app.node.tryGetContext(name), process.env);
+  const settings = readSettings(app.node.getAllContext(), process.env);
   // Not bound to an account or region: the same template for the embedded endpoint, LocalStack and AWS.
   new EvenkeelStack(app, stackName(settings.application), settings);
 } catch (error) {

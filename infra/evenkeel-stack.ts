@@ -1,8 +1,10 @@
 import { CfnOutput, Duration, Stack, Validations } from "aws-cdk-lib";
 import { Cluster, ContainerInsights, type ICluster } from "aws-cdk-lib/aws-ecs";
 import type { Construct } from "constructs";
+import { Alarms } from "./constructs/alarms.ts";
 import { ConsumerService } from "./constructs/consumer-service.ts";
-import { DashboardAndAlarms } from "./constructs/dashboard-and-alarms.ts";
+import { Dashboard } from "./constructs/dashboard.ts";
+import { FleetMetrics } from "./constructs/fleet-metrics.ts";
 import { LeaseTable } from "./constructs/lease-table.ts";
 import { Network } from "./constructs/network.ts";
 import { ProducerService } from "./constructs/producer-service.ts";
@@ -21,13 +23,16 @@ const STOP = {
   aws: { budget: Duration.seconds(25), timeout: Duration.seconds(30) },
 };
 
+/** Under half the library's: a lab wants to see a crash healed. */
+const FAILOVER_TIME_MILLIS = 4_000;
+
 /** The whole experiment: one stream, its producer, a fleet of consumers, and what reshards and watches them. */
 export class EvenkeelStack extends Stack {
   constructor(scope: Construct, id: string, settings: StackSettings) {
     super(scope, id, {
       description: "evenkeel: a Kinesis consumer fleet that stays evenly loaded through reshards",
     });
-    const { application, emulated, historyDirectory } = settings;
+    const { application, emulated, historyDirectory, history } = settings;
 
     const { stream } = new ShardedStream(this, "Stream", { shards: settings.shards });
     const { table } = new LeaseTable(this, "Leases");
@@ -49,9 +54,11 @@ export class EvenkeelStack extends Stack {
       stream,
       leaseTable: table,
       applicationName: application,
-      desiredCount: settings.pods,
+      initialTasks: settings.pods,
+      failoverTimeMillis: FAILOVER_TIME_MILLIS,
       stopBudget: emulated ? STOP.emulated.budget : STOP.aws.budget,
       stopTimeout: emulated ? STOP.emulated.timeout : STOP.aws.timeout,
+      historyToLog: history === "log",
       ...(historyDirectory !== undefined && { historyDirectory }),
     });
     const producer = new ProducerService(this, "Producer", {
@@ -62,6 +69,7 @@ export class EvenkeelStack extends Stack {
       rate: settings.rate,
       keys: settings.keys,
       skew: settings.skew,
+      historyToLog: history === "log",
       ...(historyDirectory !== undefined && { historyDirectory }),
     });
     const resharder = new ResharderFunction(this, "Resharder", { stream, leaseTable: table });
@@ -69,13 +77,21 @@ export class EvenkeelStack extends Stack {
       resharder: resharder.function,
       consumerService: consumers.service,
     });
-    const { dashboard } = new DashboardAndAlarms(this, "Watch", {
-      applicationName: application,
+    const fleet = new FleetMetrics(application);
+    const { stateMachine } = workflow;
+    const { all: alarms } = new Alarms(this, "Alarms", {
+      fleet,
+      stateMachine,
+      expectsWorkers: settings.pods > 0,
+      failoverTimeMillis: FAILOVER_TIME_MILLIS,
+    });
+    const { dashboard } = new Dashboard(this, "Dashboard", {
+      fleet,
+      alarms,
       stream,
       leaseTable: table,
       consumerService: consumers.service,
-      stateMachine: workflow.stateMachine,
-      expectsWorkers: settings.pods > 0,
+      stateMachine,
     });
 
     const outputs = {
@@ -84,7 +100,7 @@ export class EvenkeelStack extends Stack {
       ClusterName: cluster.clusterName,
       ConsumerServiceName: consumers.service.serviceName,
       ProducerServiceName: producer.service.serviceName,
-      StateMachineArn: workflow.stateMachine.stateMachineArn,
+      StateMachineArn: stateMachine.stateMachineArn,
       ResharderFunctionName: resharder.function.functionName,
       DashboardName: dashboard.dashboardName,
       /** What `split-shards --percent` counts from, so that a second run does nothing. */

@@ -3,7 +3,7 @@
 export interface StackSettings {
   /** Shards of the stream at the first deployment. Default: 20, the seed's. */
   readonly shards: number;
-  /** Consumer tasks. Default: 3, the seed's. 0: a stack to start consumers by hand. */
+  /** Consumer tasks at the first deployment; later ones leave their number alone. Default: 3, the seed's. 0: consumers are started by hand. */
   readonly pods: number;
   /** Producer tasks: 0 or 1. Default: 1. */
   readonly producers: number;
@@ -15,8 +15,10 @@ export interface StackSettings {
   readonly keys: number;
   /** Zipf exponent of the producer's key choice. Default: 0, even. */
   readonly skew: number;
-  /** Folder on this machine for history files. Default: none, history goes to the log. Embedded endpoint only. */
+  /** Folder on this machine for history files. Default: none. Embedded endpoint only. */
   readonly historyDirectory: string | undefined;
+  /** `log`: a log line per record and batch, which AWS bills by the gigabyte. Default: `none`. */
+  readonly history: "none" | "log";
   /** True: an emulator, named by AWS_ENDPOINT_URL. Images go by name there; nothing is built or pushed. */
   readonly emulated: boolean;
 }
@@ -26,19 +28,38 @@ export class SettingsError extends Error {
   override readonly name = "SettingsError";
 }
 
+const NAMES = [
+  ...["shards", "pods", "producers", "application", "rate", "keys", "skew"],
+  ...["historyDirectory", "history"],
+];
+/** The CDK's own have a colon, a slash or an @ in them, but for this one. */
+const OF_THE_CDK = "acknowledged-issue-numbers";
+
+/** @throws SettingsError for a name that looks like one of ours and is none: a misspelt one would deploy the default. */
+function requireKnownNames(context: Readonly<Record<string, unknown>>): void {
+  const unknown = Object.keys(context).find(
+    (name) => /^[\w-]*$/.test(name) && name !== OF_THE_CDK && !NAMES.includes(name),
+  );
+  if (unknown === undefined) return;
+  throw new SettingsError(
+    `context ${JSON.stringify(unknown)} is not known; expected ${NAMES.join(", ")} (given with -c, in cdk.json, cdk.context.json or ~/.cdk.json)`,
+  );
+}
+
 /** @throws SettingsError naming the value, what was expected and how to give it. */
 export function readSettings(
-  context: (name: string) => unknown,
+  context: Readonly<Record<string, unknown>>,
   environment: Readonly<Record<string, string | undefined>>,
 ): StackSettings {
+  requireKnownNames(context);
   const number = (name: string, fallback: number, least: number, most: number, whole = true): number => {
-    const given = context(name) ?? fallback;
+    const given = context[name] ?? fallback;
     const value = typeof given === "string" && given.trim() !== "" ? Number(given) : given;
     if (typeof value === "number" && value >= least && value <= most && (!whole || Number.isInteger(value)))
       return value;
     throw wrong(name, given, `a ${whole ? "whole " : ""}number from ${least} to ${most}`, fallback);
   };
-  const application = context("application") ?? "evenkeel";
+  const application = context.application ?? "evenkeel";
   if (typeof application !== "string" || !/^[a-z][a-z0-9-]{0,38}$/.test(application)) {
     throw wrong(
       "application",
@@ -48,7 +69,7 @@ export function readSettings(
     );
   }
   const emulated = Boolean(environment.AWS_ENDPOINT_URL);
-  const historyDirectory = context("historyDirectory");
+  const { historyDirectory, history = "none" } = context;
   if (
     historyDirectory !== undefined &&
     (typeof historyDirectory !== "string" || !historyDirectory.startsWith("/"))
@@ -57,9 +78,12 @@ export function readSettings(
   }
   if (historyDirectory !== undefined && !emulated) {
     throw new SettingsError(
-      "historyDirectory is for the embedded endpoint only, and AWS_ENDPOINT_URL is not set; leave it out: history goes to the log on AWS",
+      "historyDirectory is for the embedded endpoint only, and AWS_ENDPOINT_URL is not set; leave it out: -c history=log writes history to the log",
     );
   }
+  if (history !== "none" && history !== "log") throw wrong("history", history, "none or log", "log");
+  if (history === "log" && historyDirectory !== undefined)
+    throw new SettingsError("history goes to the log or to historyDirectory: give one of them, not both");
   return {
     shards: number("shards", 20, 1, 1_000),
     pods: number("pods", 3, 0, 200),
@@ -69,6 +93,7 @@ export function readSettings(
     keys: number("keys", 400, 1, 100_000),
     skew: number("skew", 0, 0, 5, false),
     historyDirectory,
+    history,
     emulated,
   };
 }

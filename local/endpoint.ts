@@ -17,7 +17,7 @@ import { GatewayServer } from "./gateway/server.ts";
 import { StreamBridge } from "./gateway/stream-bridge.ts";
 import { Part } from "./part.ts";
 import { type EndpointPorts, projectRoot, requireFreePorts, runtimeFolder } from "./settings.ts";
-import { REGION } from "./tool-environment.ts";
+import { isolatedEnvironment, REGION } from "./tool-environment.ts";
 import { Watchdog } from "./watchdog.ts";
 
 /** ECS allows more; MiniStack's own stop gives 5 s, and the stack's hand-over budget is 4 s. */
@@ -154,24 +154,15 @@ async function responds(backend: Backend, path: string): Promise<boolean> {
   }
 }
 
-/** Nothing of the user's AWS settings goes in: a task must not reach a real account by accident. */
-function cleanEnvironment(): NodeJS.ProcessEnv {
-  const kept = Object.entries(process.env).filter(
-    ([name]) => !/^(AWS_|CDK_|npm_|DOCKER_|NODE_OPTIONS$)/.test(name),
-  );
-  return Object.fromEntries(kept);
-}
-
 function ministackEnvironment(unit: {
   ports: EndpointPorts;
   folder: string;
   socketPath: string;
 }): NodeJS.ProcessEnv {
   return {
-    ...cleanEnvironment(),
+    ...isolatedEnvironment(process.env),
     AWS_ACCESS_KEY_ID: "test",
     AWS_SECRET_ACCESS_KEY: "test",
-    AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: "true",
     DOCKER_HOST: `unix://${unit.socketPath}`,
     // The port it tells Lambda functions and tasks: the gateway's, not its own.
     GATEWAY_PORT: String(unit.ports.gateway),
@@ -208,7 +199,7 @@ function kinesisEnvironment(ports: EndpointPorts): NodeJS.ProcessEnv {
   // Changes of a stream take half a second there by default; AWS's take many, but waiting for them shows nothing.
   const quick = "100ms";
   return {
-    ...cleanEnvironment(),
+    ...isolatedEnvironment(process.env),
     KINESIS_MOCK_PLAIN_PORT: String(ports.kinesis),
     KINESIS_MOCK_TLS_PORT: String(ports.kinesisTls),
     AWS_REGION: REGION,

@@ -12,7 +12,7 @@ import { EndpointError } from "./errors.ts";
 import type { MainOptions, Report } from "./main.ts";
 import { type EndpointRecord, readRecord } from "./record.ts";
 import { type EndpointPorts, portsFromEnvironment, projectRoot, runtimeFolder } from "./settings.ts";
-import { toolEnvironment } from "./tool-environment.ts";
+import { isolatedEnvironment, toolEnvironment } from "./tool-environment.ts";
 
 export { type EndpointAdmin, type EndpointHealth, endpointAdmin } from "./admin-client.ts";
 export type { ImageCommand, ImageTable } from "./containers/images.ts";
@@ -21,7 +21,16 @@ export { EndpointError } from "./errors.ts";
 export type { CallCount } from "./gateway/calls.ts";
 export { FAULT_KINDS, type FaultKind, type FaultRule } from "./gateway/faults.ts";
 export { type EndpointPorts, freePorts, portsFromEnvironment } from "./settings.ts";
-export { toolEnvironment } from "./tool-environment.ts";
+export {
+  type EndpointCredentials,
+  endpointClientConfig,
+  endpointVariables,
+  isolatedEnvironment,
+  REGION,
+  strayVariables,
+  TEST_CREDENTIALS,
+  toolEnvironment,
+} from "./tool-environment.ts";
 
 export interface StartOptions {
   /** Default: EVENKEEL_PORT (4566) and the three after it. */
@@ -76,7 +85,7 @@ export async function startEndpoint(options: StartOptions = {}): Promise<Endpoin
   const log = openSync(join(settings.logFolder, "endpoint.log"), "w");
   const child = spawn(process.execPath, [join(runtimeFolder(), "build/local.mjs")], {
     cwd: projectRoot(),
-    env: { ...process.env, [OPTIONS_VARIABLE]: JSON.stringify(settings) },
+    env: { ...isolatedEnvironment(process.env), [OPTIONS_VARIABLE]: JSON.stringify(settings) },
     // Of its own group: Ctrl-C is for this process, which then stops the endpoint in order.
     detached: true,
     stdio: ["ignore", log, log, "ipc"],
@@ -115,7 +124,7 @@ export async function startEndpoint(options: StartOptions = {}): Promise<Endpoin
     url,
     pid: child.pid!,
     ports: settings.ports,
-    environment: toolEnvironment(url),
+    environment: toolEnvironment({ url }),
     processes: () => endpointAdmin(url).processes(),
     failure: new Promise((resolve) => void failure.then((error) => !isStopping && resolve(error))),
     stop,
@@ -148,7 +157,7 @@ export async function findEndpoint(): Promise<RunningEndpoint | undefined> {
         `The AWS endpoint (process ${record.pid}) did not stop in ${STOP_DEADLINE_MILLIS / 1000} s`,
       );
   };
-  return { ...record, environment: toolEnvironment(record.url), processes, stop };
+  return { ...record, environment: toolEnvironment({ url: record.url }), processes, stop };
 }
 
 /** False: it lives on after the time that a stop may take. */

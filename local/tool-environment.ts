@@ -1,37 +1,141 @@
+/**
+ * What AWS tools, SDK clients and child processes are told about an endpoint that stands in for AWS, and what they must
+ * not find: the user's own AWS and proxy settings are for real AWS, and there they break every call or lead it away.
+ */
+import { mkdirSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { projectRoot, runtimeFolder } from "./settings.ts";
 
 export const REGION = "us-east-1";
+export const TEST_CREDENTIALS: EndpointCredentials = { accessKeyId: "test", secretAccessKey: "test" };
+
+export interface EndpointCredentials {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+  readonly sessionToken?: string;
+}
+
+type Variables = Readonly<Record<string, string | undefined>>;
+
+/** What AWS tools and SDKs would find outside of their environment: the files in `~/.aws`, and a machine's role. */
+const NOTHING_ELSEWHERE = {
+  AWS_CONFIG_FILE: "/dev/null",
+  AWS_SHARED_CREDENTIALS_FILE: "/dev/null",
+  AWS_EC2_METADATA_DISABLED: "true",
+  // The SDK's advice about Node versions is for its developers.
+  AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: "true",
+};
+
+/** What a program needs of the user's environment to run at all: where programs and temporary files are, language, terminal. */
+const KEPT =
+  /^(PATH|USER|LOGNAME|SHELL|TMPDIR|TMP|TEMP|TZ|LANG|LANGUAGE|LC_\w+|TERM|COLORTERM|NO_COLOR|FORCE_COLOR|LD_LIBRARY_PATH|DYLD_LIBRARY_PATH)$/;
 
 /**
- * The variables that make AWS tools and SDKs use the endpoint at `url`: `cdklocal`, `cdk`, `awslocal`, `aws`, scripts.
- * `path` is the PATH to put the project's own tools in front of. cdklocal needs the S3 endpoint as well: without it
- * it looks a name up on the internet. The CDK CLI sends telemetry and looks for newer versions unless told not to.
+ * The user's environment without their settings. A list of what stays, not of what goes: SDKs learn new variables.
+ * HOME is a folder of the project, for what tools look up there: `.aws`, `.cdk.json`, `.netrc`, `.npmrc`, Python packages.
+ */
+export function isolatedEnvironment(environment: Variables, root = projectRoot()): Record<string, string> {
+  const kept = Object.entries(environment).filter(
+    (entry): entry is [string, string] => entry[1] !== undefined && KEPT.test(entry[0]),
+  );
+  const home = join(runtimeFolder(root), "home");
+  mkdirSync(home, { recursive: true });
+  return { ...Object.fromEntries(kept), HOME: home, ...NOTHING_ELSEWHERE };
+}
+
+export interface EndpointAddress {
+  readonly url: string;
+  readonly region?: string;
+  readonly credentials?: EndpointCredentials;
+}
+
+/** The variables that name an endpoint, for a process that has none of the user's. */
+export function endpointVariables({
+  url,
+  region = REGION,
+  credentials = TEST_CREDENTIALS,
+}: EndpointAddress): Record<string, string> {
+  const ours = {
+    ...NOTHING_ELSEWHERE,
+    AWS_REGION: region,
+    AWS_DEFAULT_REGION: region,
+    AWS_ACCESS_KEY_ID: credentials.accessKeyId,
+    AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey,
+    ...(credentials.sessionToken !== undefined && { AWS_SESSION_TOKEN: credentials.sessionToken }),
+  };
+  return {
+    ...ours,
+    AWS_ENDPOINT_URL: url,
+    // cdklocal looks a name up on the internet without the next one, and deletes all that are not in the last one.
+    AWS_ENDPOINT_URL_S3: url,
+    AWS_ENVAR_ALLOWLIST: Object.keys(ours).join(","),
+  };
+}
+
+/**
+ * The variables that make AWS tools and SDKs use the endpoint in a user's own shell: `cdklocal`, `cdk`, `awslocal`,
+ * `aws`, scripts. The project's tools come first on PATH. The CDK CLI sends telemetry and looks for newer versions
+ * unless told not to. What must go from that shell: `strayVariables`.
  */
 export function toolEnvironment(
-  url: string,
-  { path = process.env.PATH ?? "", root = projectRoot() }: { path?: string; root?: string } = {},
+  address: EndpointAddress,
+  { environment = process.env, root = projectRoot() }: { environment?: Variables; root?: string } = {},
 ): Record<string, string> {
   const tools = [join(root, "node_modules/.bin"), join(runtimeFolder(root), "python/bin")];
+  const path = (environment.PATH ?? "").split(delimiter);
+  const direct = withoutProxy(environment.NO_PROXY ?? environment.no_proxy, new URL(address.url).hostname);
   return {
-    AWS_ENDPOINT_URL: url,
-    AWS_ENDPOINT_URL_S3: url,
-    AWS_REGION: REGION,
-    AWS_DEFAULT_REGION: REGION,
-    AWS_ACCESS_KEY_ID: "test",
-    AWS_SECRET_ACCESS_KEY: "test",
-    AWS_EC2_METADATA_DISABLED: "true",
+    ...endpointVariables(address),
     AWS_PAGER: "",
-    AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: "true",
     CDK_DEFAULT_ACCOUNT: "000000000000",
-    CDK_DEFAULT_REGION: REGION,
+    CDK_DEFAULT_REGION: address.region ?? REGION,
     CDK_DISABLE_CLI_TELEMETRY: "true",
     CDK_DISABLE_VERSION_CHECK: "1",
     // awslocal advertises its successor, a closed binary, in twelve lines before every answer.
     DISABLE_DEPRECATION_NOTICE: "1",
     JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION: "1",
-    PATH: [...tools, ...path.split(delimiter).filter((part) => part !== "" && !tools.includes(part))].join(
-      delimiter,
-    ),
+    NO_PROXY: direct,
+    no_proxy: direct,
+    PATH: [...tools, ...path.filter((part) => part !== "" && !tools.includes(part))].join(delimiter),
   };
 }
+
+/** A proxy for the internet stays in the user's shell; it is only not asked for the endpoint. */
+function withoutProxy(given: string | undefined, host: string): string {
+  const hosts = (given ?? "").split(",").map((part) => part.trim());
+  return [...new Set([...hosts.filter((part) => part !== ""), host, "localhost", "127.0.0.1"])].join(",");
+}
+
+/** Profiles, tokens, FIPS, other endpoints, retry modes; LocalStack's own names, which cdklocal and awslocal read. */
+const STRAY = /^(AWS_\w+|BOTO_\w+|LOCALSTACK_\w+|EDGE_PORT|USE_SSL)$/;
+
+/** Which variables of a user's shell lead AWS tools elsewhere, once `set` are set in it. */
+export const strayVariables = (environment: Variables, set: Variables): string[] =>
+  Object.keys(environment)
+    .filter((name) => STRAY.test(name) && !(name in set))
+    .toSorted();
+
+/**
+ * SDK client settings for an endpoint. Every one that the SDK would else look up in the environment or in `~/.aws` is
+ * named, so that it looks nothing up: FIPS and dual-stack endpoints refuse a custom one, retry modes change timing.
+ */
+export const endpointClientConfig = ({
+  url,
+  region = REGION,
+  credentials = TEST_CREDENTIALS,
+}: EndpointAddress) => ({
+  endpoint: url,
+  region,
+  credentials,
+  useFipsEndpoint: false,
+  useDualstackEndpoint: false,
+  retryMode: "standard",
+  maxAttempts: 3,
+  defaultsMode: "legacy" as const,
+  endpointDiscoveryEnabled: false,
+  accountIdEndpointMode: "disabled" as const,
+  authSchemePreference: [],
+  disableRequestCompression: false,
+  requestMinCompressionSizeBytes: 10_240, // the SDK's default
+  userAgentAppId: "", // the name of the caller in the endpoint's counts: none
+});

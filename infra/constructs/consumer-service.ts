@@ -7,6 +7,7 @@ import type { LogGroup } from "aws-cdk-lib/aws-logs";
 import { Construct } from "constructs";
 import { CONSUMER_ENVIRONMENT as NAMES } from "../../services/shared/environment.ts";
 import { FleetService } from "./fleet-service.ts";
+import { InitialTaskCount } from "./initial-task-count.ts";
 
 export interface ConsumerServiceProps {
   readonly cluster: ICluster;
@@ -15,17 +16,20 @@ export interface ConsumerServiceProps {
   readonly leaseTable: ITable;
   /** Metric namespace. */
   readonly applicationName: string;
-  readonly desiredCount: number;
+  /** Tasks of a new service; later deployments leave the count alone. 0: none, and every deployment says so again. */
+  readonly initialTasks: number;
   /** How long a worker may take after SIGTERM to hand its leases over. */
   readonly stopBudget: Duration;
   /** From SIGTERM to SIGKILL; must be longer than `stopBudget`. */
   readonly stopTimeout: Duration;
-  /** Folder for history files. @default - history goes to the log */
+  /** A log line per record and batch. @default false */
+  readonly historyToLog?: boolean;
+  /** Folder for history files. @default - none are written */
   readonly historyDirectory?: string;
   /** Limit of the lease cap min(limit, ceil(shards / workers)). @default 10, the seed's */
   readonly maxLeasesLimit?: number;
-  /** Silence after which a worker counts as dead. @default 4000, under half the library's: a lab wants to see a crash healed */
-  readonly failoverTimeMillis?: number;
+  /** Silence after which a worker counts as dead. */
+  readonly failoverTimeMillis: number;
 }
 
 /** The fleet: each task is one worker. It may read the stream, keep its lease rows and send its own metrics. */
@@ -45,22 +49,25 @@ export class ConsumerService extends Construct {
       cluster: props.cluster,
       image: props.image,
       containerName: "consumer",
-      desiredCount: props.desiredCount,
+      ...(props.initialTasks === 0 && { desiredCount: 0 }),
       stopTimeout,
       environment: {
         [NAMES.applicationName]: applicationName,
         [NAMES.streamName]: stream.streamName,
         [NAMES.leaseTableName]: leaseTable.tableName,
         [NAMES.maxLeasesLimit]: String(props.maxLeasesLimit ?? 10),
-        [NAMES.failoverTimeMillis]: String(props.failoverTimeMillis ?? 4_000),
+        [NAMES.failoverTimeMillis]: String(props.failoverTimeMillis),
         [NAMES.shardSyncIntervalMillis]: "5000",
         [NAMES.enableLeaseStealing]: "true",
         [NAMES.stopBudgetMillis]: String(stopBudget.toMilliseconds()),
+        ...(props.historyToLog && { [NAMES.history]: "log" }),
         ...(props.historyDirectory !== undefined && { [NAMES.historyDirectory]: props.historyDirectory }),
       },
     });
     this.service = fleet.service;
     this.logGroup = fleet.logGroup;
+    if (props.initialTasks > 0)
+      new InitialTaskCount(this, "InitialTasks", { service: fleet.service, count: props.initialTasks });
 
     const may = (statement: PolicyStatement) => fleet.taskDefinition.addToTaskRolePolicy(statement);
     may(

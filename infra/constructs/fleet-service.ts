@@ -18,7 +18,8 @@ export interface FleetServiceProps {
   /** The container's name: the embedded endpoint accounts API calls to it. */
   readonly containerName: string;
   readonly environment: Readonly<Record<string, string>>;
-  readonly desiredCount: number;
+  /** Written by every deployment that changes the service. @default - one task at first, then left alone */
+  readonly desiredCount?: number;
   /** From SIGTERM to SIGKILL. At most 120 s on Fargate. */
   readonly stopTimeout: Duration;
 }
@@ -65,7 +66,7 @@ export class FleetService extends Construct {
     this.service = new FargateService(this, "Service", {
       cluster: props.cluster,
       taskDefinition: this.taskDefinition,
-      desiredCount: props.desiredCount,
+      ...(props.desiredCount !== undefined && { desiredCount: props.desiredCount }),
       // A deployment starts the new tasks beside the old ones: the fleet never runs below its count.
       minHealthyPercent: 100,
       maxHealthyPercent: 200,

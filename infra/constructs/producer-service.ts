@@ -19,7 +19,9 @@ export interface ProducerServiceProps {
   readonly keys: number;
   /** Zipf exponent of the key choice. @default 0, even */
   readonly skew?: number;
-  /** Folder for history files. @default - history goes to the log */
+  /** A log line per record and batch. @default false */
+  readonly historyToLog?: boolean;
+  /** Folder for history files. @default - none are written */
   readonly historyDirectory?: string;
 }
 
@@ -41,6 +43,7 @@ export class ProducerService extends Construct {
         [NAMES.rate]: String(props.rate),
         [NAMES.keys]: String(props.keys),
         [NAMES.skew]: String(props.skew ?? 0),
+        ...(props.historyToLog && { [NAMES.history]: "log" }),
         ...(props.historyDirectory !== undefined && { [NAMES.historyDirectory]: props.historyDirectory }),
       },
     });

@@ -57,7 +57,7 @@ export function rebalanceDefinition(props: RebalanceDefinitionProps) {
       Begin: {
         Type: "Pass",
         Assign: {
-          reshard: { round: 0, splits: 0, merges: 0 },
+          reshard: { round: 0, splits: 0, merges: 0, updates: 0 },
           owned: { round: 0 },
           converged: { round: 0 },
         },
@@ -151,6 +151,7 @@ export function rebalanceDefinition(props: RebalanceDefinitionProps) {
           done: {
             splits: "{% $reshard.splits %}",
             merges: "{% $reshard.merges %}",
+            updates: "{% $reshard.updates %}",
             openShards: "{% $converged.openShards %}",
             tasks: "{% $plan.targetTasks %}",
             owners: "{% $converged.owners %}",

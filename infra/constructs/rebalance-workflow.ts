@@ -5,6 +5,7 @@ import type { IFunction } from "aws-cdk-lib/aws-lambda";
 import { LogGroup, RetentionDays } from "aws-cdk-lib/aws-logs";
 import { DefinitionBody, LogLevel, StateMachine } from "aws-cdk-lib/aws-stepfunctions";
 import { Construct } from "constructs";
+import { serviceArn } from "./initial-task-count.ts";
 import { rebalanceDefinition, TIMEOUT_SECONDS } from "./rebalance-definition.ts";
 
 export interface RebalanceWorkflowProps {
@@ -40,23 +41,11 @@ export class RebalanceWorkflow extends Construct {
       new PolicyStatement({ actions: ["lambda:InvokeFunction"], resources: [resharder.functionArn] }),
     );
     this.stateMachine.addToRolePolicy(
-      new PolicyStatement({ actions: ["ecs:UpdateService"], resources: [this.arnOf(consumerService)] }),
+      new PolicyStatement({ actions: ["ecs:UpdateService"], resources: [serviceArn(consumerService)] }),
     );
     Validations.of(this.stateMachine).acknowledge({
       id: "AwsSolutions-IAM5[Resource::*]",
       reason: "Log delivery (logs:CreateLogDelivery and the like) and X-Ray know no resources.",
-    });
-  }
-
-  /**
-   * Written out rather than `serviceArn`: LocalStack's free edition has no ECS and puts "unknown" in a reference's
-   * place; as a name in an ARN that passes, as a whole ARN its IAM refuses the policy, and with it the stack.
-   */
-  private arnOf({ cluster, serviceName }: FargateService): string {
-    return Stack.of(this).formatArn({
-      service: "ecs",
-      resource: "service",
-      resourceName: `${cluster.clusterName}/${serviceName}`,
     });
   }
 }

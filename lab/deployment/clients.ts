@@ -7,7 +7,8 @@ import { KinesisClient } from "@aws-sdk/client-kinesis";
 import { SFNClient } from "@aws-sdk/client-sfn";
 import { STSClient } from "@aws-sdk/client-sts";
 import { NodeHttpHandler } from "@smithy/node-http-handler";
-import type { Target } from "./target.ts";
+import { endpointClientConfig } from "../../local/index.ts";
+import { addressOf, type Target } from "./target.ts";
 
 export interface Clients {
   readonly target: Target;
@@ -24,12 +25,10 @@ export interface Clients {
 export function clientsFor(target: Target): Clients {
   // One HTTP/1.1 handler for all: the Kinesis client's default is HTTP/2, whose session would keep the process alive.
   const requestHandler = new NodeHttpHandler({ connectionTimeout: 3_000, requestTimeout: 20_000 });
+  const address = addressOf(target);
   const config = {
-    region: target.region,
     requestHandler,
-    maxAttempts: 3,
-    ...(target.endpointUrl === undefined ? {} : { endpoint: target.endpointUrl }),
-    ...(target.credentials === undefined ? {} : { credentials: target.credentials }),
+    ...(address === undefined ? { region: target.region, maxAttempts: 3 } : endpointClientConfig(address)),
   };
   const made = new Map<string, unknown>();
   const once = <T>(name: string, make: () => T): T => {

@@ -2,7 +2,14 @@
  * Which AWS? Without AWS_ENDPOINT_URL: the running embedded endpoint, and nothing else. With it: that endpoint.
  * Real AWS only with `--aws`. Nothing else in the lab looks at these variables.
  */
-import { findEndpoint } from "../../local/index.ts";
+import {
+  type EndpointCredentials,
+  endpointVariables,
+  findEndpoint,
+  isolatedEnvironment,
+  REGION,
+  TEST_CREDENTIALS,
+} from "../../local/index.ts";
 import { Problem, wrongUse } from "../problem.ts";
 
 export interface Target {
@@ -11,13 +18,10 @@ export interface Target {
   readonly endpointUrl: string | undefined;
   readonly region: string;
   /** Undefined: the SDK's own credential chain (real AWS only). */
-  readonly credentials: { readonly accessKeyId: string; readonly secretAccessKey: string } | undefined;
+  readonly credentials: EndpointCredentials | undefined;
 }
 
-const DEFAULT_REGION = "us-east-1";
-const TEST_CREDENTIALS = { accessKeyId: "test", secretAccessKey: "test" };
-
-export const embeddedTarget = (url: string, region = DEFAULT_REGION): Target => ({
+export const embeddedTarget = (url: string, region = REGION): Target => ({
   kind: "embedded",
   endpointUrl: url,
   region,
@@ -32,7 +36,7 @@ export interface TargetChoice {
 /** What the user asked for, before anything is contacted. Pure. */
 export function chooseTarget({ aws, environment }: TargetChoice): Target | "running-endpoint" {
   const url = environment.AWS_ENDPOINT_URL;
-  const region = environment.AWS_REGION || environment.AWS_DEFAULT_REGION || DEFAULT_REGION;
+  const region = environment.AWS_REGION || environment.AWS_DEFAULT_REGION || REGION;
   if (aws && url)
     throw wrongUse(`--aws means real AWS, but AWS_ENDPOINT_URL is ${url}; give one of them, not both`);
   if (aws) return { kind: "aws", endpointUrl: undefined, region, credentials: undefined };
@@ -44,13 +48,21 @@ export function chooseTarget({ aws, environment }: TargetChoice): Target | "runn
     );
   if (/(^|\.)(amazonaws\.com(\.cn)?|api\.aws)$/.test(host))
     throw wrongUse(`AWS_ENDPOINT_URL is real AWS (${host}); unset it and say --aws if you mean that`);
-  const { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey } = environment;
   return {
     kind: "endpoint",
     endpointUrl: url.replace(/\/+$/, ""),
     region,
-    credentials: accessKeyId && secretAccessKey ? { accessKeyId, secretAccessKey } : TEST_CREDENTIALS,
+    credentials: credentialsFor(environment),
   };
+}
+
+/** Those in the environment: LocalStack takes the account from the key. Profiles and `~/.aws` are for real AWS. */
+function credentialsFor(environment: TargetChoice["environment"]): EndpointCredentials {
+  const accessKeyId = environment.AWS_ACCESS_KEY_ID;
+  const secretAccessKey = environment.AWS_SECRET_ACCESS_KEY;
+  const sessionToken = environment.AWS_SESSION_TOKEN;
+  if (!accessKeyId || !secretAccessKey) return TEST_CREDENTIALS;
+  return { accessKeyId, secretAccessKey, ...(sessionToken && { sessionToken }) };
 }
 
 export async function resolveTarget(choice: TargetChoice): Promise<Target> {
@@ -81,28 +93,27 @@ async function isEmbedded(url: string): Promise<boolean> {
   }
 }
 
-/** For child processes and `evenkeel env`: the variables that lead the ecosystem's tools to this target. */
-export function targetEnvironment(target: Target): Record<string, string> {
-  if (target.endpointUrl === undefined)
-    return { AWS_REGION: target.region, AWS_DEFAULT_REGION: target.region };
-  return {
-    AWS_ENDPOINT_URL: target.endpointUrl,
-    AWS_ENDPOINT_URL_S3: target.endpointUrl,
-    AWS_REGION: target.region,
-    AWS_DEFAULT_REGION: target.region,
-    AWS_ACCESS_KEY_ID: target.credentials?.accessKeyId ?? "test",
-    AWS_SECRET_ACCESS_KEY: target.credentials?.secretAccessKey ?? "test",
-  };
-}
+/** An address for the settings of local/tool-environment.ts. Undefined: real AWS. */
+export const addressOf = ({ endpointUrl, region, credentials }: Target) =>
+  endpointUrl === undefined
+    ? undefined
+    : { url: endpointUrl, region, ...(credentials !== undefined && { credentials }) };
 
-/** This process's environment, led to the target: what would lead elsewhere (profiles, other endpoints) is left out. */
+/** For child processes. On real AWS the user's own environment; elsewhere nothing of their settings. */
 export function childEnvironment(
   target: Target,
   environment: Readonly<Record<string, string | undefined>>,
 ): Record<string, string> {
+  const address = addressOf(target);
+  if (address !== undefined) return { ...isolatedEnvironment(environment), ...endpointVariables(address) };
   const inherited = Object.entries(environment).filter(
-    (entry): entry is [string, string] =>
-      entry[1] !== undefined && (target.kind === "aws" || !/^AWS_(?!SDK_|CDK_)/.test(entry[0])),
+    (entry): entry is [string, string] => entry[1] !== undefined,
   );
-  return { ...Object.fromEntries(inherited), ...targetEnvironment(target) };
+  return { ...Object.fromEntries(inherited), ...awsVariables(target) };
 }
+
+/** Real AWS: the SDK's own chain finds the credentials. */
+export const awsVariables = ({ region }: Target): Record<string, string> => ({
+  AWS_REGION: region,
+  AWS_DEFAULT_REGION: region,
+});

@@ -41,13 +41,12 @@ export async function taskEnvironment(
   return Object.fromEntries(variables.map(({ name = "", value = "" }) => [name, value]));
 }
 
-/** LocalStack's free edition deploys the stack and puts nothing in the place of its ECS services. */
-export async function hasTasks(clients: Clients, deployment: Deployment): Promise<boolean> {
+/** Undefined: LocalStack's free edition deploys the stack and puts nothing in the place of its ECS services. */
+export async function consumersWanted(clients: Clients, deployment: Deployment): Promise<number | undefined> {
   try {
-    await serviceCounts(clients, deployment, deployment.consumerServiceName);
-    return true;
+    return (await serviceCounts(clients, deployment, deployment.consumerServiceName)).desired;
   } catch (error) {
-    if (error instanceof Problem) return false;
+    if (error instanceof Problem) return undefined;
     throw error;
   }
 }

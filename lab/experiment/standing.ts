@@ -5,7 +5,7 @@ import { type Clients, clientsFor } from "../deployment/clients.ts";
 import { historyName } from "../deployment/history.ts";
 import { type Deployment, findDeployment, requireDeployment } from "../deployment/outputs.ts";
 import { resolveTarget, type Target } from "../deployment/target.ts";
-import { hasTasks } from "../deployment/tasks.ts";
+import { consumersWanted } from "../deployment/tasks.ts";
 import { Interrupted, Problem } from "../problem.ts";
 import { emptyHistory, historyFolder } from "../project.ts";
 
@@ -24,8 +24,8 @@ export interface StandingOptions {
 export interface Standing {
   readonly target: Target;
   readonly deployment: Deployment;
-  /** False: the endpoint has no ECS, and the services of the stack are names only. */
-  readonly tasks: boolean;
+  /** Consumer tasks that are wanted. Undefined: the endpoint has no ECS, and the services of the stack are names only. */
+  readonly consumers: number | undefined;
 }
 
 /** Starts what is not running yet and deploys; a second run updates the deployment. */
@@ -44,7 +44,7 @@ export async function bringUp(options: StandingOptions): Promise<Standing> {
     );
     await step("deploy", "deploy", () => deploy(cdkStep, context.application));
     const deployment = await requireDeployment(clients, context.application);
-    return { target, deployment, tasks: await hasTasks(clients, deployment) };
+    return { target, deployment, consumers: await consumersWanted(clients, deployment) };
   } finally {
     clients.close();
   }

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import type { Clock } from "../../services/shared/clock.ts";
+import { isolatedEnvironment } from "../tool-environment.ts";
 import { signalGroup, type Watchdog } from "../watchdog.ts";
 import { findImage, type ImageTable } from "./images.ts";
 import { LogBuffer } from "./log-buffer.ts";
@@ -240,12 +241,9 @@ export class ContainerRuntime {
   #environmentOf({ environment, labels, name }: Container): NodeJS.ProcessEnv {
     const region = environment.AWS_REGION ?? "us-east-1";
     return {
-      PATH: process.env.PATH,
-      HOME: process.env.HOME,
-      TMPDIR: process.env.TMPDIR,
+      ...isolatedEnvironment(process.env),
       AWS_REGION: region,
       AWS_DEFAULT_REGION: region,
-      AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: "true",
       [APP_ID]: labels["com.amazonaws.ecs.container-name"] ?? name,
       ...environment,
     };

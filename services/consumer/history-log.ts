@@ -1,6 +1,7 @@
 /**
  * What the consumer container tells about itself, line by line: to `<directory>/<workerId>.jsonl` on the embedded
- * endpoint, to its log elsewhere. Writes are gathered per turn of the event loop and appended in order.
+ * endpoint; elsewhere to its log, where that is asked for. A line per record is what CloudWatch Logs bills by, so it is
+ * not the default. Writes are gathered per turn of the event loop and appended in order.
  */
 import { appendFileSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
@@ -35,6 +36,8 @@ export function historyToFile(directory: string, workerId: string): HistoryLog {
     flush,
   };
 }
+
+export const noHistory: HistoryLog = { write: () => undefined, flush: () => undefined };
 
 export const historyToLog = (log: (event: HistoryEvent) => void): HistoryLog => ({
   write: log,

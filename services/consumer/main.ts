@@ -2,7 +2,7 @@
 import pino from "pino";
 import type { HistoryEvent } from "../shared/history.ts";
 import { systemClock } from "../shared/platform.ts";
-import { type HistoryLog, historyToFile, historyToLog } from "./history-log.ts";
+import { type HistoryLog, historyToFile, historyToLog, noHistory } from "./history-log.ts";
 import { createWorker, OptionError, type ProcessRecords, type WorkerEvent } from "./index.ts";
 import { type ConsumerSettings, readSettings, SettingsError } from "./settings.ts";
 
@@ -10,7 +10,10 @@ const text = new TextDecoder();
 
 async function main(settings: ConsumerSettings): Promise<void> {
   const logger = pino({ level: settings.logLevel, base: null, timestamp: pino.stdTimeFunctions.isoTime });
-  let history: HistoryLog = historyToLog((event) => logger.info({ history: event }, "history"));
+  let history: HistoryLog =
+    settings.history === "log"
+      ? historyToLog((event) => logger.info({ history: event }, "history"))
+      : noHistory;
   const worker = createWorker({
     applicationName: settings.applicationName,
     streamName: settings.streamName,

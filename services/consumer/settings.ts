@@ -17,6 +17,8 @@ export interface ConsumerSettings {
   readonly metricsLevel: "none" | "summary" | "detailed";
   readonly logLevel: string;
   readonly historyDirectory: string | undefined;
+  /** Where history goes without a directory. */
+  readonly history: "log" | "none";
   readonly stopBudgetMillis: number;
 }
 
@@ -59,6 +61,7 @@ export function readSettings(environment: Environment): ConsumerSettings {
     metricsLevel: oneOf(NAMES.metricsLevel, ["none", "summary", "detailed"], "summary"),
     logLevel: oneOf(NAMES.logLevel, ["debug", "info", "warn", "error"], "info"),
     historyDirectory: optional(NAMES.historyDirectory),
+    history: oneOf(NAMES.history, ["none", "log"], "none"),
     stopBudgetMillis: whole(NAMES.stopBudgetMillis, 25_000, 100),
   };
 }

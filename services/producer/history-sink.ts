@@ -1,4 +1,4 @@
-/** Where the producer's history goes: a file on the embedded endpoint, the log (standard output) elsewhere. */
+/** Where the producer's history goes: a file on the embedded endpoint; elsewhere the log (standard output), or nowhere. */
 import { createWriteStream, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Writable } from "node:stream";
@@ -23,6 +23,12 @@ export function fileHistory(directory: string, suffix: string): ClosableHistoryS
     },
   };
 }
+
+export const noHistory: ClosableHistorySink = {
+  write: () => undefined,
+  ready: async () => undefined,
+  close: async () => undefined,
+};
 
 export function streamHistory(target: Writable): ClosableHistorySink {
   let failure: Error | undefined;

@@ -6,8 +6,9 @@ export interface ProducerSettings {
   readonly rate: number;
   readonly keys: number;
   readonly skew: number;
-  /** Undefined: history goes to the log. */
   readonly historyDirectory: string | undefined;
+  /** Where history goes without a directory: a log line per record, or nowhere. */
+  readonly history: "log" | "none";
   readonly logLevel: string;
 }
 
@@ -38,12 +39,16 @@ export function readProducerSettings(
       `${NAMES.logLevel} is ${JSON.stringify(logLevel)}; expected one of ${LOG_LEVELS.join(", ")}`,
     );
   }
+  const history = environment[NAMES.history] || "none";
+  if (history !== "none" && history !== "log")
+    throw new SettingsError(`${NAMES.history} is ${JSON.stringify(history)}; expected none or log`);
   return {
     streamName,
     rate: number(NAMES.rate, 200, 1, 10_000, true),
     keys: number(NAMES.keys, 400, 1, 100_000, true),
     skew: number(NAMES.skew, 0, 0, 5, false),
     historyDirectory: environment[NAMES.historyDirectory] || undefined,
+    history,
     logLevel,
   };
 }

@@ -2,7 +2,7 @@
 import { KinesisClient } from "@aws-sdk/client-kinesis";
 import { NodeHttpHandler } from "@smithy/node-http-handler";
 import { randomSuffix, systemClock, systemRandom } from "../shared/platform.ts";
-import { fileHistory, streamHistory } from "./history-sink.ts";
+import { type ClosableHistorySink, fileHistory, noHistory, streamHistory } from "./history-sink.ts";
 import { kinesisPutBatch } from "./put-batch.ts";
 import { type ProducerLog, type ProducerProgress, runProducer } from "./run-producer.ts";
 import type { ProducerSettings } from "./settings.ts";
@@ -18,7 +18,7 @@ export interface StartProducerOptions extends Omit<ProducerSettings, "logLevel">
   readonly onProgress?: (progress: ProducerProgress) => void;
 }
 
-/** Puts records until `signal` aborts; resolves with the totals. Without `historyDirectory` the history goes to standard output. */
+/** Puts records until `signal` aborts; resolves with the totals. The history goes to `historyDirectory`, else to standard output with `history: "log"`, else nowhere. */
 export async function startProducer(options: StartProducerOptions): Promise<ProducerProgress> {
   const suffix = randomSuffix();
   const client = new KinesisClient({
@@ -28,9 +28,7 @@ export async function startProducer(options: StartProducerOptions): Promise<Prod
     ...(options.endpoint !== undefined && { endpoint: options.endpoint }),
     ...(options.region !== undefined && { region: options.region }),
   });
-  const { historyDirectory } = options;
-  const history =
-    historyDirectory === undefined ? streamHistory(process.stdout) : fileHistory(historyDirectory, suffix);
+  const history = historyOf(options, suffix);
   try {
     return await runProducer({
       ...options,
@@ -44,4 +42,9 @@ export async function startProducer(options: StartProducerOptions): Promise<Prod
     await history.close();
     client.destroy();
   }
+}
+
+function historyOf({ historyDirectory, history }: StartProducerOptions, suffix: string): ClosableHistorySink {
+  if (historyDirectory !== undefined) return fileHistory(historyDirectory, suffix);
+  return history === "log" ? streamHistory(process.stdout) : noHistory;
 }

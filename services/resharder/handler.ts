@@ -15,8 +15,12 @@ function fromEnvironment(name: string): string {
   return value;
 }
 
-/** Short calls: an answer that takes longer is lost, and the next look finds out what happened. */
-const requestHandler = new NodeHttpHandler({ connectionTimeout: 2_000, requestTimeout: 10_000 });
+/** Short calls: one that takes longer is an error (not the SDK's default) and tried again, which every call here can bear. */
+const requestHandler = new NodeHttpHandler({
+  connectionTimeout: 2_000,
+  requestTimeout: 10_000,
+  throwOnRequestTimeout: true,
+});
 
 export const handler = makeHandler({
   stream: kinesisStream({

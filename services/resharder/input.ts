@@ -7,7 +7,7 @@ export const MAX_TASKS = 200;
 export interface RebalanceRequest {
   readonly targetShards: number | undefined;
   readonly targetTasks: number | undefined;
-  /** Go ahead although somebody else's reshard is under way. Default: false. */
+  /** Go ahead although another caller's reshard is under way. Default: false. */
   readonly force: boolean;
 }
 
@@ -20,30 +20,50 @@ const EXAMPLE = 'for example {"targetShards":30,"targetTasks":5}';
 
 /** @throws InvalidInput with one line that names the field, the value and what was expected. */
 export function parseRequest(input: unknown): RebalanceRequest {
-  if (typeof input !== "object" || input === null || Array.isArray(input)) {
-    throw new InvalidInput(`the input is ${JSON.stringify(input)}; expected an object, ${EXAMPLE}`);
-  }
-  const { targetShards, targetTasks, force, ...rest } = input as Record<string, unknown>;
+  const { targetShards, targetTasks, force, ...rest } = objectOf("the input", input, EXAMPLE);
   const unknown = Object.keys(rest);
   if (unknown.length > 0) {
     throw new InvalidInput(
-      `unknown field ${JSON.stringify(unknown[0])}; expected targetShards, targetTasks or force, ${EXAMPLE}`,
+      `unknown field ${shown(unknown[0])}; expected targetShards, targetTasks or force, ${EXAMPLE}`,
     );
-  }
-  if (force !== undefined && typeof force !== "boolean") {
-    throw new InvalidInput(`force is ${JSON.stringify(force)}; expected true or false`);
   }
   return {
     targetShards: wholeNumber("targetShards", targetShards, 1, MAX_SHARDS),
     targetTasks: wholeNumber("targetTasks", targetTasks, 0, MAX_TASKS),
-    force: force ?? false,
+    force: flag("force", force),
   };
 }
 
-function wholeNumber(name: string, value: unknown, least: number, most: number): number | undefined {
+/** @throws InvalidInput when `value` is no object. */
+export function objectOf(name: string, value: unknown, example: string): Record<string, unknown> {
+  if (typeof value === "object" && value !== null && !Array.isArray(value))
+    return value as Record<string, unknown>;
+  throw new InvalidInput(`${name} is ${shown(value)}; expected an object, ${example}`);
+}
+
+/** Absent and null mean the same: leave it as it is. */
+export function wholeNumber(name: string, value: unknown, least: number, most: number): number | undefined {
   if (value === undefined || value === null) return undefined;
-  if (typeof value === "number" && Number.isInteger(value) && value >= least && value <= most) return value;
+  // + 0: JSON knows -0.
+  if (typeof value === "number" && Number.isInteger(value) && value >= least && value <= most)
+    return value + 0;
   throw new InvalidInput(
-    `${name} is ${JSON.stringify(value)}; expected a whole number from ${least} to ${most}, or none to leave it as it is`,
+    `${name} is ${shown(value)}; expected a whole number from ${least} to ${most}, or none to leave it as it is`,
   );
+}
+
+export function flag(name: string, value: unknown): boolean {
+  if (value === undefined || typeof value === "boolean") return value ?? false;
+  throw new InvalidInput(`${name} is ${shown(value)}; expected true or false`);
+}
+
+const MAX_SHOWN = 60;
+
+/** A value for a message: always one short line, however large or deep it is. */
+export function shown(value: unknown): string {
+  if (Array.isArray(value)) return value.length === 0 ? "[]" : `a list of ${value.length}`;
+  if (typeof value === "object" && value !== null) return "an object";
+  if (typeof value !== "string") return String(value);
+  const text = JSON.stringify(value.slice(0, MAX_SHOWN)).replaceAll(/[\u2028\u2029]/g, " ");
+  return value.length > MAX_SHOWN ? `${text} …` : text;
 }

@@ -2,10 +2,14 @@
  * The resharder's Lambda handler with its dependencies handed in. The state machine calls its four actions in turn;
  * people and the command line may call `reshard` directly: `{"targetShards":30}`, again with `previous` while `done` is false.
  */
+
+import { holes } from "../shared/hash-range.ts";
 import { checkConverged, checkOwned, type FleetVerdict } from "./check-fleet.ts";
+import { type Command, parseEvent } from "./event.ts";
 import { InvalidInput, parseRequest, type RebalanceRequest } from "./input.ts";
+import { plannedFromListing, retried } from "./patience.ts";
 import { describeStep, performReshard, type ReshardDeps, underWay } from "./perform-reshard.ts";
-import { planReshard, type ReshardStep } from "./plan-reshard.ts";
+import { inOneCall, planReshard, type ReshardStep } from "./plan-reshard.ts";
 
 export interface PlanResult {
   readonly accepted: boolean;
@@ -17,7 +21,9 @@ export interface PlanResult {
   readonly openShards: number;
   readonly direction: ReshardStep["kind"] | null;
   readonly stepCount: number;
-  /** The first `MOST_STEPS_SHOWN` of them. */
+  /** The shard count that is reached first, by one UpdateShardCount call instead of that many steps; null: by single steps. */
+  readonly updateShardCountTo: number | null;
+  /** The first `MAX_STEPS_SHOWN` of them. */
   readonly steps: readonly { readonly action: string; readonly reason: string }[];
   /** Workers that owned open shards when the plan was made. */
   readonly workers: number;
@@ -29,6 +35,8 @@ export interface ReshardResult {
   readonly round: number;
   readonly splits: number;
   readonly merges: number;
+  /** Calls of UpdateShardCount, each in the place of many splits or merges. */
+  readonly updates: number;
   readonly openShards: number;
   readonly elapsedMillis: number;
 }
@@ -39,7 +47,7 @@ export interface CheckResult extends Omit<FleetVerdict, "problem"> {
   readonly elapsedMillis: number;
 }
 
-/** `previous`: what the round before answered. `plan`: what `plan` answered. */
+/** `previous`: what the round before answered. `plan`: what `plan` answered. `parseEvent` checks them. */
 export type ResharderEvent =
   | { readonly action: "plan"; readonly input: unknown }
   | {
@@ -47,22 +55,20 @@ export type ResharderEvent =
       readonly targetShards?: number | null;
       readonly force?: boolean;
       readonly plan?: PlanResult;
-      readonly previous?: Pick<ReshardResult, "round" | "splits" | "merges">;
+      readonly previous?: Pick<ReshardResult, "round"> & Partial<Pick<ReshardResult, "splits" | "merges">>;
     }
-  | CheckEvent;
-
-export interface CheckEvent {
-  readonly action: "checkOwned" | "checkConverged";
-  readonly plan: PlanResult;
-  readonly previous: { readonly round: number };
-}
+  | {
+      readonly action: "checkOwned" | "checkConverged";
+      readonly plan: PlanResult;
+      readonly previous: { readonly round: number };
+    };
 
 export interface RemainingTime {
   getRemainingTimeInMillis(): number;
 }
 
 /** A state's payload is limited to 256 KiB: a long plan is shown in part. */
-const MOST_STEPS_SHOWN = 100;
+const MAX_STEPS_SHOWN = 100;
 
 export function makeHandler(deps: ReshardDeps) {
   return async (
@@ -70,24 +76,20 @@ export function makeHandler(deps: ReshardDeps) {
     context: RemainingTime,
   ): Promise<PlanResult | ReshardResult | CheckResult> => {
     const remainingMillis = () => context.getRemainingTimeInMillis();
-    switch (event.action) {
+    const command = parseEvent(event);
+    switch (command.action) {
       case "plan":
-        return plan(event.input, deps);
+        return plan(command.input, deps, remainingMillis);
       case "checkOwned":
       case "checkConverged":
-        return check(event, deps);
+        return check(command, deps, remainingMillis);
       case "reshard":
-      case undefined:
-        return reshard(event, deps, remainingMillis);
-      default:
-        throw new InvalidInput(
-          `unknown action ${JSON.stringify((event as { action: unknown }).action)}; expected plan, reshard, checkOwned or checkConverged`,
-        );
+        return reshard(command, deps, remainingMillis);
     }
   };
 }
 
-async function plan(input: unknown, deps: ReshardDeps): Promise<PlanResult> {
+async function plan(input: unknown, deps: ReshardDeps, remainingMillis: () => number): Promise<PlanResult> {
   const startedAtMillis = deps.clock.wallMillis();
   const refused = (error: Error): PlanResult => ({
     ...NOTHING_PLANNED,
@@ -103,24 +105,35 @@ async function plan(input: unknown, deps: ReshardDeps): Promise<PlanResult> {
     if (error instanceof InvalidInput) return refused(error);
     throw error;
   }
-  if (!request.force && request.targetShards !== undefined && (await deps.stream.status()) === "updating")
-    return refused(underWay());
-  const open = await deps.stream.openShards();
-  const owners = checkOwned(
+  const { force, targetShards } = request;
+  const status = () => retried(() => deps.stream.status(), deps, remainingMillis);
+  if (!force && targetShards !== undefined && (await status()) === "updating") return refused(underWay());
+  const { open, steps, to } = await plannedFromListing(
+    () => deps.stream.openShards(),
+    (open) => ({
+      open,
+      steps: planReshard(open, targetShards ?? open.length),
+      to: inOneCall(open, targetShards ?? open.length),
+    }),
+    deps,
+    remainingMillis,
+  );
+  const leases = await retried(() => deps.fleet.leaseOwners(), deps, remainingMillis);
+  const { owners } = checkOwned(
     open.map(({ shardId }) => shardId),
-    await deps.fleet.leaseOwners(),
-  ).owners;
-  const steps = planReshard(open, request.targetShards ?? open.length);
+    leases,
+  );
   return {
     accepted: true,
     problem: "",
     errorName: "",
-    targetShards: request.targetShards ?? null,
+    targetShards: targetShards ?? null,
     targetTasks: request.targetTasks ?? null,
     openShards: open.length,
     direction: steps[0]?.kind ?? null,
     stepCount: steps.length,
-    steps: steps.slice(0, MOST_STEPS_SHOWN).map(describeStep),
+    updateShardCountTo: to ?? null,
+    steps: steps.slice(0, MAX_STEPS_SHOWN).map(describeStep),
     workers: Object.keys(owners).length,
     startedAtMillis,
   };
@@ -132,59 +145,63 @@ const NOTHING_PLANNED = {
   openShards: 0,
   direction: null,
   stepCount: 0,
+  updateShardCountTo: null,
   steps: [],
   workers: 0,
 };
 
 async function reshard(
-  event: Extract<ResharderEvent, { action?: "reshard" }>,
+  { targetShards, force, plan, previous }: Extract<Command, { action: "reshard" }>,
   deps: ReshardDeps,
   remainingMillis: () => number,
 ): Promise<ReshardResult> {
-  const before = event.previous ?? { round: 0, splits: 0, merges: 0 };
-  const startedAtMillis = event.plan?.startedAtMillis ?? deps.clock.wallMillis();
-  const finish = (outcome: {
-    done: boolean;
-    splits: number;
-    merges: number;
-    openShards: number;
-  }): ReshardResult => ({
+  const before = previous ?? { round: 0, splits: 0, merges: 0, updates: 0 };
+  const startedAtMillis = plan?.startedAtMillis ?? deps.clock.wallMillis();
+  const finish = (outcome: Omit<ReshardResult, "round" | "elapsedMillis">): ReshardResult => ({
     done: outcome.done,
     round: before.round + 1,
     splits: before.splits + outcome.splits,
     merges: before.merges + outcome.merges,
+    updates: before.updates + outcome.updates,
     openShards: outcome.openShards,
     elapsedMillis: deps.clock.wallMillis() - startedAtMillis,
   });
-  const { targetShards } = parseRequest({ targetShards: event.plan?.targetShards ?? event.targetShards });
-  if (targetShards === undefined) {
-    if (event.plan === undefined)
+  const target = plan?.targetShards ?? targetShards;
+  if (target === undefined) {
+    if (plan === undefined)
       throw new InvalidInput('targetShards is missing; expected for example {"targetShards":30}');
-    return finish({ done: true, splits: 0, merges: 0, openShards: event.plan.openShards });
+    return finish({ done: true, splits: 0, merges: 0, updates: 0, openShards: plan.openShards });
   }
-  const takeOver = event.force === true || event.previous !== undefined;
+  const takeOver = force || previous !== undefined;
   return finish(
     await performReshard(
-      { targetShards, direction: event.plan?.direction ?? undefined, takeOver },
+      { targetShards: target, direction: plan?.direction, takeOver },
       deps,
       remainingMillis,
     ),
   );
 }
 
-async function check({ action, plan, previous }: CheckEvent, deps: ReshardDeps): Promise<CheckResult> {
-  const openShardIds = (await deps.stream.openShards()).map(({ shardId }) => shardId);
-  const leases = await deps.fleet.leaseOwners();
-  // Where no worker runs and none is asked for, or the tasks are yet to be started, there is nobody to wait for.
-  const nobody = plan.workers === 0 && (action === "checkOwned" || plan.targetTasks === null);
+async function check(
+  { action, plan, previous }: Extract<Command, { action: "checkOwned" | "checkConverged" }>,
+  deps: ReshardDeps,
+  remainingMillis: () => number,
+): Promise<CheckResult> {
+  const open = await retried(() => deps.stream.openShards(), deps, remainingMillis);
+  const leases = await retried(() => deps.fleet.leaseOwners(), deps, remainingMillis);
+  const openShardIds = open.map(({ shardId }) => shardId);
+  // A listing that lags leaves out the very children that are waited for.
+  const complete = holes(open.map(({ hashRange }) => hashRange)).length === 0;
+  // Where no worker runs and none is asked for, or the tasks are yet to be started, there is nothing to wait for.
+  const noWorkers = plan.workers === 0 && (action === "checkOwned" || plan.targetTasks === undefined);
   const verdict =
     action === "checkOwned"
       ? checkOwned(openShardIds, leases)
-      : checkConverged(openShardIds, leases, plan.targetTasks ?? undefined);
+      : checkConverged(openShardIds, leases, plan.targetTasks);
   return {
     ...verdict,
-    done: verdict.done || nobody,
-    problem: verdict.problem ?? "",
+    done: complete && (verdict.done || noWorkers),
+    problem: complete ? (verdict.problem ?? "") : "the listing of the stream's shards is incomplete",
     round: previous.round + 1,
     elapsedMillis: deps.clock.wallMillis() - plan.startedAtMillis,
   };

@@ -1,36 +1,35 @@
 /**
- * Performs a reshard one step at a time, each planned from the shards as they are now. There is no state to lose:
- * after a crash between any two calls, or a second run beside the first, the next look decides.
+ * Performs a reshard one call at a time, each planned from the shards as they are now. There is no state to lose:
+ * after a crash between any two calls, or a second run beside the first, the next listing decides.
  */
-import type { Clock } from "../shared/clock.ts";
-import { backoffMillis, type Random } from "../shared/random.ts";
-import { nextStep, type ReshardStep } from "./plan-reshard.ts";
-import { type Fleet, type ReshardableStream, StreamRefusal } from "./ports.ts";
+import { backoffMillis } from "../shared/random.ts";
+import { MAX_REFUSALS, MIN_TIME_MILLIS, type PatienceDeps, plannedFromListing, retried } from "./patience.ts";
+import { inOneCall, nextStep, type ReshardStep } from "./plan-reshard.ts";
+import { type Fleet, Refusal, type ReshardableStream, StreamRefusal } from "./ports.ts";
 
-export interface ReshardDeps {
+export interface ReshardDeps extends PatienceDeps {
   readonly stream: ReshardableStream;
   readonly fleet: Fleet;
-  readonly clock: Clock;
-  readonly random: Random;
-  log(fields: object, message: string): void;
 }
 
 export interface ReshardOrder {
   readonly targetShards: number;
-  /** What the plan consists of. A step of the other kind means that somebody else is resharding to another count. */
+  /** What the plan consists of. A step of the other kind means that another caller reshards to another count. */
   readonly direction: ReshardStep["kind"] | undefined;
-  /** Go on although the stream is not ACTIVE at the start: it is our own step of a round before, or the caller insists. */
+  /** Go on although the stream is not ACTIVE at the start: it is our own call of a round before, or the caller insists. */
   readonly takeOver: boolean;
 }
 
 export interface ReshardOutcome {
   readonly done: boolean;
+  /** Calls of SplitShard, MergeShards and UpdateShardCount. */
   readonly splits: number;
   readonly merges: number;
+  readonly updates: number;
   readonly openShards: number;
 }
 
-/** Somebody else changed the stream in the other direction meanwhile. */
+/** The stream was changed in the other direction meanwhile, by another caller. */
 export class StalePlan extends Error {
   override readonly name = "StalePlan";
 }
@@ -40,10 +39,13 @@ export class ReshardUnderWay extends Error {
   override readonly name = "ReshardUnderWay";
 }
 
-/** A step is not begun with less time than this: a split call answers within seconds, the wait for ACTIVE may be left to the next round. */
-const LEAST_TIME_MILLIS = 10_000;
-/** Refusals in a row before giving up: with full jitter up to 5 s each that is about half a minute of a stream that is ACTIVE and refuses. */
-const MOST_REFUSALS = 12;
+/** Refusals of UpdateShardCount (its limit is ten a day) before the round goes on with single splits or merges. */
+const MAX_UPDATE_REFUSALS = 3;
+
+/** One call that changes the stream. */
+type Change = ReshardStep | { readonly kind: "update"; readonly from: number; readonly to: number };
+
+const COUNT_OF = { split: "splits", merge: "merges", update: "updates" } as const;
 
 export async function performReshard(
   order: ReshardOrder,
@@ -51,40 +53,52 @@ export async function performReshard(
   remainingMillis: () => number,
 ): Promise<ReshardOutcome> {
   const { stream, fleet, log } = deps;
-  const counts = { splits: 0, merges: 0 };
+  const counts = { splits: 0, merges: 0, updates: 0 };
   let refusals = 0;
+  let updateRefusals = 0;
   let stepOpen = false;
-  if (!order.takeOver && (await stream.status()) === "updating") throw underWay();
+  const status = () => retried(() => stream.status(), deps, remainingMillis);
+  const list = () => stream.openShards();
+  if (!order.takeOver && (await status()) === "updating") throw underWay();
   for (;;) {
-    if (!(await becomesActive(deps, remainingMillis)))
-      return { done: false, ...counts, openShards: (await stream.openShards()).length };
-    const [open] = await Promise.all([stream.openShards(), stepOpen && wake(fleet, log)]);
+    if (!(await becomesActive(status, deps, remainingMillis)))
+      return { done: false, ...counts, openShards: (await list()).length };
+    const planned = plannedFromListing(
+      list,
+      (open) => ({ open, step: nextStep(open, order.targetShards) }),
+      deps,
+      remainingMillis,
+    );
+    const [{ open, step }] = await Promise.all([planned, stepOpen && wake(fleet, log)]);
     stepOpen = false;
-    const step = nextStep(open, order.targetShards);
     if (step === undefined) {
       // A run that crashed after its last split may not have woken the fleet: that is made up for here.
-      if (counts.splits + counts.merges === 0) await wake(fleet, log);
+      if (counts.splits + counts.merges + counts.updates === 0) await wake(fleet, log);
       return { done: true, ...counts, openShards: open.length };
     }
-    if (order.direction !== undefined && step.kind !== order.direction) {
-      throw new StalePlan(
-        `the plan was to ${order.direction} up to ${order.targetShards} open shards, but there are ${open.length} now: another reshard changed the stream; look at it with verify-stream and start again`,
-      );
-    }
-    if (remainingMillis() < LEAST_TIME_MILLIS) return { done: false, ...counts, openShards: open.length };
+    if (order.direction !== undefined && step.kind !== order.direction) throw stalePlan(order, open.length);
+    if (remainingMillis() < MIN_TIME_MILLIS) return { done: false, ...counts, openShards: open.length };
+    const to = updateRefusals < MAX_UPDATE_REFUSALS ? inOneCall(open, order.targetShards) : undefined;
+    const change: Change = to === undefined ? step : { kind: "update", from: open.length, to };
     try {
-      await performStep(stream, step);
+      await perform(stream, change);
       refusals = 0;
       stepOpen = true;
-      counts[step.kind === "split" ? "splits" : "merges"] += 1;
-      log({ ...describeStep(step), openShards: open.length }, "reshard step");
+      counts[COUNT_OF[change.kind]] += 1;
+      log({ ...describeStep(change), openShards: open.length }, "reshard step");
     } catch (error) {
-      if (!(error instanceof StreamRefusal) || ++refusals > MOST_REFUSALS) throw error;
+      if (!(error instanceof Refusal) || ++refusals > MAX_REFUSALS) throw error;
+      if (change.kind === "update" && error.problem !== "busy") updateRefusals += 1;
       log({ problem: error.problem, refusals, error: error.message }, "reshard step refused, looking again");
       await deps.clock.sleep(backoffMillis(refusals, deps.random));
     }
   }
 }
+
+const stalePlan = ({ direction, targetShards }: ReshardOrder, open: number) =>
+  new StalePlan(
+    `the plan was to ${direction} up to ${targetShards} open shards, but there are ${open} now: another reshard changed the stream; look at it with verify-stream and start again`,
+  );
 
 export const underWay = () =>
   new ReshardUnderWay(
@@ -92,32 +106,56 @@ export const underWay = () =>
   );
 
 /** For people and logs. */
-export function describeStep(step: ReshardStep): { action: string; reason: string } {
+export function describeStep(change: Change): { action: string; reason: string } {
   const name = (shardId: string | undefined) => shardId ?? "a child of this plan";
-  const action =
-    step.kind === "split"
-      ? `split ${name(step.shard.shardId)}`
-      : `merge ${name(step.lower.shardId)} and ${name(step.upper.shardId)}`;
-  return { action, reason: step.reason };
+  switch (change.kind) {
+    case "split":
+      return { action: `split ${name(change.shard.shardId)}`, reason: change.reason };
+    case "merge":
+      return {
+        action: `merge ${name(change.lower.shardId)} and ${name(change.upper.shardId)}`,
+        reason: change.reason,
+      };
+    case "update":
+      return {
+        action: `update the shard count from ${change.from} to ${change.to}`,
+        reason: `${change.to > change.from ? "splits" : "merges"} every shard once, in one call`,
+      };
+  }
 }
 
-function performStep(stream: ReshardableStream, step: ReshardStep): Promise<void> {
-  // The first step of a plan from listed shards names listed shards only.
-  if (step.kind === "split") return stream.split(step.shard.shardId!, step.newStartingHashKey);
-  return stream.merge(step.lower.shardId!, step.upper.shardId!);
+async function perform(stream: ReshardableStream, change: Change): Promise<void> {
+  switch (change.kind) {
+    // The first step of a plan from listed shards names listed shards only.
+    case "split":
+      return stream.split(change.shard.shardId!, change.newStartingHashKey);
+    case "merge":
+      return stream.merge(change.lower.shardId!, change.upper.shardId!);
+    case "update": {
+      // A listing that is whole and two changes old would turn the stream around; a stale split is only refused.
+      const count = await stream.openShardCount();
+      if (count !== change.from)
+        throw new StreamRefusal(
+          "stale",
+          `${change.from} open shards are listed, and the stream's summary counts ${count}`,
+        );
+      return stream.updateShardCount(change.to);
+    }
+  }
 }
 
-/** Looks often at first (a local split takes milliseconds), then once a second (on AWS it takes half a minute). */
+/** Polls often at first (a local split takes milliseconds), then once a second (on AWS it takes half a minute). */
 async function becomesActive(
-  { stream, clock }: ReshardDeps,
+  status: () => Promise<"active" | "updating">,
+  { clock }: ReshardDeps,
   remainingMillis: () => number,
 ): Promise<boolean> {
   for (
     let pauseMillis = 25;
-    (await stream.status()) !== "active";
+    (await status()) !== "active";
     pauseMillis = Math.min(1_000, pauseMillis * 1.5)
   ) {
-    if (remainingMillis() < LEAST_TIME_MILLIS) return false;
+    if (remainingMillis() < MIN_TIME_MILLIS) return false;
     await clock.sleep(pauseMillis);
   }
   return true;

@@ -2,7 +2,7 @@
  * From the open shards to a target count: halve the widest, merge the narrowest neighbours. Pure.
  *
  * The plan is made one step at a time, each from the state the step before leaves behind. So a plan made anew
- * after any step, by anybody, goes on exactly where the first one was: that is what makes the reshard resumable.
+ * after any step, by another run, goes on exactly where the first one was: that is what makes the reshard resumable.
  */
 import { adjacent, FULL_RANGE, type HashRange, holes, midpoint, width } from "../shared/hash-range.ts";
 
@@ -23,17 +23,25 @@ export type ReshardStep =
     }
   | { readonly kind: "merge"; readonly lower: OpenShard; readonly upper: OpenShard; readonly reason: string };
 
-/** The shards cannot be planned from: the listing has a hole, an overlap, or nothing left to split. */
+/** There is nothing to split or merge: waiting does not help. */
 export class UnplannableReshard extends Error {
   override readonly name = "UnplannableReshard";
+}
+
+/** The listing has a hole or an overlap. It is eventually consistent and lags behind a change: list again. */
+export class IncompleteListing extends Error {
+  override readonly name = "IncompleteListing";
 }
 
 /**
  * Every step from `open` to `target` open shards; empty when they are that many already (an uneven stream is not
  * evened out at the same count). Going up only splits, going down only merges, so |target - open| steps.
  */
-export function planReshard(open: readonly OpenShard[], target: number): ReshardStep[] {
-  const shards = inOrder(open);
+export const planReshard = (open: readonly OpenShard[], target: number): ReshardStep[] =>
+  performPlan(inOrder(open), target);
+
+/** Makes `shards` the layout after the plan, and gives the plan. */
+function performPlan(shards: OpenShard[], target: number): ReshardStep[] {
   const steps: ReshardStep[] = [];
   while (shards.length !== target) {
     const step = shards.length < target ? nextSplit(shards) : nextMerge(shards);
@@ -43,19 +51,40 @@ export function planReshard(open: readonly OpenShard[], target: number): Reshard
   return steps;
 }
 
-/** Only the next step, for whoever performs it and then looks again. */
+/** Only the next step, for a caller that performs it and then lists again. */
 export function nextStep(open: readonly OpenShard[], target: number): ReshardStep | undefined {
   const shards = inOrder(open);
   if (shards.length === target) return undefined;
   return shards.length < target ? nextSplit(shards) : nextMerge(shards);
 }
 
+/**
+ * The shard count that one UpdateShardCount call reaches with the very shards that the plan makes there; undefined: the
+ * next step is a split or merge. Kinesis promises equal shards, but not how it gets there: where a shard needs more
+ * than one cut it makes short-lived shards on the way. So only where each shard of an even stream is split once, or
+ * merged once with its neighbour: twice or half the count, which is also the most that one call may change.
+ */
+export function inOneCall(open: readonly OpenShard[], target: number): number | undefined {
+  const shards = inOrder(open);
+  const count = shards.length;
+  if (!even(shards)) return undefined;
+  // One step less is one call less only from two steps on; Kinesis allows ten such calls a day.
+  if (count > 1 && target >= 2 * count) return 2 * count;
+  const half = count / 2;
+  if (half < 2 || target > half || !Number.isInteger(half)) return undefined;
+  performPlan(shards, half);
+  return even(shards) ? half : undefined;
+}
+
+const even = (shards: readonly OpenShard[]) =>
+  shards.every(({ hashRange }) => alike(width(hashRange), width(shards[0]!.hashRange)));
+
 function inOrder(open: readonly OpenShard[]): OpenShard[] {
   const shards = open.toSorted((a, b) => (a.hashRange.start < b.hashRange.start ? -1 : 1));
   const overlap = shards.find((shard, i) => i > 0 && shards[i - 1]!.hashRange.end >= shard.hashRange.start);
   if (overlap !== undefined || holes(shards.map((shard) => shard.hashRange)).length > 0) {
-    throw new UnplannableReshard(
-      "the open shards do not cover the key space exactly once: the listing is incomplete, or a reshard is under way; try again when the stream is ACTIVE",
+    throw new IncompleteListing(
+      "the listed open shards do not cover the key space exactly once: the listing lags behind a split or merge; try again in a minute",
     );
   }
   return shards;

@@ -18,8 +18,10 @@ export const CONSUMER_ENVIRONMENT = {
   initialPosition: "INITIAL_POSITION",
   metricsLevel: "METRICS_LEVEL",
   logLevel: "LOG_LEVEL",
-  /** Folder for `<workerId>.jsonl` history files; empty: history goes to the log. */
+  /** Folder for `<workerId>.jsonl` history files; empty: see `history`. */
   historyDirectory: "HISTORY_DIRECTORY",
+  /** Without a folder: `log`: a log line per record and batch, for a proof; `none` (default): no history. */
+  history: "HISTORY",
   /** Budget for handing everything over after SIGTERM. */
   stopBudgetMillis: "STOP_BUDGET_MILLIS",
   workerId: "WORKER_ID",
@@ -34,6 +36,7 @@ export const PRODUCER_ENVIRONMENT = {
   /** Zipf exponent of the key choice; 0: even. */
   skew: "SKEW",
   historyDirectory: "HISTORY_DIRECTORY",
+  history: "HISTORY",
   logLevel: "LOG_LEVEL",
 } as const;
 

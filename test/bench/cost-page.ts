@@ -1,7 +1,7 @@
 /**
  * `npm run cost`: what the fleet's table costs a month, by the formula of services/consumer/core/cost.ts, in Markdown.
  * `npm run cost -- --shards 30 --workers 5 [--failover 4000] [--count]`: one fleet; `--count` also counts the calls of
- * the real engine over two virtual minutes.
+ * the real engine over two virtual minutes. `--aws`: what the whole stack costs, the table of docs/aws.md.
  */
 import { parseArgs } from "node:util";
 import {
@@ -11,9 +11,10 @@ import {
   kclRenewalCost,
   tableCost,
 } from "../../services/consumer/core/cost.ts";
+import { DEFAULT_LOAD, monthlyCost, renderMonthlyCost } from "./aws-cost.ts";
 import { countCalls } from "./counted-fleet.ts";
 
-const USAGE = "usage: npm run cost -- [--shards N --workers N [--failover MILLIS] [--count]]";
+const USAGE = "usage: npm run cost -- [--shards N --workers N [--failover MILLIS] [--count]] [--aws]";
 
 const whole = (value: number): string => Math.round(value).toLocaleString("en-US");
 const dollars = (value: number): string => `$${value < 100 ? value.toFixed(2) : whole(value)}`;
@@ -103,15 +104,19 @@ function positive(name: string, text: string | undefined, otherwise?: number): n
 function options() {
   try {
     const text = { type: "string" } as const;
-    return parseArgs({ options: { shards: text, workers: text, failover: text, count: { type: "boolean" } } })
-      .values;
+    const flag = { type: "boolean" } as const;
+    return parseArgs({
+      options: { shards: text, workers: text, failover: text, count: flag, aws: flag },
+    }).values;
   } catch (error) {
     return wrongUse(error instanceof Error ? error.message : String(error));
   }
 }
 
-const { shards, workers, failover, count } = options();
-if (shards === undefined && workers === undefined) {
+const { shards, workers, failover, count, aws } = options();
+if (aws) {
+  console.log(renderMonthlyCost(monthlyCost(DEFAULT_LOAD)).join("\n"));
+} else if (shards === undefined && workers === undefined) {
   console.log([...HEADING, ...fleets().map(line)].join("\n"));
 } else {
   const settings = {

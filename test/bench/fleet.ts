@@ -5,6 +5,7 @@ import { closeSync, mkdirSync, openSync } from "node:fs";
 import { join } from "node:path";
 import { inProject } from "../../lab/project.ts";
 import { projectImages } from "../../local/containers/images.ts";
+import { isolatedEnvironment } from "../../local/index.ts";
 import {
   CONSUMER_ENVIRONMENT as CONSUMER,
   PRODUCER_ENVIRONMENT as PRODUCER,
@@ -116,7 +117,7 @@ export class Fleet {
     const { command, args } = projectImages(inProject(".evenkeel", "build"))[image]!;
     const log = openSync(join(this.#options.folder, `${id}.log`), "a");
     const child = spawn(command, args, {
-      env: { ...process.env, ...this.#options.environment, ...environment },
+      env: { ...isolatedEnvironment(process.env), ...this.#options.environment, ...environment },
       stdio: ["ignore", log, log],
     });
     closeSync(log);

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { inProject } from "../../lab/project.ts";
+import { isolatedEnvironment } from "../../local/index.ts";
 
 /** Bundles `programs/<name>.ts`; gives the path of the result. */
 export async function bundleProgram(name: string): Promise<string> {
@@ -44,7 +45,7 @@ export async function startProgram<Message>(
   signal.throwIfAborted();
   const child = fork(file, [JSON.stringify(input)], {
     execArgv: [...nodeOptions],
-    env: { ...process.env, AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: "true", ...environment },
+    env: { ...isolatedEnvironment(process.env), ...environment },
     stdio: ["ignore", "inherit", "inherit", "ipc"],
     signal,
   });

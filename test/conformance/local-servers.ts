@@ -6,14 +6,13 @@ import { KinesisClient } from "@aws-sdk/client-kinesis";
 import { NodeHttpHandler } from "@smithy/node-http-handler";
 import dynalite from "dynalite";
 import kinesalite from "kinesalite";
+import { endpointClientConfig } from "../../local/index.ts";
 
 export interface LocalServer<Client> {
   readonly url: string;
   readonly client: Client;
   close(): Promise<void>;
 }
-
-const CREDENTIALS = { accessKeyId: "test", secretAccessKey: "test" };
 
 export async function startDynalite(): Promise<LocalServer<DynamoDBClient>> {
   const server = await listening(dynalite({ createTableMs: 20, deleteTableMs: 0 }));
@@ -30,7 +29,7 @@ export async function startKinesalite(): Promise<LocalServer<KinesisClient>> {
   return { ...server, client };
 }
 
-const clientSettings = (endpoint: string) => ({ endpoint, region: "us-east-1", credentials: CREDENTIALS });
+const clientSettings = (url: string) => endpointClientConfig({ url });
 
 async function listening(server: Server): Promise<{ url: string; close(): Promise<void> }> {
   await new Promise<void>((resolve, reject) => {

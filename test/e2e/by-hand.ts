@@ -1,10 +1,10 @@
 /**
  * A user's two terminals: `npm run local` in one, and one that knows nothing but the lines of `npx evenkeel env`. Every
- * tool starts in an empty environment that a shell has filled with those lines.
+ * tool starts in the environment of somebody who works with real AWS, which a shell has changed by those lines.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { inProject, inRuntime } from "../../lab/project.ts";
@@ -16,8 +16,45 @@ import { until } from "../integration/endpoint/until.ts";
 const COMMAND_LINE = inProject("lab/bin/evenkeel.mjs");
 const OPTIONS_VARIABLE: typeof import("../../local/main.ts").OPTIONS_VARIABLE = "EVENKEEL_ENDPOINT_OPTIONS";
 
+/** What people have for real AWS. Each of these alone breaks a tool or an SDK client that it reaches. */
+const FOR_REAL_AWS = {
+  AWS_PROFILE: "production",
+  AWS_DEFAULT_PROFILE: "production",
+  AWS_USE_FIPS_ENDPOINT: "true",
+  AWS_USE_DUALSTACK_ENDPOINT: "true",
+  AWS_IGNORE_CONFIGURED_ENDPOINT_URLS: "true",
+  AWS_ENDPOINT_URL_KINESIS: "http://127.0.0.1:1",
+  AWS_ENDPOINT_URL_DYNAMODB: "http://127.0.0.1:1",
+  AWS_SESSION_TOKEN: "token",
+  AWS_CA_BUNDLE: "/nonexistent.pem",
+  AWS_MAX_ATTEMPTS: "1",
+  AWS_WEB_IDENTITY_TOKEN_FILE: "/nonexistent",
+  LOCALSTACK_HOST: "elsewhere.invalid:4566",
+  HTTP_PROXY: "http://127.0.0.1:1",
+  HTTPS_PROXY: "http://127.0.0.1:1",
+  http_proxy: "http://127.0.0.1:1",
+  https_proxy: "http://127.0.0.1:1",
+};
+
+/** A home whose `.aws` is for real AWS as well. */
+function homeForRealAws(): string {
+  const home = mkdtempSync(join(tmpdir(), "evenkeel-by-hand-"));
+  mkdirSync(join(home, ".aws"));
+  const settings = [
+    "region = us-gov-west-1",
+    "use_fips_endpoint = true",
+    "endpoint_url = http://127.0.0.1:1",
+  ];
+  for (const file of ["config", "credentials"])
+    writeFileSync(
+      join(home, ".aws", file),
+      ["[default]", ...settings, "[profile production]", ...settings, ""].join("\n"),
+    );
+  return home;
+}
+
 /** `npm run local` on free ports, not announced: the developer may have an endpoint of this clone running. */
-async function npmRunLocal(): Promise<{ terminal: ChildProcess; url: string }> {
+async function npmRunLocal(home: string): Promise<{ terminal: ChildProcess; url: string }> {
   const options = {
     ports: await freePorts(),
     images: {},
@@ -29,7 +66,7 @@ async function npmRunLocal(): Promise<{ terminal: ChildProcess; url: string }> {
     cwd: inProject(),
     detached: true, // a process group of its own, as a shell's foreground job
     stdio: ["ignore", "pipe", "pipe"],
-    env: { ...process.env, [OPTIONS_VARIABLE]: JSON.stringify(options) },
+    env: { ...process.env, ...FOR_REAL_AWS, HOME: home, [OPTIONS_VARIABLE]: JSON.stringify(options) },
   });
   let text = "";
   const url = await new Promise<string>((resolve, reject) => {
@@ -59,9 +96,10 @@ export class ByHand {
   }
 
   static async open(): Promise<ByHand> {
-    const { terminal, url } = await npmRunLocal();
-    const home = mkdtempSync(join(tmpdir(), "evenkeel-by-hand-"));
+    const home = homeForRealAws();
+    const { terminal, url } = await npmRunLocal(home);
     const { exitCode, out, err } = await run(process.execPath, [COMMAND_LINE, "env"], {
+      ...FOR_REAL_AWS,
       HOME: home,
       PATH: process.env.PATH ?? "",
       AWS_ENDPOINT_URL: url,
@@ -77,6 +115,7 @@ export class ByHand {
 
   tool(name: string, ...args: readonly string[]): Promise<Outcome> {
     return run("/bin/sh", ["-c", 'eval "$LINES"; unset LINES; exec "$@"', "sh", name, ...args], {
+      ...FOR_REAL_AWS,
       HOME: this.home,
       LINES: this.lines,
     });

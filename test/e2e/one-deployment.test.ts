@@ -22,13 +22,21 @@ let user: ByHand;
 const outputs = new Map<string, string>();
 const output = (name: string) => outputs.get(name) ?? expect.fail(`the stack has no output ${name}`);
 const evenkeel = (...args: string[]) => user.evenkeel(...args, "--application", APPLICATION);
-const cdk = (tool: "cdk" | "cdklocal", verb: "deploy" | "destroy", ...options: string[]) => {
-  const context = {
-    ...{ application: APPLICATION, shards: 4, pods: 2, rate: 50 },
-    historyDirectory: historyFolder(APPLICATION), // or the experiment could prove nothing
-  };
+const CONTEXT = {
+  ...{ application: APPLICATION, shards: 4, pods: 2, rate: 50 },
+  historyDirectory: historyFolder(APPLICATION), // or the experiment could prove nothing
+};
+const cdk = (tool: "cdk" | "cdklocal", verb: "deploy" | "destroy", options: string[], context = CONTEXT) => {
   const flags = Object.entries(context).flatMap(([name, value]) => ["-c", `${name}=${value}`]);
   return user.tool(tool, verb, ...options, ...flags, "--no-notices", "--output", user.folder("cdk.out"));
+};
+
+const consumerService = async () => {
+  const { services } = await user.awslocal(
+    ...["ecs", "describe-services", "--cluster", output("ClusterName")],
+    ...["--services", output("ConsumerServiceName")],
+  );
+  return services[0];
 };
 
 beforeAll(async () => {
@@ -40,7 +48,7 @@ afterAll(() => user.ctrlC(), 60_000);
 describe("deployed by hand", () => {
   it("cdklocal bootstraps and deploys", async () => {
     expect(await user.tool("cdklocal", "bootstrap")).toMatchObject({ exitCode: 0 });
-    const deployed = await cdk("cdklocal", "deploy", "--require-approval", "never");
+    const deployed = await cdk("cdklocal", "deploy", ["--require-approval", "never"]);
     expect(deployed).toMatchObject({ exitCode: 0, err: expect.stringContaining("E2e.StateMachineArn") });
     const { Stacks } = await user.awslocal("cloudformation", "describe-stacks", "--stack-name", "E2e");
     for (const { OutputKey, OutputValue } of Stacks[0].Outputs) outputs.set(OutputKey, OutputValue);
@@ -49,11 +57,7 @@ describe("deployed by hand", () => {
   it("the stream has its shards and the service its tasks", async () => {
     const stream = await user.awslocal("kinesis", "list-shards", "--stream-name", output("StreamName"));
     expect(stream.Shards).toHaveLength(4);
-    const service = await user.awslocal(
-      ...["ecs", "describe-services", "--cluster", output("ClusterName")],
-      ...["--services", output("ConsumerServiceName")],
-    );
-    expect(service.services[0]).toMatchObject({ desiredCount: 2, status: "ACTIVE" });
+    expect(await consumerService()).toMatchObject({ desiredCount: 2, status: "ACTIVE" });
     const running = async () => (await user.tasks(output("ClusterName"))).length;
     await until("two consumers and the producer run", async () => (await running()) === 3);
   });
@@ -110,12 +114,24 @@ describe("awslocal", () => toolsSuite({ user: () => user, output, application: A
 
 describe("taken down by hand", () => {
   it("plain cdk finds nothing to deploy", async () => {
-    const { exitCode, err } = await cdk("cdk", "deploy");
+    const { exitCode, err } = await cdk("cdk", "deploy", []);
     expect({ exitCode, err }).toEqual({ exitCode: 0, err: expect.stringContaining("E2e (no changes)") });
   }, 120_000);
 
+  it("a deployment that changes the consumers leaves their count to whoever scaled last", async () => {
+    const before = await consumerService();
+    expect(before.desiredCount).toBe(4); // the state machine's, not the template's 2
+    const changed = { ...CONTEXT, pods: 3, historyDirectory: user.folder("history") };
+    const deployed = await cdk("cdklocal", "deploy", ["--require-approval", "never"], changed);
+    expect(deployed).toMatchObject({ exitCode: 0, err: expect.stringContaining("UPDATE_COMPLETE") });
+    const after = await consumerService();
+    expect(after.desiredCount).toBe(4);
+    expect(after.taskDefinition).not.toBe(before.taskDefinition);
+    await until("four consumers run", async () => (await consumerService()).runningCount === 4);
+  }, 120_000);
+
   it("cdklocal destroys the stack and nothing of it is left", async () => {
-    expect(await cdk("cdklocal", "destroy", "--force")).toMatchObject({ exitCode: 0 });
+    expect(await cdk("cdklocal", "destroy", ["--force"])).toMatchObject({ exitCode: 0 });
     const left = await Promise.all([
       user.awslocal("kinesis", "list-streams", "--query", "StreamNames"),
       user.awslocal("dynamodb", "list-tables", "--query", "TableNames"),

@@ -3,7 +3,7 @@ import { readSettings, stackName } from "../../infra/settings.ts";
 
 const EMULATED = { AWS_ENDPOINT_URL: "http://127.0.0.1:4566" };
 const read = (context: Record<string, unknown>, environment: Record<string, string> = EMULATED) =>
-  readSettings((name) => context[name], environment);
+  readSettings(context, environment);
 
 describe("context", () => {
   test("defaults are the seed's experiment", () => {
@@ -16,6 +16,7 @@ describe("context", () => {
       keys: 400,
       skew: 0,
       historyDirectory: undefined,
+      history: "none",
       emulated: true,
     });
     expect(read({}, {}).emulated).toBe(false);
@@ -42,12 +43,28 @@ describe("context", () => {
     [{ skew: "NaN" }, 'context skew is "NaN"; expected a number from 0 to 5'],
     [{ application: "My App" }, 'context application is "My App"; expected at most 39 lower-case letters'],
     [{ historyDirectory: "out" }, 'context historyDirectory is "out"; expected an absolute path'],
+    [{ history: "file" }, 'context history is "file"; expected none or log, for example -c history=log'],
+    [{ history: "log", historyDirectory: "/tmp" }, "give one of them, not both"],
+    [{ pod: "4" }, 'context "pod" is not known; expected shards, pods, producers, application'],
+    [{ Shards: "4" }, 'context "Shards" is not known'],
+    [{ "history-directory": "/tmp" }, 'context "history-directory" is not known'],
+    [{ "": "4" }, 'context "" is not known'],
   ])("%j is refused in one line that says what to do", (context, message) => {
     expect(() => read(context)).toThrow(message);
   });
 
   test("a history folder on AWS would be written by nobody", () => {
     expect(() => read({ historyDirectory: "/tmp/history" }, {})).toThrow(/embedded endpoint only/);
+  });
+
+  test("the CDK's own context is none of ours", () => {
+    const ofTheCdk = {
+      "aws:cdk:enable-path-metadata": true,
+      "@aws-cdk/core:enablePartitionLiterals": true,
+      "availability-zones:account=1:region=us-east-1": ["us-east-1a"],
+      "acknowledged-issue-numbers": [1],
+    };
+    expect(read(ofTheCdk)).toEqual(read({}));
   });
 
   test("the stack is called after the application", () => {

@@ -71,7 +71,7 @@ describe("the stack", () => {
       ShardCount: 12,
       StreamModeDetails: { StreamMode: "PROVISIONED" },
     });
-    emulated.hasResourceProperties("AWS::ECS::Service", { DesiredCount: 4 });
+    emulated.hasResourceProperties("Custom::InitialTaskCount", { Count: 4, ServiceTimeout: "120" });
     onAws.hasResourceProperties("AWS::Kinesis::Stream", {
       ShardCount: 20,
       StreamEncryption: Match.objectLike({ EncryptionType: "KMS" }),
@@ -114,6 +114,14 @@ describe("the services", () => {
     }
   });
 
+  test("write a log line per record only where that was asked for", () => {
+    const logged = Template.fromStack(makeStack(AWS, { history: "log" }).stack);
+    for (const name of ["consumer", "producer"]) {
+      expect(container(logged, name).environment.HISTORY).toBe("log");
+      expect(container(onAws, name).environment).not.toHaveProperty("HISTORY");
+    }
+  });
+
   test("are deployed beside the old tasks, and rolled back when they do not start", () => {
     const services = Object.values(onAws.findResources("AWS::ECS::Service"));
     expect(services).toHaveLength(2);
@@ -137,7 +145,23 @@ describe("the services", () => {
   test("keep their logs for a week", () => {
     for (const { Properties } of Object.values(onAws.findResources("AWS::Logs::LogGroup")))
       expect(Properties.RetentionInDays).toBe(7);
-    onAws.resourceCountIs("AWS::Logs::LogGroup", 4);
+    onAws.resourceCountIs("AWS::Logs::LogGroup", 5);
+  });
+
+  test("leave the consumers' count to whoever scaled last: the template names none", () => {
+    const counts = (template: Template) =>
+      Object.fromEntries(
+        Object.entries(template.findResources("AWS::ECS::Service")).map(([id, { Properties }]) => [
+          id.startsWith("Consumers") ? "consumers" : "producer",
+          Properties.DesiredCount,
+        ]),
+      );
+    for (const template of [emulated, onAws])
+      expect(counts(template)).toEqual({ consumers: undefined, producer: 1 });
+    // No consumer of the stack's own, not even for the moment of the first deployment.
+    const byHand = Template.fromStack(makeStack(EMULATED, { pods: "0" }).stack);
+    expect(counts(byHand)).toEqual({ consumers: 0, producer: 1 });
+    byHand.resourceCountIs("Custom::InitialTaskCount", 0);
   });
 });
 
@@ -175,6 +199,7 @@ describe("least privilege", () => {
       "kinesis:ListShards",
       "kinesis:MergeShards",
       "kinesis:SplitShard",
+      "kinesis:UpdateShardCount",
       "logs:CreateLogStream",
       "logs:PutLogEvents",
     ]);
@@ -182,6 +207,18 @@ describe("least privilege", () => {
     expect(update?.Condition).toEqual({
       "ForAllValues:StringEquals": { "dynamodb:LeadingKeys": ["evenkeel-fleet-0"] },
     });
+  });
+
+  test("the first count is set by a function that may update one service", () => {
+    expect(actions("ConsumersInitialTasksRole")).toEqual([
+      "ecs:UpdateService",
+      "logs:CreateLogStream",
+      "logs:PutLogEvents",
+    ]);
+    const update = statements("ConsumersInitialTasksRole").find(
+      ({ Action }) => Action === "ecs:UpdateService",
+    );
+    expect(JSON.stringify(update?.Resource)).toMatch(/:service\/.*ConsumersFleetService/);
   });
 
   test("the state machine calls the resharder and scales one service", () => {
@@ -196,51 +233,5 @@ describe("least privilege", () => {
         (action) => !action.startsWith("logs:") && !action.startsWith("xray:"),
       ),
     ).toEqual(["ecs:UpdateService", "lambda:InvokeFunction"]);
-  });
-});
-
-describe("watching", () => {
-  const alarm = (MetricName: string) =>
-    Object.values(onAws.findResources("AWS::CloudWatch::Alarm", { Properties: { MetricName } }))[0]
-      ?.Properties;
-
-  test("alarms stand on the fleet's own metrics under KCL's dimension", () => {
-    for (const name of ["UnownedShards", "LeaseImbalance", "HaltedShards", "LeaseSpillover"]) {
-      expect(alarm(name)).toMatchObject({
-        Namespace: "evenkeel",
-        Dimensions: [{ Name: "Operation", Value: "LeaseAssignment" }],
-        Statistic: "Maximum",
-      });
-    }
-    expect(alarm("MillisBehindLatest").Dimensions).toEqual([
-      { Name: "Operation", Value: "ApplicationTracker" },
-    ]);
-    for (const name of ["ExecutionsFailed", "ExecutionsTimedOut"])
-      expect(alarm(name)).toMatchObject({ Threshold: 0 });
-  });
-
-  test("a silent fleet is a fault, where one is deployed", () => {
-    expect(alarm("UnownedShards").TreatMissingData).toBe("breaching");
-    const idle = Template.fromStack(makeStack(AWS, { pods: "0" }).stack);
-    idle.hasResourceProperties("AWS::CloudWatch::Alarm", {
-      MetricName: "UnownedShards",
-      TreatMissingData: "notBreaching",
-    });
-  });
-
-  test("the dashboard is valid JSON that names the namespace", () => {
-    const [dashboard] = Object.values(onAws.findResources("AWS::CloudWatch::Dashboard"));
-    const parts = dashboard!.Properties.DashboardBody["Fn::Join"][1] as unknown[];
-    const body = parts.map((part) => (typeof part === "string" ? part : "token")).join("");
-    expect(JSON.parse(body).widgets).toHaveLength(8);
-    const { widgets } = JSON.parse(body) as {
-      widgets: { properties: { title: string; metrics: unknown[][] } }[];
-    };
-    const leases = widgets.find(({ properties }) => properties.title === "Leases per worker");
-    expect(leases?.properties.metrics.map((metric) => metric.slice(0, 4))).toEqual(
-      Array(3).fill(["evenkeel", "CurrentLeases", "Operation", "RenewAllLeases"]),
-    );
-    // A series per worker or shard would cost one more with every deployment.
-    expect(body).not.toMatch(/WorkerIdentifier|ShardId/);
   });
 });

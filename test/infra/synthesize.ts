@@ -12,6 +12,6 @@ process.env.CDK_VALIDATION = "false";
 /** The stack as infra/app.ts makes it, for `context` and `environment`. */
 export function makeStack(environment: Record<string, string>, context: Record<string, unknown> = {}) {
   const app = new App({ postCliContext: FEATURE_FLAGS });
-  const settings = readSettings((name) => context[name], environment);
+  const settings = readSettings(context, environment);
   return { app, stack: new EvenkeelStack(app, stackName(settings.application), settings) };
 }

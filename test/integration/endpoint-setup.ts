@@ -5,7 +5,7 @@
 import { fileURLToPath } from "node:url";
 import { inject } from "vitest";
 import type { TestProject } from "vitest/node";
-import { freePorts, startEndpoint } from "../../local/index.ts";
+import { endpointClientConfig, freePorts, startEndpoint } from "../../local/index.ts";
 
 declare module "vitest" {
   interface ProvidedContext {
@@ -29,10 +29,4 @@ export default async function setup(project: TestProject): Promise<() => Promise
 }
 
 /** Settings of an AWS SDK client for the shared endpoint. */
-export function endpointConfig() {
-  return {
-    endpoint: inject("endpointUrl"),
-    region: "us-east-1",
-    credentials: { accessKeyId: "test", secretAccessKey: "test" },
-  };
-}
+export const endpointConfig = () => endpointClientConfig({ url: inject("endpointUrl") });

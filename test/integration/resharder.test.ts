@@ -16,6 +16,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { dynamoDbFleet } from "../../services/resharder/adapters/dynamodb-fleet.ts";
 import { kinesisStream } from "../../services/resharder/adapters/kinesis-stream.ts";
 import { makeHandler, type PlanResult, type ReshardResult } from "../../services/resharder/make-handler.ts";
+import { planReshard } from "../../services/resharder/plan-reshard.ts";
 import { fleetRowKey, OWN_ENTITY_TYPE } from "../../services/shared/fleet-row.ts";
 import { holes } from "../../services/shared/hash-range.ts";
 import { randomSuffix, systemClock, systemRandom } from "../../services/shared/platform.ts";
@@ -90,6 +91,23 @@ describe("the resharder on a real stream", () => {
       merges: 2,
       openShards: 4,
     });
+    const ranges = (shards: readonly { hashRange: { start: bigint } }[]) =>
+      shards.map(({ hashRange }) => hashRange).toSorted((a, b) => (a.start < b.start ? -1 : 1));
+    expect(ranges(await stream().openShards())).toEqual(ranges(before));
+  });
+
+  test("doubles and halves in one call, to the ranges of single steps", async () => {
+    const before = await stream().openShards();
+    const planned = planReshard(before, 8).map((step) =>
+      step.kind === "split" ? step.newStartingHashKey : expect.fail("a merge"),
+    );
+    expect(await invoke<ReshardResult>({ targetShards: 8 })).toMatchObject({
+      ...{ done: true, updates: 1, splits: 0, openShards: 8 },
+    });
+    const starts = (await stream().openShards()).map(({ hashRange }) => hashRange.start);
+    expect(starts).toEqual(expect.arrayContaining(planned));
+    expect(await stream().openShardCount()).toBe(8);
+    expect(await invoke<ReshardResult>({ targetShards: 4 })).toMatchObject({ done: true, updates: 1 });
     const ranges = (shards: readonly { hashRange: { start: bigint } }[]) =>
       shards.map(({ hashRange }) => hashRange).toSorted((a, b) => (a.start < b.start ? -1 : 1));
     expect(ranges(await stream().openShards())).toEqual(ranges(before));

@@ -5,6 +5,7 @@ import { closeSync, openSync, readFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { projectRoot, runtimeFolder } from "../../local/settings.ts";
+import { isolatedEnvironment } from "../../local/tool-environment.ts";
 import { CONSUMER_ENVIRONMENT, PRODUCER_ENVIRONMENT } from "../../services/shared/environment.ts";
 import type { Rig } from "./rig.ts";
 
@@ -47,7 +48,12 @@ export class Program {
     const problems = openSync(this.#problemsFile, "a");
     this.#child = spawn(command, args, {
       cwd: projectRoot(),
-      env: { ...process.env, ...rig.endpoint.environment, AWS_SDK_UA_APP_ID: name, ...environment },
+      env: {
+        ...isolatedEnvironment(process.env),
+        ...rig.endpoint.environment,
+        AWS_SDK_UA_APP_ID: name,
+        ...environment,
+      },
       stdio: ["ignore", out, problems],
     });
     closeSync(out);

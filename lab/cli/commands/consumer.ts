@@ -27,6 +27,7 @@ export const registerConsumer: Register = (program, context) => {
         const names = CONSUMER_ENVIRONMENT;
         const environment = {
           ...childEnvironment(target, process.env),
+          ...ownVariables(process.env),
           ...consumerEnvironment(settings),
           [names.applicationName]: deployment.application,
           [names.streamName]: deployment.streamName,
@@ -55,3 +56,11 @@ export const registerConsumer: Register = (program, context) => {
       });
     });
 };
+
+/** What the user told the consumer by its own variables; the rest of their environment stays behind. */
+function ownVariables(environment: NodeJS.ProcessEnv): Record<string, string> {
+  const given = Object.values(CONSUMER_ENVIRONMENT).map((name) => [name, environment[name]] as const);
+  return Object.fromEntries(
+    given.filter((entry): entry is [(typeof given)[number][0], string] => !!entry[1]),
+  );
+}

@@ -1,4 +1,3 @@
-import { targetEnvironment } from "../../deployment/target.ts";
 import type { Register } from "../context.ts";
 
 export const registerEnv: Register = (program, context) => {
@@ -7,20 +6,27 @@ export const registerEnv: Register = (program, context) => {
     .description(
       'lines for your shell: eval "$(npx evenkeel env)" leads cdklocal, awslocal, cdk and SDKs to the endpoint',
     )
-    .option("--json", "as JSON")
+    .option("--json", "as JSON; null: a variable that must go")
     .action(async (_local, command) => {
       const options = command.optsWithGlobals();
-      const { resolveTarget } = await import("../../deployment/target.ts");
-      const { toolEnvironment } = await import("../../../local/index.ts");
+      const { addressOf, awsVariables, resolveTarget } = await import("../../deployment/target.ts");
+      const { strayVariables, toolEnvironment } = await import("../../../local/index.ts");
       const target = await resolveTarget({ aws: options.aws, environment: process.env });
-      const environment = {
-        ...(target.endpointUrl === undefined ? {} : toolEnvironment(target.endpointUrl)),
-        ...targetEnvironment(target),
-      };
-      if (options.json) context.printJson(environment);
-      else for (const [name, value] of Object.entries(environment)) context.print(exportLine(name, value));
+      const address = addressOf(target);
+      const set = address === undefined ? awsVariables(target) : toolEnvironment(address);
+      // Real AWS is what the user's own settings are for.
+      const stray = address === undefined ? [] : strayVariables(process.env, set);
+      if (options.json)
+        context.printJson({ ...set, ...Object.fromEntries(stray.map((name) => [name, null])) });
+      else for (const line of shellLines(set, stray)) context.print(line);
     });
 };
+
+/** Pure. */
+export const shellLines = (set: Readonly<Record<string, string>>, stray: readonly string[]): string[] => [
+  ...Object.entries(set).map(([name, value]) => exportLine(name, value)),
+  ...(stray.length > 0 ? [`unset ${stray.join(" ")}`] : []),
+];
 
 /** Pure. Single quotes keep every character as it is, in any POSIX shell. */
 export const exportLine = (name: string, value: string): string =>

@@ -42,6 +42,7 @@ export const registerProducer: Register = (program, context) => {
           keys,
           skew: 0,
           historyDirectory: historyFolderAt(target, deployment.application),
+          history: "none",
           log: { info: () => undefined, warn: (_fields, message) => progress.warn(message) },
           signal: context.signal,
           region: target.region,

@@ -35,7 +35,7 @@ export const registerUp: Register = (program, context) => {
       const options: Options = command.optsWithGlobals();
       const { bringUp } = await import("../../experiment/standing.ts");
       const { inTurn } = await import("../../experiment/turn.ts");
-      const { target, deployment, tasks } = await inTurn(
+      const { target, deployment, consumers } = await inTurn(
         { ...context, lock: turnFile(options.application) },
         () => {
           const steps = showSteps(context);
@@ -58,12 +58,19 @@ export const registerUp: Register = (program, context) => {
         },
       );
       context.print(`${deployment.stackName} is up at ${target.endpointUrl ?? `AWS ${target.region}`}`);
-      if (!tasks)
-        context.print(
-          "it has no ECS, so no task runs; by hand: npx evenkeel producer, consumer --pod 1, --pod 2, …",
-        );
+      for (const line of consumerLines(consumers, options.pods)) context.print(line);
       context.print("watch it:            npx evenkeel monitor-leases");
       context.print('use AWS tools on it: eval "$(npx evenkeel env)"');
       context.print("take it down:        npm run down");
     });
 };
+
+/** What is to be said of the consumers, where it is not what was asked for. Pure. */
+export function consumerLines(consumers: number | undefined, pods: number): string[] {
+  if (consumers === undefined)
+    return ["it has no ECS, so no task runs; by hand: npx evenkeel producer, consumer --pod 1, --pod 2, …"];
+  if (consumers === pods) return [];
+  return [
+    `it has ${consumers} consumers, as before: --pods is for the first deployment; npx evenkeel scale ${pods}`,
+  ];
+}

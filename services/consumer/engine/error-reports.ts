@@ -79,6 +79,8 @@ export class ErrorReports {
     this.#last = { source, errorClass, message, atMillis: clock.wallMillis() };
     metrics.record("Errors", 1, "Count", { Operation: source, ErrorClass: errorClass });
     metrics.record("Errors", 1, "Count", { Operation: "AllErrors" });
+    // A series of its own: an alarm has no other way to add these classes up over all sources.
+    if (needsAPerson(errorClass)) metrics.record("Errors", 1, "Count", { Operation: "ErrorsForAPerson" });
     const key = `${source}\n${errorClass}`;
     let failing = this.#failing.get(key);
     if (failing === undefined) {

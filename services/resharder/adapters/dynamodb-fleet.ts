@@ -7,7 +7,8 @@ import {
   UpdateItemCommand,
 } from "@aws-sdk/client-dynamodb";
 import { FLEET_ATTRIBUTES, fleetRowKey, LEASE_ENTITY_TYPE } from "../../shared/fleet-row.ts";
-import type { Fleet, LeaseOwner } from "../ports.ts";
+import { type Fleet, type LeaseOwner, TableRefusal } from "../ports.ts";
+import { refusing } from "./refusals.ts";
 
 export interface DynamoDbFleetProps {
   readonly client: DynamoDBClient;
@@ -20,15 +21,18 @@ export function dynamoDbFleet({ client, leaseTableName }: DynamoDbFleetProps): F
       const leases: LeaseOwner[] = [];
       let from: Record<string, AttributeValue> | undefined;
       do {
-        const page = await client.send(
-          new ScanCommand({
-            TableName: leaseTableName,
-            ConsistentRead: true,
-            ProjectionExpression: "leaseKey, leaseOwner, entityType",
-            ...(from && { ExclusiveStartKey: from }),
-          }),
+        const page = await fromTable(
+          client.send(
+            new ScanCommand({
+              TableName: leaseTableName,
+              ConsistentRead: true,
+              ProjectionExpression: "leaseKey, leaseOwner, entityType",
+              ...(from && { ExclusiveStartKey: from }),
+            }),
+          ),
         );
-        for (const { leaseKey, leaseOwner, entityType } of page.Items ?? []) {
+        if (page.Items === undefined) throw new TableRefusal("unavailable", "Scan answered without items");
+        for (const { leaseKey, leaseOwner, entityType } of page.Items) {
           if (leaseKey?.S === undefined || (entityType?.S ?? LEASE_ENTITY_TYPE) !== LEASE_ENTITY_TYPE)
             continue;
           leases.push({ leaseKey: leaseKey.S, owner: leaseOwner?.S });
@@ -61,3 +65,6 @@ export function dynamoDbFleet({ client, leaseTableName }: DynamoDbFleetProps): F
     },
   };
 }
+
+const fromTable = <T>(call: Promise<T>) =>
+  refusing(call, (problem, message, options) => new TableRefusal(problem, message, options));

@@ -6,8 +6,10 @@ import {
   MergeShardsCommand,
   type Shard,
   SplitShardCommand,
+  UpdateShardCountCommand,
 } from "@aws-sdk/client-kinesis";
-import { type ExistingShard, type ReshardableStream, type StreamProblem, StreamRefusal } from "../ports.ts";
+import { type ExistingShard, type ReshardableStream, StreamRefusal } from "../ports.ts";
+import { refusing } from "./refusals.ts";
 
 export interface KinesisStreamProps {
   readonly client: KinesisClient;
@@ -15,26 +17,38 @@ export interface KinesisStreamProps {
 }
 
 export function kinesisStream({ client, streamName }: KinesisStreamProps): ReshardableStream {
+  const summary = async () => {
+    const answer = await fromStream(
+      client.send(new DescribeStreamSummaryCommand({ StreamName: streamName })),
+    );
+    const found = answer.StreamDescriptionSummary;
+    // A proxy's empty 200, say: not an answer of Kinesis.
+    if (found?.StreamStatus === undefined)
+      throw new StreamRefusal("unavailable", "DescribeStreamSummary answered without a stream status");
+    return found;
+  };
   return {
     async status() {
-      const answer = await refusing(
-        client.send(new DescribeStreamSummaryCommand({ StreamName: streamName })),
-      );
-      const status = answer.StreamDescriptionSummary?.StreamStatus;
+      const { StreamStatus: status } = await summary();
       if (status === "DELETING") throw new Error(`stream ${streamName} is being deleted`);
       return status === "ACTIVE" ? "active" : "updating";
+    },
+    async openShardCount() {
+      return (await summary()).OpenShardCount ?? 0;
     },
     async openShards() {
       const open: ExistingShard[] = [];
       let token: string | undefined;
       do {
         // Closed shards are listed too (ShardFilter would leave them out, but not every endpoint knows it).
-        const page = await refusing(
+        const page = await fromStream(
           client.send(
             new ListShardsCommand(token === undefined ? { StreamName: streamName } : { NextToken: token }),
           ),
         );
-        open.push(...(page.Shards ?? []).filter(isOpen).map(toOpenShard));
+        if (page.Shards === undefined)
+          throw new StreamRefusal("unavailable", "ListShards answered without a list of shards");
+        open.push(...page.Shards.filter(isOpen).map(toOpenShard));
         token = page.NextToken;
       } while (token !== undefined);
       return open;
@@ -45,11 +59,19 @@ export function kinesisStream({ client, streamName }: KinesisStreamProps): Resha
         ShardToSplit: shardId,
         NewStartingHashKey: String(newStartingHashKey),
       };
-      await refusing(client.send(new SplitShardCommand(cut)));
+      await fromStream(client.send(new SplitShardCommand(cut)));
     },
     async merge(lowerShardId, upperShardId) {
       const pair = { StreamName: streamName, ShardToMerge: lowerShardId, AdjacentShardToMerge: upperShardId };
-      await refusing(client.send(new MergeShardsCommand(pair)));
+      await fromStream(client.send(new MergeShardsCommand(pair)));
+    },
+    async updateShardCount(target) {
+      const update = {
+        StreamName: streamName,
+        TargetShardCount: target,
+        ScalingType: "UNIFORM_SCALING",
+      } as const;
+      await fromStream(client.send(new UpdateShardCountCommand(update)));
     },
   };
 }
@@ -69,26 +91,5 @@ function toOpenShard(shard: Shard): ExistingShard {
   };
 }
 
-/**
- * Names the refusals the plan can answer to. A limit on the *number* of shards is a LimitExceededException too: the
- * caller's bound on refusals in a row ends it, with Kinesis's message.
- */
-const PROBLEMS: Readonly<Record<string, StreamProblem>> = {
-  ResourceInUseException: "busy",
-  LimitExceededException: "throttled",
-  ProvisionedThroughputExceededException: "throttled",
-  ThrottlingException: "throttled",
-  InvalidArgumentException: "stale",
-};
-
-async function refusing<T>(call: Promise<T>): Promise<T> {
-  try {
-    return await call;
-  } catch (error) {
-    const problem = error instanceof Error ? PROBLEMS[error.name] : undefined;
-    if (problem === undefined) throw error;
-    throw new StreamRefusal(problem, `${(error as Error).name}: ${(error as Error).message}`, {
-      cause: error,
-    });
-  }
-}
+const fromStream = <T>(call: Promise<T>) =>
+  refusing(call, (problem, message, options) => new StreamRefusal(problem, message, options));

@@ -10,7 +10,7 @@ import { historyFolderAt, historyName, writtenHistory } from "../../../lab/deplo
 import { isNotOffered, notOfferedText } from "../../../lab/deployment/not-offered.ts";
 import { findDeployment } from "../../../lab/deployment/outputs.ts";
 import { chooseTarget, embeddedTarget, type Target } from "../../../lab/deployment/target.ts";
-import { hasTasks, serviceCounts, setDesiredCount } from "../../../lab/deployment/tasks.ts";
+import { consumersWanted, serviceCounts, setDesiredCount } from "../../../lab/deployment/tasks.ts";
 import { runningExecution } from "../../../lab/deployment/workflow.ts";
 
 /** What LocalStack 4.14 answered, to the word. */
@@ -57,7 +57,7 @@ describe("an endpoint without ECS", () => {
     try {
       const deployment = await findDeployment(clients, "evenkeel");
       if (deployment === undefined) throw new Error("the stack was not found");
-      expect(await hasTasks(clients, deployment)).toBe(false);
+      expect(await consumersWanted(clients, deployment)).toBeUndefined();
       const line = /no ECS cluster of this stack.*evenkeel consumer --pod 1/;
       await expect(serviceCounts(clients, deployment, "consumers")).rejects.toThrow(line);
       await expect(setDesiredCount(clients, deployment, "consumers", 2)).rejects.toThrow(line);

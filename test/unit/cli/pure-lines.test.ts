@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { atLeast, findingLines } from "../../../lab/cli/commands/doctor.ts";
 import { seriesLines } from "../../../lab/cli/commands/metrics.ts";
+import { consumerLines } from "../../../lab/cli/commands/up.ts";
 import { verifyStream } from "../../../lab/cli/commands/verify-stream.ts";
 import { distributionLines } from "../../../lab/cli/commands/view-distribution.ts";
 import { plainValue } from "../../../lab/deployment/lease-export.ts";
@@ -98,4 +99,14 @@ it("metrics show one row a series, without the empty ones", () => {
 it("view-distribution says how to begin when there is nothing", () => {
   const state = fleetState({ t: 0, leases: [], corrupt: [], pages: [] });
   expect(distributionLines(state, false)[0]).toContain("npx evenkeel consumer");
+});
+
+describe("up", () => {
+  it("says how many consumers there are only where it is not what was asked for", () => {
+    expect(consumerLines(3, 3)).toEqual([]);
+    expect(consumerLines(5, 3)).toEqual([
+      "it has 5 consumers, as before: --pods is for the first deployment; npx evenkeel scale 3",
+    ]);
+    expect(consumerLines(undefined, 3)).toEqual([expect.stringMatching(/^it has no ECS.*consumer --pod 1/)]);
+  });
 });

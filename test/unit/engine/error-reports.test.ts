@@ -54,5 +54,8 @@ describe("error reports", () => {
     reports.failed("reading", "throttled", new Error("slow down"), "shard-2");
     expect(counted.filter((name) => name === "Errors/reading/throttled")).toHaveLength(2);
     expect(counted.filter((name) => name === "Errors/AllErrors")).toHaveLength(2);
+    expect(counted).not.toContain("Errors/ErrorsForAPerson");
+    reports.failed("reading", "denied", new Error("not authorized"), "shard-1");
+    expect(counted.filter((name) => name === "Errors/ErrorsForAPerson")).toHaveLength(1);
   });
 });

@@ -8,6 +8,7 @@ test("defaults, and empty means default", () => {
     keys: 400,
     skew: 0,
     historyDirectory: undefined,
+    history: "none",
     logLevel: "info",
   });
 });

@@ -1,32 +1,8 @@
 import { describe, expect, test } from "vitest";
-import {
-  type CheckResult,
-  makeHandler,
-  type PlanResult,
-  type ReshardResult,
-} from "../../../services/resharder/make-handler.ts";
+import type { CheckResult, ReshardResult } from "../../../services/resharder/make-handler.ts";
 import { StreamRefusal } from "../../../services/resharder/ports.ts";
-import { holes } from "../../../services/shared/hash-range.ts";
+import { expectWhole, invoke, planFor } from "./invoke.ts";
 import { Crash, makeWorld, type World } from "./memory-stream.ts";
-
-/** One invocation: `limitMillis` of remaining time on the world's clock. */
-function invoke<T>(
-  world: World,
-  event: Parameters<ReturnType<typeof makeHandler>>[0],
-  limitMillis = 300_000,
-): Promise<T> {
-  const deadline = world.clock.now + limitMillis;
-  return makeHandler(world.deps)(event, {
-    getRemainingTimeInMillis: () => deadline - world.clock.now,
-  }) as Promise<T>;
-}
-
-const planFor = (world: World, input: unknown) => invoke<PlanResult>(world, { action: "plan", input });
-
-function expectWhole(world: World, count: number): void {
-  expect(world.stream.open).toHaveLength(count);
-  expect(holes(world.stream.open.map(({ hashRange }) => hashRange))).toEqual([]);
-}
 
 describe("plan", () => {
   test("says what will be done and why, and changes nothing", async () => {
@@ -58,6 +34,10 @@ describe("plan", () => {
     [{ targetTasks: 1e9 }, /targetTasks is 1000000000; expected a whole number from 0 to 200/],
     [{ targetShard: 30 }, /unknown field "targetShard"; expected targetShards, targetTasks or force/],
     [{ targetShards: 30, force: "yes" }, /force is "yes"; expected true or false/],
+    [{ targetShards: Number.POSITIVE_INFINITY }, /targetShards is Infinity/],
+    [{ targetShards: [30] }, /targetShards is a list of 1/],
+    [{ targetShards: "9".repeat(200_000) }, /targetShards is "9{60}" …; expected/],
+    [{ "target\nShards": 30 }, /unknown field "target\\nShards"/],
     [[], /the input is \[\]; expected an object/],
     ["30", /the input is "30"; expected an object/],
     [null, /the input is null/],
@@ -105,7 +85,7 @@ describe("reshard", () => {
 
   test("goes round after round when the time of one does not suffice, and adds up", async () => {
     const world = makeWorld(4, 30_000);
-    const plan = await planFor(world, { targetShards: 8 });
+    const plan = await planFor(world, { targetShards: 7 });
     let previous: ReshardResult | undefined;
     for (let i = 0; i < 10 && !previous?.done; i++) {
       previous = await invoke<ReshardResult>(
@@ -114,14 +94,16 @@ describe("reshard", () => {
         60_000,
       );
     }
-    expect(previous).toMatchObject({ done: true, splits: 4, openShards: 8 });
+    expect(previous).toMatchObject({ done: true, splits: 3, openShards: 7 });
     expect(previous!.round).toBeGreaterThan(1);
-    expectWhole(world, 8);
+    expectWhole(world, 7);
   });
 
   test.each([
     [6, 9],
     [9, 4],
+    [4, 9],
+    [8, 3],
   ])(
     "a crash before or after any call, %i to %i shards: the next run finishes with no step too many",
     async (from, to) => {

@@ -5,9 +5,10 @@ import {
   type LeaseOwner,
   type ReshardableStream,
   StreamRefusal,
+  type TableRefusal,
 } from "../../../services/resharder/ports.ts";
 import type { Clock } from "../../../services/shared/clock.ts";
-import { adjacent, FULL_RANGE, MAX_HASH_KEY, width } from "../../../services/shared/hash-range.ts";
+import { adjacent, FULL_RANGE, MAX_HASH_KEY, midpoint, width } from "../../../services/shared/hash-range.ts";
 import { seededRandom } from "../../../services/shared/random.ts";
 
 export class Crash extends Error {
@@ -42,7 +43,14 @@ export class MemoryStream implements ReshardableStream {
   crashAt: { readonly call: number; readonly afterEffect: boolean } | undefined;
   /** Refusals to hand out to the next splits and merges. */
   refusals: StreamRefusal[] = [];
-  private updatingUntil = Number.NEGATIVE_INFINITY;
+  /** Refusals to hand out to the next reads. */
+  readRefusals: (StreamRefusal | undefined)[] = [];
+  /** UpdateShardCount is refused for good, as on the eleventh call of a day. */
+  updatesAllowed = 10;
+  /** After every change so many listings lag: `hole`: the newest shards are missing; `before`: all is as before the change. */
+  lag: { readonly listings: number; readonly shows: "hole" | "before" } | undefined;
+  #lagging: { left: number; readonly listing: readonly MemoryShard[] } | undefined;
+  #updatingUntil = Number.NEGATIVE_INFINITY;
 
   constructor(count: number, clock: Clock, changeMillis = 200) {
     this.clock = clock;
@@ -60,12 +68,25 @@ export class MemoryStream implements ReshardableStream {
     return this.shards.filter((shard) => !shard.closed);
   }
 
-  status = () => this.call(() => (this.isActive() ? ("active" as const) : ("updating" as const)));
+  status = () => this.read(() => (this.isActive() ? ("active" as const) : ("updating" as const)));
+
+  /** Ends a lag that is under way. */
+  listAsIs(): void {
+    this.#lagging = undefined;
+  }
+
+  openShardCount = () => this.read(() => this.open.length);
 
   openShards = () =>
-    this.call(() =>
-      this.open.map(({ shardId, hashRange, splitFrom }) => ({ shardId, hashRange, splitFrom })),
-    );
+    this.read(() => {
+      const lagging = this.#lagging;
+      if (lagging !== undefined && --lagging.left <= 0) this.#lagging = undefined;
+      return (lagging?.listing ?? this.open).map(({ shardId, hashRange, splitFrom }) => ({
+        shardId,
+        hashRange,
+        splitFrom,
+      }));
+    });
 
   split = (shardId: string, newStartingHashKey: bigint) =>
     this.call(() => {
@@ -73,9 +94,7 @@ export class MemoryStream implements ReshardableStream {
       const { start, end } = parent.hashRange;
       if (newStartingHashKey <= start || newStartingHashKey > end)
         throw new StreamRefusal("stale", "the hash key is outside of the shard");
-      this.close([parent]);
-      this.add(start, newStartingHashKey - 1n, shardId);
-      this.add(newStartingHashKey, end, shardId);
+      this.change([parent], () => this.addHalves(parent, newStartingHashKey));
     });
 
   merge = (lowerShardId: string, upperShardId: string) =>
@@ -84,24 +103,57 @@ export class MemoryStream implements ReshardableStream {
       const upper = this.changeable(upperShardId);
       if (!adjacent(lower.hashRange, upper.hashRange))
         throw new StreamRefusal("stale", "the shards are not adjacent");
-      this.close([lower, upper]);
-      this.add(lower.hashRange.start, upper.hashRange.end, undefined);
+      this.change([lower, upper], () => this.add(lower.hashRange.start, upper.hashRange.end, undefined));
     });
 
-  private changeable(shardId: string): MemoryShard {
+  /** Every shard split once, or merged once with its neighbour: what Kinesis makes of twice or half an even count. */
+  updateShardCount = (target: number) =>
+    this.call(() => {
+      this.requireChangeable();
+      const open = this.shards.filter((shard) => !shard.closed);
+      const inOrder = open.toSorted((a, b) => (a.hashRange.start < b.hashRange.start ? -1 : 1));
+      if (target !== 2 * open.length && 2 * target !== open.length)
+        throw new StreamRefusal("stale", `InvalidArgumentException: ${open.length} to ${target}`);
+      if (this.updatesAllowed-- <= 0)
+        throw new StreamRefusal("throttled", "LimitExceededException: more than 10 times in 24 hours");
+      this.change(open, () => {
+        if (target > open.length)
+          for (const shard of inOrder) this.addHalves(shard, midpoint(shard.hashRange)!);
+        else
+          for (let i = 0; i < inOrder.length; i += 2)
+            this.add(inOrder[i]!.hashRange.start, inOrder[i + 1]!.hashRange.end, undefined);
+      });
+    });
+
+  private requireChangeable(): void {
     const refusal = this.refusals.shift();
     if (refusal) throw refusal;
     if (!this.isActive()) throw new StreamRefusal("busy", "ResourceInUseException");
+  }
+
+  private changeable(shardId: string): MemoryShard {
+    this.requireChangeable();
     const shard = this.shards.find((candidate) => candidate.shardId === shardId);
     if (shard === undefined || shard.closed) throw new StreamRefusal("stale", `${shardId} is not open`);
     return shard;
   }
 
-  private isActive = () => this.clock.monotonicMillis() >= this.updatingUntil;
+  private isActive = () => this.clock.monotonicMillis() >= this.#updatingUntil;
 
-  private close(parents: readonly MemoryShard[]): void {
+  private change(parents: readonly MemoryShard[], add: () => void): void {
+    const before = this.shards.filter((shard) => !shard.closed);
     for (const parent of parents) parent.closed = true;
-    this.updatingUntil = this.clock.monotonicMillis() + this.changeMillis;
+    this.#updatingUntil = this.clock.monotonicMillis() + this.changeMillis;
+    const hole = this.shards.filter((shard) => !shard.closed);
+    add();
+    if (this.lag === undefined || this.lag.listings === 0) return;
+    this.#lagging = { left: this.lag.listings, listing: this.lag.shows === "hole" ? hole : before };
+  }
+
+  private addHalves(parent: MemoryShard, newStartingHashKey: bigint): void {
+    const { start, end } = parent.hashRange;
+    this.add(start, newStartingHashKey - 1n, parent.shardId);
+    this.add(newStartingHashKey, end, parent.shardId);
   }
 
   private add(start: bigint, end: bigint, splitFrom: string | undefined): void {
@@ -110,6 +162,14 @@ export class MemoryStream implements ReshardableStream {
       hashRange: { start, end },
       splitFrom,
       closed: false,
+    });
+  }
+
+  private read<T>(effect: () => T): Promise<T> {
+    return this.call(() => {
+      const refusal = this.readRefusals.shift();
+      if (refusal) throw refusal;
+      return effect();
     });
   }
 
@@ -134,7 +194,14 @@ export class MemoryFleet {
     this.stream = stream;
   }
 
-  leaseOwners = async () => this.leases;
+  /** Refusals to hand out to the next reads of the table. */
+  refusals: TableRefusal[] = [];
+
+  leaseOwners = async () => {
+    const refusal = this.refusals.shift();
+    if (refusal) throw refusal;
+    return this.leases;
+  };
   wake = async () => {
     if (this.failsToWake) throw new Error("no such table");
     this.wokenWith.push(this.stream.open.length);

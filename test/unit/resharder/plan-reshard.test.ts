@@ -1,11 +1,12 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import {
+  IncompleteListing,
+  inOneCall,
   nextStep,
   type OpenShard,
   planReshard,
   type ReshardStep,
-  UnplannableReshard,
 } from "../../../services/resharder/plan-reshard.ts";
 import { FULL_RANGE, holes, MAX_HASH_KEY, midpoint, width } from "../../../services/shared/hash-range.ts";
 
@@ -153,10 +154,64 @@ describe("planReshard", () => {
   });
 
   test("an incomplete listing is refused rather than planned from", () => {
-    expect(() => planReshard(evenShards(4).slice(1), 8)).toThrow(UnplannableReshard);
+    expect(() => planReshard(evenShards(4).slice(1), 8)).toThrow(IncompleteListing);
     expect(() => planReshard([...evenShards(4), ...evenShards(1)], 8)).toThrow(
       /cover the key space exactly once/,
     );
-    expect(() => planReshard([], 1)).toThrow(UnplannableReshard);
+    expect(() => planReshard([], 1)).toThrow(IncompleteListing);
+  });
+});
+
+describe("in one call", () => {
+  test.each([
+    [20, 40, 40],
+    [10, 40, 20], // ten to forty is twice a doubling
+    [10, 25, 20], // as far as even shards go; the rest are splits
+    [1_000, 2_000, 2_000],
+    [20, 30, undefined], // ten shards split, ten not: never even
+    [20, 39, undefined],
+    [1, 2, undefined], // a split is one call as well
+    [40, 20, 20],
+    [40, 7, 20],
+    [4, 2, 2],
+    [20, 11, undefined],
+    [15, 7, undefined], // an odd count has no half
+    [2, 1, undefined],
+    [8, 8, undefined],
+  ])("%i even shards to %i: %s", (from, target, expected) => {
+    expect(inOneCall(evenShards(from), target)).toBe(expected);
+  });
+
+  test("never on an uneven stream", () => {
+    const uneven = apply(evenShards(20), planReshard(evenShards(20), 30));
+    expect(inOneCall(uneven, 60)).toBeUndefined();
+    expect(inOneCall(uneven, 10)).toBeUndefined();
+    // Filled up, it is even again.
+    expect(inOneCall(apply(uneven, planReshard(uneven, 40)), 80)).toBe(80);
+  });
+
+  test("never where the plan would merge other neighbours: siblings that lie across the even cut", () => {
+    const size = width(FULL_RANGE) / 4n;
+    const shards = evenShards(4).map((shard, i) => ({
+      ...shard,
+      splitFrom: i === 1 || i === 2 ? "middle" : undefined,
+    }));
+    expect(planReshard(shards, 3)[0]).toMatchObject({ lower: { hashRange: { start: size } } });
+    expect(inOneCall(shards, 2)).toBeUndefined();
+  });
+
+  test("gives the layout of the plan, key for key but for rounding, whatever the even count", () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 2, max: 64 }), fc.boolean(), (count, doubles) => {
+        const shards = evenShards(count);
+        const target = inOneCall(shards, doubles ? 2 * count : Math.floor(count / 2));
+        if (target === undefined) return;
+        const planned = apply(shards, planReshard(shards, target)).map(({ hashRange }) => hashRange.start);
+        evenShards(target).forEach(({ hashRange }, i) => {
+          const off = planned[i]! - hashRange.start;
+          expect(off < 0n ? -off : off).toBeLessThanOrEqual(BigInt(2 * count)); // of 2^128
+        });
+      }),
+    );
   });
 });
