@@ -24,7 +24,7 @@ export { type EndpointPorts, freePorts, portsFromEnvironment } from "./settings.
 export { toolEnvironment } from "./tool-environment.ts";
 
 export interface StartOptions {
-  /** Default: EVENKEEL_PORT (4566) and the three after it. */
+  /** Default: EVENKEEL_PORT, or 4566. */
   ports?: EndpointPorts;
   /** Images beside evenkeel/consumer and evenkeel/producer: name → program. */
   images?: ImageTable;
