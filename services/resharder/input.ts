@@ -21,17 +21,17 @@ const EXAMPLE = 'for example {"targetShards":30,"targetTasks":5}';
 /** @throws InvalidInput with one line that names the field, the value and what was expected. */
 export function parseRequest(input: unknown): RebalanceRequest {
   if (typeof input !== "object" || input === null || Array.isArray(input)) {
-    throw new InvalidInput(`the input is ${JSON.stringify(input)}; expected an object, ${EXAMPLE}`);
+    throw new InvalidInput(`the input is ${shown(input)}; expected an object, ${EXAMPLE}`);
   }
   const { targetShards, targetTasks, force, ...rest } = input as Record<string, unknown>;
   const unknown = Object.keys(rest);
   if (unknown.length > 0) {
     throw new InvalidInput(
-      `unknown field ${JSON.stringify(unknown[0])}; expected targetShards, targetTasks or force, ${EXAMPLE}`,
+      `unknown field ${shown(unknown[0])}; expected targetShards, targetTasks or force, ${EXAMPLE}`,
     );
   }
   if (force !== undefined && typeof force !== "boolean") {
-    throw new InvalidInput(`force is ${JSON.stringify(force)}; expected true or false`);
+    throw new InvalidInput(`force is ${shown(force)}; expected true or false`);
   }
   return {
     targetShards: wholeNumber("targetShards", targetShards, 1, MAX_SHARDS),
@@ -40,10 +40,18 @@ export function parseRequest(input: unknown): RebalanceRequest {
   };
 }
 
+/** For a line of a log: Step Functions takes inputs of 256 KB. */
+function shown(value: unknown): string {
+  const text = JSON.stringify(value);
+  return text.length > SHOWN_CHARACTERS ? `${text.slice(0, SHOWN_CHARACTERS)}…` : text;
+}
+
+const SHOWN_CHARACTERS = 80;
+
 function wholeNumber(name: string, value: unknown, least: number, most: number): number | undefined {
   if (value === undefined || value === null) return undefined;
   if (typeof value === "number" && Number.isInteger(value) && value >= least && value <= most) return value;
   throw new InvalidInput(
-    `${name} is ${JSON.stringify(value)}; expected a whole number from ${least} to ${most}, or none to leave it as it is`,
+    `${name} is ${shown(value)}; expected a whole number from ${least} to ${most}, or none to leave it as it is`,
   );
 }
