@@ -13,10 +13,14 @@ export const registerEnv: Register = (program, context) => {
       const { resolveTarget } = await import("../../deployment/target.ts");
       const { toolEnvironment } = await import("../../../local/index.ts");
       const target = await resolveTarget({ aws: options.aws, environment: process.env });
-      const environment = {
+      const environment: Record<string, string> = {
         ...(target.endpointUrl === undefined ? {} : toolEnvironment(target.endpointUrl)),
         ...targetEnvironment(target),
       };
+      // Another endpoint's credentials are the user's own: the shell has them already, and they may be secret.
+      if (target.kind === "endpoint")
+        for (const name of ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"] as const)
+          if (environment[name] === process.env[name]) delete environment[name];
       if (options.json) context.printJson(environment);
       else for (const [name, value] of Object.entries(environment)) context.print(exportLine(name, value));
     });
