@@ -15,16 +15,19 @@ function fromEnvironment(name: string): string {
   return value;
 }
 
+/** In the user agent of its calls: who calls is seen in CloudTrail, and in the embedded endpoint's counts. */
+const userAgentAppId = "resharder";
+
 /** Short calls: an answer that takes longer is lost, and the next look finds out what happened. */
 const requestHandler = new NodeHttpHandler({ connectionTimeout: 2_000, requestTimeout: 10_000 });
 
 export const handler = makeHandler({
   stream: kinesisStream({
-    client: new KinesisClient({ requestHandler }),
+    client: new KinesisClient({ requestHandler, userAgentAppId }),
     streamName: fromEnvironment(RESHARDER_ENVIRONMENT.streamName),
   }),
   fleet: dynamoDbFleet({
-    client: new DynamoDBClient({ requestHandler }),
+    client: new DynamoDBClient({ requestHandler, userAgentAppId }),
     leaseTableName: fromEnvironment(RESHARDER_ENVIRONMENT.leaseTableName),
   }),
   clock: systemClock,

@@ -149,7 +149,6 @@ describe("least privilege", () => {
       "dynamodb:DescribeTable",
       "dynamodb:GetItem",
       "dynamodb:PutItem",
-      "dynamodb:Query",
       "dynamodb:Scan",
       "dynamodb:UpdateItem",
       "kinesis:DescribeStreamSummary",
