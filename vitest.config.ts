@@ -6,7 +6,7 @@ export default defineConfig({
       {
         test: {
           name: "unit",
-          include: ["test/{unit,scenarios,simulation,conformance,infra}/**/*.test.ts"],
+          include: ["test/{unit,fuzz,scenarios,simulation,conformance,infra}/**/*.test.ts"],
           testTimeout: 30_000,
         },
       },

@@ -8,11 +8,10 @@ import { DockerApi } from "./containers/docker-api.ts";
 import { type ImageTable, projectImages } from "./containers/images.ts";
 import { ContainerRuntime } from "./containers/runtime.ts";
 import { EndpointError } from "./errors.ts";
-import { ADMIN_PATH, admin } from "./gateway/admin.ts";
 import { Backend, readAll } from "./gateway/backend.ts";
 import { CallCounter } from "./gateway/calls.ts";
 import { FaultBoard } from "./gateway/faults.ts";
-import { proxy } from "./gateway/proxy.ts";
+import { gatewayHandler } from "./gateway/handler.ts";
 import { GatewayServer } from "./gateway/server.ts";
 import { StreamBridge } from "./gateway/stream-bridge.ts";
 import { Part } from "./part.ts";
@@ -59,8 +58,9 @@ export async function runEndpoint(options: UnitOptions): Promise<EndpointUnit> {
 
   const images = { ...projectImages(join(runtimeFolder(root), "build")), ...options.images };
   const containers = new ContainerRuntime({ images, watchdog, clock, workingDirectory: root });
-  const ministack = new Backend("MiniStack", ports.ministack);
-  const kinesis = new Backend("kinesis-local", ports.kinesis);
+  const sockets = { ministack: join(folder, "ministack.sock"), kinesis: join(folder, "kinesis-1.sock") };
+  const ministack = new Backend("MiniStack", sockets.ministack);
+  const kinesis = new Backend("kinesis-local", sockets.kinesis);
   const bridge = new StreamBridge({ ministack, kinesis, clock });
   const docker = new DockerApi(containers, onProblem);
   const calls = new CallCounter();
@@ -75,10 +75,7 @@ export async function runEndpoint(options: UnitOptions): Promise<EndpointUnit> {
     return { ok: ofMinistack && ofKinesis, parts };
   };
   const gateway = new GatewayServer(
-    (request, response) =>
-      request.url?.startsWith(ADMIN_PATH)
-        ? admin(request, response, { calls, faults, containers, health })
-        : proxy(request, response, { ministack, kinesis, bridge, calls, faults, containers, clock }),
+    gatewayHandler({ ministack, kinesis, bridge, calls, faults, containers, clock, health }),
     onProblem,
   );
 
@@ -113,7 +110,7 @@ export async function runEndpoint(options: UnitOptions): Promise<EndpointUnit> {
           name: "MiniStack",
           command: python,
           args: [
-            ...["-m", "hypercorn", "ministack.app:app", "--bind", `127.0.0.1:${ports.ministack}`],
+            ...["-m", "hypercorn", "ministack.app:app", "--bind", `unix:${sockets.ministack}`],
             ...["--workers", "0", "--keep-alive", "75", "--log-level", "WARNING"],
           ],
           workingDirectory: folder,
@@ -128,8 +125,8 @@ export async function runEndpoint(options: UnitOptions): Promise<EndpointUnit> {
           ...shared,
           name: "kinesis-local",
           command: process.execPath,
-          ...kinesisProgram(),
-          environment: kinesisEnvironment(ports),
+          ...kinesisProgram(folder),
+          environment: kinesisEnvironment(),
           logFile: join(logFolder, "kinesis.log"),
           answers: answers.kinesis,
         },
@@ -179,29 +176,38 @@ function ministackEnvironment(unit: {
   };
 }
 
-/** kinesis-local listens on every interface; the preload keeps its listeners on loopback. */
-const LOOPBACK_ONLY = `data:text/javascript,${encodeURIComponent(`
+/**
+ * kinesis-local listens on TCP ports of every interface. The preload turns port N into the socket `kinesis-N.sock`, and
+ * gives its connections the addresses that it looks for in them.
+ */
+const onSockets = (folder: string): string => `
 import { Server } from "node:net";
+const host = { value: "127.0.0.1" };
+const port = { value: 1 };
+const ends = { remoteAddress: host, remotePort: port, localAddress: host, localPort: port };
 const listen = Server.prototype.listen;
 Server.prototype.listen = function (first, ...rest) {
-  const options = typeof first === "object" && first !== null ? first : { port: first };
+  const { port } = typeof first === "object" && first !== null ? first : { port: first };
   const callback = rest.filter((argument) => typeof argument === "function");
-  return listen.call(this, { ...options, host: "127.0.0.1" }, ...callback);
+  this.address = () => ({ address: host.value, family: "IPv4", port });
+  this.prependListener("connection", (socket) => Object.defineProperties(socket, ends));
+  return listen.call(this, { path: ${JSON.stringify(folder)} + "/kinesis-" + port + ".sock" }, ...callback);
 };
-`)}`;
+`;
 
-function kinesisProgram(): { args: string[]; workingDirectory: string } {
+function kinesisProgram(folder: string): { args: string[]; workingDirectory: string } {
   const main = createRequire(join(projectRoot(), "package.json")).resolve("kinesis-local/main.js");
-  return { args: ["--import", LOOPBACK_ONLY, main], workingDirectory: dirname(main) };
+  const preload = `data:text/javascript,${encodeURIComponent(onSockets(folder))}`;
+  return { args: ["--import", preload, main], workingDirectory: dirname(main) };
 }
 
-function kinesisEnvironment(ports: EndpointPorts): NodeJS.ProcessEnv {
+function kinesisEnvironment(): NodeJS.ProcessEnv {
   // Changes of a stream take half a second there by default; AWS's take many, but waiting for them shows nothing.
   const quick = "100ms";
   return {
     ...isolatedEnvironment(process.env),
-    KINESIS_MOCK_PLAIN_PORT: String(ports.kinesis),
-    KINESIS_MOCK_TLS_PORT: String(ports.kinesisTls),
+    KINESIS_MOCK_PLAIN_PORT: "1",
+    KINESIS_MOCK_TLS_PORT: "2",
     AWS_REGION: REGION,
     SHARD_LIMIT: "5000",
     LOG_LEVEL: "ERROR",

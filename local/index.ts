@@ -33,7 +33,7 @@ export {
 } from "./tool-environment.ts";
 
 export interface StartOptions {
-  /** Default: EVENKEEL_PORT (4566) and the three after it. */
+  /** Default: EVENKEEL_PORT, or 4566. */
   ports?: EndpointPorts;
   /** Images beside evenkeel/consumer and evenkeel/producer: name → program. */
   images?: ImageTable;

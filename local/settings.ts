@@ -4,54 +4,28 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { EndpointError } from "./errors.ts";
 
-/** The TCP ports of the endpoint, all on 127.0.0.1. */
+/** The TCP ports of the endpoint, on 127.0.0.1. Everything behind the gateway listens on unix sockets. */
 export interface EndpointPorts {
   /** The one address that clients use: default 4566, as LocalStack's. */
   gateway: number;
-  ministack: number;
-  kinesis: number;
-  kinesisTls: number;
 }
 
-const PORT_NAMES: { port: keyof EndpointPorts; variable: string; purpose: string }[] = [
-  { port: "gateway", variable: "EVENKEEL_PORT", purpose: "the AWS endpoint" },
-  { port: "ministack", variable: "EVENKEEL_MINISTACK_PORT", purpose: "MiniStack" },
-  { port: "kinesis", variable: "EVENKEEL_KINESIS_PORT", purpose: "kinesis-local" },
-  { port: "kinesisTls", variable: "EVENKEEL_KINESIS_TLS_PORT", purpose: "kinesis-local's TLS listener" },
-];
-
-/**
- * Ports from the environment: EVENKEEL_PORT is the gateway's (default 4566), the others default to the three after it.
- * Throws EndpointError (exit 2) for anything that is not a port.
- */
+/** The gateway's port: EVENKEEL_PORT, default 4566. Throws EndpointError (exit 2) for anything that is not a port. */
 export function portsFromEnvironment(environment: NodeJS.ProcessEnv): EndpointPorts {
-  const gateway = readPort(environment, "EVENKEEL_PORT", 4566);
-  return {
-    gateway,
-    ministack: readPort(environment, "EVENKEEL_MINISTACK_PORT", gateway + 1),
-    kinesis: readPort(environment, "EVENKEEL_KINESIS_PORT", gateway + 2),
-    kinesisTls: readPort(environment, "EVENKEEL_KINESIS_TLS_PORT", gateway + 3),
-  };
+  const text = environment.EVENKEEL_PORT || "4566";
+  const gateway = Number(text);
+  if (!Number.isInteger(gateway) || gateway < 1 || gateway > 65535)
+    throw new EndpointError(`EVENKEEL_PORT is "${text}": expected a port number from 1 to 65535`, 2);
+  return { gateway };
 }
 
-function readPort(environment: NodeJS.ProcessEnv, variable: string, fallback: number): number {
-  const text = environment[variable];
-  const port = text === undefined || text === "" ? fallback : Number(text);
-  if (!Number.isInteger(port) || port < 1 || port > 65535)
-    throw new EndpointError(`${variable} is "${text ?? port}": expected a port number from 1 to 65535`, 2);
-  return port;
-}
-
-/** Resolves when every port is free; otherwise throws an EndpointError that names the first used one. */
-export async function requireFreePorts(ports: EndpointPorts): Promise<void> {
-  for (const { port, variable, purpose } of PORT_NAMES) {
-    const number = ports[port];
-    if (await isFree(number)) continue;
-    throw new EndpointError(
-      `Port ${number} (${purpose}) is already in use: stop what uses it, or choose another with ${variable}=<port>`,
-      2,
-    );
-  }
+/** Resolves when the port is free; otherwise throws an EndpointError that names it. */
+export async function requireFreePorts({ gateway }: EndpointPorts): Promise<void> {
+  if (await isFree(gateway)) return;
+  throw new EndpointError(
+    `Port ${gateway} (the AWS endpoint) is already in use: stop what uses it, or choose another with EVENKEEL_PORT=<port>`,
+    2,
+  );
 }
 
 function isFree(port: number): Promise<boolean> {
@@ -65,25 +39,17 @@ function isFree(port: number): Promise<boolean> {
   });
 }
 
-/** Four free ports, for tests that run beside other endpoints. */
-export async function freePorts(): Promise<EndpointPorts> {
-  const [gateway, ministack, kinesis, kinesisTls] = await Promise.all([
-    anyPort(),
-    anyPort(),
-    anyPort(),
-    anyPort(),
-  ]);
-  return { gateway, ministack, kinesis, kinesisTls };
-}
-
-function anyPort(): Promise<number> {
+/** A port that is free now, for tests that run beside other endpoints. */
+export function freePorts(): Promise<EndpointPorts> {
   return new Promise((resolve, reject) => {
     const server = createServer();
     server.once("error", reject);
     server.listen(0, "127.0.0.1", () => {
       const address = server.address();
       server.close(() =>
-        typeof address === "object" && address ? resolve(address.port) : reject(new Error("no port")),
+        typeof address === "object" && address
+          ? resolve({ gateway: address.port })
+          : reject(new Error("no port")),
       );
     });
   });

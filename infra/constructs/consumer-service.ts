@@ -83,7 +83,7 @@ export class ConsumerService extends Construct {
     );
     may(
       new PolicyStatement({
-        actions: ["DescribeTable", "GetItem", "Query", "Scan", "PutItem", "UpdateItem", "DeleteItem"].map(
+        actions: ["DescribeTable", "GetItem", "Scan", "PutItem", "UpdateItem", "DeleteItem"].map(
           (action) => `dynamodb:${action}`,
         ),
         resources: [leaseTable.tableArn],

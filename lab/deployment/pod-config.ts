@@ -146,17 +146,14 @@ export function readPodConfig(file: string): Values {
 
 /** Pure. */
 export function parsePodConfig(text: string, file: string): Values {
-  const document = parseDocument(text);
-  const broken = document.errors[0];
-  if (broken) throw wrongUse(`${file} is no YAML: ${broken.message.split("\n")[0]?.replace(/:$/, "")}`);
-  const content: unknown = document.toJS() ?? {};
+  const content = readYaml(text, file);
   if (!isSection(content)) throw wrongUse(`${file}: expected the sections worker, lease and reader`);
   const sections = [...new Set(SETTINGS.map((setting) => setting.section))];
   const values = new Map<string, string>();
   for (const [section, entries] of Object.entries(content)) {
     if (!sections.some((known) => known === section)) throw unknownKey(file, section, sections);
     if (!isSection(entries))
-      throw wrongUse(`${file}: ${section} is ${JSON.stringify(entries)}; expected settings below it`);
+      throw wrongUse(`${file}: ${section} is ${shown(entries)}; expected settings below it`);
     const known = SETTINGS.filter((setting) => setting.section === section);
     for (const [name, value] of Object.entries(entries)) {
       const setting = known.find((candidate) => candidate.name === name);
@@ -168,14 +165,37 @@ export function parsePodConfig(text: string, file: string): Values {
         );
       const checked = setting.schema.safeParse(value);
       if (!checked.success)
-        throw wrongUse(
-          `${file}: ${section}.${name} is ${JSON.stringify(value)}; expected ${setting.expected}`,
-        );
+        throw wrongUse(`${file}: ${section}.${name} is ${shown(value)}; expected ${setting.expected}`);
       values.set(name, String(checked.data));
     }
   }
   return values;
 }
+
+function readYaml(text: string, file: string): unknown {
+  const noYaml = (why: string) => wrongUse(`${file} is no YAML: ${why.split("\n")[0]?.replace(/:$/, "")}`);
+  let problem: string | undefined;
+  try {
+    const document = parseDocument(text, { logLevel: "error" });
+    problem = document.errors[0]?.message;
+    if (problem === undefined) return document.toJS() ?? {};
+  } catch (error) {
+    // The parser gives up by throwing on what is nested too deeply, and on aliases that lead nowhere or multiply.
+    problem = messageOf(error);
+  }
+  throw noYaml(problem);
+}
+
+const SHOWN_CHARACTERS = 80;
+
+/** A value of the file, for an error's one line. Mappings and lists may be of any size, and contain themselves. */
+function shown(value: unknown): string {
+  if (typeof value === "object" && value !== null) return Array.isArray(value) ? "a list" : "a mapping";
+  return typeof value === "string" ? JSON.stringify(shortened(value)) : String(value);
+}
+
+const shortened = (text: string): string =>
+  text.length > SHOWN_CHARACTERS ? `${text.slice(0, SHOWN_CHARACTERS)}…` : text;
 
 const isSection = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
@@ -183,7 +203,7 @@ const isSection = (value: unknown): value is Record<string, unknown> =>
 function unknownKey(file: string, name: string, known: readonly string[]) {
   const near = closest(name, known);
   return wrongUse(
-    `${file}: ${name} is unknown; ${near ? `did you mean ${near}?` : `known are ${known.join(", ")}`}`,
+    `${file}: ${JSON.stringify(shortened(name)).slice(1, -1)} is unknown; ${near ? `did you mean ${near}?` : `known are ${known.join(", ")}`}`,
   );
 }
 

@@ -75,7 +75,7 @@ export async function resolveTarget(choice: TargetChoice): Promise<Target> {
     );
   }
   if (chosen.kind === "endpoint" && chosen.endpointUrl && (await isEmbedded(chosen.endpointUrl)))
-    return { ...chosen, kind: "embedded" };
+    return { ...chosen, kind: "embedded", credentials: TEST_CREDENTIALS };
   return chosen;
 }
 

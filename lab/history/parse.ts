@@ -4,7 +4,7 @@ import type { HistoryEvent } from "../../services/shared/history.ts";
 type Kind = "number" | "string" | "count" | "object";
 type Shape = Readonly<Record<string, Kind>>;
 
-const SHAPES: Readonly<Record<string, readonly [string, Kind][]>> = shapes({
+const SHAPES: ReadonlyMap<unknown, readonly [string, Kind][]> = shapes({
   put: { key: "string", n: "count", shardId: "string", sequenceNumber: "string" },
   record: { worker: "string", shardId: "string", key: "string", n: "count", sequenceNumber: "string" },
   batch: { worker: "string", shardId: "string", count: "number", readAt: "number" },
@@ -33,14 +33,14 @@ export function parseHistoryLine(line: string): ParsedLine {
   }
   if (typeof value !== "object" || value === null) return { problem: "not an object" };
   const fields = value as Record<string, unknown>;
-  const shape = SHAPES[String(fields.type)];
-  if (shape === undefined) return { problem: `unknown type ${JSON.stringify(fields.type)}` };
+  const shape = SHAPES.get(fields.type);
+  if (shape === undefined) return { problem: `unknown type ${shown(fields.type)}` };
   if (!Number.isFinite(fields.t)) return { problem: "t is not a number" };
   for (const [name, kind] of shape) {
     if (!isKind(fields[name], kind)) return { problem: `${name} of a ${fields.type} line is not a ${kind}` };
   }
   if (fields.type === "lease" && !ACTIONS.has(fields.action)) {
-    return { problem: `unknown lease action ${JSON.stringify(fields.action)}` };
+    return { problem: `unknown lease action ${shown(fields.action)}` };
   }
   return { event: value as HistoryEvent };
 }
@@ -52,6 +52,13 @@ function isKind(value: unknown, kind: Kind): boolean {
   return typeof value === "string";
 }
 
-function shapes(byType: Readonly<Record<string, Shape>>): Record<string, [string, Kind][]> {
-  return Object.fromEntries(Object.entries(byType).map(([type, shape]) => [type, Object.entries(shape)]));
+function shapes(byType: Readonly<Record<string, Shape>>): Map<unknown, [string, Kind][]> {
+  return new Map(Object.entries(byType).map(([type, shape]) => [type, Object.entries(shape)]));
+}
+
+const SHOWN_CHARACTERS = 80;
+
+function shown(value: unknown): string {
+  const text = String(JSON.stringify(value));
+  return text.length > SHOWN_CHARACTERS ? `${text.slice(0, SHOWN_CHARACTERS)}…` : text;
 }

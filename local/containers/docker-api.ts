@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import { readAll } from "../gateway/backend.ts";
+import { BodyTooLarge, readAll } from "../gateway/backend.ts";
+import { BadRequest, parseCreateRequest, parseObject } from "./create-request.ts";
 import { imageDigest } from "./images.ts";
 import type { Container, ContainerRuntime } from "./runtime.ts";
 
@@ -10,6 +11,9 @@ import type { Container, ContainerRuntime } from "./runtime.ts";
 const HOLD_INSPECT_MILLIS = 400;
 const MAX_BODY_BYTES = 1024 * 1024;
 const API_VERSION = "1.43";
+const DEFAULT_GRACE_SECONDS = 10;
+/** As long as a Fargate task may take. */
+const MAX_GRACE_SECONDS = 120;
 
 /** The part of the Docker Engine API that MiniStack's ECS uses, on a unix socket. */
 export class DockerApi {
@@ -25,6 +29,8 @@ export class DockerApi {
       this.#answer(request, response).catch((error: unknown) => {
         onProblem(error);
         if (response.headersSent) response.destroy();
+        else if (error instanceof BadRequest) send(response, 400, { message: error.message });
+        else if (error instanceof BodyTooLarge) send(response, 413, { message: error.message });
         else send(response, 500, { message: String(error) });
       });
     });
@@ -44,8 +50,7 @@ export class DockerApi {
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const url = new URL(request.url ?? "/", "http://docker");
-    const path = decodeURIComponent(url.pathname.replace(/^\/v\d+\.\d+/, ""));
+    const { path, url } = addressOf(request.url ?? "/");
     const route = `${request.method} ${path}`;
     if (route === "GET /version")
       return send(response, 200, {
@@ -85,7 +90,7 @@ export class DockerApi {
       case "POST /stop":
         // Answered at once: MiniStack stops the tasks of a service one after the other, waits for each and answers
         // nobody meanwhile, where ECS tells all of them at the same moment.
-        void this.#runtime.stop(container, Number(query.get("t") ?? "10") * 1000);
+        void this.#runtime.stop(container, graceMillis(query.get("t")));
         return send(response, 204);
       case "POST /kill":
         this.#runtime.signal(container.id, query.get("signal") === "SIGTERM" ? "SIGTERM" : "SIGKILL");
@@ -127,27 +132,21 @@ export class DockerApi {
   }
 
   #list(filters: string | null) {
-    const wanted: string[] = filters ? (JSON.parse(filters).label ?? []) : [];
+    const { label: wanted = [] } = filters ? parseObject(filters, "filters") : {};
+    if (!isTextList(wanted)) throw new BadRequest("filters.label: expected an array of texts");
     const matches = ({ labels }: Container) =>
       wanted.every((label) => {
-        const [name, value] = label.split("=");
-        return name! in labels && (value === undefined || labels[name!] === value);
+        const [, name = "", value] = /^([^=]*)(?:=(.*))?$/s.exec(label) ?? [];
+        return Object.hasOwn(labels, name) && (value === undefined || labels[name] === value);
       });
     return this.#runtime.list().filter(matches).map(summary);
   }
 
   async #create(request: IncomingMessage, response: ServerResponse, name: string): Promise<void> {
-    const body = JSON.parse((await readAll(request, MAX_BODY_BYTES)).toString("utf8"));
-    const image = String(body.Image);
-    if (this.#runtime.imageName(image) === undefined)
-      return send(response, 404, { message: `No such image: ${image}` });
-    const created = this.#runtime.create({
-      name,
-      image,
-      labels: body.Labels ?? {},
-      environment: environmentFrom(body.Env ?? []),
-      args: body.Cmd ?? [],
-    });
+    const wanted = parseCreateRequest(name, (await readAll(request, MAX_BODY_BYTES)).toString("utf8"));
+    if (this.#runtime.imageName(wanted.image) === undefined)
+      return send(response, 404, { message: `No such image: ${wanted.image}` });
+    const created = this.#runtime.create(wanted);
     if (typeof created === "string") return send(response, 500, { message: created });
     send(response, 201, { Id: created.id, Warnings: [] });
   }
@@ -168,15 +167,26 @@ export class DockerApi {
   }
 }
 
-/** Inside a container the host has another name; a process of this machine reaches it as loopback. */
-function environmentFrom(lines: string[]): Record<string, string> {
-  return Object.fromEntries(
-    lines.map((line) => {
-      const at = line.indexOf("=");
-      return [line.slice(0, at), line.slice(at + 1).replaceAll("host.docker.internal", "127.0.0.1")];
-    }),
-  );
+/** The path without the version in front, and the whole for its query. */
+function addressOf(text: string): { path: string; url: URL } {
+  try {
+    const url = new URL(text, "http://docker");
+    return { path: decodeURIComponent(url.pathname.replace(/^\/v\d+\.\d+/, "")), url };
+  } catch {
+    throw new BadRequest(`${JSON.stringify(text)} is no path`);
+  }
 }
+
+/** Docker's `t`, in seconds. */
+function graceMillis(text: string | null): number {
+  const seconds = Number(text ?? DEFAULT_GRACE_SECONDS);
+  if (!Number.isFinite(seconds) || seconds < 0 || seconds > MAX_GRACE_SECONDS)
+    throw new BadRequest(`t is ${JSON.stringify(text)}; expected seconds from 0 to ${MAX_GRACE_SECONDS}`);
+  return seconds * 1_000;
+}
+
+const isTextList = (value: unknown): value is string[] =>
+  Array.isArray(value) && value.every((entry) => typeof entry === "string");
 
 const isoTime = (epochMillis: number) => new Date(epochMillis).toISOString();
 const NEVER = "0001-01-01T00:00:00Z";

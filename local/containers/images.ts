@@ -1,10 +1,13 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
+import { CONSUMER_ENVIRONMENT, PRODUCER_ENVIRONMENT } from "../../services/shared/environment.ts";
 
 /** What stands for a container image: a program of this machine, started directly (never through a shell). */
 export interface ImageCommand {
   command: string;
   args: string[];
+  /** The variables that the program reads, beside those of AWS: a task may set these and no other. Default: none. */
+  variables?: readonly string[];
 }
 
 export type ImageTable = Record<string, ImageCommand>;
@@ -17,11 +20,15 @@ const NODE_OPTIONS = ["--max-semi-space-size=4"];
 
 /** The images of the stack are the bundles that `tools/bundle.mjs` makes. */
 export function projectImages(buildFolder: string): ImageTable {
-  const node = (bundle: string) => ({
+  const node = (bundle: string, environment: Readonly<Record<string, string>>) => ({
     command: process.execPath,
     args: [...NODE_OPTIONS, join(buildFolder, `${bundle}.mjs`)],
+    variables: Object.values(environment),
   });
-  return { "evenkeel/consumer": node("consumer"), "evenkeel/producer": node("producer") };
+  return {
+    "evenkeel/consumer": node("consumer", CONSUMER_ENVIRONMENT),
+    "evenkeel/producer": node("producer", PRODUCER_ENVIRONMENT),
+  };
 }
 
 /** An image's manifest digest, as a registry would give it: here it only has to be the same each time. */

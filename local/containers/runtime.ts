@@ -4,6 +4,7 @@ import { once } from "node:events";
 import type { Clock } from "../../services/shared/clock.ts";
 import { isolatedEnvironment } from "../tool-environment.ts";
 import { signalGroup, type Watchdog } from "../watchdog.ts";
+import { type ContainerRequest, requireKnownVariables } from "./create-request.ts";
 import { findImage, type ImageTable } from "./images.ts";
 import { LogBuffer } from "./log-buffer.ts";
 
@@ -34,18 +35,9 @@ export interface Container {
   image: string;
   labels: Record<string, string>;
   environment: Record<string, string>;
-  args: string[];
   createdAt: number;
   state: ContainerState;
   logs: LogBuffer;
-}
-
-export interface ContainerRequest {
-  name: string;
-  image: string;
-  labels: Record<string, string>;
-  environment: Record<string, string>;
-  args: string[];
 }
 
 const MAX_CONTAINERS = 500;
@@ -78,9 +70,12 @@ export class ContainerRuntime {
     return findImage(this.#images, reference)?.name;
   }
 
-  /** Returns the container, or in words why not. */
+  /** Returns the container, or in words why not. Throws `BadRequest` for variables that the image does not read. */
   create(request: ContainerRequest): Container | string {
     if (this.#isClosing) return "the endpoint is stopping";
+    const image = findImage(this.#images, request.image);
+    if (!image) return `no such image: ${request.image}`;
+    requireKnownVariables(image.name, image.run, request.environment);
     if (this.#containers.size >= MAX_CONTAINERS) return `there are ${MAX_CONTAINERS} containers already`;
     const id = randomBytes(32).toString("hex");
     const created: Container = {
@@ -112,7 +107,7 @@ export class ContainerRuntime {
     if (this.#isClosing) return "the endpoint is stopping";
     const image = findImage(this.#images, container.image);
     if (!image) return `no such image: ${container.image}`;
-    const child = spawn(image.run.command, [...image.run.args, ...container.args], {
+    const child = spawn(image.run.command, image.run.args, {
       cwd: this.#workingDirectory,
       env: this.#environmentOf(container),
       detached: true,

@@ -34,6 +34,14 @@ export function sendBody(
 export const sendJson = (response: GatewayResponse, status: number, value: unknown): void =>
   sendBody(response, status, "application/json", JSON.stringify(value));
 
+const XML_ENTITIES: Readonly<Record<string, string>> = {
+  "<": "&lt;",
+  ">": "&gt;",
+  "&": "&amp;",
+  '"': "&quot;",
+};
+const xmlText = (text: string): string => text.replaceAll(/[<>&"]/g, (character) => XML_ENTITIES[character]!);
+
 /** An AWS error in the protocol that the request speaks. */
 export function sendAwsError(
   response: GatewayResponse,
@@ -46,7 +54,7 @@ export function sendAwsError(
     response.setHeader("x-amzn-errortype", code);
     sendBody(response, status, type, cborMap({ __type: code, message }));
   } else if (namedInBody(request) || header(request, "authorization").includes("/s3/aws4_request")) {
-    const error = `<Error><Type>Sender</Type><Code>${code}</Code><Message>${message}</Message></Error>`;
+    const error = `<Error><Type>Sender</Type><Code>${code}</Code><Message>${xmlText(message)}</Message></Error>`;
     sendBody(
       response,
       status,

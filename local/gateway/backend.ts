@@ -16,22 +16,25 @@ export interface BackendRequest {
   signal?: AbortSignal;
 }
 
-/** One of the servers behind the gateway: HTTP/1.1 over kept connections. */
+/**
+ * One of the servers behind the gateway: HTTP/1.1 over kept connections, on a unix socket. They take any request from
+ * whoever reaches them and allow every web page to read the answer, so no browser may reach them: only the gateway does.
+ */
 export class Backend {
   readonly name: string;
-  readonly #port: number;
+  readonly #socketPath: string;
   // Free sockets are closed well before either server's own idle limit (60 s and more), so that none is found dead.
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 256, timeout: 30_000 });
 
-  constructor(name: string, port: number) {
+  constructor(name: string, socketPath: string) {
     this.name = name;
-    this.#port = port;
+    this.#socketPath = socketPath;
   }
 
   /** Resolves with the answer's head; its body is for the caller to read. */
   send({ method, path, headers, body, signal }: BackendRequest): Promise<IncomingMessage> {
     return new Promise((resolve, reject) => {
-      const options = { host: "127.0.0.1", port: this.#port, agent: this.#agent, method, path, headers };
+      const options = { socketPath: this.#socketPath, agent: this.#agent, method, path, headers };
       const outgoing = request(signal ? { ...options, signal } : options);
       outgoing.once("response", resolve);
       outgoing.once("error", reject);
@@ -64,12 +67,17 @@ export class Backend {
   }
 }
 
+export class BodyTooLarge extends Error {
+  override readonly name = "BodyTooLarge";
+}
+
+/** Throws `BodyTooLarge` above the limit. */
 export async function readAll(stream: Readable, limitBytes = Number.POSITIVE_INFINITY): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of stream) {
     size += chunk.length;
-    if (size > limitBytes) throw new RangeError(`body over ${limitBytes} bytes`);
+    if (size > limitBytes) throw new BodyTooLarge(`the body is larger than ${limitBytes} bytes`);
     chunks.push(chunk);
   }
   return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks);

@@ -80,12 +80,17 @@ function isCall(shape: RequestShape): boolean {
   return header(shape, "x-amz-target") !== "" || shape.url.startsWith("/service/") || namedInBody(shape);
 }
 
-function forwardedHeaders(shape: RequestShape, body: unknown): OutgoingHttpHeaders {
+function forwardedHeaders(shape: RequestShape, body: Buffer | GatewayRequest): OutgoingHttpHeaders {
   const headers = endToEndHeaders(shape.headers);
   headers.host ??= header(shape, ":authority");
   if (Buffer.isBuffer(body)) headers["content-length"] = body.length;
+  // A body without an end that the server can see would be read as the connection's next request.
+  else if (headers["content-length"] === undefined && hasBody(body)) headers["transfer-encoding"] = "chunked";
   return headers;
 }
+
+const hasBody = (request: GatewayRequest): boolean =>
+  "stream" in request ? !request.stream.endAfterHeaders : request.headers["transfer-encoding"] !== undefined;
 
 async function sendToMiniStack(
   shape: RequestShape,

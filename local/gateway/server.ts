@@ -1,7 +1,10 @@
 import { createServer as createHttpServer } from "node:http";
 import { createServer as createHttp2Server } from "node:http2";
 import { createServer, type Server, type Socket } from "node:net";
+import type { Duplex } from "node:stream";
 import { type GatewayRequest, type GatewayResponse, sendAwsError } from "./answers.ts";
+import { BodyTooLarge } from "./backend.ts";
+import { refusal } from "./guard.ts";
 
 export type Handler = (request: GatewayRequest, response: GatewayResponse) => Promise<void>;
 
@@ -15,19 +18,19 @@ export class GatewayServer {
 
   constructor(handle: Handler, onProblem: (error: unknown) => void) {
     const answer = (request: GatewayRequest, response: GatewayResponse) => {
+      const shape = { method: request.method ?? "", url: request.url ?? "", headers: request.headers };
+      const refused = refusal(shape);
+      if (refused !== undefined) return sendAwsError(response, shape, refused);
       handle(request, response).catch((error: unknown) => {
         // A client that went away is its own business; there is nobody to answer.
         if (response.destroyed || response.closed) return;
         onProblem(error);
         if (response.headersSent) response.destroy();
-        else {
-          const shape = { method: request.method ?? "", url: request.url ?? "", headers: request.headers };
-          const message = `The endpoint could not answer: ${error instanceof Error ? error.message : error}`;
-          sendAwsError(response, shape, { status: 503, code: "ServiceUnavailable", message });
-        }
+        else sendAwsError(response, shape, failure(error));
       });
     };
     const http1 = createHttpServer({ keepAliveTimeout: 75_000, requestTimeout: 0 }, answer);
+    http1.on("clientError", refuseGarbage);
     const http2 = createHttp2Server({}, answer);
     http2.on("sessionError", onProblem);
     this.#server = createServer({ noDelay: true }, (socket) => {
@@ -61,4 +64,22 @@ export class GatewayServer {
     for (const socket of this.#sockets) socket.destroy();
     return closed;
   }
+}
+
+/** What is no HTTP/1.1 is answered as Node would, and in words. */
+function refuseGarbage(error: NodeJS.ErrnoException, socket: Duplex): void {
+  if (error.code === "ECONNRESET" || !socket.writable) return void socket.destroy();
+  const body = JSON.stringify({ __type: "BadRequest", message: `this is no HTTP request: ${error.message}` });
+  const head = [
+    "HTTP/1.1 400 Bad Request",
+    "content-type: application/json",
+    `content-length: ${Buffer.byteLength(body)}`,
+  ];
+  socket.end([...head, "connection: close", "", body].join("\r\n"));
+}
+
+function failure(error: unknown) {
+  const reason = error instanceof Error ? error.message : String(error);
+  if (error instanceof BodyTooLarge) return { status: 413, code: "RequestEntityTooLarge", message: reason };
+  return { status: 503, code: "ServiceUnavailable", message: `The endpoint could not answer: ${reason}` };
 }

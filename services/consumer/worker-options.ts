@@ -10,6 +10,7 @@ import { type RetryOptions, retryOf } from "./engine/retry.ts";
 import { DEFAULT_LOG_WARNING_MILLIS } from "./engine/shard-activity.ts";
 import type { OnError, ProcessRecords } from "./engine/shard-reader-options.ts";
 import { type Logger, silentLogger } from "./ports/logger.ts";
+import { withPlainErrors } from "./ports/plain-errors.ts";
 
 export interface WorkerOptions extends Hooks {
   /** Names the fleet: workers with the same name share the stream. Also the lease table's name and the metrics' namespace. */
@@ -196,7 +197,7 @@ export function compileOptions(options: WorkerOptions): EngineOptions {
   };
 }
 
-export const loggerOf = (options: WorkerOptions): Logger => options.logger ?? silentLogger;
+export const loggerOf = (options: WorkerOptions): Logger => withPlainErrors(options.logger ?? silentLogger);
 
 /** Every option there is; README's table is tested against it. */
 export const OPTION_NAMES: Readonly<Record<keyof WorkerOptions, true>> = {

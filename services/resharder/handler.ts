@@ -15,6 +15,9 @@ function fromEnvironment(name: string): string {
   return value;
 }
 
+/** In the user agent of its calls: who calls is seen in CloudTrail, and in the embedded endpoint's counts. */
+const userAgentAppId = "resharder";
+
 /** Short calls: one that takes longer is an error (not the SDK's default) and tried again, which every call here can bear. */
 const requestHandler = new NodeHttpHandler({
   connectionTimeout: 2_000,
@@ -24,11 +27,11 @@ const requestHandler = new NodeHttpHandler({
 
 export const handler = makeHandler({
   stream: kinesisStream({
-    client: new KinesisClient({ requestHandler }),
+    client: new KinesisClient({ requestHandler, userAgentAppId }),
     streamName: fromEnvironment(RESHARDER_ENVIRONMENT.streamName),
   }),
   fleet: dynamoDbFleet({
-    client: new DynamoDBClient({ requestHandler }),
+    client: new DynamoDBClient({ requestHandler, userAgentAppId }),
     leaseTableName: fromEnvironment(RESHARDER_ENVIRONMENT.leaseTableName),
   }),
   clock: systemClock,

@@ -3,7 +3,7 @@
  * from outside, and looks whether anything is left: processes, ports, the running endpoint's record. Ends with two
  * whole runs in a row. Half an hour long, so it is run by hand:
  *
- *   npm run test:interrupt [-- <phase, way or command> …]      EVENKEEL_PORT chooses the ports
+ *   npm run test:interrupt [-- <phase, way or command> …]      EVENKEEL_PORT chooses the port
  *
  * `-- ctrl-c kill npx` is every phase of `npx evenkeel experiment`, in two ways.
  */

@@ -13,12 +13,14 @@ import type { Outcome } from "../integration/endpoint/run.ts";
 import { until } from "../integration/endpoint/until.ts";
 import { ByHand } from "./by-hand.ts";
 import { commandsSuite } from "./commands-suite.ts";
+import { callsOfStateMachine, grantsSuite } from "./grants-suite.ts";
 import { toolsSuite } from "./tools-suite.ts";
 
 const APPLICATION = "e2e";
 const SIZES = ["--shards", "4", "--split-to", "6", "--pods", "2", "--scale-to", "3", "--rate", "50"];
 
 let user: ByHand;
+let stateMachineCalls: Awaited<ReturnType<typeof callsOfStateMachine>> = [];
 const outputs = new Map<string, string>();
 const output = (name: string) => outputs.get(name) ?? expect.fail(`the stack has no output ${name}`);
 const evenkeel = (...args: string[]) => user.evenkeel(...args, "--application", APPLICATION);
@@ -110,7 +112,12 @@ describe("the experiment, small, on the stack that is up", () => {
 
 describe("the commands", () => commandsSuite(evenkeel));
 
-describe("awslocal", () => toolsSuite({ user: () => user, output, application: APPLICATION }));
+describe("awslocal", () => {
+  toolsSuite({ user: () => user, output, application: APPLICATION });
+  afterAll(async () => {
+    stateMachineCalls = await callsOfStateMachine(user, output("StateMachineArn"));
+  }, 60_000);
+});
 
 describe("taken down by hand", () => {
   it("plain cdk finds nothing to deploy", async () => {
@@ -143,6 +150,12 @@ describe("taken down by hand", () => {
     expect(left.flat().filter((name: string) => /e2e/i.test(name))).toEqual([]);
     expect(await user.tasks(output("ClusterName"))).toEqual([]);
   }, 120_000);
+
+  grantsSuite({
+    user: () => user,
+    templateFile: () => join(user.folder("cdk.out"), "E2e.template.json"),
+    stateMachineCalls: () => stateMachineCalls,
+  });
 
   it("Ctrl-C ends `npm run local` and everything that it started", async () => {
     expect(await user.ctrlC()).toEqual([]);

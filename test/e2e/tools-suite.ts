@@ -78,4 +78,10 @@ export function toolsSuite({ user, output, application }: ToolsSuiteOptions): vo
     );
     expect(messages).toContainEqual(expect.objectContaining({ msg: "starting" }));
   });
+
+  it("the state machine merges too, and leaves the tasks as they are", async () => {
+    const execution = await execute('{"targetShards":7}');
+    expect(execution).toMatchObject({ status: "SUCCEEDED" });
+    expect(JSON.parse(execution.output).done).toMatchObject({ splits: 0, merges: 1, openShards: 7 });
+  }, 120_000);
 }

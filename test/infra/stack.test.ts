@@ -173,7 +173,6 @@ describe("least privilege", () => {
       "dynamodb:DescribeTable",
       "dynamodb:GetItem",
       "dynamodb:PutItem",
-      "dynamodb:Query",
       "dynamodb:Scan",
       "dynamodb:UpdateItem",
       "kinesis:DescribeStreamSummary",

@@ -103,23 +103,18 @@ describe("wrong names", () => {
 
 it("an experiment on a used port names port and remedy, and leaves nothing", async () => {
   const ports = await freePorts();
-  const other = createServer().listen(ports.ministack, "127.0.0.1");
+  const other = createServer().listen(ports.gateway, "127.0.0.1");
   await once(other, "listening");
   // The endpoint's own folder goes to the temporary folder: one of the test's own shows what is left.
   const temporary = mkdtempSync(join(tmpdir(), "evenkeel-used-port-"));
   const ended = await runProgram("lab/bin/evenkeel.mjs", ["experiment", "--application", "usedport"], {
     TMPDIR: temporary,
     EVENKEEL_PORT: String(ports.gateway),
-    EVENKEEL_MINISTACK_PORT: String(ports.ministack),
-    EVENKEEL_KINESIS_PORT: String(ports.kinesis),
-    EVENKEEL_KINESIS_TLS_PORT: String(ports.kinesisTls),
   });
   other.close();
   expect(ended.exitCode).toBe(2);
   expect(ended.err.trimEnd().split("\n").at(-1)).toMatch(
-    new RegExp(
-      `^error: Port ${ports.ministack} \\(MiniStack\\) is already in use: .*EVENKEEL_MINISTACK_PORT`,
-    ),
+    new RegExp(`^error: Port ${ports.gateway} \\(the AWS endpoint\\) is already in use: .*EVENKEEL_PORT`),
   );
   expect(readdirSync(temporary)).toEqual([]);
   rmSync(temporary, { recursive: true });

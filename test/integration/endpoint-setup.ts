@@ -21,7 +21,9 @@ export default async function setup(project: TestProject): Promise<() => Promise
     ports: await freePorts(),
     announce: false,
     logFolder: fileURLToPath(new URL("../../.evenkeel/logs/test", import.meta.url)),
-    images: { "test/task": { command: process.execPath, args: [fixture("task.mjs")] } },
+    images: {
+      "test/task": { command: process.execPath, args: [fixture("task.mjs")], variables: ["GREETING"] },
+    },
   });
   project.provide("endpointUrl", endpoint.url);
   project.provide("endpointPid", endpoint.pid);

@@ -40,7 +40,7 @@ export interface Rig {
   stop(): Promise<void>;
 }
 
-/** Ports: EVENKEEL_PORT and the three after it when set, else whichever are free. */
+/** Ports: EVENKEEL_PORT when set, else whichever are free. */
 export async function startRig(kclVersion: string): Promise<Rig> {
   const folder = join(runtimeFolder(), "interop", kclVersion);
   const historyFolder = join(folder, "history");

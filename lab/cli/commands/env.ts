@@ -13,9 +13,15 @@ export const registerEnv: Register = (program, context) => {
       const { strayVariables, toolEnvironment } = await import("../../../local/index.ts");
       const target = await resolveTarget({ aws: options.aws, environment: process.env });
       const address = addressOf(target);
-      const set = address === undefined ? awsVariables(target) : toolEnvironment(address);
+      const set: Record<string, string> = {
+        ...(address === undefined ? awsVariables(target) : toolEnvironment(address)),
+      };
       // Real AWS is what the user's own settings are for.
       const stray = address === undefined ? [] : strayVariables(process.env, set);
+      // Another endpoint's credentials are the user's own: the shell has them already, and they may be secret.
+      if (target.kind === "endpoint")
+        for (const name of ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"] as const)
+          if (set[name] === process.env[name]) delete set[name];
       if (options.json)
         context.printJson({ ...set, ...Object.fromEntries(stray.map((name) => [name, null])) });
       else for (const line of shellLines(set, stray)) context.print(line);

@@ -6,6 +6,8 @@ import { createHash, timingSafeEqual } from "node:crypto";
 
 export interface Asked {
   readonly method: string;
+  /** Of the URL, without its query. */
+  readonly path: string;
   readonly port: number;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
 }
@@ -17,19 +19,19 @@ export interface Refusal {
 
 export const TOKEN_HEADER = "x-evenkeel-token";
 
+const FOREIGN: Refusal = { status: 403, message: "requests from other sites are refused" };
+
 /** Undefined: go on. */
-export function refusal({ method, port, headers }: Asked, token: string): Refusal | undefined {
-  const hosts = [`127.0.0.1:${port}`, `localhost:${port}`];
+export function refusal(asked: Asked, token: string): Refusal | undefined {
+  const { method, port, headers } = asked;
+  const hosts = ["127.0.0.1", "localhost"].map((name) => (port === HTTP_PORT ? name : `${name}:${port}`));
   if (!hosts.includes(String(headers.host ?? "")))
     return { status: 421, message: `this page is at http://${hosts[0]} only` };
-  const site = headers["sec-fetch-site"];
-  const navigates = headers["sec-fetch-mode"] === "navigate" && method === "GET";
-  if (site !== undefined && site !== "same-origin" && site !== "none" && !navigates)
-    return { status: 403, message: "requests from other sites are refused" };
-  if (method === "GET" || method === "HEAD") return undefined;
   const { origin } = headers;
-  if (origin !== undefined && !hosts.some((host) => origin === `http://${host}`))
-    return { status: 403, message: "requests from other sites are refused" };
+  if (origin !== undefined && !hosts.some((host) => origin === `http://${host}`)) return FOREIGN;
+  const site = headers["sec-fetch-site"] ?? "none";
+  if (site !== "same-origin" && site !== "none" && !followsLink(asked)) return FOREIGN;
+  if (method === "GET" || method === "HEAD") return undefined;
   if (!sameText(String(headers[TOKEN_HEADER] ?? ""), token))
     return { status: 403, message: "the token of this run is missing or old: load the page again" };
   if (!String(headers["content-type"] ?? "").startsWith("application/json"))
@@ -37,16 +39,33 @@ export function refusal({ method, port, headers }: Asked, token: string): Refusa
   return undefined;
 }
 
+/** Browsers leave the port out of the host when it is this one. */
+const HTTP_PORT = 80;
+
+/** A link on another site may lead to the page itself, in a window of its own: not to its data, nor into a frame. */
+const followsLink = ({ method, path, headers }: Asked): boolean =>
+  method === "GET" &&
+  path === "/" &&
+  headers["sec-fetch-mode"] === "navigate" &&
+  headers["sec-fetch-dest"] === "document";
+
 /** In the same time whatever differs. */
 function sameText(a: string, b: string): boolean {
   const digest = (text: string) => createHash("sha256").update(text).digest();
   return timingSafeEqual(digest(a), digest(b));
 }
 
+/** Of every answer: no other site may embed it, and no browser guess what it is. */
+export const dataHeaders = (type: string): Record<string, string> => ({
+  "content-type": type,
+  "cache-control": "no-store",
+  "x-content-type-options": "nosniff",
+  "cross-origin-resource-policy": "same-origin",
+});
+
 /** Everything is in the one response; the nonce is for its own script and style. */
 export const pageHeaders = (nonce: string): Record<string, string> => ({
-  "content-type": "text/html; charset=utf-8",
-  "cache-control": "no-store",
+  ...dataHeaders("text/html; charset=utf-8"),
   "content-security-policy": [
     "default-src 'none'",
     `script-src 'nonce-${nonce}'`,
@@ -58,8 +77,6 @@ export const pageHeaders = (nonce: string): Record<string, string> => ({
     "form-action 'none'",
     "frame-ancestors 'none'",
   ].join("; "),
-  "x-content-type-options": "nosniff",
   "referrer-policy": "no-referrer",
   "cross-origin-opener-policy": "same-origin",
-  "cross-origin-resource-policy": "same-origin",
 });

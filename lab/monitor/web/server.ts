@@ -7,7 +7,7 @@ import { randomSuffix } from "../../../services/shared/platform.ts";
 import { messageOf, Problem } from "../../problem.ts";
 import { nameOf } from "./board.ts";
 import { clientScript } from "./client-script.ts";
-import { pageHeaders, refusal } from "./guard.ts";
+import { dataHeaders, pageHeaders, refusal } from "./guard.ts";
 import { LiveBoard } from "./live-board.ts";
 import { type FleetActions, orderText, parseOrder, perform } from "./orders.ts";
 import { renderLivePage } from "./page.ts";
@@ -56,9 +56,9 @@ export async function serveLivePage(options: LivePageOptions): Promise<LivePage>
 
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const method = request.method ?? "GET";
-    const refused = refusal({ method, port, headers: request.headers }, token);
+    const path = request.url?.split("?")[0] ?? "/";
+    const refused = refusal({ method, path, port, headers: request.headers }, token);
     if (refused) return answer(response, refused.status, { error: refused.message });
-    const path = new URL(request.url ?? "/", `http://${HOST}`).pathname;
     if (method === "GET" && path === "/") return page(response);
     if (method === "GET" && path === "/events") return events(response);
     const kind = /^\/orders\/(\w+)$/.exec(path)?.[1];
@@ -88,7 +88,7 @@ export async function serveLivePage(options: LivePageOptions): Promise<LivePage>
       answer(response, 503, { error: `${MOST_VIEWERS} pages are open already; close some` });
       return;
     }
-    response.writeHead(200, { "content-type": "text/event-stream", "cache-control": "no-store" });
+    response.writeHead(200, dataHeaders("text/event-stream"));
     const send = (event: string, data: object) => {
       if (response.writableLength > MOST_UNSENT_BYTES) return void response.destroy();
       response.write(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
@@ -162,11 +162,7 @@ export async function serveLivePage(options: LivePageOptions): Promise<LivePage>
 
 function answer(response: ServerResponse, status: number, body: object): void {
   response
-    .writeHead(status, {
-      "content-type": "application/json",
-      "cache-control": "no-store",
-      connection: "close",
-    })
+    .writeHead(status, { ...dataHeaders("application/json"), connection: "close" })
     .end(JSON.stringify(body));
 }
 

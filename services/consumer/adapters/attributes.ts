@@ -14,10 +14,16 @@ export class RowProblem extends Error {
   override readonly name = "RowProblem";
 }
 
+/** A row's text for an error message: one line, however long the text is and whatever is in it. */
+export const shown = (text: string): string =>
+  JSON.stringify(text.length > SHOWN_CHARACTERS ? `${text.slice(0, SHOWN_CHARACTERS)}…` : text).slice(1, -1);
+
+const SHOWN_CHARACTERS = 80;
+
 const typeOf = (value: AttributeValue): string => Object.keys(value)[0] ?? "nothing";
 
 function wrongType(name: string, value: AttributeValue, expected: string): RowProblem {
-  return new RowProblem(`${name} is of type ${typeOf(value)}, expected ${expected}`);
+  return new RowProblem(`${shown(name)} is of type ${typeOf(value)}, expected ${expected}`);
 }
 
 /** A string that says something: nobody writes empty ones, and a condition could never match one as "absent". */
@@ -36,7 +42,7 @@ export function readCount(item: Item, name: string): number | undefined {
   if (value.N === undefined) throw wrongType(name, value, "N");
   const number = Number(value.N);
   if (!Number.isSafeInteger(number) || number < 0) {
-    throw new RowProblem(`${name} is ${value.N}, expected a whole number from 0 to 2^53 - 1`);
+    throw new RowProblem(`${name} is ${shown(value.N)}, expected a whole number from 0 to 2^53 - 1`);
   }
   return number;
 }

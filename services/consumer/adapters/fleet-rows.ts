@@ -22,10 +22,13 @@ import {
   readMap,
   readText,
   required,
+  shown,
 } from "./attributes.ts";
 import { movingDisguise } from "./disguise.ts";
 
 const FLEET_KEY = /^evenkeel-fleet-(\d+)$/;
+/** Written in the one way that `fleetRowKey` writes it, and far above the pages of any fleet: 12 members are on each. */
+const PAGE = /^(0|[1-9]\d{0,5})$/;
 
 /** One letter each: an attribute's name is paid for in every entry. */
 const ENTRY = {
@@ -69,8 +72,8 @@ export function encodeMember(member: Member): AttributeValue {
 export function decodeFleetPage(item: Item): FleetPage {
   const leaseKey = required(readText(item, LEASE_KEY), LEASE_KEY);
   const page = FLEET_KEY.exec(leaseKey)?.[1];
-  if (page === undefined)
-    throw new RowProblem(`${LEASE_KEY} is "${leaseKey}", expected evenkeel-fleet-<number>`);
+  if (page === undefined || !PAGE.test(page))
+    throw new RowProblem(`${LEASE_KEY} is "${shown(leaseKey)}", expected evenkeel-fleet-<number>`);
   const entries = readMap(item, FLEET_ATTRIBUTES.members) ?? {};
   const members: Member[] = [];
   const unreadable: string[] = [];
@@ -96,7 +99,8 @@ function decodeMember(workerId: string, entry: Item): Member {
   try {
     const letter = required(readText(entry, ENTRY.state), ENTRY.state);
     const state = STATES.get(letter);
-    if (state === undefined) throw new RowProblem(`${ENTRY.state} is "${letter}", expected j, a, l or d`);
+    if (state === undefined)
+      throw new RowProblem(`${ENTRY.state} is "${shown(letter)}", expected j, a, l or d`);
     return {
       workerId,
       incarnation: required(readText(entry, ENTRY.incarnation), ENTRY.incarnation),
@@ -107,7 +111,7 @@ function decodeMember(workerId: string, entry: Item): Member {
       failoverTimeMillis: readCount(entry, ENTRY.failoverTimeMillis) ?? DEFAULT_FAILOVER_TIME_MILLIS,
     };
   } catch (error) {
-    if (error instanceof RowProblem) throw new RowProblem(`member ${workerId}: ${error.message}`);
+    if (error instanceof RowProblem) throw new RowProblem(`member ${shown(workerId)}: ${error.message}`);
     throw error;
   }
 }

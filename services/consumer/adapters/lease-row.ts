@@ -19,6 +19,7 @@ import {
   readText,
   readTextSet,
   required,
+  shown,
 } from "./attributes.ts";
 
 /** KCL's attribute names. `parentShardId` is a string *set*, in spite of its name. */
@@ -96,13 +97,15 @@ function decodeCheckpoint(item: Item): Checkpoint {
   };
   if (!isSentinel(checkpoint) && !DECIMAL.test(checkpoint.sequenceNumber)) {
     throw new RowProblem(
-      `${NAMES.checkpoint} is "${checkpoint.sequenceNumber}", expected a decimal sequence number, TRIM_HORIZON, LATEST, AT_TIMESTAMP or SHARD_END`,
+      `${NAMES.checkpoint} is "${shown(checkpoint.sequenceNumber)}", expected a decimal sequence number, TRIM_HORIZON, LATEST, AT_TIMESTAMP or SHARD_END`,
     );
   }
   return checkpoint;
 }
 
 const DECIMAL = /^\d+$/;
+/** As many digits as 2^128 - 1 has: a row may hold 400,000, and a number of them takes long to read. */
+const HASH_KEY = /^\d{1,39}$/;
 
 function decodeHashRange(item: Item): HashRange | undefined {
   const start = readHashKey(item, NAMES.startingHashKey);
@@ -123,8 +126,8 @@ function decodeHashRange(item: Item): HashRange | undefined {
 function readHashKey(item: Item, name: string): bigint | undefined {
   const text = readText(item, name);
   if (text === undefined) return undefined;
-  if (!DECIMAL.test(text) || BigInt(text) > MAX_HASH_KEY) {
-    throw new RowProblem(`${name} is "${text}", expected a decimal number from 0 to 2^128 - 1`);
+  if (!HASH_KEY.test(text) || BigInt(text) > MAX_HASH_KEY) {
+    throw new RowProblem(`${name} is "${shown(text)}", expected a decimal number from 0 to 2^128 - 1`);
   }
   return BigInt(text);
 }

@@ -1,6 +1,7 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
+import { request } from "node:http";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -14,7 +15,7 @@ import {
   freePorts,
   startEndpoint,
 } from "../../../local/index.ts";
-import { familyOf, living } from "./processes.ts";
+import { familyOf, listenersOf, living } from "./processes.ts";
 import { until } from "./until.ts";
 
 const logFolder = mkdtempSync(join(tmpdir(), "lifecycle-test-"));
@@ -82,15 +83,38 @@ describe("the endpoint as one unit", () => {
 
   test("a used port is told in one line, with its purpose and the remedy", async () => {
     const options = await quiet();
-    const other = createServer().listen(options.ports.kinesis, "127.0.0.1");
+    const other = createServer().listen(options.ports.gateway, "127.0.0.1");
     await once(other, "listening");
     const problem = await startEndpoint(options).catch((error: unknown) => error);
     other.close();
     expect(problem).toBeInstanceOf(EndpointError);
     expect(problem).toMatchObject({ exitCode: 2, message: expect.not.stringContaining("\n") });
     expect((problem as Error).message).toMatch(
-      new RegExp(`^Port ${options.ports.kinesis} \\(kinesis-local\\) .*EVENKEEL_KINESIS_PORT`),
+      new RegExp(`^Port ${options.ports.gateway} \\(the AWS endpoint\\) .*EVENKEEL_PORT`),
     );
+  });
+
+  // The kernel's tables of sockets are where only Linux has them.
+  test.runIf(process.platform === "linux")(
+    "only the gateway can be reached by a browser: one port, on loopback",
+    async () => {
+      const endpoint = await startEndpoint(await quiet());
+      const listening = listenersOf(familyOf(endpoint.pid));
+      await endpoint.stop();
+      expect(listening).toEqual([`127.0.0.1:${endpoint.ports.gateway}`]);
+    },
+  );
+
+  test("a web page is refused, whatever name led it here", async () => {
+    const url = inject("endpointUrl");
+    const page = await fetch(url, { method: "POST", headers: { origin: "https://evil.example" } });
+    expect(page.status).toBe(403);
+    expect(page.headers.get("access-control-allow-origin")).toBeNull();
+    const { port } = new URL(url);
+    const rebound = request({ host: "127.0.0.1", port, headers: { host: `evil.example:${port}` } });
+    const [answer] = await once(rebound.end(), "response");
+    answer.resume();
+    expect(answer.statusCode).toBe(421);
   });
 
   test("a healthy endpoint says so", async () => {

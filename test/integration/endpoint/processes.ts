@@ -1,4 +1,5 @@
 import { execFileSync } from "node:child_process";
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 
 /** Processes by id, each with its command: an id alone may be another process's by the time one looks again. */
 export type Family = ReadonlyMap<number, string>;
@@ -30,4 +31,38 @@ export function living(family: Family): string[] {
   return [...family]
     .filter(([pid, command]) => now.get(pid)?.command === command)
     .map(([pid, command]) => `${pid} ${command.slice(0, 100)}`);
+}
+
+/** `address:port` of every TCP listener of a family, from Linux's tables: an address is hexadecimal, its bytes reversed. */
+export function listenersOf(family: Family): string[] {
+  const sockets = new Set(
+    [...family.keys()].flatMap((pid) =>
+      readdirSync(`/proc/${pid}/fd`).flatMap((fd) => {
+        return /^socket:\[(\d+)\]$/.exec(linkOf(`/proc/${pid}/fd/${fd}`))?.[1] ?? [];
+      }),
+    ),
+  );
+  const LISTEN = "0A";
+  return ["/proc/net/tcp", "/proc/net/tcp6"].flatMap((table) =>
+    readFileSync(table, "utf8")
+      .split("\n")
+      .slice(1)
+      .map((line) => line.trim().split(/\s+/))
+      .filter((columns) => columns[3] === LISTEN && sockets.has(columns[9] ?? ""))
+      .map((columns) => {
+        const [address = "", port = ""] = columns[1]!.split(":");
+        const bytes = address.match(/../g)!.map((byte) => Number.parseInt(byte, 16));
+        return `${bytes.reverse().join(".")}:${Number.parseInt(port, 16)}`;
+      }),
+  );
+}
+
+/** Where a link leads; a file that was closed meanwhile leads nowhere. */
+function linkOf(path: string): string {
+  try {
+    return readlinkSync(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return "";
+    throw error;
+  }
 }

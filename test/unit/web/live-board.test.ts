@@ -126,6 +126,27 @@ describe("the live page's server", () => {
     expect(rebound.text).not.toContain(tokenIn(own.text));
   });
 
+  it("gives its events to its own page only, and says what everything else it sends is", async () => {
+    for (const headers of [
+      { origin: "https://evil.example" },
+      { "sec-fetch-site": "cross-site", "sec-fetch-mode": "no-cors" },
+      { host: `evil.example:${page.port}` },
+    ]) {
+      const refused = await ask("/events", { headers });
+      expect(refused.status).toBeOneOf([403, 421]);
+      expect(refused.headers).toMatchObject({
+        "x-content-type-options": "nosniff",
+        "cross-origin-resource-policy": "same-origin",
+      });
+    }
+    expect(page.live.viewerCount).toBe(0);
+  });
+
+  it("answers a path that is none of its own in words", async () => {
+    for (const path of ["//", "/../etc/passwd", "/%", "/events/", "http://evil.example/", "/?a=/events"])
+      expect((await ask(path)).status).toBe(path === "/?a=/events" ? 200 : 404);
+  });
+
   it("does what is asked with the token, and says what went wrong", async () => {
     expect(await order("split", { percent: 50 })).toMatchObject({ status: 200, text: '{"text":"split 1"}' });
     expect(await order("split", { percent: -1 })).toMatchObject({ status: 400 });

@@ -1,0 +1,210 @@
+/**
+ * Checks the licence of every package that is installed, for npm and for the Python folder, and that docs/licences.md
+ * lists them: `node tools/licences.mjs`, a part of `npm run check`; `--write` writes the list anew.
+ * Exit code 1: a licence that is not allowed, or a list that is out of date; each is one line.
+ */
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { lockedPackages, packageName, shippedPaths } from "./packages.mjs";
+
+const LIST = "docs/licences.md";
+
+/** What is shipped (tools/packages.mjs) has one of these. 0BSD asks for even less than BSD: no notice either. */
+const SHIPPED = ["MIT", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "ISC", "0BSD"];
+/** Tools on a developer's machine may also have these: nothing of them is copied into what is shipped. */
+const TOOLS = {
+  "BlueOak-1.0.0": "permissive, as MIT",
+  "CC0-1.0": "public domain",
+  "Python-2.0": "permissive: Python's own",
+  "MPL-2.0": "asks for the source of changed files only, and none is changed",
+};
+/** Python packages whose metadata do not say it in one word: what was read in them. */
+const READ_BY_HAND = {
+  docutils: {
+    licence: "CC0-1.0 AND Python-2.0 AND BSD-2-Clause",
+    reason: "its one GPL file, an Emacs mode, is not installed",
+  },
+  "python-dateutil": { licence: "BSD-3-Clause", reason: "all of it is, newer code under Apache-2.0 too" },
+};
+
+/** Whether an SPDX expression can be met with `allowed` licences: one side of an OR, both sides of an AND. */
+export function isAllowed(expression, allowed) {
+  const tokens = expression.match(/[()]|[^\s()]+/g) ?? [];
+  let at = 0;
+  const operand = () => {
+    if (tokens[at] !== "(") return allowed.includes(tokens[at++]);
+    at += 1;
+    const inner = either();
+    return tokens[at++] === ")" && inner;
+  };
+  const joined = (word, part) => {
+    const parts = [part()];
+    while (tokens[at] === word) {
+      at += 1;
+      parts.push(part());
+    }
+    return parts;
+  };
+  const both = () => joined("AND", operand).every(Boolean);
+  const either = () => joined("OR", both).some(Boolean);
+  const verdict = either();
+  return verdict && at === tokens.length;
+}
+
+/** npm's `license`, or the older forms of it. */
+const npmLicence = ({ license, licenses }) => {
+  const given =
+    license ?? (Array.isArray(licenses) ? licenses.map(({ type }) => type).join(" OR ") : licenses);
+  return (typeof given === "object" ? given?.type : given) || "none given";
+};
+
+/** The packages of the lockfile: what their own package.json says, or the lockfile where they are for other machines. */
+export function npmPackages(root) {
+  const packages = lockedPackages(root);
+  const shipped = shippedPaths(root, packages);
+  return Object.entries(packages).map(([path, locked]) => {
+    const manifest = join(root, path, "package.json");
+    const licence = npmLicence(existsSync(manifest) ? JSON.parse(readFileSync(manifest, "utf8")) : locked);
+    return { name: packageName(path), licence, shipped: shipped.has(path) };
+  });
+}
+
+const CLASSIFIERS = {
+  "Apache Software License": "Apache-2.0",
+  "BSD License": "BSD-3-Clause",
+  "MIT License": "MIT",
+  "Mozilla Public License 2.0 (MPL 2.0)": "MPL-2.0",
+  "Python Software Foundation License": "Python-2.0",
+};
+const WORDS = { "Apache License": "Apache-2.0" };
+
+/** The licence in a Python package's METADATA: an SPDX expression, else its one classifier, else its own words. */
+export function pythonLicence(name, metadata) {
+  const byHand = READ_BY_HAND[name];
+  if (byHand !== undefined) return byHand.licence;
+  const head = metadata.split(/\r?\n\r?\n/, 1)[0];
+  const field = (key) =>
+    [...head.matchAll(new RegExp(`^${key}: (.+)$`, "gm"))].map(([, value]) => value.trim());
+  const [expression] = field("License-Expression");
+  if (expression !== undefined) return expression;
+  const classifiers = field("Classifier").flatMap(
+    (text) => /^License :: OSI Approved :: (.+)$/.exec(text)?.[1] ?? [],
+  );
+  if (classifiers.length === 1) return CLASSIFIERS[classifiers[0]] ?? classifiers[0];
+  const words = field("License")[0] ?? "none given";
+  return WORDS[words] ?? words;
+}
+
+const pythonName = (text) => text.toLowerCase().replaceAll(/[-_.]+/g, "-");
+
+/** The packages of local/requirements.txt; undefined where the Python folder is not installed. */
+export function pythonPackages(root) {
+  const folder = join(root, ".evenkeel/python");
+  const site = existsSync(join(folder, "site")) ? join(folder, "site") : venvSite(folder);
+  if (site === undefined) return undefined;
+  const folders = new Map(
+    readdirSync(site).flatMap((entry) => {
+      const name = /^(.+)-[^-]+\.dist-info$/.exec(entry)?.[1];
+      return name === undefined ? [] : [[pythonName(name), join(site, entry, "METADATA")]];
+    }),
+  );
+  const pins = readFileSync(join(root, "local/requirements.txt"), "utf8").matchAll(/^([\w.-]+)==/gm);
+  return [...pins].map(([, pin]) => {
+    const name = pythonName(pin);
+    const file = folders.get(name);
+    const licence = file === undefined ? "not installed" : pythonLicence(name, readFileSync(file, "utf8"));
+    return { name, licence, shipped: false };
+  });
+}
+
+function venvSite(folder) {
+  const library = join(folder, "lib");
+  if (!existsSync(library)) return undefined;
+  const version = readdirSync(library).find((name) => name.startsWith("python3"));
+  return version === undefined ? undefined : join(library, version, "site-packages");
+}
+
+/** One line for each package whose licence is not allowed. */
+export function refusals(packages) {
+  return packages.flatMap(({ name, licence, shipped }) => {
+    const allowed = shipped ? SHIPPED : [...SHIPPED, ...Object.keys(TOOLS)];
+    if (isAllowed(licence, allowed)) return [];
+    const where = shipped ? "what is shipped" : "a tool";
+    return [
+      `${name} has the licence "${licence}"; for ${where} expected ${allowed.join(", ")}: use another package`,
+    ];
+  });
+}
+
+const code = (names) => names.map((name) => `\`${name}\``).join(", ");
+
+/** A table with a row for each licence, in the order of their names. */
+function table(packages) {
+  const byLicence = new Map();
+  for (const { name, licence } of packages)
+    byLicence.set(licence, (byLicence.get(licence) ?? new Set()).add(name));
+  const rows = [...byLicence].toSorted(([a], [b]) => (a < b ? -1 : 1));
+  return [
+    "| licence | number | packages |",
+    "|---|---|---|",
+    ...rows.map(([licence, names]) => `| ${licence} | ${names.size} | ${code([...names].toSorted())} |`),
+  ].join("\n");
+}
+
+const lines = (entries, text) => entries.map(([name, value]) => `* ${text(name, value)}`).join("\n");
+
+export const npmText = (npm) => `# Licences
+
+Written by \`node tools/licences.mjs --write\`. \`npm run check\` fails when a licence is not allowed or this list is out
+of date.
+
+## Shipped
+
+What an installed evenkeel brings along, and what the container images and the Lambda function contain. Allowed:
+${SHIPPED.join(", ")}.
+
+${table(npm.filter(({ shipped }) => shipped))}
+
+## Tools
+
+What runs on a developer's machine only. Also allowed:
+
+${lines(Object.entries(TOOLS), (licence, reason) => `${licence}: ${reason}`)}
+
+${table(npm.filter(({ shipped }) => !shipped))}
+`;
+
+export const pythonText = (python) => `
+## Python: the embedded endpoint and the AWS tools
+
+The packages of \`local/requirements.txt\`. The same is allowed as for tools. Read in the package itself, because its
+metadata do not say it in one word:
+
+${lines(Object.entries(READ_BY_HAND), (name, { licence, reason }) => `\`${name}\`, ${licence}: ${reason}`)}
+
+${table(python)}
+`;
+
+/** Returns the lines to print as errors. Without the Python folder only npm's part of the list is looked at. */
+function check(root, write) {
+  const npm = npmPackages(root);
+  const python = pythonPackages(root);
+  const problems = refusals([...npm, ...(python ?? [])]);
+  const file = join(root, LIST);
+  const wanted = npmText(npm) + (python === undefined ? "" : pythonText(python));
+  const present = existsSync(file) ? readFileSync(file, "utf8") : "";
+  if (python !== undefined && write) writeFileSync(file, wanted);
+  else if (python === undefined ? !present.startsWith(wanted) : present !== wanted)
+    problems.push(`${LIST} is out of date: run \`node tools/licences.mjs --write\` and read what changed`);
+  if (python === undefined)
+    console.error("licences: the Python packages are not installed, so they are not checked");
+  return problems;
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const root = fileURLToPath(new URL("..", import.meta.url));
+  const problems = check(root, process.argv.includes("--write"));
+  for (const problem of problems) console.error(`licences: ${problem}`);
+  process.exitCode = problems.length === 0 ? 0 : 1;
+}
