@@ -30,7 +30,7 @@ interface SeedOutcome {
 }
 
 const USAGE =
-  "usage: npm run simulate -- [--seeds 1000] [--from 1] [--jobs 1] [--mutation NAME] [--draws 3] [--only KIND] | --seed N [--verbose] | --scale | --kinds";
+  "usage: npm run simulate -- [--seeds 1000] [--from 1] [--jobs 1] [--mutation NAME] [--draws 3] [--only KIND] | --seed N [--verbose] | --scale [--large] | --kinds";
 
 async function main(): Promise<number> {
   const asked = readArguments();
@@ -39,7 +39,7 @@ async function main(): Promise<number> {
     return 2;
   }
   if (asked.kinds) return listKinds();
-  if (asked.scale) return (await runScale((line) => process.stdout.write(`${line}\n`))) ? 0 : 1;
+  if (asked.scale) return scale(asked.large);
   if (asked.seed !== undefined) return replay(asked.seed, asked.verbose, asked.world);
   if (asked.child) return runAsChild(asked.from, asked.seeds, asked.world);
   return runMany(asked);
@@ -59,6 +59,7 @@ function readArguments() {
         only: { type: "string" },
         kinds: { type: "boolean", default: false },
         scale: { type: "boolean", default: false },
+        large: { type: "boolean", default: false },
         child: { type: "boolean", default: false },
       },
     });
@@ -76,11 +77,15 @@ function readArguments() {
     const only = FAULT_KIND_NAMES.find((name) => name === (values.only ?? mutation?.only));
     if (values.only !== undefined && only === undefined)
       return `no kind "${values.only}"; there are ${FAULT_KIND_NAMES.join(", ")}`;
-    const { verbose, scale, child, kinds } = values;
-    return { ...numbers, seed, verbose, scale, child, kinds, world: { mutation, draws, only } };
+    const { verbose, scale, large, child, kinds } = values;
+    return { ...numbers, seed, verbose, scale, large, child, kinds, world: { mutation, draws, only } };
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
   }
+}
+
+async function scale(large: boolean): Promise<number> {
+  return (await runScale((line) => process.stdout.write(`${line}\n`), large)) ? 0 : 1;
 }
 
 function listKinds(): number {

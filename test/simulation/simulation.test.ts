@@ -23,7 +23,7 @@ async function failures(runs: readonly { seed: number; draws: number }[]): Promi
 
 describe("simulation", () => {
   it("holds every law in 150 fixed seeds", { timeout: 120_000 }, async () => {
-    expect(await failures(FIXED_SEEDS.map((seed) => ({ seed, draws: 2 })))).toEqual([]);
+    expect(await failures(FIXED_SEEDS.map((seed) => ({ seed, draws: 3 })))).toEqual([]);
   });
 
   it("holds every law in seeds that once failed", { timeout: 120_000 }, async () => {
@@ -41,7 +41,8 @@ describe("simulation", () => {
 
   it("draws later options without moving earlier ones", () => {
     for (const { seed } of regressions) {
-      const [first, second] = [drawSwarm(seed, 1), drawSwarm(seed, 2)];
+      const [first, second, third] = [drawSwarm(seed, 1), drawSwarm(seed, 2), drawSwarm(seed, 3)];
+      if (third.faults.kinds.length === 0) expect(third).toEqual(second);
       const { workers, shards, leaseRenewal, ...others } = first;
       for (const name of Object.keys(NO_HABITS)) delete (others as Record<string, unknown>)[name];
       expect(second).toMatchObject(others);

@@ -49,7 +49,7 @@ class Unread {
       const verdict = this.#one(event.shardId, shard, event);
       if (verdict.kind !== "valid") return verdict;
       shard.lastSign = event;
-      if (event.type !== "read") shard.isFailing = false;
+      if (event.type !== "read") shard.isFailing = event.type === "too-late";
     }
     this.#follow(event);
     return VALID;
