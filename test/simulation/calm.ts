@@ -1,4 +1,5 @@
 /** A world in which nothing goes wrong unless somebody says so: for scenario transcripts and for counting what calls cost. */
+import { NO_FAULT_PLAN } from "./faults/plan.ts";
 import { NO_HABITS } from "./habits.ts";
 import type { Swarm } from "./swarm.ts";
 import { NO_FAULTS } from "./world/network.ts";
@@ -9,6 +10,7 @@ const CALM: Swarm = {
   seed: 1,
   profile: "planned",
   workers: 0,
+  startAtMillis: 0,
   startSpreadMillis: 0,
   shards: 1,
   earlierReshards: 0,
@@ -40,6 +42,7 @@ const CALM: Swarm = {
   stopBudgetMillis: 30_000,
   safetyMillis: 0,
   schedule: [],
+  faults: NO_FAULT_PLAN,
 };
 
 export const calmSwarm = (but: Partial<Swarm> = {}): Swarm => ({ ...CALM, ...but });

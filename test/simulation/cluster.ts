@@ -13,6 +13,7 @@ import type { LeaseStore } from "../../services/consumer/ports/lease-store.ts";
 import type { Stream } from "../../services/consumer/ports/stream.ts";
 import type { Clock } from "../../services/shared/clock.ts";
 import type { Random } from "../../services/shared/random.ts";
+import { type Decide, otherPlanner, plansOtherwise, swarmOf } from "./faults/unequal.ts";
 import { Patients, SimHandler } from "./handler.ts";
 import { JavaWorker } from "./java-worker.ts";
 import type { Mutation } from "./mutation.ts";
@@ -25,6 +26,7 @@ import { LeaseTable } from "./world/lease-table.ts";
 import type { Cost } from "./world/memory-lease-store.ts";
 import { streamRules } from "./world/memory-stream.ts";
 import { NO_FAULTS, type Weather } from "./world/network.ts";
+import { Outages } from "./world/outages.ts";
 import { Scheduler } from "./world/scheduler.ts";
 import type { SimProcess } from "./world/sim-clock.ts";
 import { StreamData } from "./world/stream-data.ts";
@@ -48,7 +50,10 @@ export interface EngineHandler {
 
 export interface EngineOptions {
   readonly workerId: string;
+  /** With this worker's own options in it. */
   readonly swarm: Swarm;
+  /** What becomes of the planner: another version of it, or a broken one. */
+  readonly planner?: (decide: Decide) => Decide;
   readonly maxLeases: ((fleet: { shards: number; workers: number }) => number) | undefined;
   readonly handler: EngineHandler;
   readonly log: (level: string, message: string, fields: object) => void;
@@ -87,6 +92,7 @@ export class Cluster {
   readonly history: History;
   readonly table: LeaseTable;
   readonly stream: StreamData;
+  readonly outages: Outages;
   readonly workers: SimWorker[] = [];
   /** Errors that the engine let out: promises that must not reject and did. */
   readonly escaped: string[] = [];
@@ -115,6 +121,7 @@ export class Cluster {
     const now = () => this.scheduler.now;
     this.table = new LeaseTable(record, now);
     this.stream = new StreamData(swarm.shards, record, now);
+    this.outages = new Outages(this.scheduler, this.#dice.fork("outages"));
     this.#rules = streamRules(swarm);
     this.#patients = new Patients(swarm);
     const hashes = this.#dice.fork("keys");
@@ -130,29 +137,57 @@ export class Cluster {
   }
 
   startWorker(id = `w${++this.#startedWorkers}`): SimWorker {
+    return this.#start(id, id);
+  }
+
+  /** A second process under the id of one that lives. Its events bear a name of their own. */
+  startDuplicate({ id }: SimWorker): SimWorker {
+    const name = `${id}~2`;
+    for (const worker of [id, name])
+      this.history.add({ type: "trouble", worker, kind: "duplicate-id", until: undefined, detail: name });
+    return this.#start(id, name);
+  }
+
+  #start(id: string, name: string): SimWorker {
     const { swarm, history } = this;
-    const dice = this.#dice.fork(`worker ${id} ${this.workers.length}`);
-    const { process, weather, store, stream, clock, cost, streamCalls } = this.#surround(id, dice);
+    const dice = this.#dice.fork(`worker ${name} ${this.workers.length}`);
+    const { process, weather, store, stream, clock, cost, streamCalls } = this.#surround(name, dice);
     history.add({
       type: "worker",
-      worker: id,
+      worker: name,
       action: "started",
       detail: `clock ×${process.clockError.rate.toFixed(4)}`,
     });
+    const told = this.#mutation?.told?.(swarm) ?? swarm;
     const engine = this.#startEngine(
       { store, stream, clock, random: dice.fork("engine") },
       {
         workerId: id,
-        swarm: this.#mutation?.told?.(swarm) ?? swarm,
-        maxLeases: this.#capFunction(),
-        handler: this.#handlerOf(id, process, dice),
-        log: (level, message, fields) => this.log(`${id} [${level}] ${message} ${JSON.stringify(fields)}`),
+        swarm: swarmOf(told, id),
+        planner: this.#plannerOf(id, clock),
+        maxLeases: this.#capFunction(dice.fork("cap noise")),
+        handler: this.#handlerOf(name, process, dice),
+        log: (level, message, fields) => this.#logged(name, level, message, fields),
       },
     );
-    const worker: SimWorker = { id, process, engine, weather, cost, streamCalls, state: "starting" };
+    const worker: SimWorker = { id: name, process, engine, weather, cost, streamCalls, state: "starting" };
     this.workers.push(worker);
-    this.#watchStart(worker);
+    this.#watchStart(worker, id === name);
     return worker;
+  }
+
+  #plannerOf(id: string, clock: Clock): (decide: Decide) => Decide {
+    const broken = this.#mutation?.decide;
+    return (decide) => {
+      const version = plansOtherwise(this.swarm, id) ? otherPlanner(decide) : decide;
+      return broken ? broken(version, clock) : version;
+    };
+  }
+
+  #logged(worker: string, level: string, message: string, fields: object): void {
+    const isReport = (level === "warn" || level === "error") && !this.#mutation?.isMute;
+    if (isReport) this.history.add({ type: "log", worker, level, message });
+    this.log(`${worker} [${level}] ${message} ${JSON.stringify(fields)}`);
   }
 
   /** Runs until it is killed, or the faults stop. */
@@ -177,8 +212,18 @@ export class Cluster {
   }
 
   #surround(id: string, dice: Dice): Surroundings {
-    const { swarm, scheduler, history, table, faultsOn } = this;
-    const world = { swarm, scheduler, history, table, data: this.stream, rules: this.#rules, faultsOn };
+    const { swarm, scheduler, history, table, outages } = this;
+    const faultsOn = () => this.faultsOn;
+    const world = {
+      swarm,
+      scheduler,
+      history,
+      table,
+      data: this.stream,
+      rules: this.#rules,
+      outages,
+      faultsOn,
+    };
     const log = (line: string) => this.log(line);
     return surround({ ...world, mutation: this.#mutation, log }, id, dice);
   }
@@ -275,6 +320,8 @@ export class Cluster {
   /** From now on nothing goes wrong any more. */
   heal(): void {
     this.faultsOn = false;
+    this.outages.clear();
+    for (const { leaseKey } of this.table.leases()) this.table.repairByHand(leaseKey);
     if (this.swarm.remedy === "restart") this.#patients.cured = true;
     for (const worker of this.workers) {
       Object.assign(worker.weather.store, fairWeather());
@@ -300,26 +347,31 @@ export class Cluster {
     }
   }
 
-  #capFunction() {
-    const { cap } = this.swarm;
+  #capFunction(noise: Dice) {
+    const { cap, faults } = this.swarm;
     if (cap.kind === "none") return undefined;
     const broken = this.#mutation?.cap;
-    return ({ shards, workers }: { shards: number; workers: number }) =>
-      broken && cap.kind === "formula" ? broken(shards, workers, cap.limit) : capOf(cap, shards, workers)!;
+    return ({ shards, workers }: { shards: number; workers: number }) => {
+      if (broken && cap.kind === "formula") return broken(shards, workers, cap.limit);
+      return capOf(cap, shards, workers)! + (faults.capNoise > 0 ? noise.integer(0, faults.capNoise) : 0);
+    };
   }
 
   #handlerOf(worker: string, process: SimProcess, dice: Dice): EngineHandler {
     const { swarm, history } = this;
     const { clock } = process;
     const habitDice = dice.fork("habits");
-    const parts = { worker, swarm, clock, history, patients: this.#patients, dice, habitDice };
+    const faultDice = dice.fork("faults of the handler");
+    const faultsOn = () => this.faultsOn;
+    const random = { dice, habitDice, faultDice };
+    const parts = { worker, swarm, process, clock, history, patients: this.#patients, ...random, faultsOn };
     const { processRecords, deadLetter, shutdownRequested, shardEnded } = new SimHandler(parts);
     const halted = (shardId: string) => history.add({ type: "halted", worker, shardId });
     const broken = this.#mutation?.handler?.(processRecords) ?? processRecords;
     return { processRecords: broken, deadLetter, shutdownRequested, shardEnded, halted };
   }
 
-  #watchStart(worker: SimWorker): void {
+  #watchStart(worker: SimWorker, restarts: boolean): void {
     worker.engine.start().then(
       () => {
         if (worker.state !== "starting") return;
@@ -331,7 +383,7 @@ export class Cluster {
         if (worker.state !== "starting") return;
         // The process exits, and its scheduler (ECS, Kubernetes) starts it again.
         this.crash(worker, `start() rejected: ${String(error)}`);
-        this.#restart(worker.id, 1_000);
+        if (restarts) this.#restart(worker.id, 1_000);
       },
     );
   }

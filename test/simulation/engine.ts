@@ -7,8 +7,14 @@ import { TRIES } from "./checkers/allowances.ts";
 import type { EnginePorts, EngineOptions as SimOptions, StartEngine } from "./cluster.ts";
 import { MAX_RETRY_DELAY_MILLIS } from "./run.ts";
 import type { Swarm } from "./swarm.ts";
+import { EPOCH_MILLIS } from "./world/sim-clock.ts";
 
 const SIMULATED = { arn: "arn:aws:kinesis:us-east-1:000000000000:stream/simulated", createdMillis: 1 };
+
+const initialPositionOf = ({ initialPosition }: Swarm): "TRIM_HORIZON" | "LATEST" | Date =>
+  typeof initialPosition === "string"
+    ? initialPosition
+    : new Date(EPOCH_MILLIS + Math.floor(initialPosition.atMillis));
 
 /** What never gets well has to be given up within the run; what does is waited out, as by default. */
 const maxAttempts = ({ sickCalls }: Swarm): number | undefined =>
@@ -28,7 +34,7 @@ export const startEngine: StartEngine = (ports, options) => {
 /** @param overrides for tests that need what no swarm draws */
 export function coordinatorOn(
   ports: EnginePorts,
-  { workerId, swarm, maxLeases, handler, log }: SimOptions,
+  { workerId, swarm, planner, maxLeases, handler, log }: SimOptions,
   overrides: Partial<EngineOptions> = {},
 ): Coordinator {
   let incarnations = 0;
@@ -36,7 +42,7 @@ export function coordinatorOn(
   return new Coordinator(
     {
       ...ports,
-      decide,
+      decide: planner ? planner(decide) : decide,
       metrics: noMetrics,
       describeStream: async () => ({ identity: SIMULATED, keepsOrderPerKey: true }),
       newIncarnation: () => `${Math.floor(ports.random.next() * 1e9).toString(36)}-${++incarnations}`,
@@ -56,7 +62,7 @@ export function coordinatorOn(
       observe: (event) => {
         if (event.type === "halted") handler.halted?.(event.shardId);
       },
-      initialPosition: swarm.initialPosition,
+      initialPosition: initialPositionOf(swarm),
       processRecords: handler.processRecords,
       onError: swarm.onError === "deadLetter" ? { deadLetter: handler.deadLetter } : swarm.onError,
       processTimeoutMillis: swarm.processTimeoutMillis,

@@ -14,6 +14,7 @@ import type { Clock } from "../../services/shared/clock.ts";
 import type { Swarm } from "./swarm.ts";
 import { type Dice, textHash } from "./world/dice.ts";
 import type { History } from "./world/history.ts";
+import type { SimProcess } from "./world/sim-clock.ts";
 
 /** What all workers of a run share: records do not get well by going to another worker. */
 export class Patients {
@@ -57,12 +58,15 @@ export class Patients {
 export interface HandlerParts {
   readonly worker: string;
   readonly swarm: Swarm;
+  readonly process: SimProcess;
   readonly clock: Clock;
   readonly history: History;
   readonly patients: Patients;
   /** Of the first generation of draws. */
   readonly dice: Dice;
   readonly habitDice: Dice;
+  readonly faultDice: Dice;
+  readonly faultsOn: () => boolean;
 }
 
 /** A hanging call that ignores its signal goes on for so long after it: past the grace that the engine gives. */
@@ -139,6 +143,8 @@ export class SimHandler {
     const { records, signal } = input;
     const { low, high } = swarm.handlerMillis;
     if (high > 0) await clock.sleep(this.#inTimeWhenCured(dice.between(low, high)));
+    await this.#blockLoop(records.length);
+    if (this.#isDownstreamDown()) throw new Error("downstream is down, as drawn");
     if (dice.chance(swarm.handlerFailures) && patients.failsOnce(records))
       throw new Error("the handler failed, as drawn");
     const sick = patients.firstSick(records);
@@ -151,6 +157,25 @@ export class SimHandler {
     }
     if (swarm.sickness === "hangs") await aborted(signal);
     throw new Error(`record ${records[sick]!.sequenceNumber} is sick, as drawn`);
+  }
+
+  /** Nothing else runs in this process meanwhile. */
+  async #blockLoop(records: number): Promise<void> {
+    const { swarm, faultDice, faultsOn, process, history, worker } = this.#parts;
+    const blocks = swarm.faults.blockedLoops;
+    if (blocks === undefined) return;
+    const now = faultsOn() && faultDice.chance(blocks.share) ? blocks.millis : 0;
+    const millis = now + records * blocks.millisPerRecord;
+    if (millis === 0) return;
+    const blocked = process.block(millis);
+    history.add({ type: "trouble", worker, kind: "blocked-loop", until: process.blockedUntil, detail: "" });
+    await blocked;
+  }
+
+  #isDownstreamDown(): boolean {
+    const { swarm, history } = this.#parts;
+    const { now } = history;
+    return swarm.faults.downstreamOutages.some(({ at, millis }) => at <= now && now < at + millis);
   }
 
   /** What made handlers run over their time passes with the faults: else a shard would halt again and again. */

@@ -7,15 +7,23 @@ import type { ProcessRecords } from "../../services/consumer/engine/shard-reader
 import type { LeaseStore } from "../../services/consumer/ports/lease-store.ts";
 import type { Stream } from "../../services/consumer/ports/stream.ts";
 import type { Clock } from "../../services/shared/clock.ts";
+import { FAULT_MUTATIONS } from "./fault-mutations.ts";
+import type { FaultKind } from "./faults/plan.ts";
+import type { Decide } from "./faults/unequal.ts";
 import type { Swarm } from "./swarm.ts";
 import type { LeaseTable } from "./world/lease-table.ts";
 
 export interface Mutation {
   readonly name: string;
+  /** It shows under this kind of fault. */
+  readonly only?: FaultKind;
+  readonly decide?: (decide: Decide, clock: Clock) => Decide;
+  /** Its log says nothing. */
+  readonly isMute?: true;
   /** What the engine is told in place of what was drawn. */
   readonly told?: (swarm: Swarm) => Swarm;
   readonly handler?: (handler: ProcessRecords) => ProcessRecords;
-  readonly store?: (store: LeaseStore, table: LeaseTable, worker: string) => LeaseStore;
+  readonly store?: (store: LeaseStore, table: LeaseTable, worker: string, swarm: Swarm) => LeaseStore;
   readonly stream?: (stream: Stream) => Stream;
   readonly clock?: (clock: Clock) => Clock;
   /** The cap formula a worker is given in place of the right one. */
@@ -127,4 +135,5 @@ export const MUTATIONS: readonly Mutation[] = [
   givesUpWholeBatches,
   checkpointsUnasked,
   noTimeLimit,
+  ...FAULT_MUTATIONS,
 ];

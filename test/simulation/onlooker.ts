@@ -4,11 +4,13 @@ import { Allowances } from "./checkers/allowances.ts";
 import { isHeldUp } from "./checkers/records.ts";
 import { type Cluster, capOf } from "./cluster.ts";
 import { unbalance } from "./fleet-view.ts";
+import { Beginning } from "./world/beginning.ts";
 
 export class Onlooker {
   readonly #cluster: Cluster;
   readonly #earliest: number;
   readonly #allowances: Allowances;
+  readonly #beginning: Beginning;
   readonly #parents = new Map<string, readonly string[]>();
   #seen = 0;
 
@@ -17,6 +19,7 @@ export class Onlooker {
     this.#cluster = cluster;
     this.#earliest = earliest;
     this.#allowances = new Allowances(cluster.swarm);
+    this.#beginning = new Beginning(cluster.swarm);
   }
 
   /** Takes in what has happened since the last look. */
@@ -25,6 +28,7 @@ export class Onlooker {
     for (; this.#seen < events.length; this.#seen++) {
       const event = events[this.#seen]!;
       this.#allowances.add(event);
+      this.#beginning.add(event);
       if (event.type === "shard" && event.action === "opened")
         this.#parents.set(event.shardId, event.parents);
     }
@@ -37,7 +41,7 @@ export class Onlooker {
 
   /** Why the fleet is not yet as it must be for good; undefined: it is. */
   unsettled(): string | undefined {
-    const { swarm, table, stream, scheduler, history } = this.#cluster;
+    const { swarm, table, stream, scheduler } = this.#cluster;
     if (scheduler.now < this.#earliest) return "puts are still going on";
     if (this.#cluster.restartsDue > 0) return "a crashed worker is still to be restarted";
     const waiting = this.#cluster.workers.find(
@@ -59,8 +63,9 @@ export class Onlooker {
     const open = stream.openShards().length;
     const cap = capOf(swarm.cap, open, up.length);
     const problem = unbalance(leases, {
-      caps: new Map(up.map((worker) => [worker.id, cap])),
-      steals: swarm.steals,
+      // What a cap that answers at random lets through is more than an even share.
+      caps: new Map(up.map((worker) => [worker.id, swarm.faults.capNoise > 0 ? undefined : cap])),
+      steals: swarm.steals && swarm.faults.notStealing === 0,
     });
     if (problem !== undefined) return problem;
     const ending = leases.find(
@@ -74,8 +79,7 @@ export class Onlooker {
     for (const data of stream.shards()) {
       const { shardId } = data.shard;
       const lost = data.records.find(
-        (record) =>
-          this.#isDue(record.sequenceNumber) && history.isDue(shardId, record.putAt, swarm.initialPosition),
+        (record) => this.#isDue(record.sequenceNumber) && this.#beginning.isDue(shardId, record.putAt),
       );
       if (lost === undefined || this.#isHeldUp(shardId)) continue;
       const lease = table.lease(shardId);

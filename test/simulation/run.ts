@@ -4,6 +4,9 @@
  */
 import { judge, type Report } from "./checkers/judge.ts";
 import { Cluster, type StartEngine } from "./cluster.ts";
+import { FaultInjector } from "./faults/injector.ts";
+import type { FaultKind } from "./faults/plan.ts";
+import { longestFailover } from "./faults/unequal.ts";
 import type { Mutation } from "./mutation.ts";
 import { Onlooker } from "./onlooker.ts";
 import { type Draws, drawSwarm, type Swarm } from "./swarm.ts";
@@ -12,6 +15,8 @@ export interface RunOptions {
   readonly startEngine: StartEngine;
   readonly mutation?: Mutation | undefined;
   readonly draws?: Draws | undefined;
+  /** Of the third generation of draws, this kind of fault and no other. */
+  readonly only?: FaultKind | undefined;
   /** Every event, as it happens. */
   readonly verbose?: ((line: string) => void) | undefined;
 }
@@ -35,11 +40,18 @@ export const MAX_RETRY_DELAY_MILLIS = 1_000;
 
 /** Generous: expiry twice in a row (a lease claimed by somebody who had just died), a shard sync, and the backlog. */
 export const livenessBound = (swarm: Swarm): number =>
-  6 * swarm.failoverTimeMillis +
+  6 * longestFailover(swarm) +
   2 * swarm.shardSyncIntervalMillis +
   60_000 +
   20 * swarm.handlerMillis.high +
-  sicknessBound(swarm);
+  sicknessBound(swarm) +
+  blockedBound(swarm);
+
+/** As if one worker did all the work, twice. */
+function blockedBound({ faults, putsPerSecond, safetyMillis, shards }: Swarm): number {
+  const perRecord = faults.blockedLoops?.millisPerRecord ?? 0;
+  return 2 * perRecord * (3 * shards + (putsPerSecond * (safetyMillis + TAIL_MILLIS)) / 1_000);
+}
 
 /** As if all sick records were in one shard: each takes the retries of its batch, and the calls that find it. */
 function sicknessBound(swarm: Swarm): number {
@@ -52,10 +64,10 @@ function sicknessBound(swarm: Swarm): number {
   return sick * (3_000 + 26 * handlerMillis.high + 12 * MAX_RETRY_DELAY_MILLIS);
 }
 
-export const quietMillis = (swarm: Swarm): number => 2 * swarm.failoverTimeMillis + 5_000;
+export const quietMillis = (swarm: Swarm): number => 2 * longestFailover(swarm) + 5_000;
 
 export async function runSeed(seed: number, options: RunOptions): Promise<RunResult> {
-  const swarm = drawSwarm(seed, options.draws);
+  const swarm = drawSwarm(seed, options.draws, options.only);
   const cluster = new Cluster(swarm, options.startEngine, options.mutation);
   const { scheduler, history } = cluster;
   if (options.verbose) {
@@ -66,13 +78,14 @@ export async function runSeed(seed: number, options: RunOptions): Promise<RunRes
   history.add({ type: "phase", name: "safety" });
   for (let index = 0; index < swarm.workers; index++) {
     scheduler.at(
-      (index * swarm.startSpreadMillis) / swarm.workers,
+      swarm.startAtMillis + (index * swarm.startSpreadMillis) / swarm.workers,
       "start",
       () => void cluster.startWorker(),
     );
   }
   for (const { at, who, action } of swarm.schedule)
     scheduler.at(at, action.kind, () => cluster.perform(action, who));
+  new FaultInjector(cluster).schedule();
   for (const [index, { from, millis }] of swarm.javaShifts.entries())
     scheduler.at(from, "Java", () => cluster.startJava(`java${index + 1}`, millis));
   let due = 0;
@@ -116,7 +129,7 @@ export async function runSeed(seed: number, options: RunOptions): Promise<RunRes
   const running = () => cluster.workers.some((worker) => worker.state === "stopping");
   await scheduler.run(scheduler.now + swarm.stopBudgetMillis + 10_000, () => !running());
   // Whatever a stopped worker should not do any more, it would do now.
-  await scheduler.run(scheduler.now + 2 * swarm.failoverTimeMillis);
+  await scheduler.run(scheduler.now + 2 * longestFailover(swarm));
 
   return {
     seed,

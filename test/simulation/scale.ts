@@ -3,7 +3,8 @@
  *
  * - plan: one decision over the whole table, timed, and its moves against the minimum;
  * - rounds: every worker acts on the plan it sees, half of them on a view one round old; writes are conditional;
- * - calls: one real engine among 999 puppets whose hearts beat, its calls of a quiet minute counted.
+ * - calls: one real engine among 999 puppets whose hearts beat, its calls of a quiet minute counted;
+ * - deploy (`scale-deploy.ts`): all workers of a fleet replaced, the rows that its scans read counted.
  */
 import { decide, type Facts } from "../../services/consumer/core/decide.ts";
 import type { Lease } from "../../services/consumer/core/lease.ts";
@@ -11,6 +12,7 @@ import { tableOf } from "../../services/consumer/core/lineage.ts";
 import { MEMBERS_PER_PAGE, type Member } from "../../services/consumer/core/member.ts";
 import { FULL_RANGE, width } from "../../services/shared/hash-range.ts";
 import { startEngine } from "./engine.ts";
+import { DEPLOYS, type DeploySize, measureDeploy } from "./scale-deploy.ts";
 import { drawSwarm, type Swarm } from "./swarm.ts";
 import { Dice } from "./world/dice.ts";
 import { freshLease, LeaseTable } from "./world/lease-table.ts";
@@ -77,8 +79,10 @@ function decisionsOver(leases: readonly Lease[], members: readonly Member[]) {
   return decide(facts);
 }
 
-export async function runScale(say: (line: string) => void): Promise<boolean> {
-  const checks = [...planAndRounds(), await callsOfOne()];
+/** @param large also a deploy of the largest fleet, which takes long */
+export async function runScale(say: (line: string) => void, large: boolean): Promise<boolean> {
+  const checks = [...planAndRounds(), await callsOfOne(), ...(await deploy(DEPLOYS.deploy))];
+  if (large) checks.push(...(await deploy(DEPLOYS["large-deploy"])));
   for (const { name, actual, expected, ok } of checks) {
     say(`${ok ? "ok  " : "FAIL"} ${name.padEnd(46)} ${actual} (expected ${expected})`);
   }
@@ -90,6 +94,27 @@ interface Check {
   readonly actual: string;
   readonly expected: string;
   readonly ok: boolean;
+}
+
+async function deploy(size: DeploySize): Promise<Check[]> {
+  const { workers, shards, maxRowsPerSecond, maxEvenMillis } = size;
+  const { peakRowsPerSecond, meanRowsPerSecond, evenAfterMillis, handOvers } = await measureDeploy(size);
+  const what = `deploy of ${workers} workers × ${shards} shards`;
+  const even = evenAfterMillis === undefined ? "never" : `${(evenAfterMillis / 1_000).toFixed(1)} s`;
+  return [
+    {
+      name: `rows scanned a second, ${what}`,
+      actual: `peak ${peakRowsPerSecond}, mean ${meanRowsPerSecond.toFixed(0)}, ${handOvers} hand-overs`,
+      expected: `at most ${maxRowsPerSecond}`,
+      ok: peakRowsPerSecond <= maxRowsPerSecond,
+    },
+    {
+      name: `even after the last start, ${what}`,
+      actual: even,
+      expected: `at most ${maxEvenMillis / 1_000} s`,
+      ok: evenAfterMillis !== undefined && evenAfterMillis <= maxEvenMillis,
+    },
+  ];
 }
 
 function planAndRounds(): Check[] {

@@ -1,6 +1,6 @@
 /**
- * `npm run simulate -- --seeds 1000 [--from N] [--jobs 2]`, `-- --seed N [--verbose]`, `-- --scale`. `--draws 1`: a seed
- * as it was before the second generation of draws.
+ * `npm run simulate -- --seeds 1000 [--from N] [--jobs 2]`, `-- --seed N [--verbose]`, `-- --scale`. `--draws 2`: a seed
+ * as it was before the third generation of draws. `--only outage`: one kind of fault alone; `--kinds` lists them.
  * Exit 0: every law held in every seed; 1: not; 2: wrong use.
  */
 import { fork } from "node:child_process";
@@ -8,6 +8,7 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { complaint } from "./checkers/judge.ts";
 import { startEngine } from "./engine.ts";
+import { FAULT_KIND_NAMES, FAULT_KINDS, type FaultKind } from "./faults/plan.ts";
 import { MUTATIONS, type Mutation } from "./mutation.ts";
 import { runSeed } from "./run.ts";
 import { runScale } from "./scale.ts";
@@ -17,6 +18,8 @@ import { type Draws, describeSwarm } from "./swarm.ts";
 interface World {
   readonly mutation: Mutation | undefined;
   readonly draws: Draws;
+  /** Of the third generation, this kind of fault and nothing else that goes wrong. */
+  readonly only: FaultKind | undefined;
 }
 
 interface SeedOutcome {
@@ -27,7 +30,7 @@ interface SeedOutcome {
 }
 
 const USAGE =
-  "usage: npm run simulate -- [--seeds 1000] [--from 1] [--jobs 1] [--mutation NAME] [--draws 2] | --seed N [--verbose] | --scale";
+  "usage: npm run simulate -- [--seeds 1000] [--from 1] [--jobs 1] [--mutation NAME] [--draws 3] [--only KIND] | --seed N [--verbose] | --scale [--large] | --kinds";
 
 async function main(): Promise<number> {
   const asked = readArguments();
@@ -35,7 +38,8 @@ async function main(): Promise<number> {
     process.stderr.write(`simulate: ${asked}\n${USAGE}\n`);
     return 2;
   }
-  if (asked.scale) return (await runScale((line) => process.stdout.write(`${line}\n`))) ? 0 : 1;
+  if (asked.kinds) return listKinds();
+  if (asked.scale) return scale(asked.large);
   if (asked.seed !== undefined) return replay(asked.seed, asked.verbose, asked.world);
   if (asked.child) return runAsChild(asked.from, asked.seeds, asked.world);
   return runMany(asked);
@@ -51,8 +55,11 @@ function readArguments() {
         seed: { type: "string" },
         verbose: { type: "boolean", default: false },
         mutation: { type: "string" },
-        draws: { type: "string", default: "2" },
+        draws: { type: "string", default: "3" },
+        only: { type: "string" },
+        kinds: { type: "boolean", default: false },
         scale: { type: "boolean", default: false },
+        large: { type: "boolean", default: false },
         child: { type: "boolean", default: false },
       },
     });
@@ -65,13 +72,26 @@ function readArguments() {
     for (const [name, value] of Object.entries({ ...numbers, seed: seed ?? 1 })) {
       if (!Number.isInteger(value) || value < 1) return `--${name} must be a whole number from 1 on`;
     }
-    if (values.draws !== "1" && values.draws !== "2") return "--draws must be 1 or 2";
-    const draws: Draws = values.draws === "1" ? 1 : 2;
-    const { verbose, scale, child } = values;
-    return { ...numbers, seed, verbose, scale, child, world: { mutation, draws } };
+    const draws = ([1, 2, 3] as const).find((generation) => String(generation) === values.draws);
+    if (draws === undefined) return "--draws must be 1, 2 or 3";
+    const only = FAULT_KIND_NAMES.find((name) => name === (values.only ?? mutation?.only));
+    if (values.only !== undefined && only === undefined)
+      return `no kind "${values.only}"; there are ${FAULT_KIND_NAMES.join(", ")}`;
+    const { verbose, scale, large, child, kinds } = values;
+    return { ...numbers, seed, verbose, scale, large, child, kinds, world: { mutation, draws, only } };
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
   }
+}
+
+async function scale(large: boolean): Promise<number> {
+  return (await runScale((line) => process.stdout.write(`${line}\n`), large)) ? 0 : 1;
+}
+
+function listKinds(): number {
+  for (const name of FAULT_KIND_NAMES)
+    process.stdout.write(`${FAULT_KINDS[name].ready ? "drawn" : "alone"}  ${name}\n`);
+  return 0;
 }
 
 async function replay(seed: number, verbose: boolean, world: World): Promise<number> {
@@ -145,9 +165,10 @@ async function runMany(asked: { from: number; seeds: number; jobs: number; world
   return total.failed === 0 && total.done === seeds ? 0 : 1;
 }
 
-const optionsOf = ({ mutation, draws }: World): string[] => [
+const optionsOf = ({ mutation, draws, only }: World): string[] => [
   ...(mutation === undefined ? [] : ["--mutation", mutation.name]),
-  ...(draws === 2 ? [] : ["--draws", String(draws)]),
+  ...(draws === 3 ? [] : ["--draws", String(draws)]),
+  ...(only === undefined ? [] : ["--only", only]),
 ];
 
 function startChild(

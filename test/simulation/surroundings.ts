@@ -10,6 +10,7 @@ import type { LeaseTable } from "./world/lease-table.ts";
 import { type Cost, memoryLeaseStore, noCost } from "./world/memory-lease-store.ts";
 import { memoryStream, type StreamRules } from "./world/memory-stream.ts";
 import { type Call, NO_FAULTS, networkCall, type Weather } from "./world/network.ts";
+import type { Outages } from "./world/outages.ts";
 import type { Scheduler } from "./world/scheduler.ts";
 import { SimProcess } from "./world/sim-clock.ts";
 import type { StreamData } from "./world/stream-data.ts";
@@ -22,7 +23,9 @@ export interface World {
   readonly data: StreamData;
   readonly rules: StreamRules;
   readonly mutation: Mutation | undefined;
-  readonly faultsOn: boolean;
+  readonly outages: Outages;
+  /** Asked at every call: faults may stop while a worker lives. */
+  readonly faultsOn: () => boolean;
   readonly log: (line: string) => void;
 }
 
@@ -37,32 +40,39 @@ export interface Surroundings {
 }
 
 export function surround(world: World, id: string, dice: Dice): Surroundings {
-  const { swarm, scheduler, history, table, data, rules, mutation, faultsOn, log } = world;
+  const { swarm, scheduler, history, table, data, rules, mutation, outages, faultsOn, log } = world;
   const drift = swarm.driftPercent / 100;
   const clockError = {
     rate: 1 + dice.between(-drift, drift),
     wallOffsetMillis: swarm.wallClocksHoursOff ? dice.integer(-2, 2) * 3_600_000 : 0,
   };
   const process = new SimProcess(id, scheduler, clockError);
-  const rates = faultsOn ? swarm.rates : NO_FAULTS;
+  const rates = faultsOn() ? swarm.rates : NO_FAULTS;
   const weather = {
     store: { rates: { ...rates }, partitioned: false },
     // The stream's answers are reads: what is lost was only read.
     stream: { rates: { ...rates, lostAnswer: 0 }, partitioned: false },
   };
   const call = (service: "store" | "stream"): Call => {
+    const hanging = dice.fork(`hanging ${service}`);
+    const hungShare = swarm.faults.hungCalls[service];
     const through = networkCall(
       process,
       scheduler,
       dice.fork(service),
       weather[service],
-      swarm,
+      {
+        ...swarm,
+        outageOf: (operation) => outages.of(id, service, operation),
+        hangs: () => hungShare > 0 && faultsOn() && hanging.chance(hungShare),
+        hungExcuseMillis: swarm.failoverTimeMillis,
+      },
       (kind, until, detail) =>
         history.add({ type: "trouble", worker: id, kind, until, detail: `${service} ${detail}` }),
     );
-    return (operation, apply, failed) => {
+    return (operation, apply, failed, empty) => {
       log(`${id} -> ${operation}`);
-      return through(operation, apply, failed);
+      return through(operation, apply, failed, empty);
     };
   };
   const cost = noCost();
@@ -76,6 +86,14 @@ export function surround(world: World, id: string, dice: Dice): Surroundings {
     scanSegments: swarm.scanSegments,
     asOf: () => scheduler.now - stale.next() * swarm.stalenessMillis,
   });
+  const list = store.list;
+  store = {
+    ...store,
+    list: (options) => {
+      history.add({ type: "scan", worker: id, rows: table.leases().length });
+      return list(options);
+    },
+  };
   let stream = memoryStream(data, rules, {
     worker: id,
     call: call("stream"),
@@ -85,7 +103,7 @@ export function surround(world: World, id: string, dice: Dice): Surroundings {
     findsNothing: () => swarm.emptyReads > 0 && empty.chance(swarm.emptyReads),
   });
   let clock = process.clock;
-  if (mutation?.store) store = mutation.store(store, table, id);
+  if (mutation?.store) store = mutation.store(store, table, id, swarm);
   if (mutation?.stream) stream = mutation.stream(stream);
   if (mutation?.clock) clock = mutation.clock(clock);
   return { process, weather, store, stream, clock, cost, streamCalls };

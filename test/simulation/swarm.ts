@@ -2,6 +2,7 @@
  * A seed's whole run, drawn before it starts and printed with it: fleet, stream, options, faults and the schedule
  * of what happens when. Everything a run does follows from this and from the seed's random streams.
  */
+import { drawFaults, type FaultKind, type FaultPlan, NO_FAULT_PLAN } from "./faults/plan.ts";
 import { drawCrowd, drawHabits, drawJavaShifts, type Habits, NO_HABITS } from "./habits.ts";
 import { Dice } from "./world/dice.ts";
 import type { FaultRates } from "./world/network.ts";
@@ -34,14 +35,21 @@ export interface Scheduled {
   readonly action: Action;
 }
 
-/** Which draws there are: 1, those that all seeds of before 2026-11-26 were run with; 2, with habits and crowds as well. */
-export type Draws = 1 | 2;
+/**
+ * Which draws there are: 1, those that all seeds of before 2026-11-26 were run with; 2, with habits and large fleets as
+ * well; 3, with the kinds of faults of `faults/plan.ts`.
+ */
+export type Draws = 1 | 2 | 3;
+
+/** Where an application without leases begins; a time is virtual. */
+export type InitialPosition = "TRIM_HORIZON" | "LATEST" | { readonly atMillis: number };
 
 export interface Swarm extends Habits {
   readonly seed: number;
   readonly profile: Profile;
   readonly workers: number;
-  /** The first workers start within this time. */
+  /** The first worker starts at this time, the others of the first within the next. */
+  readonly startAtMillis: number;
   readonly startSpreadMillis: number;
   readonly shards: number;
   /** Splits and merges before any worker starts. */
@@ -58,7 +66,7 @@ export interface Swarm extends Habits {
   readonly checkpointIntervalMillis: number;
   readonly idleTimeBetweenReadsMillis: number;
   readonly maxRecords: number;
-  readonly initialPosition: "TRIM_HORIZON" | "LATEST";
+  readonly initialPosition: InitialPosition;
   readonly handlerMillis: { readonly low: number; readonly high: number };
   /** Of all batches, how many throw (once; the retry works). */
   readonly handlerFailures: number;
@@ -78,28 +86,39 @@ export interface Swarm extends Habits {
   readonly stopBudgetMillis: number;
   readonly safetyMillis: number;
   readonly schedule: readonly Scheduled[];
+  readonly faults: FaultPlan;
 }
 
-/** Later draws never move earlier ones: each generation has a random stream of its own. */
-export function drawSwarm(seed: number, draws: Draws = 2): Swarm {
-  const first = drawFirst(seed);
+/**
+ * Later draws never move earlier ones: each generation has a random stream of its own.
+ * @param only of the third generation: this kind of fault, and nothing else that goes wrong
+ */
+export function drawSwarm(seed: number, draws: Draws = 3, only?: FaultKind): Swarm {
+  const first = drawFirst(seed, only === undefined ? undefined : "planned");
   if (draws === 1) return { ...first, ...NO_HABITS };
   const dice = new Dice(seed).fork("second draws");
   const crowd = drawCrowd(dice.fork("crowd"));
   const fleet = crowd ? { workers: crowd.workers, shards: Math.max(first.shards, crowd.shards) } : {};
-  return { ...first, ...fleet, ...drawHabits(dice.fork("habits")), ...drawJava(dice.fork("java"), first) };
+  const habits = drawHabits(dice.fork("habits"));
+  const second = { ...first, ...fleet, ...habits, ...drawJava(dice.fork("java"), first) };
+  if (draws === 2) return second;
+  const base = only === undefined ? second : { ...second, ...NO_HABITS, handlerFailures: 0 };
+  return drawFaults(new Dice(seed).fork("third draws"), base, only);
 }
 
+type FirstDraws = Omit<Swarm, keyof Habits>;
+
 /** Java shows that it lives lease by lease, and so must we beside it. It steals without asking: no run with it is "planned". */
-function drawJava(dice: Dice, first: Omit<Swarm, keyof Habits>): Partial<Swarm> {
+function drawJava(dice: Dice, first: FirstDraws): Partial<Swarm> {
   if (first.profile === "planned" || first.initialPosition === "LATEST") return {};
   const javaShifts = drawJavaShifts(dice, first.safetyMillis);
   return javaShifts.length === 0 ? {} : { javaShifts, leaseRenewal: "lease" };
 }
 
-function drawFirst(seed: number): Omit<Swarm, keyof Habits> {
+function drawFirst(seed: number, forced: Profile | undefined): FirstDraws {
   const dice = new Dice(seed).fork("swarm");
-  const profile = dice.pick<Profile>(["planned", "planned", "crashes", "everything", "everything"]);
+  const picked = dice.pick<Profile>(["planned", "planned", "crashes", "everything", "everything"]);
+  const profile = forced ?? picked;
   const faulty = profile === "everything";
   const workers = dice.integer(1, dice.chance(0.3) ? 8 : 5);
   const shards = dice.integer(1, dice.chance(0.3) ? 24 : 10);
@@ -111,6 +130,7 @@ function drawFirst(seed: number): Omit<Swarm, keyof Habits> {
     seed,
     profile,
     workers,
+    startAtMillis: 0,
     startSpreadMillis: dice.pick([0, 100, 3_000]),
     shards,
     earlierReshards,
@@ -146,6 +166,7 @@ function drawFirst(seed: number): Omit<Swarm, keyof Habits> {
     stopBudgetMillis: 30_000,
     safetyMillis,
     schedule: drawSchedule(dice.fork("schedule"), profile, safetyMillis, failoverTimeMillis),
+    faults: NO_FAULT_PLAN,
   };
 }
 
@@ -209,12 +230,15 @@ function drawAction(dice: Dice, kind: Action["kind"], failoverMillis: number): A
 
 /** What the seed drew, for people: one line of settings and one a scheduled action. */
 export function describeSwarm(swarm: Swarm): string {
-  const { schedule, ...settings } = swarm;
+  const { schedule, faults, ...settings } = swarm;
   const value = (setting: unknown) =>
     typeof setting === "object" ? JSON.stringify(setting).replaceAll('"', "") : String(setting);
   const lines = Object.entries(settings).map(([name, setting]) => `  ${name} ${value(setting)}`);
   const actions = schedule.map(
     ({ at, who, action }) => `  ${at.toFixed(0).padStart(6)} ms  who ${who.toFixed(2)}  ${value(action)}`,
   );
-  return [...lines, ...actions].join("\n");
+  const planned = Object.entries(faults)
+    .filter(([, setting]) => JSON.stringify(setting) !== "[]" && setting !== undefined)
+    .map(([name, setting]) => `  faults.${name} ${JSON.stringify(setting)}`);
+  return [...lines, ...actions, ...planned].join("\n");
 }

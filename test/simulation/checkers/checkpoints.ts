@@ -3,7 +3,13 @@
  * go), and reading begins right after it. SHARD_END stands only where every record of the shard has been handled. With
  * manual checkpoints, none is written that the handler had not asked for.
  */
-import { compareCheckpoints, isSentinel, LATEST, SHARD_END } from "../../../services/consumer/core/lease.ts";
+import {
+  compareCheckpoints,
+  isSentinel,
+  LATEST,
+  type Lease,
+  SHARD_END,
+} from "../../../services/consumer/core/lease.ts";
 import type { SimEvent } from "../world/history.ts";
 import { Allowances } from "./allowances.ts";
 import { type Evidence, invalid, VALID, type Verdict } from "./verdict.ts";
@@ -18,8 +24,10 @@ export function checkCheckpoints({ events, swarm }: Evidence): Verdict {
   const shards = new Map<string, ShardState>();
   const handled = new Set<string>();
   const last = new Map<string, SimEvent>();
+  const rows = new Map<string, Lease>();
   const openedAt = new Map<string, number>();
   const allowances = new Allowances(swarm);
+  const beginsLate = swarm.initialPosition !== "TRIM_HORIZON";
   let firstCreated: number | undefined;
   const stateOf = (shardId: string): ShardState => {
     let state = shards.get(shardId);
@@ -35,7 +43,19 @@ export function checkCheckpoints({ events, swarm }: Evidence): Verdict {
     if (event.type === "put") stateOf(event.shardId).puts.push(event);
     if (event.type === "shard" && event.action === "opened") openedAt.set(event.shardId, event.t);
     if (event.type === "handled") for (const number of event.sequenceNumbers) handled.add(number);
-    if (event.type !== "write" || event.after === undefined) continue;
+    if (event.type === "iterator" && event.position.kind === "trim-horizon") {
+      // Kinesis has refused no number here: nothing is trimmed while the fleet is up.
+      const row = rows.get(event.shardId);
+      if (row !== undefined && !isSentinel(row.checkpoint))
+        return invalid("L2: reading went back to the trim horizon", last.get(event.shardId), event);
+    }
+    if (event.type === "tampered" && event.leaseKey !== undefined) rows.delete(event.leaseKey);
+    if (event.type !== "write") continue;
+    if (event.after === undefined) {
+      rows.delete(event.leaseKey);
+      continue;
+    }
+    rows.set(event.leaseKey, event.after);
     const { before, after, leaseKey } = event;
     if (event.operation === "create") firstCreated ??= event.t;
     if (event.operation === "create" && after.checkpoint.sequenceNumber === LATEST) {
@@ -45,8 +65,7 @@ export function checkCheckpoints({ events, swarm }: Evidence): Verdict {
     if (before !== undefined && compareCheckpoints(after.checkpoint, before.checkpoint) < 0)
       return invalid("L2: the checkpoint moved back", last.get(leaseKey), event);
     last.set(leaseKey, event);
-    if (swarm.initialPosition === "LATEST" && (event.operation === "create" || !shards.has(leaseKey)))
-      continue;
+    if (beginsLate && (event.operation === "create" || !shards.has(leaseKey))) continue;
     const moved = before !== undefined && compareCheckpoints(after.checkpoint, before.checkpoint) > 0;
     if (!moved || (isSentinel(after.checkpoint) && after.checkpoint.sequenceNumber !== SHARD_END)) continue;
     const { sequenceNumber } = after.checkpoint;
@@ -54,7 +73,7 @@ export function checkCheckpoints({ events, swarm }: Evidence): Verdict {
     if (swarm.checkpointMode === "manual" && !asked)
       return invalid("L2: a checkpoint that the handler had not asked for", event);
     const state = stateOf(leaseKey);
-    if (swarm.initialPosition === "LATEST") continue; // What came before the first read is not to be handled.
+    if (beginsLate) continue; // What came before the first read is not to be handled.
     while (state.handledUpTo < state.puts.length) {
       const put = state.puts[state.handledUpTo]!;
       const passed =

@@ -4,8 +4,11 @@
  * and nobody reads a shard it does not own, but for a worker in trouble that has not heard of its loss yet. Java workers
  * steal from the living, and are stolen from when they have been watched for the failover time.
  */
+
+import { failoverOf, longestFailover } from "../faults/unequal.ts";
 import type { SimEvent } from "../world/history.ts";
-import { isJava, Troubles } from "./troubles.ts";
+import { Tampered } from "./disturbances.ts";
+import { idOf, isJava, Troubles } from "./troubles.ts";
 import { type Evidence, invalid, VALID, type Verdict } from "./verdict.ts";
 
 const FENCED: ReadonlySet<string> = new Set(["renew", "checkpoint", "handOver", "release", "complete"]);
@@ -14,7 +17,8 @@ const CLOCK_ERROR = 0.07;
 
 export function checkFence({ swarm, events }: Evidence): Verdict {
   const troubles = new Troubles(events);
-  const failover = swarm.failoverTimeMillis;
+  const tampered = new Tampered(events);
+  const failover = longestFailover(swarm);
   const lastSign = new Map<string, SimEvent>();
   /** By entry: a worker that joined again on another fleet row leaves its dead entry behind. */
   const lastBeat = new Map<string, SimEvent>();
@@ -38,11 +42,21 @@ export function checkFence({ swarm, events }: Evidence): Verdict {
     }
     if (event.type === "member" && event.operation === "declareDead") {
       const sign = lastBeat.get(`${event.about} ${event.member?.incarnation}`);
-      if (sign && event.t - sign.t < failover * (1 - CLOCK_ERROR) - 1)
+      if (sign && event.t - sign.t < failoverOf(swarm, event.about) * (1 - CLOCK_ERROR) - 1)
         return invalid("L1: declared dead within the failover time of its last heartbeat", sign, event);
     }
+    if (event.type === "tampered" && event.leaseKey !== undefined) {
+      const { leaseKey } = event;
+      const was = owned.get(leaseKey)?.owner;
+      const owner = event.what === "deleted" ? undefined : event.what.startsWith("owner") ? event.about : was;
+      if (was !== owner) {
+        if (was !== undefined) lost.set(`${was}/${leaseKey}`, { event, itself: false });
+        owned.set(leaseKey, { owner, since: event });
+      }
+    }
     if (event.type === "write") {
-      const { before, after, worker, operation, leaseKey } = event;
+      const { before, after, operation, leaseKey } = event;
+      const worker = idOf(event.worker);
       if (before && after && after.counter !== before.counter + 1)
         return invalid("L1: the counter did not move by one", lastWrite.get(leaseKey), event);
       if (before && FENCED.has(operation) && before.owner !== worker)
@@ -53,7 +67,8 @@ export function checkFence({ swarm, events }: Evidence): Verdict {
         from !== undefined &&
         from !== worker &&
         !isJava(worker) &&
-        !isJava(from)
+        !isJava(from) &&
+        !tampered.between(leaseKey, event.t - 3 * failover - 10_000, event.t)
       ) {
         const sign = lastSign.get(from);
         const unseen = sign ?? lastWrite.get(leaseKey);
@@ -67,12 +82,12 @@ export function checkFence({ swarm, events }: Evidence): Verdict {
               (e.type === "member" && e.operation === "leave" && e.about === from)),
         );
         if (sign && !excuse && !away) return invalid("L1: claimed from an owner that was well", sign, event);
-        if (!sign && quietFor < failover * (1 - CLOCK_ERROR) - 1)
+        if (!sign && quietFor < failoverOf(swarm, worker) * (1 - CLOCK_ERROR) - 1)
           return invalid("L1: claimed from an unknown owner within the failover time", unseen, event);
       }
       if (operation === "claim" && isJava(from) && !isJava(worker)) {
         const since = foreignSince.get(leaseKey);
-        if (since && event.t - since.t < failover * (1 - CLOCK_ERROR) - 1)
+        if (since && event.t - since.t < failoverOf(swarm, worker) * (1 - CLOCK_ERROR) - 1)
           return invalid("L1: taken from a Java worker within the failover time", since, event);
       }
       if (!isJava(after?.owner)) foreignSince.delete(leaseKey);
@@ -87,7 +102,8 @@ export function checkFence({ swarm, events }: Evidence): Verdict {
       }
     }
     if (event.type === "read") {
-      const { worker, shardId } = event;
+      const { shardId } = event;
+      const worker = idOf(event.worker);
       if (owned.get(shardId)?.owner === worker) continue;
       const loss = lost.get(`${worker}/${shardId}`);
       if (loss === undefined)
@@ -97,7 +113,9 @@ export function checkFence({ swarm, events }: Evidence): Verdict {
       const healthySince = troubles.lastEnd(worker, event.t) ?? 0;
       const allowedUntil = Math.max(loss.event.t, healthySince) + failover + 5_000;
       const stolen = loss.event.type === "write" && (isJava(loss.event.worker) || isJava(worker));
-      const inTrouble = troubles.between(worker, loss.event.t - 3 * failover - 10_000, event.t);
+      const since = loss.event.t - 3 * failover - 10_000;
+      const inTrouble =
+        tampered.between(shardId, since, event.t) || troubles.between(worker, since, event.t) !== undefined;
       const excused = !loss.itself && (stolen || inTrouble);
       if (!excused || event.t > allowedUntil)
         return invalid("L1: read after the lease was lost", loss.event, event);

@@ -9,6 +9,7 @@ import { type Evidence, invalid, VALID, type Verdict } from "./verdict.ts";
 export function checkGaps({ swarm, events }: Evidence): Verdict {
   if (swarm.profile !== "planned") return VALID;
   const given = new Map<string, SimEvent>();
+  let disturbedUntil = Number.NEGATIVE_INFINITY;
   const limit = gapLimit(swarm);
   for (const event of events) {
     if (event.type === "phase" && event.name === "end") break;
@@ -16,15 +17,21 @@ export function checkGaps({ swarm, events }: Evidence): Verdict {
       if (event.after === undefined || isEnded(event.after)) given.delete(event.leaseKey);
       else if (event.operation === "handOver") given.set(event.leaseKey, event);
     }
+    if (event.type === "outage" || event.type === "trouble")
+      disturbedUntil = Math.max(disturbedUntil, event.until ?? event.t + swarm.failoverTimeMillis);
+    if (event.type === "tampered") disturbedUntil = Math.max(disturbedUntil, event.t);
     if (event.type === "read") {
       const since = given.get(event.shardId);
       given.delete(event.shardId);
-      if (since && event.t - since.t > limit)
+      if (since && event.t - Math.max(since.t, disturbedUntil + AFTER_MILLIS) > limit)
         return invalid(`L5: not read for more than ${limit} ms after a planned move`, since, event);
     }
   }
   return VALID;
 }
+
+/** After a fault, what is left of it (backoff, a member that is not active yet) comes first. */
+const AFTER_MILLIS = 5_000;
 
 /**
  * Looks, a scan, the claim and the first read, each a round trip or two, of which some may be queued behind others. A

@@ -1,10 +1,14 @@
 /** All laws over one history. */
 import { checkCheckpoints } from "./checkpoints.ts";
+import { checkCommonMode } from "./common-mode.ts";
+import { checkDuplicates } from "./duplicates.ts";
 import { checkFence } from "./fence.ts";
 import { checkGaps } from "./gaps.ts";
 import { checkLiveness, checkQuiet, checkStop } from "./liveness.ts";
 import { checkParents } from "./parents.ts";
 import { checkRecords } from "./records.ts";
+import { checkReports } from "./reports.ts";
+import { checkUnread } from "./unread.ts";
 import type { Evidence, Verdict } from "./verdict.ts";
 
 export const LAWS = {
@@ -16,6 +20,10 @@ export const LAWS = {
   "L5 no gap in planned moves": checkGaps,
   "L6 quiet": checkQuiet,
   "L7 stops cleanly": checkStop,
+  "L8 nothing unread": checkUnread,
+  "L9 who is well stays": checkCommonMode,
+  "L10 troubles are reported": checkReports,
+  "L11 an id is one worker's": checkDuplicates,
 } as const satisfies Record<string, (evidence: Evidence) => Verdict>;
 
 export interface Report {

@@ -4,8 +4,11 @@
  * L6: then nobody writes ownership, and the calls stay within what was promised.
  * L7: stop() comes back when everything is handed over or released, and nothing is done after it.
  */
+
+import { failoverOf, longestFailover } from "../faults/unequal.ts";
 import type { SimEvent } from "../world/history.ts";
 import { Allowances } from "./allowances.ts";
+import { Outages } from "./disturbances.ts";
 import { Troubles } from "./troubles.ts";
 import { type Evidence, invalid, VALID, type Verdict } from "./verdict.ts";
 
@@ -45,7 +48,7 @@ export function checkQuiet({ swarm, events, unsettled, quietMillis, quietCalls }
   const spentOn = (name: string) => quietCalls[name] ?? 0;
   // Two heartbeats may be late and one early; looks are 800 ms apart, give or take a tenth.
   const budget = {
-    beat: workers.size * (quietMillis / (swarm.failoverTimeMillis / 3) + 2) * 1.1,
+    beat: sum(workers, (worker) => (quietMillis / (failoverOf(swarm, worker) / 3) + 2) * 1.1),
     // The last change (a clean-up of ended leases, say) may be a moment old: everybody looks often for three seconds
     // after one. A worker that always looks that often makes seven times as many.
     readFleet: workers.size * (quietMillis / 700 + 3 + 35),
@@ -61,8 +64,12 @@ export function checkQuiet({ swarm, events, unsettled, quietMillis, quietCalls }
   return VALID;
 }
 
+const sum = (workers: Iterable<string>, of: (worker: string) => number): number =>
+  [...workers].reduce((total, worker) => total + of(worker), 0);
+
 export function checkStop({ swarm, events, finalLeases, finalPages, unsettled }: Evidence): Verdict {
   const troubles = new Troubles(events);
+  const outages = new Outages(events);
   const stopping = new Map<string, SimEvent>();
   const stopped = new Map<string, Extract<SimEvent, { type: "worker" }>>();
   const owner = new Map<string, string | undefined>();
@@ -78,13 +85,21 @@ export function checkStop({ swarm, events, finalLeases, finalPages, unsettled }:
       if (late) givenLate.add(event.leaseKey);
       else givenLate.delete(event.leaseKey);
     }
+    if (event.type === "tampered" && event.leaseKey !== undefined) {
+      if (event.what === "deleted") owner.delete(event.leaseKey);
+      else if (event.what.startsWith("owner")) {
+        owner.set(event.leaseKey, event.about);
+        givenLate.add(event.leaseKey);
+      }
+    }
     if (event.type === "worker" && event.action === "started") stopped.delete(event.worker);
     if (event.type === "worker" && event.action === "stopping") stopping.set(event.worker, event);
     if (event.type === "worker" && event.action === "stopped") {
       stopped.set(event.worker, event);
       const asked = stopping.get(event.worker);
       const kept = [...owner].find(([key, id]) => id === event.worker && !givenLate.has(key));
-      const excused = troubles.between(event.worker, (asked?.t ?? 0) - swarm.failoverTimeMillis, event.t);
+      const from = (asked?.t ?? 0) - longestFailover(swarm);
+      const excused = outages.between(from, event.t) || troubles.between(event.worker, from, event.t);
       if (excused) stoppedInTrouble.add(event.worker);
       else stoppedInTrouble.delete(event.worker);
       if (kept && event.detail === "" && !excused)
@@ -96,9 +111,11 @@ export function checkStop({ swarm, events, finalLeases, finalPages, unsettled }:
     // A handler that ignores its signal cannot be stopped.
     const isWork =
       event.type !== "trouble" &&
+      event.type !== "log" &&
       event.type !== "too-late" &&
       !(event.type === "read" && event.sentAt <= (end?.t ?? 0));
-    if (end && isWork && !troubles.between(end.worker, end.t - 10_000, event.t))
+    const inOutage = end !== undefined && outages.between(end.t - 10_000, end.t);
+    if (end && isWork && !inOutage && !troubles.between(end.worker, end.t - 10_000, event.t))
       return invalid("L7: still at work after stop() had come back", end, event);
   }
   for (const [worker, asked] of stopping) {

@@ -20,8 +20,8 @@ export function checkParents({ events, swarm }: Evidence): Verdict {
     }
     if (event.type === "read" || event.type === "handled") {
       for (const parent of parents.get(event.shardId) ?? []) {
-        // With LATEST, what was closed before the fleet began is not read at all.
-        const skipped = swarm.initialPosition === "LATEST" && !leased.has(parent);
+        // With LATEST or a time, what was closed before is not read at all.
+        const skipped = swarm.initialPosition !== "TRIM_HORIZON" && !leased.has(parent);
         if (!done.has(parent) && !skipped)
           return invalid(
             `L3: read before its parent ${parent} was at SHARD_END`,

@@ -4,8 +4,11 @@
  * What the error policy gave up need not be handled; what it stopped for is not lost: its lease's checkpoint is before it.
  */
 import { compareCheckpoints, isSentinel, type Lease } from "../../../services/consumer/core/lease.ts";
-import { dueFrom, type SimEvent } from "../world/history.ts";
+import { longestFailover } from "../faults/unequal.ts";
+import { Beginning } from "../world/beginning.ts";
+import type { SimEvent } from "../world/history.ts";
 import { Allowances } from "./allowances.ts";
+import { Outages, Tampered } from "./disturbances.ts";
 import { isJava, Troubles } from "./troubles.ts";
 import { type Evidence, invalid, VALID, type Verdict } from "./verdict.ts";
 
@@ -19,14 +22,17 @@ export function checkRecords(evidence: Evidence): Verdict {
   const parents = new Map<string, readonly string[]>();
   let halted: ReadonlyMap<string, string> = new Map();
   const troubles = new Troubles(events);
-  const window = 3 * swarm.failoverTimeMillis + 10_000;
+  const tampered = new Tampered(events);
+  const outages = new Outages(events);
+  const window = 3 * longestFailover(swarm) + 10_000;
+  /** Stops whose budget was spent in an outage: their leases were released at the last checkpoint that was written. */
+  const stoppedShort = new Set<string>();
   const puts = new Map<string, Put>();
   /** The newest delivery of each record. */
   const delivered = new Map<string, Handled>();
   const newest = new Map<string, { n: number; event: Handled }>();
   const trimmed = new Set<string>();
-  /** Records put up to then need not be handled; undefined: the shard has no lease. */
-  const startedAt = new Map<string, number>();
+  const beginning = new Beginning(swarm);
   /** `worker/lease` → the row with which the worker got it. */
   const got = new Map<string, { row: Lease; event: SimEvent }>();
   const owners = new Map<string, string | undefined>();
@@ -34,16 +40,19 @@ export function checkRecords(evidence: Evidence): Verdict {
   const stolenAt = new Map<string, number>();
   const up = new Set<string>();
   let settled = false;
-  const latest = swarm.initialPosition === "LATEST";
+  const beginsLate = swarm.initialPosition !== "TRIM_HORIZON";
 
   for (const event of events) {
     allowances.add(event);
+    beginning.add(event);
     if (event.type === "phase" && event.name === "settled") {
       settled = true;
       halted = new Map(allowances.halted);
     }
     if (event.type === "shard" && event.action === "opened") parents.set(event.shardId, event.parents);
     if (!settled && event.type === "write") owners.set(event.leaseKey, event.after?.owner);
+    if (event.type === "worker" && event.action === "stopped" && event.detail !== "")
+      if (outages.between(event.t - swarm.stopBudgetMillis, event.t)) stoppedShort.add(event.worker);
     if (!settled && event.type === "worker") {
       if (event.action === "joined") up.add(event.worker);
       else up.delete(event.worker);
@@ -55,7 +64,6 @@ export function checkRecords(evidence: Evidence): Verdict {
     }
     if (event.type === "shard" && event.action === "trimmed") trimmed.add(event.shardId);
     if (event.type === "write" && event.after !== undefined) {
-      if (event.operation === "create") startedAt.set(event.leaseKey, dueFrom(event.after, event.t));
       const { owner } = event.after;
       if (event.operation === "claim" && (isJava(owner) || isJava(event.before?.owner)))
         stolenAt.set(event.leaseKey, event.t);
@@ -68,17 +76,20 @@ export function checkRecords(evidence: Evidence): Verdict {
       const put = puts.get(sequenceNumber);
       if (put === undefined || put.shardId !== event.shardId)
         return invalid(`L4: handled ${sequenceNumber}, which was never put there`, event);
+      if (beginning.isTooEarly(put.t))
+        return invalid("L4: handled a record from before the application began", put, event);
       const earlier = delivered.get(sequenceNumber);
       delivered.set(sequenceNumber, event);
       if (earlier !== undefined) {
         const untold = swarm.checkpointMode === "manual" && !allowances.covers(put.shardId, sequenceNumber);
         // Until it heard of the theft, the old owner went on.
-        const stolen =
-          (stolenAt.get(put.shardId) ?? -Infinity) >= earlier.t - swarm.failoverTimeMillis - 5_000;
+        const stolen = (stolenAt.get(put.shardId) ?? -Infinity) >= earlier.t - longestFailover(swarm) - 5_000;
         const excuse =
           troubles.between(earlier.worker, earlier.t - window, event.t) ??
           troubles.between(event.worker, earlier.t - window, event.t);
-        if (excuse === undefined && !untold && !stolen)
+        const byHand =
+          tampered.between(put.shardId, earlier.t - window, event.t) || stoppedShort.has(earlier.worker);
+        if (excuse === undefined && !untold && !stolen && !byHand)
           return invalid(
             `L4: ${put.key}#${put.n} was handled twice although nothing had gone wrong`,
             earlier,
@@ -100,16 +111,13 @@ export function checkRecords(evidence: Evidence): Verdict {
         continue;
       }
       const before = newest.get(put.key);
-      let expected = before === undefined ? (latest || trimmed.size > 0 ? put.n : 1) : before.n + 1;
+      let expected = before === undefined ? (beginsLate || trimmed.size > 0 ? put.n : 1) : before.n + 1;
       while (expected < put.n && allowances.gaveUp(numbers.get(`${put.key}#${expected}`) ?? ""))
         expected += 1;
       // Given up, and given to a handler again after a crash: it comes when it comes.
       if (put.n < expected && allowances.gaveUp(sequenceNumber)) continue;
-      const skips = latest || trimmed.size > 0;
-      // Where a clock that was ahead wrote down when LATEST was, it is the tip for every owner: one that claims the
-      // lease from a dead worker begins beyond that worker's last batch, which may still come after.
-      const resumedAtTip = startedAt.get(put.shardId) === Number.POSITIVE_INFINITY;
-      if (resumedAtTip && before !== undefined && put.n < before.n) continue;
+      const skips = beginsLate || trimmed.size > 0;
+      if (beginning.resumesAtTip(put.shardId) && before !== undefined && put.n < before.n) continue;
       if (skips ? before !== undefined && put.n < before.n : put.n !== expected)
         return invalid(
           `L4: ${put.key}#${put.n} was handled first when #${expected} was due`,
@@ -123,7 +131,7 @@ export function checkRecords(evidence: Evidence): Verdict {
   for (const put of puts.values()) {
     if (delivered.has(put.sequenceNumber) || trimmed.has(put.shardId)) continue;
     if (allowances.gaveUp(put.sequenceNumber)) continue;
-    if (latest && put.t <= (startedAt.get(put.shardId) ?? Number.POSITIVE_INFINITY)) continue;
+    if (!beginning.isDue(put.shardId, put.t)) continue;
     // Shards that the caps leave unowned are not read; that the caps had no room left, `unsettled` has seen.
     const owner = owners.get(put.shardId);
     if (swarm.cap.kind !== "none" && !(owner !== undefined && up.has(owner))) continue;

@@ -7,6 +7,9 @@ import type { SimEvent } from "../world/history.ts";
 /** A worker of another make: it takes leases without asking, and from it they are taken in the same way. */
 export const isJava = (worker: string | undefined): boolean => worker?.startsWith("java") ?? false;
 
+/** Two processes with one id have two names in the history (`w2` and `w2~2`), and one in the rows. */
+export const idOf = (worker: string): string => worker.replace(/~.*$/, "");
+
 type Trouble = Extract<SimEvent, { type: "trouble" }>;
 
 export class Troubles {

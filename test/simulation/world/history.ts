@@ -2,11 +2,10 @@
  * What happened in a simulated run, in order, seen from outside the engine: the checkers read this and nothing
  * else. `t` is true virtual time; sequence numbers are the stream's.
  */
-import { LATEST, type Lease } from "../../../services/consumer/core/lease.ts";
+import type { Lease } from "../../../services/consumer/core/lease.ts";
 import type { Member } from "../../../services/consumer/core/member.ts";
 import type { Position } from "../../../services/consumer/ports/stream.ts";
 import type { Scheduler } from "./scheduler.ts";
-import { EPOCH_MILLIS } from "./sim-clock.ts";
 
 export type LeaseOperation =
   | "create"
@@ -27,7 +26,11 @@ export type TroubleKind =
   | "throttle"
   | "failed-call"
   | "lost-answer"
-  | "slow";
+  | "slow"
+  | "hung-call"
+  | "blocked-loop"
+  | "refused"
+  | "duplicate-id";
 
 export type WorkerAction = "started" | "joined" | "stopping" | "stopped" | "failed";
 
@@ -92,6 +95,22 @@ export type SimEvent =
       detail: string;
     }
   | { type: "worker"; t: number; worker: string; action: WorkerAction; detail: string }
+  /** A fault that hits every worker alike: it excuses none of them. `share`: of all calls. */
+  | {
+      type: "outage";
+      t: number;
+      service: "store" | "stream" | "downstream";
+      how: string;
+      share: number;
+      until: number;
+    }
+  /** Somebody edited the table by hand. `leaseKey`: the row; undefined: a fleet row, `about`: whose entry. */
+  | { type: "tampered"; t: number; what: string; leaseKey: string | undefined; about: string | undefined }
+  /** The application's beginning stands in the table: a wall clock's time, undefined for TRIM_HORIZON. */
+  | { type: "began"; t: number; startMillis: number | undefined }
+  | { type: "log"; t: number; worker: string; level: "warn" | "error"; message: string }
+  /** A reading of the whole table begins. */
+  | { type: "scan"; t: number; worker: string; rows: number }
   | { type: "phase"; t: number; name: "safety" | "liveness" | "settled" | "quiet" | "end" };
 
 /** An event before the history has put its time on it. */
@@ -101,7 +120,6 @@ export class History {
   readonly events: SimEvent[] = [];
   /** Sequence numbers of all records that a handler has finished at least once. */
   readonly handled = new Set<string>();
-  readonly #dueFrom = new Map<string, number>();
   #listener: ((line: string) => void) | undefined;
   readonly #scheduler: Scheduler | undefined;
 
@@ -109,38 +127,24 @@ export class History {
     this.#scheduler = scheduler;
   }
 
+  /** True virtual time. */
+  get now(): number {
+    return this.#scheduler?.now ?? 0;
+  }
+
   add(happening: Happening): void {
-    const event = { t: this.#scheduler?.now ?? 0, ...happening } as SimEvent;
+    const event = { t: this.now, ...happening } as SimEvent;
     this.events.push(event);
     if (event.type === "handled") for (const number of event.sequenceNumbers) this.handled.add(number);
-    if (event.type === "write" && event.operation === "create") {
-      this.#dueFrom.set(event.leaseKey, dueFrom(event.after!, event.t));
-    }
     const line = brief(event);
     this.#scheduler?.trace(line);
     this.#listener?.(line);
-  }
-
-  /** Whether somebody must handle what was put into the shard at `putAt`. */
-  isDue(shardId: string, putAt: number, initialPosition: string): boolean {
-    const unread = initialPosition === LATEST ? Number.POSITIVE_INFINITY : Number.NEGATIVE_INFINITY;
-    return putAt > (this.#dueFrom.get(shardId) ?? unread);
   }
 
   /** Has every event told as it happens, for a verbose replay. */
   listen(listener: (line: string) => void): void {
     this.#listener = listener;
   }
-}
-
-/**
- * Records put up to then need not be handled. With LATEST: whatever comes after the row was made is, by whomever; unless
- * the clock that wrote down when that was is ahead.
- */
-export function dueFrom({ checkpoint, startMillis }: Lease, createdMillis: number): number {
-  if (checkpoint.sequenceNumber !== LATEST) return Number.NEGATIVE_INFINITY;
-  const isAhead = startMillis !== undefined && startMillis - EPOCH_MILLIS > createdMillis;
-  return isAhead ? Number.POSITIVE_INFINITY : createdMillis;
 }
 
 /** One line for people, and for the trace hash. */
@@ -175,6 +179,16 @@ export function brief(event: SimEvent): string {
       return `${event.worker} TROUBLE ${event.kind} until ${event.until?.toFixed(0) ?? "ever"} ${event.detail}`;
     case "worker":
       return `${event.worker} ${event.action} ${event.detail}`;
+    case "outage":
+      return `OUTAGE ${event.service} ${event.how} of ${event.share} until ${event.until.toFixed(0)}`;
+    case "tampered":
+      return `TAMPERED ${event.what} ${event.leaseKey ?? ""} ${event.about ?? ""}`;
+    case "began":
+      return `the application begins at ${event.startMillis ?? "TRIM_HORIZON"}`;
+    case "log":
+      return `${event.worker} [${event.level}] ${event.message}`;
+    case "scan":
+      return `${event.worker} scans ${event.rows} rows`;
     case "phase":
       return `---- ${event.name} ----`;
   }

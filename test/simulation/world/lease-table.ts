@@ -33,6 +33,8 @@ export class LeaseTable {
   readonly #pages: VersionedRows<number, FleetPage>;
   readonly #record: (happening: Happening) => void;
   #application: Application | undefined;
+  /** Rows whose counter somebody has overwritten with something that is no number: no condition on it holds. */
+  readonly #garbled = new Set<string>();
 
   constructor(record: (happening: Happening) => void = () => undefined, now: () => number = () => 0) {
     this.#leases = new VersionedRows(now);
@@ -57,11 +59,13 @@ export class LeaseTable {
    * parts one after another. `asOf`: how old what is read may be, drawn for each row.
    */
   list(segment: number, segments: number, asOf?: () => number): LeaseListing {
-    const leases = this.#leases
-      .values(asOf)
-      .filter((lease) => textHash(lease.leaseKey) % segments === segment);
+    const rows = this.#leases.values(asOf).filter((lease) => textHash(lease.leaseKey) % segments === segment);
+    const leases = rows.filter(({ leaseKey }) => !this.#garbled.has(leaseKey));
+    const corrupt = rows
+      .filter(({ leaseKey }) => this.#garbled.has(leaseKey))
+      .map(({ leaseKey }) => ({ leaseKey, problem: "leaseCounter is no number" }));
     const pages = segment === 0 ? this.#pages.values(asOf) : [];
-    return { leases, corrupt: [], pages, hasApplication: this.#application !== undefined };
+    return { leases, corrupt, pages, hasApplication: this.#application !== undefined };
   }
 
   get application(): Application | undefined {
@@ -69,7 +73,10 @@ export class LeaseTable {
   }
 
   createApplication(application: Application): Application {
-    this.#application ??= application;
+    if (this.#application === undefined) {
+      this.#application = application;
+      this.#record({ type: "began", startMillis: application.startMillis });
+    }
     return this.#application;
   }
 
@@ -88,6 +95,39 @@ export class LeaseTable {
     this.#leases.set(lease.leaseKey, lease);
   }
 
+  deleteByHand(leaseKey: string): void {
+    this.#garbled.delete(leaseKey);
+    this.#leases.set(leaseKey, undefined);
+    this.#record({ type: "tampered", what: "deleted", leaseKey, about: undefined });
+  }
+
+  garbleByHand(leaseKey: string): void {
+    this.#garbled.add(leaseKey);
+    this.#record({ type: "tampered", what: "garbled", leaseKey, about: undefined });
+  }
+
+  repairByHand(leaseKey: string): void {
+    if (!this.#garbled.delete(leaseKey)) return;
+    this.#record({ type: "tampered", what: "repaired", leaseKey, about: undefined });
+  }
+
+  isGarbled(leaseKey: string): boolean {
+    return this.#garbled.has(leaseKey);
+  }
+
+  /** @param counts whether the editor moved the counter too, as our own tools would */
+  editOwnerByHand(lease: Lease, owner: string | undefined, counts: boolean): void {
+    this.#leases.set(lease.leaseKey, { ...lease, owner, counter: lease.counter + (counts ? 1 : 0) });
+    const what = `owner ${owner ?? "-"}`;
+    this.#record({ type: "tampered", what, leaseKey: lease.leaseKey, about: owner });
+  }
+
+  /** Undefined: the row is deleted. */
+  editPageByHand(page: number, edited: FleetPage | undefined, what: string, about?: string): void {
+    this.#pages.set(page, edited);
+    this.#record({ type: "tampered", what, leaseKey: undefined, about });
+  }
+
   /** What no store offers: a checkpoint without a fence. For the mutation that must be found. */
   overwriteCheckpoint(by: string, current: Lease, checkpoint: Checkpoint): Lease {
     return this.#write(by, "checkpoint", current, { ...current, checkpoint, counter: current.counter + 1 })
@@ -101,7 +141,7 @@ export class LeaseTable {
   }
 
   claim(by: string, seen: Lease, owner: string): WriteOutcome {
-    const current = this.lease(seen.leaseKey);
+    const current = this.#readable(seen.leaseKey);
     if (current?.counter === seen.counter && current.owner === seen.owner) {
       const previous = actualOwner(current);
       const switched = previous !== undefined && previous !== owner;
@@ -194,7 +234,7 @@ export class LeaseTable {
   remove(by: string, seen: Lease): "removed" | "changed" {
     const current = this.lease(seen.leaseKey);
     if (current === undefined) return "removed";
-    if (current.counter !== seen.counter) return "changed";
+    if (current.counter !== seen.counter || this.isGarbled(seen.leaseKey)) return "changed";
     this.#write(by, "remove", current, undefined);
     return "removed";
   }
@@ -297,6 +337,11 @@ export class LeaseTable {
     return next;
   }
 
+  /** As a conditional write meets the row. */
+  #readable(leaseKey: string): Lease | undefined {
+    return this.isGarbled(leaseKey) ? undefined : this.lease(leaseKey);
+  }
+
   #fenced(
     by: string,
     operation: LeaseOperation,
@@ -304,7 +349,7 @@ export class LeaseTable {
     change: (row: Lease) => Lease,
     isThisWrite: (row: Lease) => boolean,
   ): WriteOutcome {
-    const current = this.lease(held.leaseKey);
+    const current = this.#readable(held.leaseKey);
     const holds =
       current !== undefined &&
       current.owner === held.owner &&

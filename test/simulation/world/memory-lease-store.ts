@@ -1,10 +1,14 @@
 /** The lease store of one simulated worker: the shared table, seen through that worker's network. */
 import type { Lease } from "../../../services/consumer/core/lease.ts";
 import type { FleetPage } from "../../../services/consumer/core/member.ts";
-import type { LeaseStore } from "../../../services/consumer/ports/lease-store.ts";
-import { StoreUnavailable } from "../../../services/consumer/ports/lease-store.ts";
+import {
+  type LeaseListing,
+  type LeaseStore,
+  StoreUnavailable,
+  StoreUnusable,
+} from "../../../services/consumer/ports/lease-store.ts";
 import type { LeaseTable } from "./lease-table.ts";
-import { type Call, directCall } from "./network.ts";
+import { type Call, directCall, type Failure } from "./network.ts";
 
 /** Calls and capacity units by operation, as DynamoDB bills them. */
 export interface Cost {
@@ -19,6 +23,16 @@ export const noCost = (): Cost => ({ calls: new Map(), readUnits: 0, writeUnits:
 const LEASE_ROW_BYTES = 420;
 const PAGE_ROW_BYTES = 1_000;
 const READ_UNIT_BYTES = 4_096;
+
+const NOTHING_LISTED: LeaseListing = { leases: [], corrupt: [], pages: [], hasApplication: false };
+
+/** As the DynamoDB adapter names what went wrong: what needs a person is unusable. */
+function problem(operation: string, how: Failure): Error {
+  const message = `${operation}: ${how}`;
+  const mayPass = how === "throttled" || how === "unavailable" || how === "malformed-answer";
+  const options = { errorClass: how };
+  return mayPass ? new StoreUnavailable(message, options) : new StoreUnusable(message, options);
+}
 
 export interface MemoryLeaseStoreOptions {
   readonly worker?: string;
@@ -38,7 +52,7 @@ export function memoryLeaseStore(table: LeaseTable, options: MemoryLeaseStoreOpt
     cost.readUnits += units.read ?? 0;
     cost.writeUnits += units.write ?? 0;
   };
-  const unavailable = (operation: string) => (how: string) => new StoreUnavailable(`${operation}: ${how}`);
+  const unavailable = (operation: string) => (how: Failure) => problem(operation, how);
 
   const write = <T>(operation: string, apply: () => T): Promise<T> => {
     count(operation, { write: 1 });
@@ -59,18 +73,22 @@ export function memoryLeaseStore(table: LeaseTable, options: MemoryLeaseStoreOpt
     ensureTable: async () => call("ensureTable", () => undefined, unavailable("ensureTable")),
     async list({ consistent }) {
       const leases: Lease[] = [];
+      const corrupt: LeaseListing["corrupt"][number][] = [];
       const pages: FleetPage[] = [];
       let hasApplication = false;
+      // Of several pages, one with nothing in it is no answer; a whole table without rows is one.
+      const empty = scanSegments === 1 ? () => NOTHING_LISTED : undefined;
       for (let segment = 0; segment < scanSegments; segment++) {
         const look = () => table.list(segment, scanSegments, consistent ? undefined : asOf);
-        const part = await call("list", look, unavailable("list"));
+        const part = await call("list", look, unavailable("list"), empty);
         leases.push(...part.leases);
+        corrupt.push(...part.corrupt);
         pages.push(...part.pages);
         hasApplication ||= part.hasApplication;
       }
       const bytes = leases.length * LEASE_ROW_BYTES + pages.length * PAGE_ROW_BYTES;
       count("list", { read: Math.max(1, Math.ceil(bytes / READ_UNIT_BYTES)) * (consistent ? 1 : 0.5) });
-      return { leases, corrupt: [], pages, hasApplication };
+      return { leases, corrupt, pages, hasApplication };
     },
     create: (lease: Lease) => write("create", () => table.create(worker, lease)),
     claim: (seen, owner) => write("claim", () => table.claim(worker, seen, owner)),
@@ -92,7 +110,7 @@ export function memoryLeaseStore(table: LeaseTable, options: MemoryLeaseStoreOpt
       const consistent = readOptions?.consistent ?? false;
       count("readFleet", { read: consistent ? 1 : 0.5 });
       const look = () => table.page(page, consistent ? undefined : asOf?.());
-      return call("readFleet", look, unavailable("readFleet"));
+      return call("readFleet", look, unavailable("readFleet"), () => undefined);
     },
     join: (page, member) =>
       withBump(

@@ -49,6 +49,14 @@ export interface MemoryStreamOptions {
   readonly findsNothing?: () => boolean;
 }
 
+/** Looks like the end of a shard without children. */
+const NOTHING_READ: ReadResult = {
+  records: [],
+  nextIterator: undefined,
+  children: undefined,
+  millisBehindLatest: 0,
+};
+
 export function memoryStream(
   data: StreamData,
   rules: StreamRules,
@@ -58,17 +66,18 @@ export function memoryStream(
   const { findsNothing = () => false } = options;
   const calls = options.calls ?? new Map<string, number>();
 
-  const counted = <T>(operation: string, apply: () => T): Promise<T> => {
+  const counted = <T>(operation: string, apply: () => T, empty?: () => T): Promise<T> => {
     calls.set(operation, (calls.get(operation) ?? 0) + 1);
-    return call(
-      operation,
-      apply,
-      (how) => new StreamError(how === "throttled" ? "throttled" : "unavailable", `${operation}: ${how}`),
-    );
+    return call(operation, apply, (how) => new StreamError(how, `${operation}: ${how}`), empty);
   };
 
   return {
-    listShards: () => counted("listShards", () => data.shards().map(({ shard }) => shard)),
+    listShards: () =>
+      counted(
+        "listShards",
+        () => data.shards().map(({ shard }) => shard),
+        () => [],
+      ),
     iterator: (shardId, position) =>
       counted("iterator", () => {
         const shard = data.shard(shardId);
@@ -82,7 +91,11 @@ export function memoryStream(
       }),
     read: (iterator, maxRecords) => {
       const sentAt = now();
-      return counted("read", () => readAt(iterator, maxRecords, sentAt));
+      return counted(
+        "read",
+        () => readAt(iterator, maxRecords, sentAt),
+        () => NOTHING_READ,
+      );
     },
   };
 

@@ -7,6 +7,7 @@
  */
 import type { Dice } from "./dice.ts";
 import type { TroubleKind } from "./history.ts";
+import type { ActiveOutage } from "./outages.ts";
 import type { Scheduler } from "./scheduler.ts";
 import type { SimProcess } from "./sim-clock.ts";
 
@@ -19,10 +20,24 @@ export interface FaultRates {
 
 export const NO_FAULTS: FaultRates = { throttle: 0, fail: 0, lostAnswer: 0, slow: 0 };
 
-export type Failure = "throttled" | "unavailable";
+export type Failure =
+  | "throttled"
+  | "unavailable"
+  | "denied"
+  | "unauthenticated"
+  | "expired-credentials"
+  | "malformed-answer";
 
-/** How a store or stream makes its calls. `apply` does the work, at once and completely. */
-export type Call = <T>(operation: string, apply: () => T, failed: (how: Failure) => Error) => Promise<T>;
+/**
+ * How a store or stream makes its calls. `apply` does the work, at once and completely. `empty`: what the caller makes of
+ * an answer with nothing in it, where that is an answer at all.
+ */
+export type Call = <T>(
+  operation: string,
+  apply: () => T,
+  failed: (how: Failure) => Error,
+  empty?: () => T,
+) => Promise<T>;
 
 /** Calls that always succeed and take no time: for the conformance suite. */
 export const directCall: Call = async (_operation, apply) => apply();
@@ -36,6 +51,12 @@ export interface NetworkOptions {
   readonly latencyMillis: { readonly low: number; readonly high: number };
   /** The SDK's own attempts and time limit for one call. */
   readonly timeoutMillis: number;
+  /** What the whole fleet or this worker suffers beside the weather. */
+  readonly outageOf?: (operation: string) => ActiveOutage | undefined;
+  /** Of all calls, how many never settle. */
+  readonly hangs?: () => boolean;
+  /** How long a call that never settles excuses what follows from it. */
+  readonly hungExcuseMillis?: number;
 }
 
 export function networkCall(
@@ -46,7 +67,8 @@ export function networkCall(
   options: NetworkOptions,
   trouble: (kind: TroubleKind, until: number, detail: string) => void,
 ): Call {
-  return (operation, apply, failed) =>
+  const { outageOf = () => undefined, hangs = () => false, hungExcuseMillis = 0 } = options;
+  return (operation, apply, failed, empty) =>
     new Promise((resolve, reject) => {
       if (process.state === "gone") return;
       const { rates } = weather;
@@ -61,7 +83,40 @@ export function networkCall(
         answerAt(scheduler.now + millis, () => reject(failed(how)));
       };
 
+      const attempt = (settle: (answer: () => void) => void) => {
+        try {
+          const result = apply();
+          settle(() => resolve(result));
+        } catch (error) {
+          settle(() => reject(error));
+        }
+      };
+      const suffer = ({ how, until }: ActiveOutage) => {
+        const soon = scheduler.now + latency();
+        switch (how) {
+          case "unavailable":
+            return answerAt(scheduler.now + options.timeoutMillis, () => reject(failed(how)));
+          case "black-hole":
+            return answerAt(until + latency(), () => reject(failed("unavailable")));
+          case "mute":
+          case "lost-answer": {
+            const at = how === "mute" ? until + latency() : scheduler.now + options.timeoutMillis;
+            return attempt(() => answerAt(at, () => reject(failed("unavailable"))));
+          }
+          case "empty":
+            return answerAt(soon, () => (empty ? resolve(empty()) : reject(failed("malformed-answer"))));
+          default:
+            return answerAt(soon, () => reject(failed(how)));
+        }
+      };
+
       const arrive = () => {
+        const outage = outageOf(operation);
+        if (outage !== undefined) return suffer(outage);
+        if (hangs()) {
+          trouble("hung-call", scheduler.now + hungExcuseMillis, operation);
+          return dice.chance(0.5) ? attempt(() => undefined) : undefined;
+        }
         if (weather.partitioned) return giveUp(options.timeoutMillis, "partition", "unavailable");
         if (fate < rates.throttle) return giveUp(latency() * 3, "throttle", "throttled");
         if (fate < rates.throttle + rates.fail) return giveUp(latency() * 3, "failed-call", "unavailable");
@@ -79,13 +134,10 @@ export function networkCall(
           trouble("lost-answer", scheduler.now + pause, `${operation}, retried`);
           scheduler.after(pause, `${process.name}:retry ${operation}`, () => {
             if (process.state === "gone") return;
+            const met = outageOf(operation);
+            if (met !== undefined) return suffer(met);
             if (weather.partitioned) return giveUp(options.timeoutMillis, "partition", "unavailable");
-            try {
-              const again = apply();
-              answerAt(scheduler.now + latency(), () => resolve(again));
-            } catch (error) {
-              answerAt(scheduler.now + latency(), () => reject(error));
-            }
+            attempt((answer) => answerAt(scheduler.now + latency(), answer));
           });
         } else giveUp(options.timeoutMillis, "lost-answer", "unavailable");
       };

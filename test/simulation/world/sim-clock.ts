@@ -22,6 +22,7 @@ export class SimProcess {
   readonly clockError: ClockError;
   readonly #scheduler: Scheduler;
   #held: { label: string; run: () => void }[] = [];
+  #blockedUntil = 0;
 
   constructor(name: string, scheduler: Scheduler, clockError: ClockError = { rate: 1, wallOffsetMillis: 0 }) {
     this.name = name;
@@ -66,6 +67,21 @@ export class SimProcess {
     for (const [index, { label, run }] of held.entries()) {
       this.deliver(this.#scheduler.now + index * 1e-6, `held ${label}`, run);
     }
+  }
+
+  get blockedUntil(): number {
+    return this.#blockedUntil;
+  }
+
+  /** Something runs for so long without giving the event loop back. Resolves when it has. */
+  block(millis: number): Promise<void> {
+    this.#blockedUntil = Math.max(this.#blockedUntil, this.#scheduler.now) + millis;
+    if (this.state === "running") this.state = "paused";
+    const until = this.#blockedUntil;
+    this.#scheduler.at(until, `${this.name}:unblock`, () => {
+      if (until === this.#blockedUntil) this.resume();
+    });
+    return new Promise((resolve) => this.deliver(until, "unblocked", resolve));
   }
 
   /** SIGKILL: no clean-up, nothing is ever delivered again. */

@@ -1,0 +1,110 @@
+/**
+ * L9: a worker that is well stays a member, whatever hits all workers alike. It is not declared dead, does not join
+ * again, its heartbeats are never late because of its other work, and after an outage the fleet does not read the table
+ * again and again.
+ */
+import { failoverOf } from "../faults/unequal.ts";
+import type { Swarm } from "../swarm.ts";
+import type { SimEvent } from "../world/history.ts";
+import { Outages } from "./disturbances.ts";
+import { isJava, Troubles } from "./troubles.ts";
+import { type Evidence, invalid, VALID, type Verdict } from "./verdict.ts";
+
+/** What a trouble of its own leads to may follow this long after it. */
+const AFTER_MILLIS = 10_000;
+/** A heartbeat on its way, and the one before it. */
+const HEARTBEAT_MARGIN_MILLIS = 700;
+const STORM_MILLIS = 10_000;
+/** Of one worker, within `STORM_MILLIS` of the end of an outage. */
+const MAX_SCANS = 10;
+
+export function checkCommonMode(evidence: Evidence): Verdict {
+  for (const check of [checkMembership, checkHeartbeats, checkStorms]) {
+    const verdict = check(evidence);
+    if (verdict.kind !== "valid") return verdict;
+  }
+  return VALID;
+}
+
+function checkMembership({ swarm, events }: Evidence): Verdict {
+  const troubles = new Troubles(events);
+  /** Up workers by their newest incarnation. */
+  const joined = new Map<string, { readonly event: SimEvent; readonly incarnation: string }>();
+  const handMade = new Map<string, number>();
+  let allHandMade = Number.NEGATIVE_INFINITY;
+  for (const event of events) {
+    if (event.type === "worker" && event.action !== "joined") joined.delete(event.worker);
+    if (event.type === "trouble" && event.kind === "crash") joined.delete(event.worker);
+    if (event.type === "tampered" && event.leaseKey === undefined) {
+      if (event.about === undefined) allHandMade = event.t;
+      else handMade.set(event.about, event.t);
+    }
+    if (event.type !== "member" || event.member === undefined) continue;
+    const { about, operation } = event;
+    const { incarnation } = event.member;
+    const known = joined.get(about);
+    const from = event.t - 3 * failoverOf(swarm, about) - AFTER_MILLIS;
+    const excused = troubles.between(about, from, event.t) !== undefined;
+    if (operation === "declareDead" && known?.incarnation === incarnation && !excused)
+      return invalid("L9: a worker that was well was declared dead", known.event, event);
+    if (operation !== "join") continue;
+    const deleted = Math.max(allHandMade, handMade.get(about) ?? Number.NEGATIVE_INFINITY) >= from;
+    // While it joins, a lost answer has it try again.
+    const again = known !== undefined && known.incarnation !== incarnation;
+    if (again && !excused && !deleted && !inOutage(events, known.event.t, event.t))
+      return invalid("L9: a worker that was well joined again", known.event, event);
+    joined.set(about, { event, incarnation });
+  }
+  return VALID;
+}
+
+const inOutage = (events: readonly SimEvent[], from: number, to: number): boolean =>
+  events.some((event) => event.type === "outage" && event.t <= to && event.until >= from && event.t > to - 1);
+
+function checkHeartbeats({ swarm, events }: Evidence): Verdict {
+  const troubles = new Troubles(events);
+  const outages = new Outages(events);
+  const last = new Map<string, SimEvent>();
+  for (const event of events) {
+    if (event.type === "worker" && event.action !== "joined") last.delete(event.worker);
+    if (event.type !== "member" || (event.operation !== "beat" && event.operation !== "join")) continue;
+    const { worker } = event;
+    const before = last.get(worker);
+    last.set(worker, event);
+    if (before === undefined || isJava(worker)) continue;
+    const limit = heartbeatLimit(swarm, worker);
+    if (event.t - before.t <= limit) continue;
+    const excused =
+      troubles.between(worker, before.t - limit, event.t) ?? outages.between(before.t - limit, event.t);
+    if (!excused) return invalid(`L9: heartbeats more than ${limit.toFixed(0)} ms apart`, before, event);
+  }
+  return VALID;
+}
+
+/** The answer to one heartbeat is awaited before the next is sent. */
+const heartbeatLimit = (swarm: Swarm, worker: string): number =>
+  failoverOf(swarm, worker) / 2 + HEARTBEAT_MARGIN_MILLIS + 4 * swarm.latencyMillis.high;
+
+function checkStorms({ events }: Evidence): Verdict {
+  const ends: number[] = [];
+  for (const event of events)
+    if (event.type === "outage" && event.service === "store") ends.push(event.until);
+  for (const end of ends) {
+    const scans = new Map<string, number>();
+    for (const event of events) {
+      if (event.t < end || event.t > end + STORM_MILLIS) continue;
+      // What else happens may need scans of its own.
+      if (event.type === "outage" || event.type === "tampered") break;
+      if (event.type === "worker" || event.type === "shard" || event.type === "trouble") break;
+      if (event.type !== "scan") continue;
+      const count = (scans.get(event.worker) ?? 0) + 1;
+      scans.set(event.worker, count);
+      if (count > MAX_SCANS)
+        return invalid(
+          `L9: ${count} scans of one worker within ${STORM_MILLIS} ms of the end of an outage`,
+          event,
+        );
+    }
+  }
+  return VALID;
+}

@@ -1,0 +1,58 @@
+/** When something happened to the fleet that takes time to get over: the laws on how long anything may take count from its end. */
+import type { SimEvent } from "../world/history.ts";
+
+export interface Disturbance {
+  readonly from: number;
+  readonly until: number;
+}
+
+/** Undefined: the event disturbs nothing. A crash for good disturbs at its moment. */
+export function disturbanceOf(event: SimEvent): Disturbance | undefined {
+  switch (event.type) {
+    case "outage":
+      return { from: event.t, until: event.until };
+    case "trouble":
+      // A worker that cannot write loses what it has, or takes nothing: the others see to its shards meanwhile.
+      if (event.kind === "refused" && event.detail.startsWith("store"))
+        return { from: event.t, until: event.t };
+      return { from: event.t, until: event.until ?? event.t };
+    case "tampered":
+    case "phase":
+      return { from: event.t, until: event.t };
+    case "shard":
+      return event.action === "opened" ? { from: event.t, until: event.t } : undefined;
+    case "worker":
+      return { from: event.t, until: event.t };
+    default:
+      return undefined;
+  }
+}
+
+/** Faults that hit every worker alike: they excuse no worker. */
+export class Outages {
+  readonly #windows: Disturbance[] = [];
+
+  constructor(events: readonly SimEvent[]) {
+    for (const event of events) if (event.type === "outage") this.#windows.push(disturbanceOf(event)!);
+  }
+
+  between(from: number, to: number): boolean {
+    return this.#windows.some((window) => window.from <= to && window.until >= from);
+  }
+}
+
+/** Rows that were edited by hand. */
+export class Tampered {
+  readonly #byLease = new Map<string, number[]>();
+
+  constructor(events: readonly SimEvent[]) {
+    for (const event of events) {
+      if (event.type !== "tampered" || event.leaseKey === undefined) continue;
+      this.#byLease.set(event.leaseKey, [...(this.#byLease.get(event.leaseKey) ?? []), event.t]);
+    }
+  }
+
+  between(leaseKey: string, from: number, to: number): boolean {
+    return this.#byLease.get(leaseKey)?.some((t) => from <= t && t <= to) ?? false;
+  }
+}

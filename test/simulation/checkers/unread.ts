@@ -1,0 +1,149 @@
+/**
+ * L8: no readable shard is unread for longer than the failover time and 5 s, counted from the end of whatever disturbed
+ * the fleet last. A shard is readable when its row can be read and every parent with a row is at SHARD_END. Excepted:
+ * shards whose handler is failing or that are halted, and those that the caps leave no room for.
+ */
+import { isEnded } from "../../../services/consumer/core/lease.ts";
+import { longestFailover } from "../faults/unequal.ts";
+import type { Swarm } from "../swarm.ts";
+import type { SimEvent } from "../world/history.ts";
+import { disturbanceOf } from "./disturbances.ts";
+import { type Evidence, invalid, VALID, type Verdict } from "./verdict.ts";
+
+const MARGIN_MILLIS = 5_000;
+
+interface ShardState {
+  parents: readonly string[];
+  hasRow: boolean;
+  ended: boolean;
+  isGarbled: boolean;
+  trimmed: boolean;
+  /** The last call of its handler failed, or the engine reads it no further. */
+  isFailing: boolean;
+  lastSign: SimEvent | undefined;
+  /** Since when it has been there to be read, as far as its row and its parents go. */
+  since: number;
+}
+
+class Unread {
+  readonly #swarm: Swarm;
+  readonly #limit: number;
+  readonly #shards = new Map<string, ShardState>();
+  readonly #up = new Set<string>();
+  #undisturbedSince = 0;
+
+  constructor(swarm: Swarm) {
+    this.#swarm = swarm;
+    this.#limit = longestFailover(swarm) + MARGIN_MILLIS + 2 * swarm.handlerMillis.high;
+  }
+
+  add(event: SimEvent): Verdict {
+    const disturbance = disturbanceOf(event);
+    if (disturbance !== undefined) {
+      const verdict = this.#all(event);
+      if (verdict.kind !== "valid") return verdict;
+      this.#undisturbedSince = Math.max(this.#undisturbedSince, disturbance.until);
+    }
+    if (event.type === "read" || event.type === "handled" || event.type === "too-late") {
+      const shard = this.#shard(event.shardId);
+      const verdict = this.#one(event.shardId, shard, event);
+      if (verdict.kind !== "valid") return verdict;
+      shard.lastSign = event;
+      if (event.type !== "read") shard.isFailing = event.type === "too-late";
+    }
+    this.#follow(event);
+    return VALID;
+  }
+
+  #follow(event: SimEvent): void {
+    if (event.type === "threw" || event.type === "halted" || event.type === "dead-letter") {
+      if (event.type !== "dead-letter") this.#shard(event.shardId).isFailing = true;
+    } else if (event.type === "shard") {
+      const shard = this.#shard(event.shardId);
+      if (event.action === "opened") shard.parents = event.parents;
+      if (event.action === "trimmed") shard.trimmed = true;
+    } else if (event.type === "write") {
+      const shard = this.#shard(event.leaseKey);
+      const ended = event.after !== undefined && isEnded(event.after);
+      if (event.operation === "create" || ended) shard.since = event.t;
+      // Its children may be read from now on.
+      if (ended && !shard.ended)
+        for (const other of this.#shards.values())
+          if (other.parents.includes(event.leaseKey)) other.since = event.t;
+      shard.hasRow = event.after !== undefined;
+      shard.ended = ended;
+      // Another owner's handler is called anew.
+      if (event.before?.owner !== event.after?.owner) shard.isFailing = false;
+    } else if (event.type === "tampered" && event.leaseKey !== undefined) {
+      const shard = this.#shard(event.leaseKey);
+      if (event.what === "deleted") shard.hasRow = false;
+      shard.isGarbled = event.what === "garbled";
+    } else if (event.type === "worker") {
+      if (event.action === "joined") this.#up.add(event.worker);
+      else this.#up.delete(event.worker);
+    } else if (event.type === "trouble" && event.kind === "crash") this.#up.delete(event.worker);
+  }
+
+  #all(event: SimEvent): Verdict {
+    if (event.t - this.#undisturbedSince <= this.#limit) return VALID;
+    for (const [shardId, shard] of this.#shards) {
+      const verdict = this.#one(shardId, shard, event);
+      if (verdict.kind !== "valid") return verdict;
+    }
+    return VALID;
+  }
+
+  #one(shardId: string, shard: ShardState, event: SimEvent): Verdict {
+    const from = Math.max(this.#undisturbedSince, shard.lastSign?.t ?? 0, shard.since);
+    if (event.t - from <= this.#limit || shard.isFailing) return VALID;
+    if (!this.#isReadable(shard) || !this.#hasRoom()) return VALID;
+    const what = `L8: ${shardId} was unread for ${(event.t - from).toFixed(0)} ms without a fault, at most ${this.#limit.toFixed(0)} are allowed`;
+    return invalid(what, shard.lastSign, event);
+  }
+
+  #isReadable({ hasRow, ended, isGarbled, trimmed, parents }: ShardState): boolean {
+    if (!hasRow || ended || isGarbled || trimmed) return false;
+    return parents.every((parent) => {
+      const state = this.#shards.get(parent);
+      return state === undefined || !state.hasRow || (state.ended && !state.isGarbled);
+    });
+  }
+
+  #hasRoom(): boolean {
+    const { cap } = this.#swarm;
+    if (this.#up.size === 0) return false;
+    if (cap.kind === "none") return true;
+    const readable = [...this.#shards.values()].filter((shard) => this.#isReadable(shard)).length;
+    return cap.limit * this.#up.size >= readable;
+  }
+
+  #shard(shardId: string): ShardState {
+    let state = this.#shards.get(shardId);
+    if (state === undefined) {
+      state = {
+        parents: [],
+        hasRow: false,
+        ended: false,
+        isGarbled: false,
+        trimmed: false,
+        isFailing: false,
+        lastSign: undefined,
+        since: 0,
+      };
+      this.#shards.set(shardId, state);
+    }
+    return state;
+  }
+}
+
+export function checkUnread({ swarm, events }: Evidence): Verdict {
+  // A Java worker is bound by KCL's times.
+  if (swarm.javaShifts.length > 0) return VALID;
+  const unread = new Unread(swarm);
+  for (const event of events) {
+    const verdict = unread.add(event);
+    if (verdict.kind !== "valid") return verdict;
+    if (event.type === "phase" && event.name === "end") break;
+  }
+  return VALID;
+}

@@ -1,0 +1,169 @@
+/** The engine broken on purpose in what it does under the kinds of faults of `faults/plan.ts`, each shown by one of them. */
+import { LATEST } from "../../services/consumer/core/lease.ts";
+import type { FleetPage, Member } from "../../services/consumer/core/member.ts";
+import { type LeaseStore, StoreError, type WriteOutcome } from "../../services/consumer/ports/lease-store.ts";
+import { StreamError } from "../../services/consumer/ports/stream.ts";
+import { failoverOf } from "./faults/unequal.ts";
+import type { Mutation } from "./mutation.ts";
+
+/** Time in which nobody could look counts as silence. */
+const observationIgnoresGaps: Mutation = {
+  name: "observation-ignores-gaps",
+  only: "outage",
+  decide: (decide, clock) => {
+    const moved = new Map<string, { readonly heartbeat: number; readonly atMillis: number }>();
+    return (facts) => {
+      const now = clock.monotonicMillis();
+      const silentMembers = new Set(facts.silentMembers);
+      for (const { workerId, heartbeat, failoverTimeMillis } of facts.members) {
+        const known = moved.get(workerId);
+        if (known?.heartbeat !== heartbeat) moved.set(workerId, { heartbeat, atMillis: now });
+        else if (now - known.atMillis > failoverTimeMillis) silentMembers.add(workerId);
+      }
+      return decide({ ...facts, silentMembers });
+    };
+  },
+};
+
+/** Each member is judged by the failover time of whoever looks. */
+const judgesByItsOwnFailover: Mutation = {
+  name: "judges-by-its-own-failover",
+  only: "unequal-failover",
+  store: (store, _table, worker, swarm) => {
+    const own = failoverOf(swarm, worker);
+    const member = (entry: Member): Member => ({ ...entry, failoverTimeMillis: own });
+    const page = (row: FleetPage): FleetPage => ({ ...row, members: row.members.map(member) });
+    return {
+      ...store,
+      list: async (options) => {
+        const listing = await store.list(options);
+        return { ...listing, pages: listing.pages.map(page) };
+      },
+      readFleet: async (number, options) => {
+        const row = await store.readFleet(number, options);
+        return row && page(row);
+      },
+      beat: async (number, entry, options) => {
+        const outcome = await store.beat(number, entry, options);
+        return outcome.kind === "ok" ? { ...outcome, page: page(outcome.page) } : outcome;
+      },
+    };
+  },
+};
+
+/** An answer without rows is a table without rows. */
+const believesEmptyListing: Mutation = {
+  name: "believes-an-empty-listing",
+  only: "malformed",
+  store: (store) => ({
+    ...store,
+    list: async (options) => {
+      try {
+        const listing = await store.list(options);
+        return { ...listing, hasApplication: true };
+      } catch (error) {
+        if (!(error instanceof StoreError) || error.errorClass !== "malformed-answer") throw error;
+        return { leases: [], corrupt: [], pages: [], hasApplication: true };
+      }
+    },
+  }),
+};
+
+/** Refused credentials are a refused position. */
+const deniedIsAPosition: Mutation = {
+  name: "denied-is-a-refused-position",
+  only: "denied",
+  stream: (stream) => {
+    const asInvalid = <T>(call: Promise<T>): Promise<T> =>
+      call.catch((error: unknown) => {
+        const refused = error instanceof StreamError && error.problem !== "throttled";
+        throw refused ? new StreamError("invalid", error.message) : error;
+      });
+    return {
+      ...stream,
+      iterator: (shardId, position) => asInvalid(stream.iterator(shardId, position)),
+      read: (iterator, maxRecords) => asInvalid(stream.read(iterator, maxRecords)),
+    };
+  },
+};
+
+/** A write of its own whose answer was lost is taken for another worker's. */
+const forgetsWritesInDoubt: Mutation = {
+  name: "forgets-writes-in-doubt",
+  only: "outage",
+  store: (store) => {
+    const blind = (outcome: WriteOutcome): WriteOutcome =>
+      outcome.kind === "lost" ? { kind: "lost", current: undefined } : outcome;
+    const blinded: Partial<LeaseStore> = {
+      renew: async (held) => blind(await store.renew(held)),
+      checkpoint: async (held, checkpoint) => blind(await store.checkpoint(held, checkpoint)),
+    };
+    return { ...store, ...blinded };
+  },
+};
+
+/** Each row says LATEST of the moment at which it is made. */
+const latestLater: Mutation = {
+  name: "latest-later",
+  only: "beginning",
+  store: (store, _table, _worker, swarm) => ({
+    ...store,
+    create: (lease) => {
+      const { startMillis } = lease;
+      const isLatest = lease.checkpoint.sequenceNumber === LATEST && startMillis !== undefined;
+      return store.create(
+        isLatest ? { ...lease, startMillis: startMillis + LATER_PARTS * swarm.failoverTimeMillis } : lease,
+      );
+    },
+  }),
+};
+const LATER_PARTS = 0.25;
+
+/** An answer without an iterator is the end of the shard, whatever the listing says. */
+const endsOnAnEmptyAnswer: Mutation = {
+  name: "ends-on-an-empty-answer",
+  only: "malformed",
+  stream: (stream) => {
+    const ended = new Set<string>();
+    return {
+      ...stream,
+      listShards: async () =>
+        (await stream.listShards()).map((shard) =>
+          ended.has(shard.shardId) ? { ...shard, closed: true } : shard,
+        ),
+      read: async (iterator, maxRecords) => {
+        const result = await stream.read(iterator, maxRecords);
+        if (result.nextIterator === undefined) ended.add(iterator.split("|")[0]!);
+        return result;
+      },
+    };
+  },
+};
+
+/** What the handler cannot do now is not done. */
+const givesUpUnderAnOutage: Mutation = {
+  name: "gives-up-under-an-outage",
+  only: "downstream",
+  handler: (handler) => async (input) => {
+    try {
+      await handler(input);
+    } catch {
+      // The batch counts as processed.
+    }
+  },
+};
+
+/** Nothing is reported. */
+const saysNothing: Mutation = { name: "says-nothing", only: "outage", isMute: true };
+
+export const FAULT_MUTATIONS: readonly Mutation[] = [
+  observationIgnoresGaps,
+  judgesByItsOwnFailover,
+  believesEmptyListing,
+  deniedIsAPosition,
+  forgetsWritesInDoubt,
+  latestLater,
+  endsOnAnEmptyAnswer,
+  givesUpUnderAnOutage,
+  saysNothing,
+];

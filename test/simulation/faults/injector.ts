@@ -1,0 +1,172 @@
+/** Has the faults of a run's plan happen to its cluster. */
+
+import { isEnded } from "../../../services/consumer/core/lease.ts";
+import type { Member } from "../../../services/consumer/core/member.ts";
+import type { Cluster, SimWorker } from "../cluster.ts";
+import { Dice } from "../world/dice.ts";
+import { CRASH_LOOP_MILLIS, type Outage, type TamperingPlan, type Window } from "./plan.ts";
+
+const POLL_MILLIS = 100;
+
+export class FaultInjector {
+  readonly #cluster: Cluster;
+  readonly #dice: Dice;
+
+  constructor(cluster: Cluster) {
+    this.#cluster = cluster;
+    this.#dice = new Dice(cluster.swarm.seed).fork("faults happen");
+  }
+
+  /** Puts everything of the plan on the scheduler. */
+  schedule(): void {
+    const { scheduler, swarm, history } = this.#cluster;
+    const { faults } = swarm;
+    for (const outage of faults.outages) scheduler.at(outage.at, "outage", () => this.#outage(outage));
+    for (const { at, millis } of faults.downstreamOutages) {
+      scheduler.at(at, "downstream", () => {
+        const until = at + millis;
+        history.add({ type: "outage", service: "downstream", how: "failing", share: 1, until });
+      });
+    }
+    for (const plan of faults.tampering) scheduler.at(plan.at, "tampering", () => this.#tamper(plan));
+    for (const [index, window] of faults.stuckJoiners.entries())
+      scheduler.at(window.at, "stuck joiner", () => this.#stuckJoiner(`stuck${index}`, window));
+    for (const { at, who } of faults.duplicates) scheduler.at(at, "duplicate", () => this.#duplicate(who));
+    for (const window of faults.deploys) scheduler.at(window.at, "deploy", () => this.#deploy(window));
+    const loop = faults.crashLoop;
+    if (loop !== undefined) scheduler.at(loop.at, "crash loop", () => this.#crashLoop(loop, loop.times));
+  }
+
+  #outage({ millis, service, how, what, share, who, operation }: Outage): void {
+    const { scheduler, history, outages } = this.#cluster;
+    const until = scheduler.now + millis;
+    const worker = who === "fleet" ? undefined : this.#pick(who);
+    if (who !== "fleet" && worker === undefined) return;
+    outages.begin({ service, how, what, share, worker: worker?.id, operation, until });
+    // Creates that fail are no outage: nobody's heartbeat hangs on them.
+    if (who === "fleet" && operation === undefined)
+      history.add({ type: "outage", service, how, share, until });
+    else if (worker !== undefined) {
+      const detail = `${service} ${how} ${operation ?? what}`;
+      history.add({ type: "trouble", worker: worker.id, kind: "refused", until, detail });
+    }
+  }
+
+  #tamper({ who, what, repairAfterMillis }: TamperingPlan): void {
+    const { table, stream, scheduler } = this.#cluster;
+    const pages = table.pages();
+    const leases = table.leases().filter((lease) => !isEnded(lease) && !table.isGarbled(lease.leaseKey));
+    // The row of a shard that has children says that they must wait: without it their order is gone, for any engine.
+    const open = leases.filter(({ leaseKey }) => stream.shard(leaseKey)?.closedAt === undefined);
+    const lease = pickAt(what === "delete-lease" ? open : leases, who);
+    const page = pickAt(pages, who);
+    switch (what) {
+      case "delete-lease":
+        if (lease) table.deleteByHand(lease.leaseKey);
+        return;
+      case "garble-lease":
+        if (lease === undefined) return;
+        table.garbleByHand(lease.leaseKey);
+        scheduler.after(repairAfterMillis, "repair", () => table.repairByHand(lease.leaseKey));
+        return;
+      case "edit-owner":
+      case "edit-owner-silently": {
+        const owners = ["", "nobody-known", ...this.#cluster.up().map(({ id }) => id)];
+        const owner = this.#dice.pick(owners);
+        if (lease) table.editOwnerByHand(lease, owner === "" ? undefined : owner, what === "edit-owner");
+        return;
+      }
+      case "delete-fleet-row":
+        if (page) table.editPageByHand(page.page, undefined, `fleet row ${page.page} deleted`);
+        return;
+      case "delete-member": {
+        const member = page && pickAt(page.members, this.#dice.next());
+        if (page === undefined || member === undefined) return;
+        const members = page.members.filter((other) => other !== member);
+        table.editPageByHand(page.page, { ...page, members }, "member deleted", member.workerId);
+        return;
+      }
+      case "set-back-generation": {
+        const first = pages.find((row) => row.page === 0);
+        if (first === undefined) return;
+        const generation = this.#dice.pick([0, Math.floor(first.generation / 2)]);
+        table.editPageByHand(0, { ...first, generation }, `generation ${generation}`);
+      }
+    }
+  }
+
+  /** A process whose heartbeat moves, and that never becomes active. */
+  #stuckJoiner(workerId: string, { millis }: Window): void {
+    const { table, scheduler, swarm, history } = this.#cluster;
+    const until = scheduler.now + millis;
+    let heartbeat = 0;
+    const entry = (): Member => ({
+      workerId,
+      incarnation: "stuck",
+      heartbeat: ++heartbeat,
+      state: "joining",
+      maxLeases: undefined,
+      steals: true,
+      failoverTimeMillis: swarm.failoverTimeMillis,
+    });
+    const joined = [0, 1, 2].find((page) => table.join(workerId, page, entry()).kind === "ok");
+    if (joined === undefined) return;
+    const beat = () => {
+      if (scheduler.now >= until) {
+        // From here on it is a member that died.
+        history.add({
+          type: "trouble",
+          worker: workerId,
+          kind: "crash",
+          until: undefined,
+          detail: "stuck joiner",
+        });
+        return;
+      }
+      table.beat(workerId, joined, entry(), false);
+      scheduler.after(swarm.failoverTimeMillis / 3, "stuck joiner beats", beat);
+    };
+    beat();
+  }
+
+  #duplicate(who: number): void {
+    const worker = this.#pick(who);
+    if (worker?.state === "joined") this.#cluster.startDuplicate(worker);
+  }
+
+  /** One new worker for each that is up, and then the old ones stop. */
+  #deploy({ millis }: Window): void {
+    const { scheduler } = this.#cluster;
+    const old = this.#cluster.up();
+    for (const [index, worker] of old.entries()) {
+      scheduler.after((index * millis) / old.length, "deploy", () => {
+        this.#cluster.startWorker();
+        scheduler.after(millis / old.length, "deploy stops", () => this.#cluster.stopWorker(worker));
+      });
+    }
+  }
+
+  #crashLoop(loop: { livesMillis: number; sameId: boolean }, times: number, id = "crasher"): void {
+    const { scheduler } = this.#cluster;
+    const worker = this.#cluster.startWorker(id);
+    const giveUpAt = scheduler.now + CRASH_LOOP_MILLIS;
+    const whenJoined = () => {
+      if (worker.state === "starting" && scheduler.now < giveUpAt)
+        return void scheduler.after(POLL_MILLIS, "crash loop waits", whenJoined);
+      scheduler.after(loop.livesMillis, "crash loop", () => {
+        this.#cluster.crash(worker, "crash loop");
+        const next = loop.sameId ? id : `crasher${times}`;
+        if (times > 1) this.#crashLoop(loop, times - 1, next);
+      });
+    };
+    whenJoined();
+  }
+
+  #pick(who: number): SimWorker | undefined {
+    return pickAt(this.#cluster.up(), who);
+  }
+}
+
+function pickAt<T>(choices: readonly T[], who: number): T | undefined {
+  return choices[Math.min(choices.length - 1, Math.floor(who * choices.length))];
+}

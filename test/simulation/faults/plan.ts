@@ -1,0 +1,436 @@
+/**
+ * What goes wrong beyond crashes, pauses and single failing calls: outages that hit the whole fleet, refused
+ * credentials, calls that never settle, blocked event loops, unequal options, rows edited by hand, and more. The third
+ * generation of draws. Each kind has a random stream of its own and is present in a run or absent from it.
+ */
+import type { Scheduled, Swarm } from "../swarm.ts";
+import type { Dice } from "../world/dice.ts";
+import type { CallService, OutageHow } from "../world/outages.ts";
+
+export interface Outage {
+  readonly at: number;
+  readonly millis: number;
+  readonly service: CallService;
+  readonly how: OutageHow;
+  /** writes: reads of the table go on. */
+  readonly what: "all" | "writes";
+  /** Of all calls, how many it hits. */
+  readonly share: number;
+  /** fleet: every worker. A number: the worker at this place in the list (0 to 1). */
+  readonly who: "fleet" | number;
+  /** Only this operation. */
+  readonly operation?: string;
+}
+
+export type Tampering =
+  | "delete-lease"
+  | "garble-lease"
+  | "edit-owner"
+  | "edit-owner-silently"
+  | "delete-fleet-row"
+  | "delete-member"
+  | "set-back-generation";
+
+export interface TamperingPlan {
+  readonly at: number;
+  readonly who: number;
+  readonly what: Tampering;
+  /** Garbled rows are repaired after this time. */
+  readonly repairAfterMillis: number;
+}
+
+export interface Window {
+  readonly at: number;
+  readonly millis: number;
+}
+
+export interface BlockedLoops {
+  /** Of all handler calls while there are faults, and how long each blocks. */
+  readonly share: number;
+  readonly millis: number;
+  /** Every call, for good: a synchronous handler. A batch of some size takes longer than the failover time. */
+  readonly millisPerRecord: number;
+}
+
+export interface FaultPlan {
+  readonly kinds: readonly FaultKind[];
+  readonly outages: readonly Outage[];
+  /** Of all calls, how many never settle (half of them happened). */
+  readonly hungCalls: { readonly store: number; readonly stream: number };
+  readonly blockedLoops: BlockedLoops | undefined;
+  /** A worker's own failover time, by its id. Empty: all have the swarm's. */
+  readonly failoverTimesMillis: readonly number[];
+  /** Of the workers, how many do not steal although the others do. */
+  readonly notStealing: number;
+  /** A cap function answers up to this much more than it must, at random. */
+  readonly capNoise: number;
+  /** Of the workers, how many plan with another version of the planner. */
+  readonly otherPlanner: number;
+  readonly tampering: readonly TamperingPlan[];
+  readonly downstreamOutages: readonly Window[];
+  /** Members that stay in state "joining" with a heartbeat that moves. */
+  readonly stuckJoiners: readonly Window[];
+  /** A second process with the id of a worker that lives. */
+  readonly duplicates: readonly { readonly at: number; readonly who: number }[];
+  /** All workers are replaced, one after another within `millis`. */
+  readonly deploys: readonly Window[];
+  /** A worker that crashes `livesMillis` after it has joined and is restarted at once, `times` times. */
+  readonly crashLoop:
+    | { readonly at: number; readonly livesMillis: number; readonly times: number; readonly sameId: boolean }
+    | undefined;
+}
+
+export const NO_FAULT_PLAN: FaultPlan = {
+  kinds: [],
+  outages: [],
+  hungCalls: { store: 0, stream: 0 },
+  blockedLoops: undefined,
+  failoverTimesMillis: [],
+  notStealing: 0,
+  capNoise: 0,
+  otherPlanner: 0,
+  tampering: [],
+  downstreamOutages: [],
+  stuckJoiners: [],
+  duplicates: [],
+  deploys: [],
+  crashLoop: undefined,
+};
+
+/** `swarm`: what the kind needs to be otherwise than it was drawn. */
+interface Drawn {
+  readonly plan: Partial<FaultPlan>;
+  readonly swarm?: Partial<Swarm>;
+}
+
+interface Kind {
+  /** The engine holds every law under it: it is among the kinds that a seed draws from. */
+  readonly ready: boolean;
+  readonly draw: (dice: Dice, swarm: Swarm) => Drawn;
+}
+
+/** Throttled: now and then of some calls only. What hits some heartbeats and not others can have workers declared dead. */
+const outage = (dice: Dice, swarm: Swarm, rest: Omit<Outage, "at" | "millis" | "share" | "who">): Outage => ({
+  at: dice.between(0, swarm.safetyMillis),
+  millis: swarm.failoverTimeMillis * dice.pick([0.2, 0.35, 0.8, 1.1, 1.5, 2.5, 6]),
+  share: rest.how === "throttled" ? dice.pick([0.5, 1]) : 1,
+  who: "fleet",
+  ...rest,
+});
+
+/** One or two of the same run, so that the second hits a fleet that has just recovered. */
+const several = <T>(dice: Dice, draw: () => T): T[] => Array.from({ length: dice.integer(1, 2) }, draw);
+
+const KINDS = {
+  /** The lease table does not serve anyone. */
+  outage: {
+    ready: true,
+    draw: (dice, swarm) => ({
+      plan: {
+        outages: several(dice, () =>
+          outage(dice, swarm, {
+            service: "store",
+            how: dice.pick(["unavailable", "throttled", "black-hole", "mute", "lost-answer"] as const),
+            what: dice.pick(["all", "writes"] as const),
+          }),
+        ),
+      },
+    }),
+  },
+  /** The stream does not serve anyone. */
+  "stream-outage": {
+    ready: false,
+    draw: (dice, swarm) => ({
+      plan: {
+        outages: several(dice, () =>
+          outage(dice, swarm, {
+            service: "stream",
+            how: dice.pick(["unavailable", "throttled", "black-hole", "lost-answer"] as const),
+            what: "all",
+          }),
+        ),
+      },
+    }),
+  },
+  /** Answers with nothing in them, or without what a real answer has. */
+  malformed: {
+    ready: false,
+    draw: (dice, swarm) => ({
+      plan: {
+        outages: several(dice, () =>
+          outage(dice, swarm, {
+            service: dice.pick(["store", "stream"] as const),
+            how: dice.pick(["empty", "malformed-answer"] as const),
+            what: "all",
+          }),
+        ),
+      },
+    }),
+  },
+  /** The credentials are refused, for one worker or for all. */
+  denied: {
+    ready: false,
+    draw: (dice, swarm) => ({
+      plan: {
+        outages: several(dice, () => ({
+          ...outage(dice, swarm, {
+            service: dice.pick(["store", "stream"] as const),
+            how: dice.pick(["denied", "unauthenticated", "expired-credentials"] as const),
+            what: dice.pick(["all", "all", "writes"] as const),
+          }),
+          who: dice.chance(0.5) ? "fleet" : dice.next(),
+        })),
+      },
+    }),
+  },
+  /** Single calls of a worker that never settle. */
+  "hung-calls": {
+    ready: false,
+    draw: (dice) => ({
+      plan: {
+        hungCalls: dice.pick([
+          { store: 0.01, stream: 0 },
+          { store: 0, stream: 0.01 },
+          { store: 0.003, stream: 0.003 },
+        ]),
+      },
+    }),
+  },
+  /** Handlers that hold the event loop. */
+  "blocked-loops": {
+    ready: false,
+    draw: (dice, swarm) => {
+      const { failoverTimeMillis } = swarm;
+      if (dice.chance(0.5)) {
+        const millis = failoverTimeMillis * dice.pick([0.3, 0.9, 1.3, 3]);
+        return { plan: { blockedLoops: { share: dice.pick([0.02, 0.2]), millis, millisPerRecord: 0 } } };
+      }
+      const millisPerRecord = Math.min(1_000, failoverTimeMillis * dice.pick([0.05, 0.15, 0.4]));
+      return {
+        plan: { blockedLoops: { share: 0, millis: 0, millisPerRecord } },
+        // A backlog, so that batches are large: a handler that keeps pace with the puts gets one record at a time.
+        swarm: {
+          putsPerSecond: 2,
+          startAtMillis: 20_000,
+          shards: dice.integer(1, 4),
+          workers: dice.integer(1, 3),
+        },
+      };
+    },
+  },
+  /** A rolling deploy of another failover time that stays half done. */
+  "unequal-failover": {
+    ready: true,
+    draw: (dice, { failoverTimeMillis }) => ({
+      plan: {
+        failoverTimesMillis: [
+          failoverTimeMillis,
+          failoverTimeMillis * dice.pick([0.5, 2, 3]),
+          failoverTimeMillis * dice.pick([1, 2, 5]),
+        ],
+      },
+    }),
+  },
+  /** Some workers steal, some do not. */
+  "unequal-stealing": {
+    ready: true,
+    draw: (dice) => ({ plan: { notStealing: dice.pick([0.3, 0.6]) }, swarm: { steals: true } }),
+  },
+  /** A cap function that gives another answer each time. */
+  "impure-caps": {
+    ready: false,
+    draw: (dice, { shards, workers }) => ({
+      plan: { capNoise: dice.pick([1, 3, 10]) },
+      swarm: { cap: { kind: "formula", limit: shards + workers } },
+    }),
+  },
+  /** Two versions of the planner in one fleet. */
+  "two-planners": {
+    ready: false,
+    draw: (dice) => ({ plan: { otherPlanner: dice.pick([0.3, 0.5]) } }),
+  },
+  /** Two starters under LATEST or a Date, on a stream that was resharded before. */
+  beginning: {
+    ready: true,
+    draw: drawBeginning,
+  },
+  /** Rows deleted, garbled and edited by hand. */
+  tampering: {
+    ready: false,
+    draw: (dice, swarm) => ({
+      plan: {
+        tampering: Array.from({ length: dice.integer(1, 3) }, () => ({
+          at: dice.between(5_000, Math.max(6_000, swarm.safetyMillis)),
+          who: dice.next(),
+          what: dice.pick(TAMPERINGS),
+          repairAfterMillis: dice.pick([500, 5_000, 20_000]),
+        })),
+      },
+    }),
+  },
+  /** Every handler call fails, on every worker. */
+  downstream: {
+    ready: true,
+    draw: (dice, swarm) => ({
+      plan: {
+        downstreamOutages: several(dice, () => ({
+          at: dice.between(1_000, swarm.safetyMillis),
+          millis: dice.pick([2_000, 10_000, 60_000]),
+        })),
+      },
+    }),
+  },
+  /** One worker's claims always fail. */
+  "failing-claims": {
+    ready: false,
+    draw: (dice, swarm) => ({
+      plan: {
+        outages: [
+          {
+            at: 0,
+            millis: swarm.safetyMillis,
+            service: "store",
+            how: dice.pick(["unavailable", "denied", "black-hole"] as const),
+            what: "all",
+            share: 1,
+            who: dice.next(),
+            operation: "claim",
+          },
+        ],
+      },
+    }),
+  },
+  /** A member that never becomes active. */
+  "stuck-joiner": {
+    ready: false,
+    draw: (dice, swarm) => {
+      const at = dice.between(0, swarm.safetyMillis);
+      return { plan: { stuckJoiners: [{ at, millis: swarm.failoverTimeMillis * 4 + 10_000 }] } };
+    },
+  },
+  /** Two processes with one worker id. Drawn alone only: where the first may crash, the second may rightly start. */
+  duplicate: {
+    ready: false,
+    draw: (dice, swarm) => ({
+      plan: { duplicates: [{ at: dice.between(3_000, swarm.safetyMillis), who: dice.next() }] },
+    }),
+  },
+  /** All workers replaced within seconds. */
+  deploy: {
+    ready: true,
+    draw: (dice, swarm) => ({
+      plan: {
+        deploys: [
+          { at: dice.between(0, swarm.safetyMillis - 5_000), millis: dice.pick([500, 3_000, 10_000]) },
+        ],
+      },
+    }),
+  },
+  /** A version that dies seconds after it has joined. */
+  "crash-loop": {
+    ready: true,
+    draw: (dice, swarm) => ({
+      plan: {
+        crashLoop: {
+          at: dice.between(2_000, swarm.safetyMillis / 2),
+          livesMillis: dice.pick([500, 2_000, 5_000]),
+          times: dice.integer(3, 8),
+          sameId: dice.chance(0.5),
+        },
+      },
+    }),
+  },
+} as const satisfies Record<string, Kind>;
+
+export type FaultKind = keyof typeof KINDS;
+
+export const FAULT_KINDS: Readonly<Record<FaultKind, Kind>> = KINDS;
+export const FAULT_KIND_NAMES = Object.keys(KINDS) as readonly FaultKind[];
+
+function drawBeginning(dice: Dice, swarm: Swarm): Drawn {
+  const startAtMillis = dice.between(2_000, 6_000);
+  const failingMillis = dice.pick([500, 3_000]);
+  const split = (): Scheduled => ({
+    at: dice.between(0, startAtMillis),
+    who: dice.next(),
+    action: { kind: "split", count: dice.integer(1, 2), wake: false },
+  });
+  const later = swarm.schedule
+    .filter(({ action }) => action.kind !== "step-wall-clock")
+    .map((scheduled) => ({ ...scheduled, at: scheduled.at + startAtMillis }));
+  return {
+    plan: {
+      outages: [
+        {
+          at: startAtMillis,
+          millis: failingMillis,
+          service: "store",
+          how: dice.pick(["throttled", "lost-answer"] as const),
+          what: "writes",
+          share: dice.pick([0.3, 0.6, 0.9]),
+          who: "fleet",
+          operation: "create",
+        },
+      ],
+    },
+    swarm: {
+      workers: Math.max(2, Math.min(swarm.workers, 4)),
+      startAtMillis,
+      startSpreadMillis: dice.pick([0, 100, 300, 600]),
+      initialPosition: dice.chance(0.5) ? "LATEST" : { atMillis: dice.between(0, startAtMillis) },
+      earlierReshards: dice.integer(1, 4),
+      trimmed: dice.chance(0.2),
+      ghosts: false,
+      wallClocksHoursOff: false,
+      driftPercent: 0,
+      javaShifts: [],
+      schedule: [split(), ...later].toSorted((a, b) => a.at - b.at),
+      safetyMillis: swarm.safetyMillis + startAtMillis,
+    },
+  };
+}
+
+const TAMPERINGS: readonly Tampering[] = [
+  "delete-lease",
+  "garble-lease",
+  "edit-owner",
+  "edit-owner-silently",
+  "delete-fleet-row",
+  "delete-member",
+  "set-back-generation",
+];
+
+/** In how many runs a kind is present. */
+const PRESENT = 0.15;
+
+/** @param only this kind, whether the engine is ready for it or not */
+export function drawFaults(seed: Dice, swarm: Swarm, only: FaultKind | undefined): Swarm {
+  const present = FAULT_KIND_NAMES.filter((name) =>
+    only === undefined ? FAULT_KINDS[name].ready && seed.fork(`has ${name}`).chance(PRESENT) : name === only,
+  );
+  let drawn = swarm;
+  for (const name of present) {
+    const { plan, swarm: changes } = FAULT_KINDS[name].draw(seed.fork(name), drawn);
+    const outages = [...drawn.faults.outages, ...(plan.outages ?? [])];
+    drawn = { ...drawn, ...changes, faults: { ...drawn.faults, ...plan, outages } };
+  }
+  const faults = { ...drawn.faults, kinds: present };
+  const safetyMillis = Math.max(drawn.safetyMillis, drawn.startAtMillis + 10_000, lastEnd(faults) + 1_000);
+  return { ...drawn, faults, safetyMillis };
+}
+
+/** The last planned moment at which something is made to go wrong or is put right. */
+function lastEnd(plan: FaultPlan): number {
+  const windows = [...plan.outages, ...plan.downstreamOutages, ...plan.stuckJoiners, ...plan.deploys];
+  const loop = plan.crashLoop;
+  return Math.max(
+    0,
+    ...windows.map(({ at, millis }) => at + millis),
+    ...plan.tampering.map(({ at, repairAfterMillis }) => at + repairAfterMillis),
+    ...plan.duplicates.map(({ at }) => at + 30_000),
+    loop === undefined ? 0 : loop.at + loop.times * (loop.livesMillis + CRASH_LOOP_MILLIS),
+  );
+}
+
+/** From one start of a crashing version to its next, beside its life: start, join, crash, restart. */
+export const CRASH_LOOP_MILLIS = 3_000;

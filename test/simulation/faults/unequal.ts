@@ -1,0 +1,66 @@
+/** What one worker of a fleet is given in place of what the fleet has: options of a deploy that is half done. */
+import type { Decisions, Facts } from "../../../services/consumer/core/decide.ts";
+import type { Swarm } from "../swarm.ts";
+import { Dice, textHash } from "../world/dice.ts";
+
+export type Decide = (facts: Facts) => Decisions;
+
+/** The swarm with this worker's own options in it. */
+export function swarmOf(swarm: Swarm, workerId: string): Swarm {
+  const { notStealing } = swarm.faults;
+  const steals = swarm.steals && !(notStealing > 0 && drawFor(swarm, workerId, "steals").chance(notStealing));
+  return { ...swarm, steals, failoverTimeMillis: failoverOf(swarm, workerId) };
+}
+
+export function failoverOf(swarm: Swarm, workerId: string): number {
+  const own = swarm.faults.failoverTimesMillis;
+  return own.length === 0 ? swarm.failoverTimeMillis : drawFor(swarm, workerId, "failover").pick(own);
+}
+
+export const longestFailover = ({ failoverTimeMillis, faults }: Swarm): number =>
+  Math.max(failoverTimeMillis, ...faults.failoverTimesMillis);
+
+export function plansOtherwise(swarm: Swarm, workerId: string): boolean {
+  const { otherPlanner } = swarm.faults;
+  return otherPlanner > 0 && drawFor(swarm, workerId, "planner").chance(otherPlanner);
+}
+
+/** By id, so that a worker that is restarted under its id keeps its options. */
+const drawFor = ({ seed }: Swarm, workerId: string, what: string): Dice =>
+  new Dice(textHash(workerId, seed)).fork(what);
+
+/**
+ * Another version of the planner: as valid, but it deals the leases out in the reverse order of the workers' ids. What
+ * is no assignment (who leads, what is cleaned up) is as in the first version.
+ */
+export function otherPlanner(decide: Decide): Decide {
+  return (facts) => {
+    const first = decide(facts);
+    const aliases = reversedAliases(facts);
+    const back = new Map([...aliases].map(([id, alias]) => [alias, id]));
+    const { leads, bury } = first;
+    const renamed = rename({ ...facts, computeCap: undefined }, aliases) as unknown as Facts;
+    const second = decide({ ...renamed, computeCap: () => first.cap });
+    return { ...(rename(second, back) as Decisions), leads, bury };
+  };
+}
+
+function reversedAliases({ members, table }: Facts): Map<string, string> {
+  const ids = new Set(members.map(({ workerId }) => workerId));
+  for (const { owner, checkpointOwner } of table.values())
+    for (const id of [owner, checkpointOwner]) if (id !== undefined) ids.add(id);
+  const sorted = [...ids].toSorted();
+  return new Map(sorted.map((id, index) => [id, `alias${String(sorted.length - index).padStart(6, "0")}`]));
+}
+
+/** A copy in which every text that is one of `names` is another, wherever it stands. */
+function rename(value: unknown, names: ReadonlyMap<string, string>): unknown {
+  if (typeof value === "string") return names.get(value) ?? value;
+  if (Array.isArray(value)) return value.map((item) => rename(item, names));
+  if (value instanceof Set) return new Set([...value].map((item) => rename(item, names)));
+  if (value instanceof Map) {
+    return new Map([...value].map(([key, item]) => [rename(key, names), rename(item, names)]));
+  }
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, rename(item, names)]));
+}
