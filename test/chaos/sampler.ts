@@ -1,0 +1,133 @@
+/**
+ * Watches a row while it runs: the lease table twice a second into the history, how many records wait, and how long the
+ * endpoint takes to answer a caller that no fault is meant for.
+ */
+import { ResourceNotFoundException } from "@aws-sdk/client-kinesis";
+import type { Clients } from "../../lab/deployment/clients.ts";
+import { type LeaseTable as LeaseRows, leaseTable } from "../../lab/deployment/lease-table.ts";
+import { streamStatus } from "../../lab/deployment/stream.ts";
+import { type Flow, HistoryTail } from "../../lab/experiment/history-tail.ts";
+import { type LeaseState, loadsOf } from "../../lab/history/lease-timeline.ts";
+import type { Snapshot } from "../../lab/monitor/model.ts";
+import type { HistoryEvent } from "../../services/shared/history.ts";
+import { systemClock } from "../../services/shared/platform.ts";
+
+const SAMPLE_MILLIS = 500;
+const ASK_KINESIS_MILLIS = 2_000;
+
+export interface Sample {
+  readonly snapshot: Snapshot;
+  readonly flow: Flow;
+}
+
+export interface SamplerDeps {
+  readonly clients: Clients;
+  /** Of the stream and the table. */
+  readonly name: string;
+  readonly historyDirectory: string;
+  readonly write: (event: HistoryEvent) => void;
+}
+
+export class Sampler {
+  readonly #rows: LeaseRows;
+  readonly #tail: HistoryTail;
+  readonly #write: SamplerDeps["write"];
+  readonly #stopping = new AbortController();
+  readonly #clients: Clients;
+  readonly #name: string;
+  readonly #answers: { readonly t: number; readonly millis: number }[] = [];
+  #loop: Promise<void> | undefined;
+  #latest: Sample | undefined;
+
+  constructor({ clients, name, historyDirectory, write }: SamplerDeps) {
+    this.#clients = clients;
+    this.#name = name;
+    this.#rows = leaseTable(clients, name, systemClock);
+    this.#tail = new HistoryTail(historyDirectory);
+    this.#write = write;
+  }
+
+  /** Undefined before the table is there. */
+  get latest(): Sample | undefined {
+    return this.#latest;
+  }
+
+  /** To be called when the first worker takes part: then there is a table. */
+  start(): void {
+    this.#loop ??= this.#run();
+  }
+
+  /** Rejects with what ended it, if something did. */
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    await this.#loop;
+  }
+
+  async flow(): Promise<Flow> {
+    return this.#tail.poll();
+  }
+
+  /** The longest that DynamoDB or Kinesis took to answer a call that ended after `from`. */
+  slowestAnswerMillis(from: number): number {
+    return Math.max(0, ...this.#answers.filter(({ t }) => t >= from).map(({ millis }) => millis));
+  }
+
+  async #run(): Promise<void> {
+    let askKinesisAt = 0;
+    while (!this.#stopping.signal.aborted) {
+      const startedAt = systemClock.monotonicMillis();
+      const snapshot = await this.#timed(() => this.#rows.snapshot());
+      if (startedAt >= askKinesisAt) {
+        askKinesisAt = startedAt + ASK_KINESIS_MILLIS;
+        await this.#timed(() => this.#askKinesis());
+      }
+      this.#write(leasesLine(snapshot));
+      this.#latest = { snapshot, flow: await this.#tail.poll() };
+      const spent = systemClock.monotonicMillis() - startedAt;
+      await systemClock.sleep(Math.max(50, SAMPLE_MILLIS - spent), this.#stopping.signal);
+    }
+  }
+
+  async #timed<T>(call: () => Promise<T>): Promise<T> {
+    const startedAt = systemClock.monotonicMillis();
+    const answer = await call();
+    this.#answers.push({ t: systemClock.wallMillis(), millis: systemClock.monotonicMillis() - startedAt });
+    return answer;
+  }
+
+  async #askKinesis(): Promise<void> {
+    try {
+      await streamStatus(this.#clients, this.#name);
+    } catch (error) {
+      // A row may have deleted it: an answer all the same.
+      if (!(error instanceof ResourceNotFoundException)) throw error;
+    }
+  }
+}
+
+/** Every shard owned by one of `workers`, and no two of them more than one lease apart. */
+export function isEven({ snapshot }: Sample, workers: readonly string[]): boolean {
+  const table = new Map<string, LeaseState>(
+    snapshot.leases.map(({ leaseKey, owner, checkpoint }) => [
+      leaseKey,
+      { owner: owner ?? null, ended: checkpoint.sequenceNumber === "SHARD_END" },
+    ]),
+  );
+  const { byWorker, unowned } = loadsOf(table, {});
+  const loads = workers.map((worker) => byWorker.get(worker) ?? 0);
+  const strangers = [...byWorker.keys()].some((owner) => !workers.includes(owner));
+  return (
+    byWorker.size > 0 && unowned.length === 0 && !strangers && Math.max(...loads) - Math.min(...loads) <= 1
+  );
+}
+
+function leasesLine({ t, leases }: Snapshot): HistoryEvent {
+  return {
+    type: "leases",
+    t,
+    owners: Object.fromEntries(leases.map(({ leaseKey, owner }) => [leaseKey, owner ?? null])),
+    checkpoints: Object.fromEntries(
+      leases.map(({ leaseKey, checkpoint }) => [leaseKey, checkpoint.sequenceNumber]),
+    ),
+  };
+}
