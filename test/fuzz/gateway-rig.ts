@@ -56,7 +56,10 @@ export class GatewayRig {
       Backend,
       Backend,
     ];
-    const faults = new FaultBoard(() => 0.5);
+    const faults = new FaultBoard(
+      () => 0.5,
+      () => systemClock.monotonicMillis(),
+    );
     const problems: unknown[] = [];
     const gateway = new GatewayServer(
       gatewayHandler({

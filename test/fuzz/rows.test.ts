@@ -155,6 +155,10 @@ describe("any row", () => {
         if (page === undefined) return;
         expect(fleetRowKey(page.page)).toBe(item.leaseKey?.S);
         expect(new Set(page.members.map((member) => member.workerId)).size).toBe(page.members.length);
+        for (const line of page.unreadable ?? []) {
+          expect(line.length).toBeLessThan(LONGEST_MESSAGE);
+          expect(line).toMatch(/^.+$/);
+        }
       }),
       { numRuns: RUNS * 10 },
     );
