@@ -61,7 +61,7 @@ let client: ECSClient | undefined;
 
 export const handler = makeCountHandler({
   async setDesiredCount(cluster, service, desiredCount) {
-    client ??= new ECSClient({});
+    client ??= new ECSClient({ userAgentAppId: "initial-task-count" });
     try {
       await client.send(new UpdateServiceCommand({ cluster, service, desiredCount }));
     } catch (error) {

@@ -209,7 +209,12 @@ export function describeLeaseStore(
       {
         name: "handOver",
         run: (one, held) => one.handOver(held, "next", at("200")),
-        makes: () => ({ owner: "next", checkpoint: at("200"), ownerSwitchesSinceCheckpoint: 1 }),
+        makes: () => ({
+          owner: "next",
+          checkpoint: at("200"),
+          ownerSwitchesSinceCheckpoint: 1,
+          isPending: true,
+        }),
       },
       {
         name: "handOver without progress",
@@ -217,6 +222,7 @@ export function describeLeaseStore(
         makes: (held) => ({
           owner: "next",
           ownerSwitchesSinceCheckpoint: held.ownerSwitchesSinceCheckpoint + 1,
+          isPending: true,
         }),
       },
       {

@@ -23,6 +23,7 @@ const ROLES: Readonly<Record<string, string>> = {
   ProducerFleetTaskTaskRole: "producer",
   ProducerFleetTaskExecutionRole: "ECS, for the producer",
   ResharderRole: "resharder",
+  ConsumersInitialTasksRole: "initial-task-count",
   RebalanceStateMachineRole: "state machine",
 };
 

@@ -11,7 +11,9 @@ describe("starting on a stream that is not there", () => {
   });
   afterEach(() => server.close());
 
-  it("is refused with the stream's name, before the lease table is touched", async () => {
+  it("is refused with the stream's name, before the lease table is touched", {
+    timeout: 60_000,
+  }, async () => {
     const worker = createWorker({
       applicationName: "orders",
       streamName: "odrers",
@@ -25,7 +27,8 @@ describe("starting on a stream that is not there", () => {
       problem: "not-found",
       message: expect.stringMatching(/^ListShards of stream odrers failed: ResourceNotFoundException/),
     });
-    expect(server.calls.map((call) => call.operation)).toEqual(["ListShards"]);
+    // Tried again for a while: a stream made a moment ago may not be known everywhere.
+    expect(new Set(server.calls.map((call) => call.operation))).toEqual(new Set(["ListShards"]));
     expect(await worker.stop()).toEqual([]);
   });
 });

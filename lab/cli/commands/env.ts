@@ -20,7 +20,7 @@ export const registerEnv: Register = (program, context) => {
       const stray = address === undefined ? [] : strayVariables(process.env, set);
       // Another endpoint's credentials are the user's own: the shell has them already, and they may be secret.
       if (target.kind === "endpoint")
-        for (const name of ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"] as const)
+        for (const name of ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"])
           if (set[name] === process.env[name]) delete set[name];
       if (options.json)
         context.printJson({ ...set, ...Object.fromEntries(stray.map((name) => [name, null])) });

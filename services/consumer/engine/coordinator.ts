@@ -44,7 +44,7 @@ import {
   type WorkerState,
 } from "./worker-report.ts";
 
-/** What woke the loop seldom comes alone: the bumps of several hand-overs become one write. */
+/** Several hand-overs cause one version bump. */
 const GATHER_MILLIS = 15;
 
 export class Coordinator {
@@ -169,19 +169,19 @@ export class Coordinator {
   }
 
   async #enter(): Promise<void> {
-    const { store } = this.#ports;
+    const { store, stream } = this.#ports;
     const join = async () => {
       await awaitPredecessor(this.#entrance);
       await this.#patience.until("lease table", () => this.#join());
     };
     try {
+      // Before anything is written: a wrong name must not become a table and a fleet that waits for ever.
+      const shards = await this.#patience.until("stream listing", () => stream.listShards());
       await this.#patience.until("lease table", () => store.ensureTable(this.#options.createLeaseTable));
       // Together: the others see the joiner while it still finds out where the application began.
-      const began = findBeginning(this.#entrance).then((application) =>
-        this.#upkeep.duties.began(application),
-      );
+      const began = async () => this.#upkeep.duties.began(await findBeginning(this.#entrance, shards));
       const failed = (error: unknown) => this.#startEnds.abort(error);
-      await Promise.all([began.catch(failed), join().catch(failed)]);
+      await Promise.all([began().catch(failed), join().catch(failed)]);
       this.#startEnds.signal.throwIfAborted();
     } catch (error) {
       this.#stopped.abort();
@@ -192,8 +192,7 @@ export class Coordinator {
   }
 
   async #join(): Promise<void> {
-    this.#decisions = undefined;
-    this.#cap = undefined;
+    this.#decisions = this.#cap = undefined;
     this.#rescue.reset();
     await this.#watch.join();
     this.#isMember = true;

@@ -20,8 +20,12 @@ export const storeDeadlineMillis = (failoverTimeMillis: number): number =>
   between(1_000, 0.45 * failoverTimeMillis, 12_000);
 export const heartbeatDeadlineMillis = (failoverTimeMillis: number): number =>
   between(400, 0.3 * failoverTimeMillis, 5_000);
-/** For a listing of all rows: five pages of 1 MB at 10,000 leases, each answered in well under a second. */
+/**
+ * For a listing of all rows: five pages of 1 MB at 10,000 leases, each answered in well under a second. A table that takes
+ * longer is given longer the next time: a deadline that no listing meets would leave the fleet blind.
+ */
 const listDeadlineMillis = (failoverTimeMillis: number): number => between(5_000, failoverTimeMillis, 15_000);
+const MAX_LIST_DEADLINE_MILLIS = 120_000;
 /** A new table takes about ten seconds; the adapter itself waits up to a minute for it. */
 const TABLE_DEADLINE_MILLIS = 90_000;
 /** The engine's own Kinesis client gives up after 5 s without an answer. */
@@ -64,7 +68,6 @@ export function storeWithDeadlines(store: LeaseStore, clock: Clock, failoverTime
   const own: Partial<Record<keyof LeaseStore, number>> = {
     beat: heartbeat,
     readFleet: heartbeat,
-    list: listDeadlineMillis(failoverTimeMillis),
     ensureTable: TABLE_DEADLINE_MILLIS,
   };
   const bounded = (Object.keys(store) as (keyof LeaseStore)[]).map((name) => {
@@ -74,7 +77,21 @@ export function storeWithDeadlines(store: LeaseStore, clock: Clock, failoverTime
     const call = (...args: unknown[]) => within(clock, own[name] ?? usual, method(...args), error);
     return [name, call] as const;
   });
-  return Object.fromEntries(bounded) as unknown as LeaseStore;
+  const list = patientListing(store, clock, listDeadlineMillis(failoverTimeMillis));
+  return { ...(Object.fromEntries(bounded) as unknown as LeaseStore), list };
+}
+
+function patientListing(store: LeaseStore, clock: Clock, leastMillis: number): LeaseStore["list"] {
+  let deadlineMillis = leastMillis;
+  return async (options) => {
+    const startedMillis = clock.monotonicMillis();
+    const listing = await within(clock, deadlineMillis, store.list(options), (millis) => {
+      deadlineMillis = Math.min(MAX_LIST_DEADLINE_MILLIS, 2 * millis);
+      return new StoreUnavailable(`list: the lease table gave no answer in ${millis} ms`);
+    });
+    deadlineMillis = Math.max(leastMillis, 2 * (clock.monotonicMillis() - startedMillis));
+    return listing;
+  };
 }
 
 export function streamWithDeadlines(stream: Stream, clock: Clock): Stream {

@@ -40,12 +40,9 @@ export interface EntranceDeps {
 }
 
 /** @returns where the application began. The table must be there. */
-export async function findBeginning(deps: EntranceDeps): Promise<Application> {
+export async function findBeginning(deps: EntranceDeps, shards: readonly Shard[]): Promise<Application> {
   const { ports, options, patience } = deps;
-  const [shards, stream] = await Promise.all([
-    patience.until("stream listing", () => ports.stream.listShards()),
-    describe(deps),
-  ]);
+  const stream = await describe(deps);
   const application = await patience.until("lease table", () => decideBeginning(deps, stream, shards));
   const wanted = positionNameOf(options.initialPosition);
   if (wanted !== application.initialPosition)

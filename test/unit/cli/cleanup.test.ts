@@ -76,7 +76,12 @@ describe("cleanup of what a crashed fleet left", () => {
     const removed = await cleanUp(sleepingClock());
     expect(removed.map((row) => row.workers.length).toSorted((a, b) => a - b)).toEqual([1, 12]);
     expect(await leaseKeys()).toEqual([lease.leaseKey]);
-    expect(await store.list({ consistent: true })).toEqual({ leases: [lease], corrupt: [], pages: [] });
+    expect(await store.list({ consistent: true })).toEqual({
+      leases: [lease],
+      corrupt: [],
+      pages: [],
+      hasApplication: false,
+    });
   });
 
   it("watches for the whole failover time", async () => {

@@ -39,6 +39,7 @@ it("twenty shards that read, process and fail make no more series than one", asy
   expect(one).toEqual([
     "DataBytesProcessed Operation=ProcessTask",
     "Errors Operation=AllErrors",
+    "Errors Operation=ErrorsForAPerson",
     "Errors Operation=reading ErrorClass=denied",
     "Errors Operation=reading ErrorClass=throttled",
     "ExpiredIterator Operation=ProcessTask",
