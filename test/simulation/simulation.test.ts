@@ -65,7 +65,7 @@ describe("the checkers find an engine broken on purpose", () => {
     "wall-clock-expiry": /^L1/,
     "floor-in-the-cap": /^L5/,
     "hand-over-before-checkpoint": /^L[24]/,
-    "latest-anew": /^L4/,
+    "latest-anew": /^L[45]/,
     "passes-over-under-stop": /^L2/,
     "drops-dead-letters": /^L2/,
     "gives-up-whole-batches": /^L2/,
