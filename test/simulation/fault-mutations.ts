@@ -2,7 +2,7 @@
 import { LATEST } from "../../services/consumer/core/lease.ts";
 import type { FleetPage, Member } from "../../services/consumer/core/member.ts";
 import { type LeaseStore, StoreError, type WriteOutcome } from "../../services/consumer/ports/lease-store.ts";
-import { StreamError } from "../../services/consumer/ports/stream.ts";
+import { type Shard, StreamError } from "../../services/consumer/ports/stream.ts";
 import { failoverOf } from "./faults/unequal.ts";
 import type { Mutation } from "./mutation.ts";
 
@@ -69,20 +69,25 @@ const believesEmptyListing: Mutation = {
   }),
 };
 
-/** Refused credentials are a refused position. */
+/** Refused credentials are a refused position: the next iterator begins at the trim horizon. */
 const deniedIsAPosition: Mutation = {
   name: "denied-is-a-refused-position",
   only: "denied",
   stream: (stream) => {
-    const asInvalid = <T>(call: Promise<T>): Promise<T> =>
-      call.catch((error: unknown) => {
-        const refused = error instanceof StreamError && error.problem !== "throttled";
-        throw refused ? new StreamError("invalid", error.message) : error;
-      });
+    const refused = new Set<string>();
     return {
       ...stream,
-      iterator: (shardId, position) => asInvalid(stream.iterator(shardId, position)),
-      read: (iterator, maxRecords) => asInvalid(stream.read(iterator, maxRecords)),
+      iterator: async (shardId, position) => {
+        try {
+          const from = refused.has(shardId) ? ({ kind: "trim-horizon" } as const) : position;
+          const iterator = await stream.iterator(shardId, from);
+          refused.delete(shardId);
+          return iterator;
+        } catch (error) {
+          if (error instanceof StreamError && error.problem !== "throttled") refused.add(shardId);
+          throw error;
+        }
+      },
     };
   },
 };
@@ -125,12 +130,14 @@ const endsOnAnEmptyAnswer: Mutation = {
   only: "malformed",
   stream: (stream) => {
     const ended = new Set<string>();
+    let known: readonly Shard[] = [];
     return {
       ...stream,
-      listShards: async () =>
-        (await stream.listShards()).map((shard) =>
-          ended.has(shard.shardId) ? { ...shard, closed: true } : shard,
-        ),
+      listShards: async () => {
+        const listed = await stream.listShards();
+        if (listed.length > 0) known = listed;
+        return known.map((shard) => (ended.has(shard.shardId) ? { ...shard, closed: true } : shard));
+      },
       read: async (iterator, maxRecords) => {
         const result = await stream.read(iterator, maxRecords);
         if (result.nextIterator === undefined) ended.add(iterator.split("|")[0]!);

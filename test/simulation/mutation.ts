@@ -84,6 +84,7 @@ const handOverBeforeCheckpoint: Mutation = {
 /** LATEST is wherever the tip is when the next owner comes. */
 const latestAnew: Mutation = {
   name: "latest-anew",
+  only: "beginning",
   store: (store) => ({ ...store, create: (lease) => store.create({ ...lease, startMillis: undefined }) }),
 };
 

@@ -43,11 +43,16 @@ export function checkCheckpoints({ events, swarm }: Evidence): Verdict {
     if (event.type === "put") stateOf(event.shardId).puts.push(event);
     if (event.type === "shard" && event.action === "opened") openedAt.set(event.shardId, event.t);
     if (event.type === "handled") for (const number of event.sequenceNumbers) handled.add(number);
-    if (event.type === "iterator" && event.position.kind === "trim-horizon") {
+    const names = event.type === "iterator" ? event.position.kind : undefined;
+    if (event.type === "iterator" && (names === "trim-horizon" || names === "at-timestamp")) {
       // Kinesis has refused no number here: nothing is trimmed while the fleet is up.
       const row = rows.get(event.shardId);
       if (row !== undefined && !isSentinel(row.checkpoint))
-        return invalid("L2: reading went back to the trim horizon", last.get(event.shardId), event);
+        return invalid(
+          "L2: reading went back to a time although no number was refused",
+          last.get(event.shardId),
+          event,
+        );
     }
     if (event.type === "tampered" && event.leaseKey !== undefined) rows.delete(event.leaseKey);
     if (event.type !== "write") continue;

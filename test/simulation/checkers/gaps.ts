@@ -19,6 +19,8 @@ export function checkGaps({ swarm, events }: Evidence): Verdict {
     }
     if (event.type === "outage" || event.type === "trouble")
       disturbedUntil = Math.max(disturbedUntil, event.until ?? event.t + swarm.failoverTimeMillis);
+    // Whoever it was given to may be the one.
+    if (event.type === "trouble" && event.kind === "crash") given.clear();
     if (event.type === "tampered") disturbedUntil = Math.max(disturbedUntil, event.t);
     if (event.type === "read") {
       const since = given.get(event.shardId);

@@ -7,6 +7,8 @@ import { type Evidence, invalid, VALID, type Verdict } from "./verdict.ts";
 
 const SHORTEST_MILLIS = 15_000;
 const WITHIN_MILLIS = 30_000;
+/** The next answer that is well may come so long after an outage. */
+const OVER_MILLIS = 15_000;
 
 interface Due {
   readonly event: SimEvent;
@@ -19,7 +21,8 @@ interface Due {
 export function checkReports({ swarm, events }: Evidence): Verdict {
   const up = new Set<string>();
   const due: Due[] = [];
-  const lastReport = new Map<string, number>();
+  /** By service. What begins before the last is over is the same trouble to the engine. */
+  const troubledUntil = new Map<string, number>();
   let downstream: Extract<SimEvent, { type: "outage" }> | undefined;
   for (const event of events) {
     for (const entry of due) {
@@ -40,15 +43,19 @@ export function checkReports({ swarm, events }: Evidence): Verdict {
     if (isGone || (event.type === "worker" && event.action !== "joined"))
       for (const entry of due) entry.workers.delete(event.worker);
     if (event.type === "log") {
-      if (event.message.endsWith("works again")) lastReport.delete(event.worker);
-      else lastReport.set(event.worker, event.t);
       for (const entry of due) {
         if (!entry.workers.has(event.worker)) continue;
         if (entry.any) entry.workers.clear();
         else entry.workers.delete(event.worker);
       }
     }
-    if (event.type === "outage" && event.service === "downstream") downstream = event;
+    const follows = event.type === "outage" && event.t <= (troubledUntil.get(event.service) ?? -Infinity);
+    if (event.type === "outage")
+      troubledUntil.set(
+        event.service,
+        Math.max(event.until, troubledUntil.get(event.service) ?? 0) + OVER_MILLIS,
+      );
+    if (event.type === "outage" && event.service === "downstream" && !follows) downstream = event;
     if (event.type === "threw" && downstream !== undefined) {
       // Only a worker whose handler is called can know.
       const until = Math.min(downstream.until, event.t + WITHIN_MILLIS);
@@ -56,13 +63,10 @@ export function checkReports({ swarm, events }: Evidence): Verdict {
         due.push({ event, until, workers: new Set([event.worker]), any: false });
       downstream = undefined;
     }
-    const isSeen = event.type === "outage" && event.share === 1 && event.service !== "downstream";
+    const isSeen = event.type === "outage" && event.share === 1 && event.service !== "downstream" && !follows;
     if (isSeen && event.until - event.t >= SHORTEST_MILLIS) {
       const until = Math.min(event.until, event.t + WITHIN_MILLIS) + swarm.timeoutMillis;
-      // What was reported of the outage before, and has not been over since, is not reported again.
-      const isKnown = (worker: string) => (lastReport.get(worker) ?? -Infinity) >= event.t - WITHIN_MILLIS;
-      const workers = new Set([...up].filter((worker) => !isKnown(worker)));
-      due.push({ event, until, workers, any: event.service !== "store" });
+      due.push({ event, until, workers: new Set(up), any: event.service !== "store" });
     }
     if (
       event.type === "trouble" &&
@@ -71,7 +75,7 @@ export function checkReports({ swarm, events }: Evidence): Verdict {
     ) {
       const until = Math.min(event.until ?? 0, event.t + WITHIN_MILLIS) + swarm.timeoutMillis;
       const workers = new Set(up.has(event.worker) ? [event.worker] : []);
-      due.push({ event, until, workers, any: false });
+      due.push({ event, until, workers: new Set(up), any: false });
     }
   }
   return VALID;
