@@ -64,7 +64,10 @@ export async function runEndpoint(options: UnitOptions): Promise<EndpointUnit> {
   const bridge = new StreamBridge({ ministack, kinesis, clock });
   const docker = new DockerApi(containers, onProblem);
   const calls = new CallCounter();
-  const faults = new FaultBoard(() => options.random.next());
+  const faults = new FaultBoard(
+    () => options.random.next(),
+    () => clock.monotonicMillis(),
+  );
   const answers = {
     ministack: () => responds(ministack, "/_ministack/health"),
     kinesis: () => responds(kinesis, "/healthcheck"),

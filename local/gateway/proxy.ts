@@ -2,14 +2,15 @@ import type { OutgoingHttpHeaders } from "node:http";
 import { pipeline } from "node:stream/promises";
 import type { Clock } from "../../services/shared/clock.ts";
 import type { ContainerRuntime } from "../containers/runtime.ts";
-import { cutOff, type GatewayRequest, type GatewayResponse, isHttp2, sendAwsError } from "./answers.ts";
+import { type GatewayRequest, type GatewayResponse, isHttp2 } from "./answers.ts";
 import { type Backend, endToEndHeaders, readAll } from "./backend.ts";
 import type { CallCounter } from "./calls.ts";
-import type { FaultBoard, FaultRule } from "./faults.ts";
+import { answerInstead, happens, spoil } from "./fault-answers.ts";
+import type { FaultBoard } from "./faults.ts";
 import { callerOf, header, namedInBody, operationOf, type RequestShape } from "./operation.ts";
 import { drainStack } from "./stack-drain.ts";
 import type { StreamBridge } from "./stream-bridge.ts";
-import { streamNameIn } from "./stream-name.ts";
+import { resourceIn, streamNameIn } from "./stream-name.ts";
 
 /** AWS's own limits are below this (Kinesis 5 MiB of JSON's base64, Lambda 6 MiB). Larger uploads are S3's: streamed. */
 const MAX_BUFFERED_BYTES = 32 * 1024 * 1024;
@@ -44,16 +45,14 @@ export async function proxy(
   const gone = new AbortController();
   response.once("close", () => gone.abort());
 
-  const fault = parts.faults.match(caller, operation);
-  if (fault?.fault === "blackhole") return;
-  if (fault?.fault === "throttle" || fault?.fault === "fail")
-    return sendFault(response, shape, operation, fault);
-  if (fault?.fault === "delay") {
-    await parts.clock.sleep(fault.delayMillis ?? DEFAULT_DELAY_MILLIS, gone.signal);
+  const rule = parts.faults.match({ caller, operation, resource: () => body && resourceIn(body) });
+  if (rule && answerInstead(response, shape, operation, rule)) return;
+  if (rule?.fault === "delay") {
+    await parts.clock.sleep(rule.delayMillis ?? DEFAULT_DELAY_MILLIS, gone.signal);
     if (gone.signal.aborted) return;
   }
-  // A dropped answer belongs to a call that happened: the client going away must not undo it.
-  const signal = fault?.fault === "drop" ? undefined : gone.signal;
+  // A lost answer belongs to a call that happened: the client going away must not undo it.
+  const signal = happens(rule?.fault) ? undefined : gone.signal;
   const answer = operation.startsWith("Kinesis.")
     ? await sendToKinesis(
         shape,
@@ -63,10 +62,7 @@ export async function proxy(
         signal,
       )
     : await sendToMiniStack(shape, body ?? request, operation, parts, signal);
-  if (fault?.fault === "drop") {
-    await readAll(answer);
-    return cutOff(response);
-  }
+  if (rule && happens(rule.fault)) return spoil(response, shape, operation, rule, answer);
   const headers = endToEndHeaders(answer.headers);
   if (RPC_KINESIS.test(shape.url))
     Object.assign(headers, { "content-type": "application/cbor", "smithy-protocol": "rpc-v2-cbor" });
@@ -138,18 +134,4 @@ async function sendToKinesis(
   if (operation === "Kinesis.DeleteStream" && answer.statusCode === 200 && name)
     await bridge.deletedByClient(name);
   return answer;
-}
-
-function sendFault(
-  response: GatewayResponse,
-  shape: RequestShape,
-  operation: string,
-  { id, fault }: FaultRule,
-): void {
-  const message = `Injected by fault ${id}`;
-  const isThroughput = /^(Kinesis|DynamoDB)\./.test(operation);
-  const throttled = isThroughput ? "ProvisionedThroughputExceededException" : "ThrottlingException";
-  const error =
-    fault === "fail" ? { status: 500, code: "InternalFailure" } : { status: 400, code: throttled };
-  sendAwsError(response, shape, { ...error, message });
 }

@@ -10,6 +10,12 @@ export function streamNameIn(body: Buffer): string | undefined {
   return arn?.split(":stream/")[1]?.split("/")[0];
 }
 
+/** What a call is about, in the words of its request: a table, a stream or a metric namespace. Undefined: it names none. */
+export function resourceIn(body: Buffer): string | undefined {
+  const text = body[0] === 0x7b ? jsonText : cborText;
+  return text(body, "TableName") ?? streamNameIn(body) ?? text(body, "Namespace");
+}
+
 /** Stream names and ARNs have no character that JSON escapes, and a quote inside another value would be escaped. */
 function jsonText(body: Buffer, key: string): string | undefined {
   const at = body.indexOf(`"${key}"`);
