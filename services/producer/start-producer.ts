@@ -24,7 +24,11 @@ export async function startProducer(options: StartProducerOptions): Promise<Prod
   const client = new KinesisClient({
     maxAttempts: 1,
     // HTTP/1.1 with kept connections; a slow call fails before the stop budget is over.
-    requestHandler: new NodeHttpHandler({ connectionTimeout: 1_000, requestTimeout: 3_000 }),
+    requestHandler: new NodeHttpHandler({
+      connectionTimeout: 1_000,
+      requestTimeout: 3_000,
+      throwOnRequestTimeout: true, // else it is only a warning
+    }),
     ...(options.endpoint !== undefined && { endpoint: options.endpoint }),
     ...(options.region !== undefined && { region: options.region }),
   });
