@@ -7,10 +7,14 @@ import { build } from "esbuild";
 import { inProject } from "../../lab/project.ts";
 
 /** Bundles `programs/<name>.ts`; gives the path of the result. */
-export async function bundleProgram(name: string): Promise<string> {
+export const bundleProgram = (name: string): Promise<string> =>
+  bundleFile(join(fileURLToPath(new URL("programs", import.meta.url)), `${name}.ts`), name);
+
+/** The same of any file; `name` is the bundle's. */
+export async function bundleFile(file: string, name: string): Promise<string> {
   const outfile = inProject(".evenkeel", "build", "bench", `${name}.mjs`);
   await build({
-    entryPoints: [join(fileURLToPath(new URL("programs", import.meta.url)), `${name}.ts`)],
+    entryPoints: [file],
     outfile,
     bundle: true,
     format: "esm",

@@ -1,0 +1,67 @@
+/** Runs rows, a few at once: each has its own stream, table and workers, and faults hit its own callers only. */
+import { LiveRegion } from "../../lab/terminal/live-region.ts";
+import { duration } from "../../lab/terminal/table.ts";
+import { systemClock } from "../../services/shared/platform.ts";
+import type { Row, RowResult } from "./row.ts";
+import { runRow } from "./run-row.ts";
+import type { Site } from "./site.ts";
+
+export interface CampaignRun {
+  readonly rows: readonly Row[];
+  readonly site: Site;
+  readonly seed: number;
+  readonly atOnce: number;
+  /** Durations of faults are multiplied by it. */
+  readonly scale: number;
+  readonly signal: AbortSignal;
+  readonly onRow: (result: RowResult) => void;
+  /** What each row that runs is doing; called when that changes. */
+  readonly onProgress: (doing: ReadonlyMap<string, string>, left: number) => void;
+}
+
+/** In the order of `rows`. Rejects when interrupted; all processes of the rows have ended by then. */
+export async function runCampaign(run: CampaignRun): Promise<RowResult[]> {
+  const left = [...run.rows];
+  const doing = new Map<string, string>();
+  const results = new Map<string, RowResult>();
+  const lane = async () => {
+    for (let row = left.shift(); row !== undefined; row = left.shift()) {
+      const { name } = row;
+      const result = await runRow({
+        ...{ row, site: run.site, seed: run.seed, scale: run.scale, signal: run.signal },
+        onPhase: (phase) => {
+          doing.set(name, phase);
+          run.onProgress(doing, left.length);
+        },
+      });
+      doing.delete(name);
+      results.set(name, result);
+      run.onRow(result);
+    }
+  };
+  const lanes = Array.from({ length: Math.min(run.atOnce, run.rows.length) }, lane);
+  const failed = (await Promise.allSettled(lanes)).find((one) => one.status === "rejected");
+  if (failed !== undefined) throw failed.reason;
+  return run.rows.map(({ name }) => results.get(name)!);
+}
+
+/** Lines on a terminal that say what runs; silence elsewhere. */
+export class CampaignProgress {
+  readonly #region = process.stderr.isTTY ? new LiveRegion(process.stderr) : undefined;
+  readonly #startedAt = systemClock.monotonicMillis();
+
+  draw(doing: ReadonlyMap<string, string>, left: number): void {
+    const took = duration(systemClock.monotonicMillis() - this.#startedAt);
+    const rows = [...doing].map(([name, phase]) => `  ${name}: ${phase}`);
+    this.#region?.draw([`${took}, ${left} rows to come`, ...rows]);
+  }
+
+  print(line: string): void {
+    if (this.#region) this.#region.print(line);
+    else process.stdout.write(`${line}\n`);
+  }
+
+  close(): void {
+    this.#region?.close({ erase: true });
+  }
+}

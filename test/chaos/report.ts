@@ -1,0 +1,17 @@
+/** A row's result as lines of text. */
+import { duration } from "../../lab/terminal/table.ts";
+import type { RowResult } from "./row.ts";
+
+/** One line, and one more for each check that failed. */
+export function resultLines({ name, ok, figures, checks, tookMillis, seed }: RowResult): string[] {
+  const { lost, doubled, disordered, longestWaitMillis, said } = figures;
+  const wait = longestWaitMillis === null ? "–" : duration(longestWaitMillis);
+  const words = said === null ? "" : `, said after ${duration(said.afterMillis)}`;
+  const head = `${ok ? "ok    " : "FAILED"} ${name}: lost ${lost}, doubled ${doubled}, order ${disordered}, wait ${wait}${words} (${duration(tookMillis)})`;
+  const failed = checks.filter((check) => !check.ok);
+  return [
+    head,
+    ...failed.map((check) => `         ${check.name}: expected ${check.expected}, was ${check.actual}`),
+    ...(ok ? [] : [`         again: npm run chaos -- --row ${name} --seed ${seed}`]),
+  ];
+}

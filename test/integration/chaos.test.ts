@@ -1,0 +1,58 @@
+/** The campaign's own machinery, on two rows of the smallest size: one that must pass, one that must not. */
+import { afterAll, beforeAll, expect, inject, test } from "vitest";
+import type { Row } from "../chaos/row.ts";
+import { runRow } from "../chaos/run-row.ts";
+import { openSite, type Site } from "../chaos/site.ts";
+
+let site: Site;
+beforeAll(async () => {
+  site = await openSite("chaos-test", { url: inject("endpointUrl") });
+});
+afterAll(() => site.close());
+
+const small = (name: string, run: Row["run"], says?: RegExp): Row => ({
+  ...{ name, group: "processes", about: "", workers: 2, shards: 2, run },
+  expects: { doubled: 0, ...(says !== undefined && { says }) },
+});
+
+const rows = [
+  small(
+    "machinery-passes",
+    async (fleet) => {
+      fleet.begins();
+      await fleet.fault({
+        kind: "error",
+        operations: ["Kinesis.GetRecords"],
+        error: "AccessDeniedException",
+      });
+      await fleet.sleep(2_000);
+      await fleet.clearFaults();
+    },
+    /denied/i,
+  ),
+  small(
+    "machinery-fails",
+    async (fleet) => {
+      fleet.begins();
+      // A fleet of nobody: the records of the load are lost, and nothing is said of it.
+      for (const worker of fleet.running) fleet.kill(worker);
+    },
+    /never said/,
+  ),
+];
+
+test("faults reach the workers, and the verdict is that of the history", { timeout: 120_000 }, async () => {
+  const [passes, fails] = await Promise.all(
+    rows.map((row) =>
+      runRow({
+        ...{ row, site, seed: 1, scale: 1, signal: new AbortController().signal },
+        onPhase: () => undefined,
+      }),
+    ),
+  );
+  expect(passes?.checks.filter(({ ok }) => !ok)).toEqual([]);
+  expect(passes?.figures.said?.afterMillis).toBeLessThan(10_000);
+  const failed = fails?.checks.filter(({ ok }) => !ok).map(({ name }) => name);
+  expect(failed).toEqual(expect.arrayContaining(["lost", "said"]));
+  expect(fails?.figures.lost).toBeGreaterThan(0);
+});
