@@ -15,6 +15,8 @@ export interface CampaignRun {
   readonly scale: number;
   readonly signal: AbortSignal;
   readonly onRow: (result: RowResult) => void;
+  /** An operation that a worker called, `<Service>.<Operation>`; may come again. */
+  readonly onCalls: (operation: string) => void;
   /** What each row that runs is doing; called when that changes. */
   readonly onProgress: (doing: ReadonlyMap<string, string>, left: number) => void;
 }
@@ -36,6 +38,7 @@ export async function runCampaign(run: CampaignRun): Promise<RowResult[]> {
       });
       doing.delete(name);
       results.set(name, result);
+      await noteCalls(run);
       run.onRow(result);
     }
   };
@@ -43,6 +46,14 @@ export async function runCampaign(run: CampaignRun): Promise<RowResult[]> {
   const failed = (await Promise.allSettled(lanes)).find((one) => one.status === "rejected");
   if (failed !== undefined) throw failed.reason;
   return run.rows.map(({ name }) => results.get(name)!);
+}
+
+/** The gateway keeps a bounded number of counters: they are read and reset after each row. */
+async function noteCalls({ site, rows, onCalls }: CampaignRun): Promise<void> {
+  const calls = await site.admin.calls();
+  await site.admin.resetCalls();
+  for (const { caller, operation } of calls)
+    if (rows.some(({ name }) => caller.startsWith(`${name}.`))) onCalls(operation);
 }
 
 /** Lines on a terminal that say what runs; silence elsewhere. */

@@ -62,7 +62,9 @@ export interface FleetDeps {
 export const STOP_BUDGET_MILLIS = 8_000;
 const START_DEADLINE_MILLIS = 40_000;
 /** What was not processed by then, after the load, is lost. */
-const LOST_AFTER_MILLIS = 30_000;
+const LOST_AFTER_MILLIS = 40_000;
+/** The engine's default of `retry.maxDelayMillis`. */
+const LONGEST_RETRY_PAUSE_MILLIS = 30_000;
 
 export class FleetUnderTest {
   readonly #deps: FleetDeps;
@@ -72,6 +74,7 @@ export class FleetUnderTest {
   readonly #faultIds = new Set<string>();
   #troubleAt: number | undefined;
   #healedAt: number | undefined;
+  #pauseMillis = 0;
   #nextNumber = 1;
   #load: Load | undefined;
 
@@ -110,6 +113,16 @@ export class FleetUnderTest {
 
   get healedAt(): number | undefined {
     return this.#healedAt;
+  }
+
+  /** A failing batch is tried again after a pause that grows: by the end of an outage it is as long as that. */
+  pausesAfterFailing(outageMillis: number): void {
+    this.#pauseMillis = Math.min(outageMillis, LONGEST_RETRY_PAUSE_MILLIS);
+  }
+
+  /** What a record may wait beyond the bound. */
+  get pauseMillis(): number {
+    return this.#pauseMillis;
   }
 
   /** How long a fault lasts: longer with `--all`. */

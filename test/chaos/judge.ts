@@ -100,7 +100,7 @@ function waitCheck(
   { millis, shardId }: { millis: number; shardId: string },
 ): RowCheck {
   const failover = Math.max(fleet.failoverTimeMillis, ...(row.failoverTimesMillis ?? []));
-  const bound = row.expects.waitMillis ?? failover + RECOVERY_BEYOND_FAILOVER_MILLIS;
+  const bound = failover + RECOVERY_BEYOND_FAILOVER_MILLIS + fleet.pauseMillis;
   return {
     name: "longest wait after healing",
     expected: `≤ ${bound} ms`,

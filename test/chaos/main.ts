@@ -92,12 +92,14 @@ async function main(): Promise<number> {
   const site = await openSite("chaos");
   const progress = new CampaignProgress();
   let results: RowResult[];
+  const called = new Set<string>();
   try {
     results = await runCampaign({
       ...{ rows, site, seed: asked.seed, atOnce: asked.atOnce, scale: asked.scale, signal: stopping.signal },
       onRow: (result) => {
         for (const line of resultLines(result)) progress.print(line);
       },
+      onCalls: (operation) => called.add(operation),
       onProgress: (doing, left) => progress.draw(doing, left),
     });
   } catch (error) {
@@ -108,7 +110,7 @@ async function main(): Promise<number> {
     progress.close();
     await site.close();
   }
-  if (asked.write !== undefined) writeFileSync(asked.write, matrixPage(results, asked.seed));
+  if (asked.write !== undefined) writeFileSync(asked.write, matrixPage(results, asked.seed, called));
   writeFileSync(
     inProject(".evenkeel", "chaos", "results.json"),
     `${JSON.stringify(results, undefined, 2)}\n`,

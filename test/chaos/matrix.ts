@@ -26,7 +26,8 @@ judged from its whole history by the experiment's checkers.
   Where one worker crashes or is cut off, what it had processed after its last checkpoint comes again.
 * **order**: records of a key processed out of order, and children read before their parents. Expected: 0.
 * **longest wait**: of a record, from its put (or from the healing, if that was later) to its processing. Expected: at
-  most the failover time and 5 s.
+  most the failover time and 5 s, and after a failing handler the pause between two tries (as long as the outage, 30 s at
+  most).
 * **said**: the first line of a worker's log at level \`warn\` or above about it, and when. Expected: within 30 s.
 
 Again, one row: \`npm run chaos -- --row NAME --seed N\`. Longer faults: \`--all\`. The names: \`--list\`.
@@ -36,7 +37,8 @@ This page is written by the command: \`npm run chaos -- --write docs/chaos.md\`.
 const COLUMNS = "| row | what happens | lost | doubled | order | longest wait | said |";
 const RULE = "|---|---|---|---|---|---|---|";
 
-export function matrixPage(results: readonly RowResult[], seed: number): string {
+/** `called`: every operation that a worker called, as the gateway saw it. */
+export function matrixPage(results: readonly RowResult[], seed: number, called: ReadonlySet<string>): string {
   const failed = results.filter(({ ok }) => !ok);
   const groups = GROUPS.flatMap((group) => {
     const rows = results.filter((result) => result.group === group);
@@ -54,6 +56,7 @@ export function matrixPage(results: readonly RowResult[], seed: number): string 
     HEAD,
     `The run on this page: seed ${seed}, ${results.length} rows, ${failed.length} failed.`,
     ...groups,
+    ...["", "## What the workers called", "", `${[...called].toSorted().join(", ")}.`],
     ...(failures.length === 0 ? [] : ["", "## Not as expected", "", ...failures]),
     "",
   ].join("\n");

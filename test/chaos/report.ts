@@ -2,8 +2,10 @@
 import { duration } from "../../lab/terminal/table.ts";
 import type { RowResult } from "./row.ts";
 
+const BUSY_MILLIS = 500;
+
 /** One line, and one more for each check that failed. */
-export function resultLines({ name, ok, figures, checks, tookMillis, seed }: RowResult): string[] {
+export function resultLines({ name, ok, figures, checks, tookMillis, seed, lagMillis }: RowResult): string[] {
   const { lost, doubled, disordered, longestWaitMillis, said } = figures;
   const wait = longestWaitMillis === null ? "–" : duration(longestWaitMillis);
   const words = said === null ? "" : `, said after ${duration(said.afterMillis)}`;
@@ -12,6 +14,11 @@ export function resultLines({ name, ok, figures, checks, tookMillis, seed }: Row
   return [
     head,
     ...failed.map((check) => `         ${check.name}: expected ${check.expected}, was ${check.actual}`),
+    ...(ok || lagMillis < BUSY_MILLIS
+      ? []
+      : [
+          `         the machine was busy: the campaign itself waited up to ${duration(lagMillis)} for a core`,
+        ]),
     ...(ok ? [] : [`         again: npm run chaos -- --row ${name} --seed ${seed}`]),
   ];
 }

@@ -30,8 +30,6 @@ export interface Expectation {
   readonly says?: RegExp;
   /** An error in the log would be a false alarm. */
   readonly noErrors?: true;
-  /** Longest wait of a record after healing. Default: failover time and 5 s. */
-  readonly waitMillis?: number;
 }
 
 export interface Row {
@@ -57,6 +55,8 @@ export interface RowResult {
   readonly checks: readonly RowCheck[];
   readonly figures: Figures;
   readonly tookMillis: number;
+  /** How long the campaign's own process, which does little, had to wait for a core: a busy machine fails rows. */
+  readonly lagMillis: number;
 }
 
 export interface Figures {

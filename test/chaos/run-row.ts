@@ -1,5 +1,6 @@
 /** One row from its stream to its verdict. */
 import { join } from "node:path";
+import { monitorEventLoopDelay } from "node:perf_hooks";
 import { HistoryWriter } from "../../lab/experiment/history-writer.ts";
 import { messageOf } from "../../lab/problem.ts";
 import { systemClock } from "../../services/shared/platform.ts";
@@ -53,37 +54,31 @@ export async function runRow(run: RowRun): Promise<RowResult> {
     stream: new StreamUnderTest({ clients, streamName: row.name, random, write }),
     table: new TableByHand(clients.dynamoDb, row.name),
   });
-  let failure: RowCheck | undefined;
-  try {
-    await perform(run, fleet, sampler);
-  } catch (error) {
-    signal.throwIfAborted();
-    failure = { name: "the row ran", expected: "to its end", actual: messageOf(error), ok: false };
-  } finally {
-    for (const worker of fleet.running) worker.signal("SIGKILL");
-    await fleet.clearFaults();
-    await fleet.stopLoad().catch((error: unknown) => {
-      failure ??= { name: "the load ran", expected: "to its end", actual: messageOf(error), ok: false };
-    });
-    await sampler.stop().catch((error: unknown) => {
-      failure ??= {
-        name: "the table was watched",
-        expected: "to the end",
-        actual: messageOf(error),
-        ok: false,
-      };
-    });
-    await history.close();
-  }
+  const failures: RowCheck[] = [];
+  const note = (name: string) => (error: unknown) => {
+    failures.push({ name, expected: "to its end", actual: messageOf(error), ok: false });
+  };
+  const delay = monitorEventLoopDelay();
+  delay.enable();
+  await perform(run, fleet, sampler).catch(note("the row ran"));
+  delay.disable();
+  for (const worker of fleet.running) worker.signal("SIGKILL");
+  await fleet.clearFaults().catch(note("faults were cleared"));
+  await fleet.stopLoad().catch(note("the load ran"));
+  await sampler.stop().catch(note("the table was watched"));
+  await history.close();
+  await fleet.stream.delete().catch(note("the stream was deleted"));
+  signal.throwIfAborted();
   const { checks, figures } = await judge({
     ...{ row, fleet, folder, rate: RATE, checkpointIntervalMillis: CHECKPOINT_INTERVAL_MILLIS },
   });
-  const all = failure === undefined ? checks : [failure, ...checks];
+  const all = [...failures, ...checks];
   return {
     ...{ name: row.name, group: row.group, about: row.about, seed: run.seed, figures },
     ok: all.every(({ ok }) => ok),
     checks: all,
     tookMillis: systemClock.monotonicMillis() - startedAt,
+    lagMillis: delay.max / 1e6,
   };
 }
 

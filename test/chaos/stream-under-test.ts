@@ -37,10 +37,16 @@ export class StreamUnderTest {
     await this.#untilActive();
   }
 
-  /** Deletes the stream with its records and makes another of the same name. */
-  async remake(shards: number): Promise<void> {
+  /** With its records. */
+  async delete(): Promise<void> {
     const { clients, streamName } = this.#deps;
     await clients.kinesis.send(new DeleteStreamCommand({ StreamName: streamName }));
+  }
+
+  /** Deletes the stream and makes another of the same name. */
+  async remake(shards: number): Promise<void> {
+    const { clients, streamName } = this.#deps;
+    await this.delete();
     await this.#until("gone", async () => {
       try {
         await streamStatus(clients, streamName);

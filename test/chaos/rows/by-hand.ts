@@ -93,6 +93,18 @@ export const byHandRows: readonly Row[] = [
     fleet.table.deleteRow(fleet.table.fleetRow),
   ),
   {
+    name: "fleet-row-deleted-large",
+    group,
+    about: "fleet row 0 of a fleet of thirteen is deleted, a row more than its members fill",
+    workers: 13,
+    shards: 13,
+    expects: { doubled: 0 },
+    async run(fleet) {
+      await fleet.table.deleteRow(fleet.table.fleetRow);
+      await fleet.sleep(AFTER_MILLIS);
+    },
+  },
+  {
     name: "fleet-row-garbled",
     group,
     about: "the members of fleet row 0 become a text, and the row is deleted 8 s later",

@@ -14,9 +14,9 @@ export const handlerRows: readonly Row[] = [
       fleet.begins();
       fleet.conduct({ kind: "fails" });
       await fleet.sleep(fleet.lasting(15_000));
+      fleet.pausesAfterFailing(fleet.lasting(15_000));
       fleet.conduct({ kind: "works" });
     },
-    // A failing batch pauses up to 30 s between tries; the longest pause after so short an outage is half of it.
   },
   {
     name: "handler-down-one",
@@ -28,6 +28,7 @@ export const handlerRows: readonly Row[] = [
       fleet.begins();
       fleet.conduct({ kind: "fails" }, [sick!]);
       await fleet.sleep(fleet.lasting(12_000));
+      fleet.pausesAfterFailing(fleet.lasting(12_000));
       fleet.conduct({ kind: "works" });
     },
   },

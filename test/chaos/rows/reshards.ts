@@ -102,6 +102,7 @@ export const reshardRows: readonly Row[] = [
   resharding("reshard-handler-down", "while every handler call fails", { doubled: 0 }, async (fleet) => {
     fleet.conduct({ kind: "fails" });
     await fleet.sleep(fleet.lasting(10_000));
+    fleet.pausesAfterFailing(fleet.lasting(10_000));
     fleet.conduct({ kind: "works" });
   }),
 ];

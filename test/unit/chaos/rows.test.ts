@@ -19,7 +19,16 @@ test("each row draws from a seed of its own, the same every time", () => {
 
 describe("the matrix", () => {
   const result = (over: Partial<RowResult>): RowResult => ({
-    ...{ name: "kill", group: "processes", about: "kill -9", seed: 1, ok: true, checks: [], tookMillis: 1 },
+    ...{
+      name: "kill",
+      group: "processes",
+      about: "kill -9",
+      seed: 1,
+      ok: true,
+      checks: [],
+      tookMillis: 1,
+      lagMillis: 1,
+    },
     figures: {
       ...{ put: 10, lost: 0, doubled: 3, doubledBecause: "after a crash", disordered: 0, halted: 0 },
       ...{ longestWaitMillis: 5_200, said: { afterMillis: 4_100, text: "a | b" } },
@@ -28,16 +37,17 @@ describe("the matrix", () => {
   });
 
   test("one line a row, below its group", () => {
-    const page = matrixPage([result({})], 1);
+    const page = matrixPage([result({})], 1, new Set(["DynamoDB.Scan", "DynamoDB.GetItem"]));
     expect(page).toContain("## Processes");
     expect(page).toContain("| `kill` | kill -9 | 0 | 3: after a crash | 0 | 5.2 s | 4.1 s: a \\| b |");
     expect(page).toContain("seed 1, 1 rows, 0 failed");
+    expect(page).toContain("DynamoDB.GetItem, DynamoDB.Scan.");
     expect(page).not.toContain("Not as expected");
   });
 
   test("what is not as expected is listed", () => {
     const check = { name: "lost", expected: 0, actual: 7, ok: false };
-    const page = matrixPage([result({ ok: false, checks: [check] })], 1);
+    const page = matrixPage([result({ ok: false, checks: [check] })], 1, new Set());
     expect(page).toContain("| **`kill`** |");
     expect(page).toContain("* `kill`, lost: expected 0, was 7");
   });
