@@ -60,7 +60,7 @@ export async function runRow(run: RowRun): Promise<RowResult> {
   };
   const delay = monitorEventLoopDelay();
   delay.enable();
-  await perform(run, fleet, sampler).catch(note("the row ran"));
+  await perform(run, fleet, sampler, note("what the row does")).catch(note("the row ran"));
   delay.disable();
   for (const worker of fleet.running) worker.signal("SIGKILL");
   await fleet.clearFaults().catch(note("faults were cleared"));
@@ -83,9 +83,10 @@ export async function runRow(run: RowRun): Promise<RowResult> {
 }
 
 async function perform(
-  { row, site, onPhase }: RowRun,
+  { row, site, signal, onPhase }: RowRun,
   fleet: FleetUnderTest,
   sampler: Sampler,
+  onBroken: (error: unknown) => void,
 ): Promise<void> {
   onPhase("starting");
   await fleet.stream.create(row.shards ?? SHARDS);
@@ -99,7 +100,9 @@ async function perform(
   fleet.load({ rate: RATE, endpoint: site.url });
   await fleet.sleep(FLOWING_MILLIS + fleet.random.next() * 1_000);
   onPhase("trouble");
-  await row.run(fleet);
+  // What is left of the fleet must lose nothing all the same.
+  await row.run(fleet).catch(onBroken);
+  signal.throwIfAborted();
   await fleet.clearFaults();
   if (fleet.healedAt === undefined) fleet.healed();
   onPhase("healing");
