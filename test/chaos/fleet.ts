@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { FaultKind } from "../../local/index.ts";
 import type { HistoryEvent } from "../../services/shared/history.ts";
 import { systemClock } from "../../services/shared/platform.ts";
-import type { Random } from "../../services/shared/random.ts";
+import { type Random, seededRandom } from "../../services/shared/random.ts";
 import type { ConsumerProcess, Ending } from "./consumer-process.ts";
 import { Load } from "./load.ts";
 import { pick, pickSome } from "./pick.ts";
@@ -74,6 +74,7 @@ export class FleetUnderTest {
   readonly #faultIds = new Set<string>();
   #troubleAt: number | undefined;
   #healedAt: number | undefined;
+  #stoppingAt: number | undefined;
   #pauseMillis = 0;
   #nextNumber = 1;
   #load: Load | undefined;
@@ -113,6 +114,10 @@ export class FleetUnderTest {
 
   get healedAt(): number | undefined {
     return this.#healedAt;
+  }
+
+  get stoppingAt(): number | undefined {
+    return this.#stoppingAt;
   }
 
   /** A failing batch is tried again after a pause that grows: by the end of an outage it is as long as that. */
@@ -250,9 +255,11 @@ export class FleetUnderTest {
 
   // Load
 
-  load(options: { readonly rate: number; readonly endpoint: string }): void {
-    const { name, historyDirectory, signal } = this.#deps;
-    this.#load = new Load({ ...options, streamName: name, historyDirectory, signal });
+  load(rate: number): void {
+    const { name, historyDirectory, site } = this.#deps;
+    // A generator of its own: how many records there are must not change what the row draws.
+    const random = seededRandom(Math.floor(this.random.next() * 2 ** 32));
+    this.#load = new Load({ client: site.loadClient, streamName: name, rate, historyDirectory, random });
   }
 
   async stopLoad(): Promise<void> {
@@ -277,6 +284,12 @@ export class FleetUnderTest {
   /** From now on every shard must be read within the failover time and five seconds. */
   healed(): void {
     this.#healedAt = systemClock.wallMillis();
+  }
+
+  /** SIGTERM to all that still run: the end of the row. */
+  async stop(): Promise<void> {
+    this.#stoppingAt = systemClock.wallMillis();
+    await Promise.all(this.running.map((worker) => this.terminate(worker)));
   }
 
   async sleep(millis: number): Promise<void> {

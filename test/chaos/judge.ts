@@ -37,7 +37,7 @@ export async function judge(evidence: Evidence): Promise<{ checks: RowCheck[]; f
   const healedAt = fleet.healedAt ?? 0;
   const longest = waits.longest(healedAt);
   const lines = readLogs(folder);
-  const said = firstSaid(lines, fleet.troubleAt, row.expects.says);
+  const said = firstSaid(lines, fleet, row);
   const orderVerdicts = order.map((checker) => checker.verdict());
 
   const checks: RowCheck[] = [
@@ -58,6 +58,7 @@ export async function judge(evidence: Evidence): Promise<{ checks: RowCheck[]; f
     disordered: orderVerdicts.reduce((sum, verdict) => sum + totalOf(verdict), 0),
     longestWaitMillis: longest?.millis ?? null,
     halted: waits.halted,
+    unansweredPuts: waits.unansweredPuts,
     said: said ?? null,
   };
   return { checks, figures };

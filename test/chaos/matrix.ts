@@ -56,7 +56,9 @@ export function matrixPage(results: readonly RowResult[], seed: number, called: 
     HEAD,
     `The run on this page: seed ${seed}, ${results.length} rows, ${failed.length} failed.`,
     ...groups,
-    ...["", "## What the workers called", "", `${[...called].toSorted().join(", ")}.`],
+    ...(called.size === 0
+      ? []
+      : ["", "## What the workers called", "", `${[...called].toSorted().join(", ")}.`]),
     ...(failures.length === 0 ? [] : ["", "## Not as expected", "", ...failures]),
     "",
   ].join("\n");

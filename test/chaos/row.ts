@@ -69,5 +69,7 @@ export interface Figures {
   readonly longestWaitMillis: number | null;
   /** Shards that the error policy halted. */
   readonly halted: number;
+  /** Of the load, which no fault is meant for: the endpoint was too busy to answer. */
+  readonly unansweredPuts: number;
   readonly said: { readonly afterMillis: number; readonly text: string } | null;
 }

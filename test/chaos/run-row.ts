@@ -83,7 +83,7 @@ export async function runRow(run: RowRun): Promise<RowResult> {
 }
 
 async function perform(
-  { row, site, signal, onPhase }: RowRun,
+  { row, signal, onPhase }: RowRun,
   fleet: FleetUnderTest,
   sampler: Sampler,
   onBroken: (error: unknown) => void,
@@ -97,7 +97,7 @@ async function perform(
   }
   if (!(await fleet.until(EVEN_DEADLINE_MILLIS, () => fleet.isEven())))
     throw new Error(`the fleet was not even ${EVEN_DEADLINE_MILLIS / 1000} s after its start`);
-  fleet.load({ rate: RATE, endpoint: site.url });
+  fleet.load(RATE);
   await fleet.sleep(FLOWING_MILLIS + fleet.random.next() * 1_000);
   onPhase("trouble");
   // What is left of the fleet must lose nothing all the same.
@@ -110,5 +110,5 @@ async function perform(
   onPhase("draining");
   await fleet.drain();
   onPhase("stopping");
-  await Promise.all(fleet.running.map((worker) => fleet.terminate(worker)));
+  await fleet.stop();
 }

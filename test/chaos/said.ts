@@ -21,14 +21,22 @@ export function readLogs(rowFolder: string): LogLine[] {
     .toSorted((a, b) => a.t - b.t);
 }
 
-/** The first line from `troubleAt` on that fits `says`. Undefined: there is none, or no trouble. */
+/** From the beginning of the trouble to the end of the row: what is said while the fleet is stopped is no answer. */
+export interface Span {
+  readonly troubleAt: number | undefined;
+  readonly stoppingAt: number | undefined;
+}
+
+/** The first line of the span that fits `says`. Undefined: there is none, or no trouble. */
 export function firstSaid(
   lines: readonly LogLine[],
-  troubleAt: number | undefined,
-  says: RegExp | undefined,
+  { troubleAt, stoppingAt = Number.POSITIVE_INFINITY }: Span,
+  { name, expects: { says } }: Pick<Row, "name" | "expects">,
 ): { readonly afterMillis: number; readonly text: string } | undefined {
   if (troubleAt === undefined) return undefined;
-  const line = lines.find(({ t, ...rest }) => t >= troubleAt && (says?.test(JSON.stringify(rest)) ?? true));
+  // Tables and streams bear the row's name, which often says what is done to them.
+  const fits = (line: object) => says?.test(JSON.stringify(line).replaceAll(name, "")) ?? true;
+  const line = lines.find(({ t, ...rest }) => t >= troubleAt && t < stoppingAt && fits(rest));
   return line && { afterMillis: line.t - troubleAt, text: line.message };
 }
 

@@ -2,6 +2,8 @@
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { KinesisClient } from "@aws-sdk/client-kinesis";
+import { NodeHttpHandler } from "@smithy/node-http-handler";
 import { type Clients, clientsFor } from "../../lab/deployment/clients.ts";
 import { childEnvironment, embeddedTarget } from "../../lab/deployment/target.ts";
 import { inProject } from "../../lab/project.ts";
@@ -24,6 +26,8 @@ export interface Site {
   readonly url: string;
   readonly admin: EndpointAdmin;
   readonly clients: Clients;
+  /** For the load: one try a call, because a second would put records twice. */
+  readonly loadClient: KinesisClient;
   /** Empties and gives the folder of one row. */
   folderOf(name: string): string;
   startConsumer(start: { readonly caller: string; readonly input: ConsumerInput }): ConsumerProcess;
@@ -47,12 +51,18 @@ export async function openSite(folder: string, running?: { readonly url: string 
   const target = embeddedTarget(url);
   const environment = childEnvironment(target, process.env);
   const clients = clientsFor(target);
+  const loadClient = new KinesisClient({
+    ...{ endpoint: url, region: target.region, maxAttempts: 1 },
+    ...(target.credentials !== undefined && { credentials: target.credentials }),
+    requestHandler: new NodeHttpHandler({ requestTimeout: 5_000, throwOnRequestTimeout: true }),
+  });
   // Ends the workers, stopped ones too, when this process is killed.
   const watchdog = new Watchdog(mkdtempSync(join(tmpdir(), "evenkeel-chaos-")));
   return {
     url,
     admin: endpointAdmin(url),
     clients,
+    loadClient,
     folderOf(name) {
       const path = join(root, name);
       rmSync(path, { recursive: true, force: true });
@@ -68,6 +78,7 @@ export async function openSite(folder: string, running?: { readonly url: string 
     async close() {
       await watchdog.close();
       clients.close();
+      loadClient.destroy();
       await own?.stop();
     },
   };

@@ -10,6 +10,7 @@ export class Waits {
   readonly #puts = new Map<string, { readonly t: number; readonly shardId: string }>();
   readonly #processedAt = new Map<string, number>();
   readonly #halted = new Set<string>();
+  #unansweredPuts = 0;
 
   observe(event: HistoryEvent): void {
     if (event.type === "put") this.#puts.set(`${event.shardId} ${event.sequenceNumber}`, event);
@@ -18,6 +19,12 @@ export class Waits {
       if (!this.#processedAt.has(id)) this.#processedAt.set(id, event.t);
     } else if (event.type === "event" && event.name === "shard-halted")
       this.#halted.add(String(event.shardId));
+    else if (event.type === "event" && event.name === "put-unknown") this.#unansweredPuts += 1;
+  }
+
+  /** Records whose put had no answer in time: no fault is meant for the load, so the machine was too busy. */
+  get unansweredPuts(): number {
+    return this.#unansweredPuts;
   }
 
   get put(): number {

@@ -73,6 +73,13 @@ describe("waiting", () => {
 });
 
 describe("what is said", () => {
+  test("the name of the row in a line is not what is asked for", () => {
+    const named = { ...row({ says: /denied/ }), name: "table-denied" };
+    const during = { troubleAt: 0, stoppingAt: 9_000 };
+    const about = { ...line(1, "table table-denied failed"), fields: {} };
+    expect(firstSaid([about], during, named)).toBeUndefined();
+  });
+
   const line = (t: number, message: string, level: "warn" | "error" = "warn") => ({
     ...{ t, worker: "w1", level, message, fields: { error: "AccessDeniedException" } },
   });
@@ -82,12 +89,15 @@ describe("what is said", () => {
   });
 
   test("the first fitting line since the beginning, its fields included", () => {
+    const during = { troubleAt: 1_000, stoppingAt: 9_000 };
     const lines = [line(900, "early"), line(1_500, "the table cannot be reached")];
-    expect(firstSaid(lines, 1_000, /denied/i)).toEqual({
+    expect(firstSaid(lines, during, row({ says: /denied/i }))).toEqual({
       afterMillis: 500,
       text: "the table cannot be reached",
     });
-    expect(firstSaid(lines, 1_000, /expired/i)).toBeUndefined();
+    expect(firstSaid(lines, during, row({ says: /expired/i }))).toBeUndefined();
+    expect(firstSaid([line(9_000, "at the end")], during, row({}))).toBeUndefined();
+    expect(firstSaid(lines, { troubleAt: undefined, stoppingAt: undefined }, row({}))).toBeUndefined();
   });
 
   test.each([

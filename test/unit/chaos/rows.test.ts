@@ -30,7 +30,15 @@ describe("the matrix", () => {
       lagMillis: 1,
     },
     figures: {
-      ...{ put: 10, lost: 0, doubled: 3, doubledBecause: "after a crash", disordered: 0, halted: 0 },
+      ...{
+        put: 10,
+        lost: 0,
+        doubled: 3,
+        doubledBecause: "after a crash",
+        disordered: 0,
+        halted: 0,
+        unansweredPuts: 0,
+      },
       ...{ longestWaitMillis: 5_200, said: { afterMillis: 4_100, text: "a | b" } },
     },
     ...over,
