@@ -11,6 +11,8 @@ import { historyFolder } from "./site.ts";
 import { Waits } from "./waits.ts";
 
 const RECOVERY_BEYOND_FAILOVER_MILLIS = 5_000;
+/** One after the other, to take a shard over: the heartbeats seen, the claim, an iterator, a read. */
+const CALLS_OF_A_TAKEOVER = 4;
 
 export interface Evidence {
   readonly row: Row;
@@ -18,6 +20,8 @@ export interface Evidence {
   readonly folder: string;
   readonly rate: number;
   readonly checkpointIntervalMillis: number;
+  /** What the endpoint took to answer a caller without faults, since healing: long on a busy machine. */
+  readonly slowestAnswerMillis: number;
 }
 
 export async function judge(evidence: Evidence): Promise<{ checks: RowCheck[]; figures: Figures }> {
@@ -59,6 +63,7 @@ export async function judge(evidence: Evidence): Promise<{ checks: RowCheck[]; f
     longestWaitMillis: longest?.millis ?? null,
     halted: waits.halted,
     unansweredPuts: waits.unansweredPuts,
+    slowestAnswerMillis: Math.round(evidence.slowestAnswerMillis),
     said: said ?? null,
   };
   return { checks, figures };
@@ -97,15 +102,17 @@ function doubledChecks(
 }
 
 function waitCheck(
-  { row, fleet }: Evidence,
+  { row, fleet, slowestAnswerMillis }: Evidence,
   { millis, shardId }: { millis: number; shardId: string },
 ): RowCheck {
   const failover = Math.max(fleet.failoverTimeMillis, ...(row.failoverTimesMillis ?? []));
   const bound = failover + RECOVERY_BEYOND_FAILOVER_MILLIS + fleet.pauseMillis;
+  // The fleet cannot be quicker than the endpoint is on a busy machine; on a quiet one that adds some milliseconds.
+  const endpoint = Math.round(CALLS_OF_A_TAKEOVER * slowestAnswerMillis);
   return {
     name: "longest wait after healing",
-    expected: `≤ ${bound} ms`,
+    expected: `≤ ${bound} ms, and ${endpoint} ms for the endpoint's own answers`,
     actual: `${millis} ms (${shardId})`,
-    ok: millis <= bound,
+    ok: millis <= bound + endpoint,
   };
 }

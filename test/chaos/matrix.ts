@@ -27,7 +27,7 @@ judged from its whole history by the experiment's checkers.
 * **order**: records of a key processed out of order, and children read before their parents. Expected: 0.
 * **longest wait**: of a record, from its put (or from the healing, if that was later) to its processing. Expected: at
   most the failover time and 5 s, and after a failing handler the pause between two tries (as long as the outage, 30 s at
-  most).
+  most). What the endpoint itself takes to answer on a busy machine is measured beside it and added.
 * **said**: the first line of a worker's log at level \`warn\` or above about it, and when. Expected: within 30 s.
 
 Again, one row: \`npm run chaos -- --row NAME --seed N\`. Longer faults: \`--all\`. The names: \`--list\`.

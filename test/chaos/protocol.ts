@@ -7,6 +7,7 @@ export interface ConsumerInput {
   readonly failoverTimeMillis: number;
   readonly shardSyncIntervalMillis: number;
   readonly checkpointIntervalMillis: number;
+  readonly idleTimeBetweenReadsMillis: number;
   readonly stopBudgetMillis: number;
   readonly historyDirectory: string;
   /** Warnings and errors of the engine, one JSON object a line. */

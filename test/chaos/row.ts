@@ -55,8 +55,6 @@ export interface RowResult {
   readonly checks: readonly RowCheck[];
   readonly figures: Figures;
   readonly tookMillis: number;
-  /** How long the campaign's own process, which does little, had to wait for a core: a busy machine fails rows. */
-  readonly lagMillis: number;
 }
 
 export interface Figures {
@@ -71,5 +69,7 @@ export interface Figures {
   readonly halted: number;
   /** Of the load, which no fault is meant for: the endpoint was too busy to answer. */
   readonly unansweredPuts: number;
+  /** Of DynamoDB or Kinesis, to the campaign itself. */
+  readonly slowestAnswerMillis: number;
   readonly said: { readonly afterMillis: number; readonly text: string } | null;
 }

@@ -1,6 +1,11 @@
-/** Watches a row while it runs: the lease table twice a second into the history, and how many records wait. */
+/**
+ * Watches a row while it runs: the lease table twice a second into the history, how many records wait, and how long the
+ * endpoint takes to answer a caller that no fault is meant for.
+ */
+import { ResourceNotFoundException } from "@aws-sdk/client-kinesis";
 import type { Clients } from "../../lab/deployment/clients.ts";
 import { type LeaseTable as LeaseRows, leaseTable } from "../../lab/deployment/lease-table.ts";
+import { streamStatus } from "../../lab/deployment/stream.ts";
 import { type Flow, HistoryTail } from "../../lab/experiment/history-tail.ts";
 import { type LeaseState, loadsOf } from "../../lab/history/lease-timeline.ts";
 import type { Snapshot } from "../../lab/monitor/model.ts";
@@ -8,6 +13,7 @@ import type { HistoryEvent } from "../../services/shared/history.ts";
 import { systemClock } from "../../services/shared/platform.ts";
 
 const SAMPLE_MILLIS = 500;
+const ASK_KINESIS_MILLIS = 2_000;
 
 export interface Sample {
   readonly snapshot: Snapshot;
@@ -16,7 +22,8 @@ export interface Sample {
 
 export interface SamplerDeps {
   readonly clients: Clients;
-  readonly tableName: string;
+  /** Of the stream and the table. */
+  readonly name: string;
   readonly historyDirectory: string;
   readonly write: (event: HistoryEvent) => void;
 }
@@ -26,11 +33,16 @@ export class Sampler {
   readonly #tail: HistoryTail;
   readonly #write: SamplerDeps["write"];
   readonly #stopping = new AbortController();
+  readonly #clients: Clients;
+  readonly #name: string;
+  readonly #answers: { readonly t: number; readonly millis: number }[] = [];
   #loop: Promise<void> | undefined;
   #latest: Sample | undefined;
 
-  constructor({ clients, tableName, historyDirectory, write }: SamplerDeps) {
-    this.#rows = leaseTable(clients, tableName, systemClock);
+  constructor({ clients, name, historyDirectory, write }: SamplerDeps) {
+    this.#clients = clients;
+    this.#name = name;
+    this.#rows = leaseTable(clients, name, systemClock);
     this.#tail = new HistoryTail(historyDirectory);
     this.#write = write;
   }
@@ -55,14 +67,40 @@ export class Sampler {
     return this.#tail.poll();
   }
 
+  /** The longest that DynamoDB or Kinesis took to answer a call that ended after `from`. */
+  slowestAnswerMillis(from: number): number {
+    return Math.max(0, ...this.#answers.filter(({ t }) => t >= from).map(({ millis }) => millis));
+  }
+
   async #run(): Promise<void> {
+    let askKinesisAt = 0;
     while (!this.#stopping.signal.aborted) {
       const startedAt = systemClock.monotonicMillis();
-      const snapshot = await this.#rows.snapshot();
+      const snapshot = await this.#timed(() => this.#rows.snapshot());
+      if (startedAt >= askKinesisAt) {
+        askKinesisAt = startedAt + ASK_KINESIS_MILLIS;
+        await this.#timed(() => this.#askKinesis());
+      }
       this.#write(leasesLine(snapshot));
       this.#latest = { snapshot, flow: await this.#tail.poll() };
       const spent = systemClock.monotonicMillis() - startedAt;
       await systemClock.sleep(Math.max(50, SAMPLE_MILLIS - spent), this.#stopping.signal);
+    }
+  }
+
+  async #timed<T>(call: () => Promise<T>): Promise<T> {
+    const startedAt = systemClock.monotonicMillis();
+    const answer = await call();
+    this.#answers.push({ t: systemClock.wallMillis(), millis: systemClock.monotonicMillis() - startedAt });
+    return answer;
+  }
+
+  async #askKinesis(): Promise<void> {
+    try {
+      await streamStatus(this.#clients, this.#name);
+    } catch (error) {
+      // A row may have deleted it: an answer all the same.
+      if (!(error instanceof ResourceNotFoundException)) throw error;
     }
   }
 }

@@ -129,6 +129,7 @@ const worker = createWorker({
   failoverTimeMillis: input.failoverTimeMillis,
   shardSyncIntervalMillis: input.shardSyncIntervalMillis,
   checkpointIntervalMillis: input.checkpointIntervalMillis,
+  idleTimeBetweenReadsMillis: input.idleTimeBetweenReadsMillis,
   logger,
   processRecords: handler.handle,
   onEvent: (event) => {

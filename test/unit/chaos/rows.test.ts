@@ -39,7 +39,7 @@ describe("the matrix", () => {
         halted: 0,
         unansweredPuts: 0,
       },
-      ...{ longestWaitMillis: 5_200, said: { afterMillis: 4_100, text: "a | b" } },
+      ...{ longestWaitMillis: 5_200, slowestAnswerMillis: 4, said: { afterMillis: 4_100, text: "a | b" } },
     },
     ...over,
   });
