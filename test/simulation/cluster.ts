@@ -3,16 +3,15 @@
  * schedule says; knows nothing of how the engine works inside.
  */
 
-import type { ConsumerRecord } from "../../services/consumer/core/record.ts";
-import type {
-  ProcessRecords,
-  ShardEnded,
-  ShutdownRequested,
-} from "../../services/consumer/engine/shard-reader-options.ts";
-import type { LeaseStore } from "../../services/consumer/ports/lease-store.ts";
-import type { Stream } from "../../services/consumer/ports/stream.ts";
 import type { Clock } from "../../services/shared/clock.ts";
-import type { Random } from "../../services/shared/random.ts";
+import type {
+  Engine,
+  EngineHandler,
+  EngineOptions,
+  EnginePorts,
+  SimWorker,
+  StartEngine,
+} from "./engine-ports.ts";
 import { type Decide, otherPlanner, plansOtherwise, swarmOf } from "./faults/unequal.ts";
 import { Patients, SimHandler } from "./handler.ts";
 import { JavaWorker } from "./java-worker.ts";
@@ -23,7 +22,6 @@ import type { Action, CapRule, Swarm } from "./swarm.ts";
 import { Dice } from "./world/dice.ts";
 import { History } from "./world/history.ts";
 import { LeaseTable } from "./world/lease-table.ts";
-import type { Cost } from "./world/memory-lease-store.ts";
 import { streamRules } from "./world/memory-stream.ts";
 import { NO_FAULTS, type Weather } from "./world/network.ts";
 import { Outages } from "./world/outages.ts";
@@ -31,53 +29,7 @@ import { Scheduler } from "./world/scheduler.ts";
 import type { SimProcess } from "./world/sim-clock.ts";
 import { StreamData } from "./world/stream-data.ts";
 
-/** All that an engine gets from outside. */
-export interface EnginePorts {
-  readonly store: LeaseStore;
-  readonly stream: Stream;
-  readonly clock: Clock;
-  readonly random: Random;
-}
-
-/** The user's part. */
-export interface EngineHandler {
-  readonly processRecords: ProcessRecords;
-  readonly deadLetter: (record: ConsumerRecord) => void;
-  readonly shutdownRequested?: ShutdownRequested;
-  readonly shardEnded?: ShardEnded;
-  readonly halted?: (shardId: string) => void;
-}
-
-export interface EngineOptions {
-  readonly workerId: string;
-  /** With this worker's own options in it. */
-  readonly swarm: Swarm;
-  /** What becomes of the planner: another version of it, or a broken one. */
-  readonly planner?: (decide: Decide) => Decide;
-  readonly maxLeases: ((fleet: { shards: number; workers: number }) => number) | undefined;
-  readonly handler: EngineHandler;
-  readonly log: (level: string, message: string, fields: object) => void;
-}
-
-export interface Engine {
-  start(): Promise<void>;
-  /** Resolves with what is not as it should be at the end (budget spent), or undefined. */
-  stop(): Promise<string | undefined>;
-}
-
-export type StartEngine = (ports: EnginePorts, options: EngineOptions) => Engine;
-
-type WorkerState = "starting" | "joined" | "stopping" | "stopped" | "gone";
-
-export interface SimWorker {
-  readonly id: string;
-  readonly process: SimProcess;
-  readonly engine: Engine;
-  readonly weather: { readonly store: Weather; readonly stream: Weather };
-  readonly cost: Cost;
-  readonly streamCalls: Map<string, number>;
-  state: WorkerState;
-}
+export type { Engine, EngineHandler, EngineOptions, EnginePorts, SimWorker, StartEngine };
 
 const fairWeather = (): Weather => ({ rates: { ...NO_FAULTS }, partitioned: false });
 

@@ -75,7 +75,7 @@ export function checkReports({ swarm, events }: Evidence): Verdict {
     ) {
       const until = Math.min(event.until ?? 0, event.t + WITHIN_MILLIS) + swarm.timeoutMillis;
       const workers = new Set(up.has(event.worker) ? [event.worker] : []);
-      due.push({ event, until, workers: new Set(up), any: false });
+      due.push({ event, until, workers, any: false });
     }
   }
   return VALID;

@@ -5,109 +5,20 @@
  */
 import type { Scheduled, Swarm } from "../swarm.ts";
 import type { Dice } from "../world/dice.ts";
-import type { CallService, OutageHow } from "../world/outages.ts";
+import {
+  type BlockedLoops,
+  type Drawn,
+  type FaultPlan,
+  type Kind,
+  NO_FAULT_PLAN,
+  type Outage,
+  type Tampering,
+  type TamperingPlan,
+  type Window,
+} from "./fault-plan.ts";
 
-export interface Outage {
-  readonly at: number;
-  readonly millis: number;
-  readonly service: CallService;
-  readonly how: OutageHow;
-  /** writes: reads of the table go on. */
-  readonly what: "all" | "writes";
-  /** Of all calls, how many it hits. */
-  readonly share: number;
-  /** fleet: every worker. A number: the worker at this place in the list (0 to 1). */
-  readonly who: "fleet" | number;
-  /** Only this operation. */
-  readonly operation?: string;
-}
-
-export type Tampering =
-  | "delete-lease"
-  | "garble-lease"
-  | "edit-owner"
-  | "edit-owner-silently"
-  | "delete-fleet-row"
-  | "delete-member"
-  | "set-back-generation";
-
-export interface TamperingPlan {
-  readonly at: number;
-  readonly who: number;
-  readonly what: Tampering;
-  /** Garbled rows are repaired after this time. */
-  readonly repairAfterMillis: number;
-}
-
-export interface Window {
-  readonly at: number;
-  readonly millis: number;
-}
-
-export interface BlockedLoops {
-  /** Of all handler calls while there are faults, and how long each blocks. */
-  readonly share: number;
-  readonly millis: number;
-  /** Every call, for good: a synchronous handler. A batch of some size takes longer than the failover time. */
-  readonly millisPerRecord: number;
-}
-
-export interface FaultPlan {
-  readonly kinds: readonly FaultKind[];
-  readonly outages: readonly Outage[];
-  /** Of all calls, how many never settle (half of them happened). */
-  readonly hungCalls: { readonly store: number; readonly stream: number };
-  readonly blockedLoops: BlockedLoops | undefined;
-  /** A worker's own failover time, by its id. Empty: all have the swarm's. */
-  readonly failoverTimesMillis: readonly number[];
-  /** Of the workers, how many do not steal although the others do. */
-  readonly notStealing: number;
-  /** A cap function answers up to this much more than it must, at random. */
-  readonly capNoise: number;
-  /** Of the workers, how many plan with another version of the planner. */
-  readonly otherPlanner: number;
-  readonly tampering: readonly TamperingPlan[];
-  readonly downstreamOutages: readonly Window[];
-  /** Members that stay in state "joining" with a heartbeat that moves. */
-  readonly stuckJoiners: readonly Window[];
-  /** A second process with the id of a worker that lives. */
-  readonly duplicates: readonly { readonly at: number; readonly who: number }[];
-  /** All workers are replaced, one after another within `millis`. */
-  readonly deploys: readonly Window[];
-  /** A worker that crashes `livesMillis` after it has joined and is restarted at once, `times` times. */
-  readonly crashLoop:
-    | { readonly at: number; readonly livesMillis: number; readonly times: number; readonly sameId: boolean }
-    | undefined;
-}
-
-export const NO_FAULT_PLAN: FaultPlan = {
-  kinds: [],
-  outages: [],
-  hungCalls: { store: 0, stream: 0 },
-  blockedLoops: undefined,
-  failoverTimesMillis: [],
-  notStealing: 0,
-  capNoise: 0,
-  otherPlanner: 0,
-  tampering: [],
-  downstreamOutages: [],
-  stuckJoiners: [],
-  duplicates: [],
-  deploys: [],
-  crashLoop: undefined,
-};
-
-/** `swarm`: what the kind needs to be otherwise than it was drawn. */
-interface Drawn {
-  readonly plan: Partial<FaultPlan>;
-  readonly swarm?: Partial<Swarm>;
-}
-
-interface Kind {
-  /** The engine holds every law under it: it is among the kinds that a seed draws from. */
-  readonly ready: boolean;
-  readonly draw: (dice: Dice, swarm: Swarm) => Drawn;
-}
+export type { BlockedLoops, FaultPlan, Outage, Tampering, TamperingPlan, Window };
+export { NO_FAULT_PLAN };
 
 /** Throttled: now and then of some calls only. What hits some heartbeats and not others can have workers declared dead. */
 const outage = (dice: Dice, swarm: Swarm, rest: Omit<Outage, "at" | "millis" | "share" | "who">): Outage => ({

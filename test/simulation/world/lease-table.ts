@@ -9,7 +9,6 @@ import {
   actualOwner,
   beginsAtATime,
   type Checkpoint,
-  compareCheckpoints,
   isEnded,
   type Lease,
   SHARD_END,
@@ -24,6 +23,8 @@ import type {
 import { textHash } from "./dice.ts";
 import type { Happening, LeaseOperation } from "./history.ts";
 import { VersionedRows } from "./versioned-rows.ts";
+
+export { freshLease, movesBack } from "./fresh-lease.ts";
 
 const sameCheckpoint = (a: Checkpoint, b: Checkpoint): boolean =>
   a.sequenceNumber === b.sequenceNumber && a.subSequenceNumber === b.subSequenceNumber;
@@ -390,20 +391,3 @@ export class LeaseTable {
     return { kind: "lost", current };
   }
 }
-
-/** A lease row of a shard that nobody has read yet. */
-export const freshLease = (leaseKey: string, rest: Partial<Lease> = {}): Lease => ({
-  leaseKey,
-  owner: undefined,
-  counter: 0,
-  checkpoint: sentinel("TRIM_HORIZON"),
-  ownerSwitchesSinceCheckpoint: 0,
-  parentShardIds: [],
-  childShardIds: [],
-  hashRange: undefined,
-  checkpointOwner: undefined,
-  ...rest,
-});
-
-export const movesBack = (before: Checkpoint, after: Checkpoint): boolean =>
-  compareCheckpoints(after, before) < 0;

@@ -1,0 +1,64 @@
+/** What an engine under simulation is given, and what it is asked for. */
+import type { ConsumerRecord } from "../../services/consumer/core/record.ts";
+import type {
+  ProcessRecords,
+  ShardEnded,
+  ShutdownRequested,
+} from "../../services/consumer/engine/shard-reader-options.ts";
+import type { LeaseStore } from "../../services/consumer/ports/lease-store.ts";
+import type { Stream } from "../../services/consumer/ports/stream.ts";
+import type { Clock } from "../../services/shared/clock.ts";
+import type { Random } from "../../services/shared/random.ts";
+import type { Decide } from "./faults/unequal.ts";
+import type { Swarm } from "./swarm.ts";
+import type { Cost } from "./world/memory-lease-store.ts";
+import type { Weather } from "./world/network.ts";
+import type { SimProcess } from "./world/sim-clock.ts";
+
+/** All that an engine gets from outside. */
+export interface EnginePorts {
+  readonly store: LeaseStore;
+  readonly stream: Stream;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+/** The user's part. */
+export interface EngineHandler {
+  readonly processRecords: ProcessRecords;
+  readonly deadLetter: (record: ConsumerRecord) => void;
+  readonly shutdownRequested?: ShutdownRequested;
+  readonly shardEnded?: ShardEnded;
+  readonly halted?: (shardId: string) => void;
+}
+
+export interface EngineOptions {
+  readonly workerId: string;
+  /** With this worker's own options in it. */
+  readonly swarm: Swarm;
+  /** What becomes of the planner: another version of it, or a broken one. */
+  readonly planner?: (decide: Decide) => Decide;
+  readonly maxLeases: ((fleet: { shards: number; workers: number }) => number) | undefined;
+  readonly handler: EngineHandler;
+  readonly log: (level: string, message: string, fields: object) => void;
+}
+
+export interface Engine {
+  start(): Promise<void>;
+  /** Resolves with what is not as it should be at the end (budget spent), or undefined. */
+  stop(): Promise<string | undefined>;
+}
+
+export type StartEngine = (ports: EnginePorts, options: EngineOptions) => Engine;
+
+export type WorkerState = "starting" | "joined" | "stopping" | "stopped" | "gone";
+
+export interface SimWorker {
+  readonly id: string;
+  readonly process: SimProcess;
+  readonly engine: Engine;
+  readonly weather: { readonly store: Weather; readonly stream: Weather };
+  readonly cost: Cost;
+  readonly streamCalls: Map<string, number>;
+  state: WorkerState;
+}
