@@ -9,7 +9,7 @@ const SAYS_SOMETHING = /./;
 const forAll = (name: string, about: string, fault: Fault, says?: RegExp): Row => ({
   name,
   group: "stream",
-  about: `Kinesis ${about} for all workers`,
+  about: `all workers: Kinesis ${about}`,
   expects: { doubled: 0, ...(says !== undefined && { says }) },
   run: (fleet) => during(fleet, fault),
 });
@@ -17,7 +17,7 @@ const forAll = (name: string, about: string, fault: Fault, says?: RegExp): Row =
 const forOne = (name: string, about: string, fault: Omit<Fault, "only">, says: RegExp): Row => ({
   name,
   group: "stream",
-  about: `Kinesis ${about} for one worker`,
+  about: `one worker: Kinesis ${about}`,
   expects: { doubled: 0, says },
   run: (fleet) => during(fleet, { ...fault, only: fleet.any() }),
 });

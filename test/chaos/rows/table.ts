@@ -20,7 +20,7 @@ export async function during(fleet: FleetUnderTest, fault: Fault): Promise<void>
 const forAll = (name: string, about: string, fault: Fault, says?: RegExp): Row => ({
   name,
   group,
-  about: `DynamoDB ${about} for all workers`,
+  about: `all workers: DynamoDB ${about}`,
   expects: { doubled: 0, ...(says !== undefined && { says }) },
   run: (fleet) => during(fleet, fault),
 });
@@ -28,7 +28,7 @@ const forAll = (name: string, about: string, fault: Fault, says?: RegExp): Row =
 const forOne = (name: string, about: string, fault: Omit<Fault, "only">, says: RegExp): Row => ({
   name,
   group,
-  about: `DynamoDB ${about} for one worker`,
+  about: `one worker: DynamoDB ${about}`,
   // It goes on until its heartbeat is no longer fresh.
   expects: { doubled: { because: AFTER_A_CUT, workers: 1, seconds: 10 }, says },
   async run(fleet) {
@@ -93,7 +93,7 @@ export const tableRows: readonly Row[] = [
   {
     name: "table-empty-scan",
     group,
-    about: "DynamoDB answers scans with `200 {}` for all workers, while one joins",
+    about: "all workers: DynamoDB answers scans with `200 {}`, and one joins",
     expects: { doubled: 0 },
     async run(fleet) {
       fleet.launch();
