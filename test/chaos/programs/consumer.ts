@@ -130,6 +130,8 @@ const worker = createWorker({
   shardSyncIntervalMillis: input.shardSyncIntervalMillis,
   checkpointIntervalMillis: input.checkpointIntervalMillis,
   idleTimeBetweenReadsMillis: input.idleTimeBetweenReadsMillis,
+  // A third of the default, so that a row need not last longer than the bound of what must be said.
+  logWarningForTaskAfterMillis: 10_000,
   logger,
   processRecords: handler.handle,
   onEvent: (event) => {
