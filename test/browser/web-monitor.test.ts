@@ -188,8 +188,10 @@ describe.skipIf(!hasChromium)("the live page in Chromium", () => {
         await tried("/events", {}),
       ];
     }, url);
-    // Opaque: it was sent, and this server said no (below); the others did not even get an answer to read.
-    expect(seen).toEqual(["opaque 0", "refused", "refused", "refused"]);
+    // A browser may send the first one and hide the answer ("opaque"), or stop it before it leaves
+    // (local network access). Either way the page of the other site reads nothing, and nothing is done.
+    expect(["opaque 0", "refused"]).toContain(seen[0]);
+    expect(seen.slice(1)).toEqual(["refused", "refused", "refused"]);
     expect(orders.seen).toEqual([]);
   });
 
