@@ -141,7 +141,7 @@ export class FleetWatch {
       this.#scanDueMillis = undefined;
       return SEEN;
     }
-    if (now < this.#dueAtMillis(pace)) return SEEN;
+    if (now < this.#dueAtMillis(pace, now)) return SEEN;
     this.#scannedMillis = now;
     this.#scanDueMillis = undefined;
     return this.#beatDuring(this.#scanAgainIfOutrun(pace), wish, pace);
@@ -151,8 +151,7 @@ export class FleetWatch {
    * W5. In a large fleet each worker reads the table at a moment of its own, on average once in `scanSpreadMillis` while
    * changes go on. A worker that knows nothing, or that knows its view to be wrong, does not wait.
    */
-  #dueAtMillis({ scanSpreadMillis }: Pace): number {
-    const now = this.#now();
+  #dueAtMillis({ scanSpreadMillis }: Pace, now: number): number {
     if (scanSpreadMillis === 0 || this.view.scannedGeneration < 0) return now;
     const earliest = Math.max(now, this.#scannedMillis + scanSpreadMillis / 2);
     this.#scanDueMillis ??= earliest + this.#ports.random.next() * scanSpreadMillis;
