@@ -20,7 +20,13 @@ import { createByteBudget } from "./byte-budget.ts";
 import { Cap } from "./cap.ts";
 import { Chores } from "./chores.ts";
 import { withDeadlines } from "./deadlines.ts";
-import { type DepartureDeps, forceRelease, releaseLateComers, rowsNaming } from "./departure.ts";
+import {
+  type DepartureDeps,
+  forceRelease,
+  leaveBriefly,
+  releaseLateComers,
+  rowsNaming,
+} from "./departure.ts";
 import type { EngineOptions, Ports } from "./engine-context.ts";
 import { awaitPredecessor, type EntranceDeps, findBeginning, livingRival } from "./entrance.ts";
 import { ErrorReports, errorClassIn, portOf } from "./error-reports.ts";
@@ -190,7 +196,7 @@ export class Coordinator {
       this.#startEnds.signal.throwIfAborted();
     } catch (error) {
       this.#stopped.abort();
-      if (this.#isMember) this.#chores.start("leaving", () => this.#watch.membership.leave());
+      if (this.#isMember) await leaveBriefly(this.#departure);
       throw error;
     }
     this.#loop = this.#run();
@@ -272,7 +278,7 @@ export class Coordinator {
     this.#decisions = decisions;
     this.#cap = decisions.cap;
     this.#perform(decisions);
-    this.#observeUntaken(decisions);
+    this.#rescue.watchOver(this.#watch, decisions.untaken, this.#now());
     if (this.#watch.membership.member.state === "leaving" && this.#tasks.areNone) await this.#leave();
   }
 
@@ -282,13 +288,6 @@ export class Coordinator {
     for (const { lease, reason } of claim) if (reason === "received") this.#tasks.claim(lease, reason);
     if (this.#decisions === undefined) this.#cap = cap;
     this.#becomeActive();
-  }
-
-  /** Overdue leases are looked up first: a new owner's taking up moves no generation. */
-  #observeUntaken({ untaken }: Decisions): void {
-    if (!this.#watch.isObserving) this.#rescue.reset();
-    else if (this.#rescue.observe(untaken, this.#watch.view.activeIds(), this.#now()) === "look-up")
-      this.#watch.distrust();
   }
 
   #perform(decisions: Decisions): void {

@@ -6,6 +6,7 @@
 
 import type { UntakenLease } from "../core/decide.ts";
 import { observeUntaken, overdue, rescueAfterMillis, type Untaken } from "../core/untaken.ts";
+import type { FleetWatch } from "./fleet-watch.ts";
 
 /** Doubles each time, up to the longest. */
 const RELUCTANT_MILLIS = 60_000;
@@ -40,6 +41,12 @@ export class Rescue {
       if (nowMillis > untilMillis + millis) this.#reluctant.delete(id);
     const still = [...this.#reluctant].filter(([, { untilMillis }]) => nowMillis < untilMillis);
     return new Set(still.map(([id]) => id));
+  }
+
+  /** Overdue leases are looked up first: a new owner's taking up moves no generation. */
+  watchOver(watch: FleetWatch, untaken: readonly UntakenLease[], nowMillis: number): void {
+    if (!watch.isObserving) this.reset();
+    else if (this.observe(untaken, watch.view.activeIds(), nowMillis) === "look-up") watch.distrust();
   }
 
   /** @returns "look-up": scan now, for some are overdue and may only look untaken */

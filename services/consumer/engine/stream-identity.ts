@@ -4,7 +4,8 @@
  *
  * A stream of another identity shows in what it refuses: an old iterator, an old sequence number, an old shard, and for a
  * while the stream itself. Each of these is asked about before it is passed on, so that no position moves and no row is
- * made for the wrong stream. While nothing is refused, nothing is asked: DescribeStreamSummary costs no call in a quiet fleet.
+ * made for the wrong stream. Where nothing is refused, the listing shows it: shards of a known name begin with another
+ * sequence number. While nothing looks odd, nothing is asked: DescribeStreamSummary costs no call in a quiet fleet.
  *
  * S1: a refusal reaches its caller only after the identity was confirmed since, or cannot be known (the table is not bound,
  *     or the right to describe is missing).
@@ -32,8 +33,10 @@ export class IdentifiedStream implements Stream {
   #confirmedMillis = Number.NEGATIVE_INFINITY;
   #checking: Promise<void> | undefined;
   #isReplaced = false;
-  /** A listing said that there is no stream: what comes back may be another one. */
-  #wasMissing = false;
+  /** A listing said that there is no stream, or showed other shards than before: it may be another one. */
+  #isDoubted = false;
+  /** By shard. */
+  #startingNumbers: ReadonlyMap<string, string> = new Map();
 
   constructor(deps: StreamIdentityDeps) {
     this.#deps = deps;
@@ -42,18 +45,28 @@ export class IdentifiedStream implements Stream {
   /** @param identity undefined: not known, and nothing is ever asked */
   bind(identity: StreamIdentity | undefined): void {
     this.#bound = identity;
-    this.#isReplaced = this.#wasMissing = false;
+    this.#isReplaced = this.#isDoubted = false;
     this.#confirmedMillis = Number.NEGATIVE_INFINITY;
   }
 
   async listShards(): Promise<readonly Shard[]> {
     const shards = await this.#deps.stream.listShards().catch((error: unknown) => {
-      this.#wasMissing ||= error instanceof StreamError && error.problem === "not-found";
+      this.#isDoubted ||= error instanceof StreamError && error.problem === "not-found";
       throw error;
     });
-    if (this.#wasMissing) await this.confirm();
-    this.#wasMissing = false;
+    this.#compare(shards);
+    if (this.#isDoubted) await this.confirm();
+    this.#isDoubted = false;
     return shards;
+  }
+
+  #compare(shards: readonly Shard[]): void {
+    const before = this.#startingNumbers;
+    const numbers = shards.flatMap(({ shardId, startingSequenceNumber: number }) =>
+      number === undefined ? [] : [[shardId, number] as const],
+    );
+    this.#startingNumbers = new Map(numbers);
+    this.#isDoubted ||= numbers.some(([shardId, number]) => (before.get(shardId) ?? number) !== number);
   }
 
   iterator: Stream["iterator"] = (shardId, position) =>

@@ -5,13 +5,19 @@
 import { describe, expect, it } from "vitest";
 import type { StreamIdentity } from "../../../services/consumer/core/application.ts";
 import { IdentifiedStream } from "../../../services/consumer/engine/stream-identity.ts";
-import { type Stream, StreamError, type StreamProblem } from "../../../services/consumer/ports/stream.ts";
+import {
+  type Shard,
+  type Stream,
+  StreamError,
+  type StreamProblem,
+} from "../../../services/consumer/ports/stream.ts";
 import { calmSwarm } from "../../simulation/calm.ts";
 import { Cluster } from "../../simulation/cluster.ts";
 import { coordinatorOn } from "../../simulation/engine.ts";
 import { memoryStream, streamRules } from "../../simulation/world/memory-stream.ts";
 import { EPOCH_MILLIS } from "../../simulation/world/sim-clock.ts";
 import { StreamData } from "../../simulation/world/stream-data.ts";
+import { shard } from "../reader/shard-world.ts";
 import { VirtualClock } from "../reader/virtual-clock.ts";
 
 const ARN = "arn:aws:kinesis:us-east-1:000000000000:stream/orders";
@@ -24,8 +30,9 @@ function guarded(describeStream: () => Promise<StreamIdentity>) {
     if (fails.problem !== undefined) throw new StreamError(fails.problem, `drawn: ${fails.problem}`);
     return answer;
   };
+  const shards: Shard[] = [];
   const stream: Stream = {
-    listShards: () => call([]),
+    listShards: () => call(shards),
     iterator: () => call("iterator"),
     read: () => call({ records: [], nextIterator: "next", children: undefined, millisBehindLatest: 0 }),
   };
@@ -40,7 +47,7 @@ function guarded(describeStream: () => Promise<StreamIdentity>) {
     },
     replaced: (error) => told.push(error),
   });
-  return { identified, fails, told, clock, asked: () => asked };
+  return { identified, fails, shards, told, clock, asked: () => asked };
 }
 
 const problemOf = (call: Promise<unknown>): Promise<unknown> =>
@@ -103,6 +110,21 @@ describe("a refusal of the stream", () => {
     fails.problem = "not-found";
     expect(await problemOf(identified.listShards())).toBe("not-found");
     fails.problem = undefined;
+    expect(await problemOf(identified.listShards())).toBe("not-found");
+    expect(told).toHaveLength(1);
+  });
+});
+
+describe("a listing", () => {
+  it("in which a known shard begins with another number proves whose it is; a new shard is no reason", async () => {
+    const { identified, shards, told, asked } = guarded(async () => madeAt(2));
+    identified.bind(madeAt(1));
+    shards.push({ ...shard("s1"), startingSequenceNumber: "49001" });
+    await identified.listShards();
+    shards.push({ ...shard("s2"), startingSequenceNumber: "49005" });
+    await identified.listShards();
+    expect(asked()).toBe(0);
+    shards[0] = { ...shard("s1"), startingSequenceNumber: "49777" };
     expect(await problemOf(identified.listShards())).toBe("not-found");
     expect(told).toHaveLength(1);
   });
