@@ -3,7 +3,8 @@ import { hostname } from "node:os";
 import type { CloudWatchClient } from "@aws-sdk/client-cloudwatch";
 import type { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import type { KinesisClient } from "@aws-sdk/client-kinesis";
-import { randomSuffix } from "../shared/platform.ts";
+import { randomSuffix, systemClock } from "../shared/platform.ts";
+import { consoleLogger } from "./adapters/console-logger.ts";
 import { isMd5Available } from "./core/md5.ts";
 import type { EngineOptions, Hooks, WorkerEvent } from "./engine/engine-context.ts";
 import { type RetryOptions, retryOf } from "./engine/retry.ts";
@@ -78,8 +79,8 @@ export interface WorkerOptions extends Hooks {
   readonly retry?: RetryOptions;
   /** For a record that is poison, or out of attempts: "stop" (default) halts the shard at it, and nothing is passed over; "skip" passes over it; or a dead letter takes it. Other failures are waited out. */
   readonly onError?: OnError;
-  /** pino-like. Default: silent. */
-  readonly logger?: Logger;
+  /** pino-like. Default: warnings and errors to the console, one line each, with the stack where there is an error. `false`: silent. No line has a record's data or a credential. */
+  readonly logger?: Logger | false;
   /** Default: "summary". */
   readonly metricsLevel?: "none" | "summary" | "detailed";
   /** Told of every batch, of what fails, and of every lease that changes hands. Must be quick. What it throws is logged, and changes nothing else. */
@@ -123,9 +124,10 @@ export function compileOptions(options: WorkerOptions): EngineOptions {
     wrong("initialPosition", position, '"TRIM_HORIZON", "LATEST" or a valid Date');
   }
   for (const level of ["debug", "info", "warn", "error"] as const) {
-    if (options.logger !== undefined && typeof options.logger?.[level] !== "function")
+    const { logger } = options;
+    if (logger !== undefined && logger !== false && typeof logger?.[level] !== "function")
       throw new OptionError(
-        `logger has no function ${level}: expected pino's shape, (fields, message) => void`,
+        `logger has no function ${level}: expected pino's shape, (fields, message) => void, or false for silence`,
       );
   }
   const strategy = options.leaseStealing?.stealingStrategy ?? "EVEN_DISTRIBUTION";
@@ -197,7 +199,9 @@ export function compileOptions(options: WorkerOptions): EngineOptions {
   };
 }
 
-export const loggerOf = (options: WorkerOptions): Logger => withPlainErrors(options.logger ?? silentLogger);
+/** Silence is asked for, never the default: a worker that stands still must be able to say why. */
+export const loggerOf = ({ logger = consoleLogger(systemClock) }: WorkerOptions): Logger =>
+  withPlainErrors(logger === false ? silentLogger : logger);
 
 /** Every option there is; README's table is tested against it. */
 export const OPTION_NAMES: Readonly<Record<keyof WorkerOptions, true>> = {
