@@ -5,6 +5,7 @@ import type { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import type { KinesisClient } from "@aws-sdk/client-kinesis";
 import { randomSuffix, systemClock } from "../shared/platform.ts";
 import { consoleLogger } from "./adapters/console-logger.ts";
+import { wrongAddress } from "./aws-addresses.ts";
 import { isMd5Available } from "./core/md5.ts";
 import type { EngineOptions, Hooks, WorkerEvent } from "./engine/engine-context.ts";
 import { type RetryOptions, retryOf } from "./engine/retry.ts";
@@ -103,6 +104,8 @@ export function compileOptions(options: WorkerOptions): EngineOptions {
   if ((options.streamName === undefined) === (options.streamArn === undefined)) {
     throw new OptionError("give exactly one of streamName and streamArn");
   }
+  const address = wrongAddress(options);
+  if (address !== undefined) wrong(address.option, address.value, address.expected);
   if (typeof options.processRecords !== "function")
     wrong("processRecords", options.processRecords, "a function that handles a batch");
   const failoverTimeMillis = whole(
@@ -137,8 +140,8 @@ export function compileOptions(options: WorkerOptions): EngineOptions {
     workerId: text(
       "workerId",
       options.workerId ?? defaultWorkerId(),
-      /^[^\s]{1,128}$/,
-      "1 to 128 characters without spaces",
+      /^[^\s\p{C}]{1,128}$/u,
+      "1 to 128 characters without spaces or control characters",
     ),
     createLeaseTable: flag("createLeaseTable", options.createLeaseTable ?? true),
     onStreamReplaced: oneOf("onStreamReplaced", options.onStreamReplaced ?? "refuse", [
