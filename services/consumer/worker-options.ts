@@ -6,6 +6,7 @@ import type { KinesisClient } from "@aws-sdk/client-kinesis";
 import { randomSuffix, systemClock } from "../shared/platform.ts";
 import { consoleLogger } from "./adapters/console-logger.ts";
 import { wrongAddress } from "./aws-addresses.ts";
+import { OptionError } from "./core/errors.ts";
 import { isMd5Available } from "./core/md5.ts";
 import type { EngineOptions, Hooks, WorkerEvent } from "./engine/engine-context.ts";
 import { type RetryOptions, retryOf } from "./engine/retry.ts";
@@ -86,10 +87,6 @@ export interface WorkerOptions extends Hooks {
   readonly metricsLevel?: "none" | "summary" | "detailed";
   /** Told of every batch, of what fails, and of every lease that changes hands. Must be quick. What it throws is logged, and changes nothing else. */
   readonly onEvent?: (event: WorkerEvent) => void;
-}
-
-export class OptionError extends Error {
-  override readonly name = "OptionError";
 }
 
 /** Every default filled in. @throws OptionError naming the option, the value and the remedy. */

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { compileOptions, OptionError, type WorkerOptions } from "../../services/consumer/worker-options.ts";
+import { OptionError } from "../../services/consumer/core/errors.ts";
+import { compileOptions, type WorkerOptions } from "../../services/consumer/worker-options.ts";
 import { withoutMd5 } from "./reader/without-md5.ts";
 
 const least: WorkerOptions = {

@@ -28,10 +28,6 @@ export type RecordPosition = Pick<ConsumerRecord, "sequenceNumber"> &
  */
 export type CheckpointFunction = (position?: RecordPosition) => Promise<void>;
 
-export class CheckpointRefused extends Error {
-  override readonly name = "CheckpointRefused";
-}
-
 export interface ProcessRecordsInput {
   readonly shardId: string;
   /** In the order of the shard; never empty. */
