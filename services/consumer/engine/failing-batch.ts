@@ -153,7 +153,8 @@ export class FailingBatch {
     const records = this.#parts.takeAhead();
     if (records.length === 0) return;
     this.#joined += 1;
-    this.#records.push(...records);
+    // One by one: a call with a hundred thousand arguments overflows the stack.
+    for (const record of records) this.#records.push(record);
     this.#isolation.append(records.map(({ partitionKey }) => partitionKey));
   }
 
