@@ -60,6 +60,13 @@ export const withDeadlines = (ports: Ports, failoverTimeMillis: number): Ports =
   ...ports,
   store: storeWithDeadlines(ports.store, ports.clock, failoverTimeMillis),
   stream: streamWithDeadlines(ports.stream, ports.clock),
+  describeStream: () =>
+    within(
+      ports.clock,
+      ITERATOR_DEADLINE_MILLIS,
+      ports.describeStream(),
+      (millis) => new StreamError("unavailable", `DescribeStreamSummary: no answer in ${millis} ms`),
+    ),
 });
 
 export function storeWithDeadlines(store: LeaseStore, clock: Clock, failoverTimeMillis: number): LeaseStore {

@@ -10,7 +10,7 @@
  */
 import { orphans } from "../core/lineage.ts";
 import type { FleetPage, Member } from "../core/member.ts";
-import { beatSlackMillis, type Pace } from "../core/pace.ts";
+import { beatSlackMillis, type Pace, paceOf } from "../core/pace.ts";
 import type { LeaseListing } from "../ports/lease-store.ts";
 import type { EngineOptions, Ports } from "./engine-context.ts";
 import { FleetView } from "./fleet-view.ts";
@@ -47,7 +47,9 @@ export class FleetWatch {
   readonly #unreadableEntries = new Map<number, string>();
   /** The last heartbeat failed, and none has succeeded since. */
   #beatFails = false;
-  #scanDueMillis = Number.NEGATIVE_INFINITY;
+  #scannedMillis = Number.NEGATIVE_INFINITY;
+  /** W5. Undefined: no scan is wanted. */
+  #scanDueMillis: number | undefined;
   #roundRobinPage = 0;
   /** When each page was last read by a look of its own. */
   readonly #readMillis = new Map<number, number>();
@@ -74,6 +76,11 @@ export class FleetWatch {
   /** The table is as new as the newest generation seen. */
   get isCurrent(): boolean {
     return this.view.scannedGeneration === this.view.generation;
+  }
+
+  get pace(): Pace {
+    const workers = Math.max(1, this.view.livingMembers());
+    return paceOf({ workers, leases: this.view.table.size }, this.#failoverTimeMillis);
   }
 
   /** The next look is a heartbeat that tells everybody to read the table. */
@@ -127,17 +134,29 @@ export class FleetWatch {
 
   async scanWhenDue(wish: Wish, pace: Pace): Promise<Poll> {
     const now = this.#now();
-    const foreignDue = this.view.hasForeignLeases && now - this.#scanDueMillis > this.#failoverTimeMillis / 2;
-    const repairDue = this.view.corrupt.length > 0 && now - this.#scanDueMillis > REPAIR_POLL_MILLIS;
-    if (this.isCurrent && !foreignDue && !repairDue) return SEEN;
-    if (pace.scanSpreadMillis > 0 && this.view.scannedGeneration >= 0) {
-      if (this.#scanDueMillis <= now - pace.scanSpreadMillis) {
-        this.#scanDueMillis = now + this.#ports.random.next() * pace.scanSpreadMillis;
-      }
-      if (now < this.#scanDueMillis) return SEEN;
+    const sinceMillis = now - this.#scannedMillis;
+    const foreignDue = this.view.hasForeignLeases && sinceMillis > this.#failoverTimeMillis / 2;
+    const repairDue = this.view.corrupt.length > 0 && sinceMillis > REPAIR_POLL_MILLIS;
+    if (this.isCurrent && !foreignDue && !repairDue) {
+      this.#scanDueMillis = undefined;
+      return SEEN;
     }
-    this.#scanDueMillis = now;
+    if (now < this.#dueAtMillis(pace)) return SEEN;
+    this.#scannedMillis = now;
+    this.#scanDueMillis = undefined;
     return this.#beatDuring(this.#scanAgainIfOutrun(pace), wish, pace);
+  }
+
+  /**
+   * W5. In a large fleet each worker reads the table at a moment of its own, on average once in `scanSpreadMillis` while
+   * changes go on. A worker that knows nothing, or that knows its view to be wrong, does not wait.
+   */
+  #dueAtMillis({ scanSpreadMillis }: Pace): number {
+    const now = this.#now();
+    if (scanSpreadMillis === 0 || this.view.scannedGeneration < 0) return now;
+    const earliest = Math.max(now, this.#scannedMillis + scanSpreadMillis / 2);
+    this.#scanDueMillis ??= earliest + this.#ports.random.next() * scanSpreadMillis;
+    return this.#scanDueMillis;
   }
 
   /** What changed during a scan is read at once, not at the next look: others are handing over, and wait for nobody. Only where a scan is cheap. */
