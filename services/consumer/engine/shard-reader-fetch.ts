@@ -45,6 +45,9 @@ export interface FetchedBatch {
   readonly end: ShardEnd | undefined;
 }
 
+/** The last piece of a read holds its bytes: until then the others share the same memory. */
+type Rest = Omit<FetchedBatch, "records">;
+
 export interface ShardEnd {
   /** Undefined: neither the last read nor the listing names them yet. */
   readonly children: readonly Shard[] | undefined;
@@ -90,6 +93,8 @@ export class ShardFetcher {
   /** In a row. */
   #failures = 0;
   #lastError: LastError | undefined;
+  /** Of the last read: set while some of its records are not given out. */
+  #rest: Rest | undefined;
 
   constructor(
     dependencies: ShardReaderDependencies,
@@ -131,6 +136,8 @@ export class ShardFetcher {
   /** The next batch, empty or not. Never rejects. */
   async next(signal: AbortSignal): Promise<Fetched> {
     const { clock } = this.#dependencies;
+    if (this.#rest !== undefined && !signal.aborted)
+      return this.#piece(this.#records.nextPiece(), this.#rest);
     for (;;) {
       const waitMillis = this.#nextReadAtMillis - clock.monotonicMillis();
       if (waitMillis > 0) await clock.sleep(waitMillis, signal);
@@ -146,7 +153,8 @@ export class ShardFetcher {
    */
   async last(): Promise<FetchedBatch | undefined> {
     const now = this.#dependencies.clock.monotonicMillis();
-    if (now < this.#allowedAtMillis || this.#failures > 0 || !this.#lag.wasAtTip) return undefined;
+    const isBehind = this.#rest !== undefined || !this.#lag.wasAtTip;
+    if (now < this.#allowedAtMillis || this.#failures > 0 || isBehind) return undefined;
     const fetched = await this.#attempt(undefined);
     this.#forget();
     return fetched?.kind === "batch" ? fetched : undefined;
@@ -174,12 +182,17 @@ export class ShardFetcher {
       const { millisBehindLatest } = result;
       const end = result.nextIterator === undefined ? await this.#confirmEnd(result.children) : undefined;
       if (result.nextIterator !== undefined || end !== undefined) this.#succeeded(result, read);
-      return { kind: "batch", records, bytes, millisBehindLatest, readAtMillis, end };
+      return this.#piece(records, { kind: "batch", bytes, millisBehindLatest, readAtMillis, end });
     } catch (error) {
       return this.#failed(error);
     } finally {
       this.#account.settle(grantedBytes, bytes);
     }
+  }
+
+  #piece(records: readonly ConsumerRecord[], rest: Rest): FetchedBatch {
+    this.#rest = this.#records.hasMore ? rest : undefined;
+    return this.#rest === undefined ? { ...rest, records } : { ...rest, records, bytes: 0, end: undefined };
   }
 
   /** Half as much again as the mean of the last records; one record is never larger than an answer. */
