@@ -210,12 +210,13 @@ export class FleetView {
   /**
    * Members whose heartbeat has stood still for the failover time that each of them published. The dead entry that an
    * earlier process of the same id left on another fleet row never moves again, and says nothing (seed 358).
+   * @param leastMillis no member is judged by less
    */
-  silentMembers(): ReadonlySet<string> {
+  silentMembers(leastMillis = 0): ReadonlySet<string> {
     const expired = this.members().filter((member) =>
       [...this.#memberSigns.values()].some((signs) => {
         const sign = signs.get(entryKey(member));
-        return sign !== undefined && isExpired(sign, member.failoverTimeMillis);
+        return sign !== undefined && isExpired(sign, Math.max(leastMillis, member.failoverTimeMillis));
       }),
     );
     return new Set(expired.map(({ workerId }) => workerId));

@@ -15,6 +15,7 @@ import type { LeaseListing } from "../ports/lease-store.ts";
 import type { EngineOptions, Ports } from "./engine-context.ts";
 import { FleetView } from "./fleet-view.ts";
 import { type Gate, gate } from "./gate.ts";
+import type { LoopWatch } from "./loop-watch.ts";
 import { type HeartbeatResult, Membership } from "./membership.ts";
 
 /** Of one reading of the table. */
@@ -40,6 +41,7 @@ export class FleetWatch {
   readonly membership: Membership;
   readonly #ports: Ports;
   readonly #failoverTimeMillis: number;
+  readonly #loop: LoopWatch;
   #freshGate: Gate = gate();
   #closed = false;
   #bumpWanted = false;
@@ -58,14 +60,16 @@ export class FleetWatch {
   constructor(
     ports: Ports,
     options: Pick<EngineOptions, "workerId" | "enableLeaseStealing" | "failoverTimeMillis">,
+    loop: LoopWatch,
   ) {
     this.#ports = ports;
+    this.#loop = loop;
     this.#failoverTimeMillis = options.failoverTimeMillis;
     this.view = new FleetView(options.failoverTimeMillis * OBSERVING_PART);
     this.membership = new Membership(ports.store, {
       workerId: options.workerId,
       steals: options.enableLeaseStealing,
-      failoverTimeMillis: options.failoverTimeMillis,
+      failoverTimeMillis: () => loop.failoverTimeMillis,
       newIncarnation: ports.newIncarnation,
       monotonicMillis: () => this.#now(),
     });
@@ -222,9 +226,11 @@ export class FleetWatch {
     return this.membership.page;
   }
 
-  /** Resolves while this worker's heartbeat is fresh (M1), or when `signal` aborts. */
+  /** Resolves while this worker's heartbeat is fresh (M1) and none is owed after a block (B2), or when `signal` aborts. */
   async whenFresh(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted && !this.#closed && !this.membership.isFresh(this.#now())) {
+    const waits = () =>
+      !this.membership.isFresh(this.#now()) || this.#loop.owesHeartbeat(this.membership.sentMillis);
+    while (!signal.aborted && !this.#closed && waits()) {
       const aborted = gate();
       signal.addEventListener("abort", aborted.open, { once: true });
       await Promise.race([this.#freshGate.promise, aborted.promise]);
