@@ -4,8 +4,8 @@
  *
  * - A block below a third of the option needs nothing: a heartbeat is due every third, and one may fail.
  * - A longer one is covered twice: batches grow by at most twice at a step, so the next block may be twice as long.
- * - What is covered decays, so that a crash is noticed in the normal time again. Blocks that come back are remembered for
- *   as long as they take to come back.
+ * - What is covered decays, so that a crash is noticed in the normal time again: by half in a minute, in ten times its
+ *   length where that is longer, and in the time between two blocks where they come back.
  */
 
 /** Of the option. A block from here on is reported and covered. */
@@ -15,7 +15,9 @@ export const MAX_COVER_PARTS = 10;
 const COVERED_TIMES = 2;
 /** Of the option: such a block can cost a worker its place where nobody covers it. */
 const LETHAL_PART = 1 / 2;
-const HALF_LIFE_MILLIS = 60_000;
+const MIN_HALF_LIFE_MILLIS = 60_000;
+/** Of the block. */
+const HALF_LIFE_TIMES = 10;
 const MAX_HALF_LIFE_MILLIS = 600_000;
 
 export const isNotable = (blockedMillis: number, optionMillis: number): boolean =>
@@ -25,7 +27,7 @@ export class BlockCover {
   readonly #optionMillis: number;
   #longestMillis = 0;
   #atMillis = Number.NEGATIVE_INFINITY;
-  #halfLifeMillis = HALF_LIFE_MILLIS;
+  #halfLifeMillis = MIN_HALF_LIFE_MILLIS;
 
   /** @param optionMillis `failoverTimeMillis` */
   constructor(optionMillis: number) {
@@ -36,13 +38,14 @@ export class BlockCover {
   blocked(millis: number, nowMillis: number): void {
     if (!isNotable(millis, this.#optionMillis)) return;
     const sinceLastMillis = nowMillis - this.#atMillis;
-    const comesBack = sinceLastMillis <= MAX_HALF_LIFE_MILLIS ? sinceLastMillis : 0;
     const left = this.#leftMillis(nowMillis);
-    this.#halfLifeMillis = Math.max(
-      HALF_LIFE_MILLIS,
-      Math.min(MAX_HALF_LIFE_MILLIS, comesBack),
+    const halfLives = [
+      MIN_HALF_LIFE_MILLIS,
+      HALF_LIFE_TIMES * millis,
+      sinceLastMillis <= MAX_HALF_LIFE_MILLIS ? sinceLastMillis : 0,
       isNotable(left, this.#optionMillis) ? this.#halfLifeMillis : 0,
-    );
+    ];
+    this.#halfLifeMillis = Math.min(MAX_HALF_LIFE_MILLIS, Math.max(...halfLives));
     this.#longestMillis = Math.max(millis, left);
     this.#atMillis = nowMillis;
   }

@@ -27,8 +27,8 @@ export class FleetView {
   /** By incarnation: since when it has been seen joining. */
   readonly #joiningSince = new Map<string, number>();
   readonly #maxGapMillis: number;
-  /** Fleet rows, and "table", whose next reading does not count as observed time. */
-  readonly #interrupted = new Set<number | "table">();
+  /** Fleet rows, and "table": the most of the time up to the next reading that counts as observed. */
+  readonly #interrupted = new Map<number | "table", number>();
   /** Since when every read of fleet row 0 has shown a lower generation. */
   #lowerSinceMillis: number | undefined;
   /** A refused write showed a foreign owner that no scan has seen yet. */
@@ -142,10 +142,10 @@ export class FleetView {
     return outcome;
   }
 
-  /** The time up to the next reading does not count as observed. */
-  interruptObservation(): void {
-    for (const page of this.pages.keys()) this.#interrupted.add(page);
-    this.#interrupted.add("table");
+  /** Of the time up to the next reading no more than this counts as observed. */
+  interruptObservation(countsMillis = 0): void {
+    for (const read of [...this.pages.keys(), "table" as const])
+      this.#interrupted.set(read, Math.min(countsMillis, this.#interrupted.get(read) ?? countsMillis));
   }
 
   /** What was observed counts no more: of one fleet row, or of everything. */
@@ -264,7 +264,9 @@ export class FleetView {
   }
 
   #gapOf(read: number | "table"): number {
-    return this.#interrupted.delete(read) ? 0 : this.#maxGapMillis;
+    const countsMillis = this.#interrupted.get(read);
+    this.#interrupted.delete(read);
+    return countsMillis ?? this.#maxGapMillis;
   }
 }
 

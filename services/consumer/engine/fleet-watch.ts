@@ -7,7 +7,10 @@
  * W3: heartbeats continue while the table is read, however long that takes.
  * W4: silence counts only while this worker writes its own heartbeats. While they fail, no time counts as observed; after
  *     a longer gap it observes from the start. What keeps this worker from writing may keep the others from it too.
+ * W5: but a block of its own event loop is no such gap, or a busy fleet with synchronous handlers would notice no crash.
+ *     Of the time with such a block only a part counts: a whole host may have stood still, and all its workers with it.
  */
+import { isNotable } from "../core/block-cover.ts";
 import { orphans } from "../core/lineage.ts";
 import type { FleetPage, Member } from "../core/member.ts";
 import { beatSlackMillis, type Pace } from "../core/pace.ts";
@@ -24,6 +27,8 @@ const MOST_SCANS = 3;
 const REPAIR_POLL_MILLIS = 3_000;
 /** W4. This part of the failover time: one heartbeat, due every third, may be late or fail once. */
 const OBSERVING_PART = 1 / 2;
+/** W5. Of the failover time: with a third for the heartbeat before it, more than a third is left to write the next one. */
+const BLOCKED_GAP_PART = 1 / 4;
 
 export interface Wish {
   readonly state: "joining" | "active" | "leaving";
@@ -92,7 +97,9 @@ export class FleetWatch {
 
   /** W4. Whether silence counts at this moment. */
   get isObserving(): boolean {
-    return this.#now() - this.membership.sentMillis <= this.#failoverTimeMillis * OBSERVING_PART;
+    const { sentMillis } = this.membership;
+    const gapMillis = this.#now() - sentMillis - this.#loop.blockedSince(sentMillis);
+    return gapMillis <= this.#failoverTimeMillis * OBSERVING_PART;
   }
 
   async join(): Promise<void> {
@@ -248,6 +255,7 @@ export class FleetWatch {
     this.#bumpWanted = false;
     const before = this.view.generation;
     const wasObserving = this.isObserving;
+    const sentBefore = this.membership.sentMillis;
     const beaten = await this.membership.beat(wish, bump).catch((error: unknown) => {
       this.#bumpWanted ||= bump;
       this.#beatFails = true;
@@ -257,6 +265,8 @@ export class FleetWatch {
     if (beaten.kind !== "ok") return beaten;
     const { page } = beaten;
     if (!wasObserving) this.view.restartObservation();
+    else if (isNotable(this.#loop.blockedSince(sentBefore), this.#failoverTimeMillis))
+      this.view.interruptObservation(this.#failoverTimeMillis * BLOCKED_GAP_PART);
     this.#sawPage(page, "consistent");
     this.#beatFails = false;
     // Our own bump is no news to us.

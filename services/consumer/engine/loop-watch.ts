@@ -96,6 +96,12 @@ export class LoopWatch {
     return isDue && (this.#currentMillis >= this.#pulseMillis || this.#blockEndedMillis > sentMillis);
   }
 
+  /** How much of the time since then the event loop was blocked. @param sinceMillis monotonic, within the last minute */
+  blockedSince(sinceMillis: number): number {
+    const since = this.#recent.map(({ millis, atMillis }) => Math.min(millis, atMillis - sinceMillis));
+    return since.reduce((sum, millis) => sum + Math.max(0, millis), this.#currentMillis);
+  }
+
   callBegins(shardId: string): HandlerCallSpan {
     const call = this.#spans.begin(shardId, this.#now());
     return {

@@ -31,8 +31,8 @@ export class SimProcess {
     const origin = scheduler.now;
     this.clock = {
       wallMillis: () =>
-        EPOCH_MILLIS + origin + (scheduler.now - origin) * clockError.rate + clockError.wallOffsetMillis,
-      monotonicMillis: () => 1_000_000 + (scheduler.now - origin) * clockError.rate,
+        EPOCH_MILLIS + origin + (this.#now - origin) * clockError.rate + clockError.wallOffsetMillis,
+      monotonicMillis: () => 1_000_000 + (this.#now - origin) * clockError.rate,
       sleep: (millis, signal) => this.#sleep(millis, signal),
     };
   }
@@ -59,7 +59,7 @@ export class SimProcess {
   }
 
   resume(): void {
-    if (this.state !== "paused") return;
+    if (this.state !== "paused" || this.#scheduler.now < this.#blockedUntil) return;
     this.state = "running";
     const held = this.#held;
     this.#held = [];
@@ -71,6 +71,11 @@ export class SimProcess {
 
   get blockedUntil(): number {
     return this.#blockedUntil;
+  }
+
+  /** What runs in the same instant as a block runs after it. */
+  get #now(): number {
+    return Math.max(this.#scheduler.now, this.#blockedUntil);
   }
 
   /** Something runs for so long without giving the event loop back. Resolves when it has. */
@@ -97,11 +102,7 @@ export class SimProcess {
         signal?.removeEventListener("abort", onAbort);
         resolve();
       };
-      const scheduled = this.deliver(
-        this.#scheduler.now + Math.max(0, millis) / this.clockError.rate,
-        "timer",
-        wake,
-      );
+      const scheduled = this.deliver(this.#now + Math.max(0, millis) / this.clockError.rate, "timer", wake);
       const onAbort = () => {
         scheduled.cancelled = true;
         resolve();

@@ -34,10 +34,13 @@ describe("the published failover time", () => {
     expect(after([0, 12_000], [1_000, 4_000]).publishedMillis(1_000)).toBeGreaterThan(33_000);
   });
 
-  it("still covers the same block once more a minute later, and is the option again after two minutes", () => {
-    const cover = after([0, 12_000]);
-    expect(cover.publishedMillis(MINUTE)).toBe(22_000);
-    expect(cover.publishedMillis(2 * MINUTE)).toBe(OPTION_MILLIS);
+  it("still covers the same block once more a half-life later, and is the option again after two", () => {
+    const short = after([0, 4_000]);
+    expect(short.publishedMillis(15_000)).toBeGreaterThan(16_000);
+    expect(short.publishedMillis(MINUTE)).toBe(OPTION_MILLIS);
+    const long = after([0, 12_000]);
+    expect(long.publishedMillis(2 * MINUTE)).toBe(22_000);
+    expect(long.publishedMillis(4 * MINUTE)).toBe(OPTION_MILLIS);
   });
 
   it("remembers blocks that come back for as long as they take", () => {
@@ -51,6 +54,6 @@ describe("the published failover time", () => {
   it("bounds what is believed of others only after a block that could cost a worker its place", () => {
     expect(after([0, 4_000]).leastJudgedMillis(0)).toBe(0);
     expect(after([0, 12_000]).leastJudgedMillis(0)).toBe(34_000);
-    expect(after([0, 12_000]).leastJudgedMillis(2 * MINUTE)).toBe(0);
+    expect(after([0, 12_000]).leastJudgedMillis(4 * MINUTE)).toBe(0);
   });
 });
