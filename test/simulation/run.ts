@@ -4,6 +4,7 @@
  */
 import { judge, type Report } from "./checkers/judge.ts";
 import { Cluster, type StartEngine } from "./cluster.ts";
+import { longestPublished } from "./faults/blocked.ts";
 import { FaultInjector } from "./faults/injector.ts";
 import type { FaultKind } from "./faults/plan.ts";
 import { longestFailover } from "./faults/unequal.ts";
@@ -40,7 +41,8 @@ export const MAX_RETRY_DELAY_MILLIS = 1_000;
 
 /** Generous: expiry twice in a row (a lease claimed by somebody who had just died), a shard sync, and the backlog. */
 export const livenessBound = (swarm: Swarm): number =>
-  6 * longestFailover(swarm) +
+  4 * longestFailover(swarm) +
+  2 * longestPublished(swarm) +
   2 * swarm.shardSyncIntervalMillis +
   60_000 +
   20 * swarm.handlerMillis.high +

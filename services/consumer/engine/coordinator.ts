@@ -35,6 +35,7 @@ import { FleetWatch } from "./fleet-watch.ts";
 import { gate } from "./gate.ts";
 import { type FactSources, gatherFacts } from "./gather-facts.ts";
 import { guardedObserve } from "./guarded-observe.ts";
+import { LoopWatch } from "./loop-watch.ts";
 import { Patience } from "./patience.ts";
 import { Rescue } from "./rescue.ts";
 import { Rhythm } from "./rhythm.ts";
@@ -59,6 +60,7 @@ export class Coordinator {
   readonly #ports: Ports & { readonly stream: IdentifiedStream };
   readonly #options: EngineOptions;
   readonly #watch: FleetWatch;
+  readonly #loopWatch: LoopWatch;
   readonly #tasks: ShardTasks;
   readonly #upkeep: FleetUpkeep;
   readonly #chores: Chores;
@@ -101,8 +103,10 @@ export class Coordinator {
     this.#options = options;
     this.#rhythm = new Rhythm(ports);
     this.#rescue = new Rescue(options.workerId, options.failoverTimeMillis);
-    this.#watch = new FleetWatch(ports, options);
-    const { view } = this.#watch;
+    const loop = new LoopWatch(ports, options.failoverTimeMillis);
+    this.#loopWatch = loop;
+    this.#watch = new FleetWatch(ports, options, loop);
+    const { view, membership } = this.#watch;
     const budget = createByteBudget(options.maxBufferedBytes);
     this.#reports = new ErrorReports(ports);
     const reports = this.#reports;
@@ -112,13 +116,12 @@ export class Coordinator {
     this.#patience = new Patience({ ...ports, reports }, this.#startEnds.signal);
     this.#budget = new StopBudget(ports.clock);
     this.#turnEndedMillis = ports.clock.monotonicMillis();
-    const { membership } = this.#watch;
     this.#departure = { ports, watch: this.#watch, workerId: options.workerId };
     this.#entrance = { ports, options, membership, patience: this.#patience };
     const whenFresh = (signal: AbortSignal) => this.#watch.whenFresh(signal);
-    this.#own = { ports, options, watch: this.#watch, reports, tasks: () => this.#tasks };
+    this.#own = { ports, options, watch: this.#watch, loop, reports, tasks: () => this.#tasks };
     this.#measurements = new Measurements(this.#own);
-    const dependencies = { ...ports, budget, whenFresh, reports, observe: options.observe };
+    const dependencies = { ...ports, budget, whenFresh, reports, loop, observe: options.observe };
     this.#tasks = new ShardTasks(ports, options, {
       ports,
       options,
@@ -132,13 +135,10 @@ export class Coordinator {
       application: () => this.#upkeep.duties.application,
       ...wake,
     });
-    this.#sources = {
-      watch: this.#watch,
-      tasks: this.#tasks,
-      rescue: this.#rescue,
-      cap: new Cap(options.maxLeasesForWorker, ports.logger),
-      failoverTimeMillis: options.failoverTimeMillis,
-    };
+    const { failoverTimeMillis, maxLeasesForWorker } = options;
+    const cap = new Cap(maxLeasesForWorker, ports.logger);
+    const seen = { watch: this.#watch, loop, tasks: this.#tasks, rescue: this.#rescue };
+    this.#sources = { ...seen, cap, failoverTimeMillis };
   }
 
   /** Resolves when this worker takes part: it is an active member and the leases it was due are its own (C3). */
@@ -245,6 +245,7 @@ export class Coordinator {
   }
 
   async #run(): Promise<void> {
+    void this.#loopWatch.run(this.#stopped.signal);
     while (!this.#stopped.signal.aborted) {
       this.#wake = new AbortController();
       try {
@@ -266,7 +267,7 @@ export class Coordinator {
     if (this.#startsOver) await this.#startOver();
     if (!this.#isMember) return this.#join();
     const pace = this.#watch.pace;
-    const { failoverTimeMillis } = this.#options;
+    const { failoverTimeMillis } = this.#loopWatch;
     const wish = { state: this.#wish, maxLeases: this.#cap, failoverTimeMillis };
     const seen = await this.#watch.look(wish, pace, this.#isBusy(pace), this.#decisions?.leads ?? false);
     if (seen.kind !== "seen") return this.#rejoin(seen.kind);

@@ -25,6 +25,8 @@ import type { Patience } from "./patience.ts";
 /** One heartbeat is due every third of the failover time; this part of it without one, and its process is no more. */
 const PREDECESSOR_PART = 0.45;
 const LOOKS_PER_WAIT = 4;
+/** One that published a longer time, because its event loop was blocked, is waited for so long: its heartbeats are as frequent. */
+const COVERED_WAIT_MILLIS = 20_000;
 /** A predecessor that is stopping is waited for so long: a start answers within half a minute. */
 const PREDECESSOR_LIMIT_MILLIS = 25_000;
 /** A description that fails in a way that may pass is asked for so often; without it the table stays unbound. */
@@ -34,7 +36,7 @@ export interface EntranceDeps {
   readonly ports: Pick<Ports, "store" | "stream" | "clock" | "random" | "logger" | "describeStream">;
   readonly options: Pick<
     EngineOptions,
-    "workerId" | "createLeaseTable" | "initialPosition" | "onStreamReplaced"
+    "workerId" | "createLeaseTable" | "failoverTimeMillis" | "initialPosition" | "onStreamReplaced"
   >;
   readonly membership: Membership;
   readonly patience: Patience;
@@ -138,7 +140,8 @@ export async function awaitPredecessor({
   const startedMillis = clock.monotonicMillis();
   let unmovedSinceMillis = startedMillis;
   while (clock.monotonicMillis() - startedMillis < PREDECESSOR_LIMIT_MILLIS) {
-    const waitMillis = PREDECESSOR_PART * seen.failoverTimeMillis;
+    const longestMillis = Math.max(COVERED_WAIT_MILLIS, PREDECESSOR_PART * options.failoverTimeMillis);
+    const waitMillis = Math.min(PREDECESSOR_PART * seen.failoverTimeMillis, longestMillis);
     if (clock.monotonicMillis() - unmovedSinceMillis >= waitMillis) {
       logger.info(
         { workerId: options.workerId },
@@ -170,5 +173,5 @@ export async function livingRival(deps: PredecessorDeps): Promise<DuplicateWorke
 
 type PredecessorDeps = Pick<EntranceDeps, "membership" | "patience"> & {
   readonly ports: Pick<Ports, "clock" | "logger">;
-  readonly options: Pick<EngineOptions, "workerId">;
+  readonly options: Pick<EngineOptions, "workerId" | "failoverTimeMillis">;
 };

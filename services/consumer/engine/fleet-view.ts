@@ -27,8 +27,8 @@ export class FleetView {
   /** By incarnation: since when it has been seen joining. */
   readonly #joiningSince = new Map<string, number>();
   readonly #maxGapMillis: number;
-  /** Fleet rows, and "table", whose next reading does not count as observed time. */
-  readonly #interrupted = new Set<number | "table">();
+  /** Fleet rows, and "table": the most of the time up to the next reading that counts as observed. */
+  readonly #interrupted = new Map<number | "table", number>();
   /** Since when every read of fleet row 0 has shown a lower generation. */
   #lowerSinceMillis: number | undefined;
   /** A refused write showed a foreign owner that no scan has seen yet. */
@@ -149,10 +149,10 @@ export class FleetView {
     return outcome;
   }
 
-  /** The time up to the next reading does not count as observed. */
-  interruptObservation(): void {
-    for (const page of this.pages.keys()) this.#interrupted.add(page);
-    this.#interrupted.add("table");
+  /** Of the time up to the next reading no more than this counts as observed. */
+  interruptObservation(countsMillis = 0): void {
+    for (const read of [...this.pages.keys(), "table" as const])
+      this.#interrupted.set(read, Math.min(countsMillis, this.#interrupted.get(read) ?? countsMillis));
   }
 
   /** What was observed counts no more: of one fleet row, or of everything. */
@@ -218,12 +218,13 @@ export class FleetView {
   /**
    * Members whose heartbeat has stood still for the failover time that each of them published. The dead entry that an
    * earlier process of the same id left on another fleet row never moves again, and says nothing (seed 358).
+   * @param leastMillis no member is judged by less
    */
-  silentMembers(): ReadonlySet<string> {
+  silentMembers(leastMillis = 0): ReadonlySet<string> {
     const expired = this.members().filter((member) =>
       [...this.#memberSigns.values()].some((signs) => {
         const sign = signs.get(entryKey(member));
-        return sign !== undefined && isExpired(sign, member.failoverTimeMillis);
+        return sign !== undefined && isExpired(sign, Math.max(leastMillis, member.failoverTimeMillis));
       }),
     );
     return new Set(expired.map(({ workerId }) => workerId));
@@ -271,7 +272,9 @@ export class FleetView {
   }
 
   #gapOf(read: number | "table"): number {
-    return this.#interrupted.delete(read) ? 0 : this.#maxGapMillis;
+    const countsMillis = this.#interrupted.get(read);
+    this.#interrupted.delete(read);
+    return countsMillis ?? this.#maxGapMillis;
   }
 }
 

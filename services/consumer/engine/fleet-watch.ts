@@ -7,7 +7,10 @@
  * W3: heartbeats continue while the table is read, however long that takes.
  * W4: silence counts only while this worker writes its own heartbeats. While they fail, no time counts as observed; after
  *     a longer gap it observes from the start. What keeps this worker from writing may keep the others from it too.
+ * W5: but a block of its own event loop is no such gap, or a busy fleet with synchronous handlers would notice no crash.
+ *     Of the time with such a block only a part counts: a whole host may have stood still, and all its workers with it.
  */
+import { isNotable } from "../core/block-cover.ts";
 import { orphans } from "../core/lineage.ts";
 import type { FleetPage, Member } from "../core/member.ts";
 import { beatSlackMillis, type Pace, paceOf } from "../core/pace.ts";
@@ -15,6 +18,7 @@ import type { LeaseListing } from "../ports/lease-store.ts";
 import type { EngineOptions, Ports } from "./engine-context.ts";
 import { FleetView } from "./fleet-view.ts";
 import { type Gate, gate } from "./gate.ts";
+import type { LoopWatch } from "./loop-watch.ts";
 import { type HeartbeatResult, Membership } from "./membership.ts";
 
 /** Of one reading of the table. */
@@ -23,6 +27,8 @@ const MOST_SCANS = 3;
 const REPAIR_POLL_MILLIS = 3_000;
 /** W4. This part of the failover time: one heartbeat, due every third, may be late or fail once. */
 const OBSERVING_PART = 1 / 2;
+/** W5. Of the failover time: with a third for the heartbeat before it, more than a third is left to write the next one. */
+const BLOCKED_GAP_PART = 1 / 4;
 
 export interface Wish {
   readonly state: "joining" | "active" | "leaving";
@@ -40,6 +46,7 @@ export class FleetWatch {
   readonly membership: Membership;
   readonly #ports: Ports;
   readonly #failoverTimeMillis: number;
+  readonly #loop: LoopWatch;
   #freshGate: Gate = gate();
   #closed = false;
   #bumpWanted = false;
@@ -60,14 +67,16 @@ export class FleetWatch {
   constructor(
     ports: Ports,
     options: Pick<EngineOptions, "workerId" | "enableLeaseStealing" | "failoverTimeMillis">,
+    loop: LoopWatch,
   ) {
     this.#ports = ports;
+    this.#loop = loop;
     this.#failoverTimeMillis = options.failoverTimeMillis;
     this.view = new FleetView(options.failoverTimeMillis * OBSERVING_PART);
     this.membership = new Membership(ports.store, {
       workerId: options.workerId,
       steals: options.enableLeaseStealing,
-      failoverTimeMillis: options.failoverTimeMillis,
+      failoverTimeMillis: () => loop.failoverTimeMillis,
       newIncarnation: ports.newIncarnation,
       monotonicMillis: () => this.#now(),
     });
@@ -95,7 +104,9 @@ export class FleetWatch {
 
   /** W4. Whether silence counts at this moment. */
   get isObserving(): boolean {
-    return this.#now() - this.membership.sentMillis <= this.#failoverTimeMillis * OBSERVING_PART;
+    const { sentMillis } = this.membership;
+    const gapMillis = this.#now() - sentMillis - this.#loop.blockedSince(sentMillis);
+    return gapMillis <= this.#failoverTimeMillis * OBSERVING_PART;
   }
 
   async join(): Promise<void> {
@@ -240,9 +251,11 @@ export class FleetWatch {
     return this.membership.page;
   }
 
-  /** Resolves while this worker's heartbeat is fresh (M1), or when `signal` aborts. */
+  /** Resolves while this worker's heartbeat is fresh (M1) and none is owed after a block (B2), or when `signal` aborts. */
   async whenFresh(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted && !this.#closed && !this.membership.isFresh(this.#now())) {
+    const waits = () =>
+      !this.membership.isFresh(this.#now()) || this.#loop.owesHeartbeat(this.membership.sentMillis);
+    while (!signal.aborted && !this.#closed && waits()) {
       const aborted = gate();
       signal.addEventListener("abort", aborted.open, { once: true });
       await Promise.race([this.#freshGate.promise, aborted.promise]);
@@ -260,6 +273,7 @@ export class FleetWatch {
     this.#bumpWanted = false;
     const before = this.view.generation;
     const wasObserving = this.isObserving;
+    const sentBefore = this.membership.sentMillis;
     const beaten = await this.membership.beat(wish, bump).catch((error: unknown) => {
       this.#bumpWanted ||= bump;
       this.#beatFails = true;
@@ -269,6 +283,8 @@ export class FleetWatch {
     if (beaten.kind !== "ok") return beaten;
     const { page } = beaten;
     if (!wasObserving) this.view.restartObservation();
+    else if (isNotable(this.#loop.blockedSince(sentBefore), this.#failoverTimeMillis))
+      this.view.interruptObservation(this.#failoverTimeMillis * BLOCKED_GAP_PART);
     this.#sawPage(page, "consistent");
     this.#beatFails = false;
     // Our own bump is no news to us.

@@ -2,6 +2,7 @@
 import type { Facts } from "../core/decide.ts";
 import type { Cap } from "./cap.ts";
 import type { FleetWatch } from "./fleet-watch.ts";
+import type { LoopWatch } from "./loop-watch.ts";
 import type { Rescue } from "./rescue.ts";
 import type { ShardTasks } from "./shard-tasks.ts";
 
@@ -12,6 +13,7 @@ const STUCK_JOINER_MILLIS = 5_000;
 
 export interface FactSources {
   readonly watch: FleetWatch;
+  readonly loop: LoopWatch;
   readonly tasks: ShardTasks;
   readonly rescue: Rescue;
   readonly cap: Cap;
@@ -20,7 +22,7 @@ export interface FactSources {
 
 /** @param leavingSinceMillis monotonic; infinite while this worker stays */
 export function gatherFacts(
-  { watch, tasks, rescue, cap, failoverTimeMillis }: FactSources,
+  { watch, loop, tasks, rescue, cap, failoverTimeMillis }: FactSources,
   leavingSinceMillis: number,
   nowMillis: number,
 ): Facts {
@@ -33,7 +35,7 @@ export function gatherFacts(
   return {
     self: membership.member,
     members,
-    silentMembers: watch.isObserving ? view.silentMembers() : new Set(),
+    silentMembers: watch.isObserving ? view.silentMembers(loop.leastJudgedMillis) : new Set(),
     table: view.table,
     unreadable: view.unreadable,
     silentLeases: view.silentLeases(failoverTimeMillis),

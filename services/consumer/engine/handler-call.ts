@@ -2,6 +2,7 @@
  * One call of the user's handler: waits for the gate, gives it a signal and the right to checkpoint, watches its time.
  * The answer is a value, never a rejection: what to do about a failure is the policy's business (handler-policy.ts).
  */
+import type { BatchFit } from "../core/batch-fit.ts";
 import type { Checkpoint } from "../core/lease.ts";
 import type { ConsumerRecord } from "../core/record.ts";
 import type { Checkpointer } from "./checkpointer.ts";
@@ -29,6 +30,8 @@ export interface HandlerCallsParts {
   readonly options: ShardReaderOptions;
   readonly checkpointer: Checkpointer;
   readonly activity: ShardActivity;
+  /** Learns how long each call blocked the event loop. */
+  readonly fit: BatchFit | undefined;
   readonly shardId: string;
   /** Aborts when the lease is lost. */
   readonly stopping: AbortSignal;
@@ -54,7 +57,8 @@ export class HandlerCalls {
   }
 
   async call(call: HandlerCall): Promise<CallOutcome> {
-    const { dependencies, activity, checkpointer, stopping, interrupted, shardId, options } = this.#parts;
+    const { dependencies, activity, checkpointer, stopping, interrupted, shardId, options, fit } =
+      this.#parts;
     const { records, millisBehindLatest, attempt } = call;
     activity.enter("waiting", attempt);
     await dependencies.whenFresh(stopping);
@@ -76,6 +80,7 @@ export class HandlerCalls {
       signal: lost.controller.signal,
       draining: draining.controller.signal,
     };
+    const span = dependencies.loop?.callBegins(shardId);
     // An async function, so that a handler that throws before its first await fails like any other.
     const settled = (async () => {
       await options.processRecords(input);
@@ -83,11 +88,13 @@ export class HandlerCalls {
       () => undefined,
       (thrown: unknown) => errorOf(thrown),
     );
+    span?.returned();
     const { processTimeoutMillis } = options;
     const error =
       processTimeoutMillis === undefined
         ? await settled
         : await this.#inTime(settled, lost.controller, processTimeoutMillis);
+    if (span !== undefined) fit?.called(records.length, span.over());
     lost.leave();
     draining.leave();
     if (stopping.aborted) return { kind: "stopped" };

@@ -25,12 +25,16 @@ export interface OwnedLease extends HeldLease {
 
 type Fence = "holds" | "in-doubt" | "lost";
 
-/** @param wrote called with the row after every write, and with what the table had instead after a failed fence (undefined: it cannot be told). */
+/**
+ * @param wrote called with the row after every write, and with what the table had instead after a failed fence (undefined: it cannot be told).
+ * @param isFromGoneOwner it was not handed over
+ */
 export function ownLease(
   store: LeaseStore,
   row: Lease,
   monotonicMillis: () => number,
   wrote: (row: Lease | undefined) => void,
+  isFromGoneOwner = false,
 ): OwnedLease {
   let lease = row;
   let movedMillis = monotonicMillis();
@@ -102,6 +106,7 @@ export function ownLease(
 
   return {
     leaseKey: row.leaseKey,
+    isFromGoneOwner,
     get lease() {
       return lease;
     },

@@ -19,7 +19,8 @@ const RESTORABLE_PART = 0.8;
 export interface MembershipOptions {
   readonly workerId: string;
   readonly steals: boolean;
-  readonly failoverTimeMillis: number;
+  /** What a new entry publishes (`core/block-cover.ts`). */
+  readonly failoverTimeMillis: () => number;
   readonly newIncarnation: () => string;
   readonly monotonicMillis: () => number;
 }
@@ -46,6 +47,8 @@ export class Membership {
   #place: number | undefined;
   #heartbeat = 0;
   #sentMillis = Number.NEGATIVE_INFINITY;
+  /** M1. The least that the last heartbeat and those without an answer after it have carried: each may have happened. */
+  #freshForMillis = 0;
 
   constructor(store: LeaseStore, options: MembershipOptions) {
     this.#store = store;
@@ -67,7 +70,7 @@ export class Membership {
   }
 
   isFresh(nowMillis: number): boolean {
-    return nowMillis - this.#sentMillis < this.#member.failoverTimeMillis;
+    return nowMillis - this.#sentMillis < this.#freshForMillis;
   }
 
   isOwn({ incarnation }: Member): boolean {
@@ -120,9 +123,11 @@ export class Membership {
     this.#heartbeat += 1;
     const next: Member = { ...this.#member, ...change, heartbeat: this.#heartbeat };
     const sentMillis = this.#options.monotonicMillis();
+    this.#freshForMillis = Math.min(this.#freshForMillis, next.failoverTimeMillis);
     const outcome = await this.#store.beat(this.#page, next, { bump });
     if (outcome.kind === "superseded") return this.#superseded(outcome.entry);
     this.#member = next;
+    this.#freshForMillis = next.failoverTimeMillis;
     this.#sentMillis = sentMillis;
     return { kind: "ok", page: outcome.page };
   }
@@ -140,6 +145,7 @@ export class Membership {
       if (outcome.kind === "full") continue;
       this.#page = page;
       this.#member = member;
+      this.#freshForMillis = member.failoverTimeMillis;
       this.#sentMillis = sentMillis;
       return outcome.page;
     }
@@ -155,7 +161,8 @@ export class Membership {
   }
 
   #newMember(): Member {
-    const { workerId, steals, failoverTimeMillis, newIncarnation } = this.#options;
+    const { workerId, steals, newIncarnation } = this.#options;
+    const failoverTimeMillis = this.#options.failoverTimeMillis();
     const incarnation = newIncarnation();
     this.#incarnations.add(incarnation);
     const [oldest] = this.#incarnations;

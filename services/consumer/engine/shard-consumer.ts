@@ -18,6 +18,8 @@ export interface HeldLease {
   readonly leaseKey: string;
   /** The row after the newest write that succeeded. */
   readonly lease: Lease;
+  /** It was taken from an owner that was gone: what is to come may have blocked that one's event loop, or killed it. */
+  readonly isFromGoneOwner?: boolean;
   checkpoint(checkpoint: Checkpoint): Promise<"ok" | "lost">;
 }
 

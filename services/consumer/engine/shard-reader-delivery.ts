@@ -1,7 +1,11 @@
-/** Brings fetched batches to the handler, one at a time, and reports each. */
+/**
+ * Brings fetched batches to the handler, one at a time, and reports each. Where the handler blocks the event loop, a batch
+ * is given in parts that are fitted to it (`core/batch-fit.ts`).
+ */
+import { BatchFit } from "../core/batch-fit.ts";
 import { type Checkpoint, compareCheckpoints } from "../core/lease.ts";
 import type { ConsumerRecord } from "../core/record.ts";
-import type { BatchOutcome } from "./batch-outcome.ts";
+import { type BatchOutcome, DONE, INTERRUPTED } from "./batch-outcome.ts";
 import type { BudgetAccount } from "./byte-budget.ts";
 import type { Checkpointer } from "./checkpointer.ts";
 import { HandlerCalls, positionOf } from "./handler-call.ts";
@@ -20,6 +24,7 @@ export interface DeliveryParts {
   readonly account: BudgetAccount;
   readonly checkpointer: Checkpointer;
   readonly activity: ShardActivity;
+  readonly isFromGoneOwner: boolean;
   /** The next batch, when it is read already and has records; it is the delivery's from then on. */
   readonly takeAhead: () => FetchedBatch | undefined;
   /** Aborts when the lease is lost. */
@@ -35,9 +40,12 @@ export class ShardDelivery {
   readonly #start: Checkpoint;
   /** What the lease's checkpoint covers is dropped until the first record beyond it (it may be within an aggregate). */
   #dropsCovered = true;
+  readonly #fit: BatchFit | undefined;
   #handling: Promise<BatchOutcome> | undefined;
-  /** Batches that were joined to the one in the handler. */
-  #joined: { readonly batch: FetchedBatch; readonly count: number }[] = [];
+  /** The batch in the handler and those that were joined to it; all but the last have been given to it in full. */
+  #batches: { readonly batch: FetchedBatch; readonly count: number }[] = [];
+  /** Of the last of them: what the handler was not given yet. */
+  #rest: readonly ConsumerRecord[] = [];
   #delivered: Checkpoint;
   /** The last record that the handler (or the error policy) is done with, and all before it. */
   #finished: Checkpoint;
@@ -51,12 +59,15 @@ export class ShardDelivery {
     this.#finished = this.#start;
     this.#processed = this.#start;
     this.report = new ShardReport(dependencies, shardId);
+    const { loop } = dependencies;
+    const isCautious = parts.isFromGoneOwner || (loop?.leastJudgedMillis ?? 0) > 0;
+    this.#fit = loop && new BatchFit(loop.optionMillis, isCautious);
     this.#policy = new HandlerPolicy({
       ...dependencies,
       shardId,
       activity,
       report: this.report,
-      calls: new HandlerCalls(parts),
+      calls: new HandlerCalls({ ...parts, fit: this.#fit }),
       checkpointer,
       onError: options.onError,
       retry: retryOf(options.retry),
@@ -90,24 +101,24 @@ export class ShardDelivery {
     batch: FetchedBatch,
     isLast: boolean,
   ): Promise<BatchOutcome & { readonly end: FetchedBatch["end"] }> {
-    const records = this.#uncovered(batch.records);
-    let outcome: BatchOutcome = { kind: "done" };
-    if (records.length > 0) {
-      this.#delivered = positionOf(records[records.length - 1]!);
-      this.#handling = this.#handle(records, batch);
+    this.#begin(batch);
+    let outcome: BatchOutcome = DONE;
+    if (this.#rest.length > 0) {
+      this.#handling = this.#handleAll();
       outcome = await this.#handling;
       this.#handling = undefined;
       // The last record that a handler remembers may be one ahead: the hook's checkpoint must not pass the one before.
       if (outcome.kind === "interrupted" && outcome.isAhead) this.#delivered = this.#finished;
       this.#parts.activity.enter("reading");
     }
-    for (const done of [{ batch, count: records.length }, ...this.#joined]) {
+    for (const done of this.#batches) {
       this.#parts.account.release(done.batch.bytes);
       if (outcome.kind === "done" && !this.#parts.stopping.aborted)
         this.report.batch(done.batch, done.count, isLast);
     }
-    const { end } = this.#joined.at(-1)?.batch ?? batch;
-    this.#joined = [];
+    const { end } = this.#batches.at(-1)!.batch;
+    this.#batches = [];
+    this.#rest = [];
     return { ...outcome, end };
   }
 
@@ -130,6 +141,30 @@ export class ShardDelivery {
     rights.revoke("shutdownRequested has ended");
   }
 
+  /** Part after part. A hand-over waits for one part only: what is left is the next owner's. */
+  async #handleAll(): Promise<BatchOutcome> {
+    while (this.#rest.length > 0) {
+      const outcome = await this.#handle(this.#nextPart(), this.#batches.at(-1)!.batch);
+      if (outcome.kind === "interrupted") return outcome;
+      if (this.#rest.length > 0 && this.#parts.interrupted.aborted) return INTERRUPTED;
+    }
+    return DONE;
+  }
+
+  #begin(batch: FetchedBatch): void {
+    this.#rest = this.#uncovered(batch.records);
+    this.#batches.push({ batch, count: this.#rest.length });
+  }
+
+  #nextPart(): readonly ConsumerRecord[] {
+    const limit = this.#fit?.limit ?? Number.POSITIVE_INFINITY;
+    const part = this.#rest.length <= limit ? this.#rest : this.#rest.slice(0, limit);
+    this.#rest = part === this.#rest ? [] : this.#rest.slice(limit);
+    const last = part.at(-1);
+    if (last !== undefined) this.#delivered = positionOf(last);
+    return part;
+  }
+
   async #handle(records: readonly ConsumerRecord[], batch: FetchedBatch): Promise<BatchOutcome> {
     const { dependencies, options, checkpointer, interrupted } = this.#parts;
     const startedAtMillis = dependencies.clock.monotonicMillis();
@@ -143,14 +178,14 @@ export class ShardDelivery {
     return outcome;
   }
 
+  /** The records after those in the handler: of the same batch, or of the next one. */
   #takeAhead(): readonly ConsumerRecord[] {
-    const batch = this.#parts.takeAhead();
-    if (batch === undefined) return [];
-    const records = this.#uncovered(batch.records);
-    this.#joined.push({ batch, count: records.length });
-    const last = records[records.length - 1];
-    if (last !== undefined) this.#delivered = positionOf(last);
-    return records;
+    if (this.#rest.length === 0) {
+      const batch = this.#parts.takeAhead();
+      if (batch === undefined) return [];
+      this.#begin(batch);
+    }
+    return this.#nextPart();
   }
 
   #settled(last: ConsumerRecord, processed: boolean): void {

@@ -7,6 +7,7 @@ import type { Metrics } from "../ports/metrics.ts";
 import type { Stream } from "../ports/stream.ts";
 import type { ByteBudget } from "./byte-budget.ts";
 import type { ErrorReports } from "./error-reports.ts";
+import type { LoopWatch } from "./loop-watch.ts";
 import type { RetryOptions } from "./retry.ts";
 
 /** A place in a shard: a record, or its numbers. `subSequenceNumber`: default 0. */
@@ -134,11 +135,13 @@ export interface ShardReaderDependencies {
   readonly metrics: Metrics;
   /** Shared by all shards of the process. */
   readonly budget: ByteBudget;
-  /** Resolves once this worker's own heartbeat is fresh, or `signal` aborts: a process that was paused may have lost its leases. Awaited before every handler call. */
+  /** Resolves once this worker's own heartbeat is fresh and none is owed after a block of the event loop, or `signal` aborts: a process that was paused may have lost its leases. Awaited before every handler call. */
   whenFresh(signal: AbortSignal): Promise<void>;
   observe(event: ShardEvent): void;
   /** Shared by all shards of the process: says what fails. */
   readonly reports: ErrorReports;
+  /** Shared by all shards of the process: measures what handlers block. Undefined: batches are not fitted to it. */
+  readonly loop?: Pick<LoopWatch, "callBegins" | "leastJudgedMillis" | "optionMillis">;
 }
 
 export interface ShardReaderOptions {

@@ -97,6 +97,7 @@ class ShardReader implements ShardConsumer {
       account,
       checkpointer,
       activity,
+      isFromGoneOwner: held.isFromGoneOwner ?? false,
       takeAhead: () => this.#takeAhead(),
       stopping,
       interrupted,

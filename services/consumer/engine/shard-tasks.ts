@@ -146,7 +146,7 @@ export class ShardTasks {
     const { watch } = this.#around;
     const wrote = (row: Lease | undefined) => (row === undefined ? watch.distrust() : watch.view.wrote(row));
     const task = new ShardTask(
-      ownLease(store, lease, () => clock.monotonicMillis(), wrote),
+      ownLease(store, lease, () => clock.monotonicMillis(), wrote, reason === "owner-gone"),
       this.#around,
     );
     this.#tasks.set(leaseKey, task);

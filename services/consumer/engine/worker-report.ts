@@ -4,6 +4,7 @@ import { needsAPerson } from "../core/error-class.ts";
 import type { EngineOptions, Ports } from "./engine-context.ts";
 import type { ErrorReports } from "./error-reports.ts";
 import type { FleetWatch } from "./fleet-watch.ts";
+import type { LoopWatch } from "./loop-watch.ts";
 import { DEFAULT_LOG_WARNING_MILLIS } from "./shard-activity.ts";
 import type { ShardTasks } from "./shard-tasks.ts";
 
@@ -32,13 +33,14 @@ export interface ReportSources {
   readonly ports: Pick<Ports, "clock" | "metrics">;
   readonly options: Pick<EngineOptions, "workerId" | "logWarningForTaskAfterMillis">;
   readonly watch: FleetWatch;
+  readonly loop: LoopWatch;
   readonly reports: ErrorReports;
   readonly tasks: () => ShardTasks;
 }
 
 /** A plain snapshot; the library's `WorkerStatus`. */
 export function statusOf(
-  { options, watch, reports, tasks }: ReportSources,
+  { options, watch, loop, reports, tasks }: ReportSources,
   state: WorkerState,
   decisions: Decisions | undefined,
 ) {
@@ -51,6 +53,8 @@ export function statusOf(
     fleet: decisions?.fleet,
     /** The newest failure of any call; it may have passed. */
     lastError: reports.last,
+    /** How long the event loop was blocked or paused, and the failover time that covers it. */
+    eventLoop: loop.status(),
     leases: tasks().all.map((task) => ({
       leaseKey: task.owned.leaseKey,
       phase: task.phase,
@@ -61,7 +65,7 @@ export function statusOf(
 
 /** @param turnEndedMillis when the loop's last iteration ended (monotonic) */
 export function healthOf(
-  { ports, options, watch, reports, tasks }: ReportSources,
+  { ports, options, watch, loop, reports, tasks }: ReportSources,
   state: WorkerState,
   failure: Error | undefined,
   turnEndedMillis: number,
@@ -76,6 +80,11 @@ export function healthOf(
   if (hangs) reasons.push(`the worker's loop has not ended an iteration for ${seconds(sinceTurnMillis)}`);
   if (runs && !watch.membership.isFresh(nowMillis))
     reasons.push("the worker's heartbeat is not fresh: no records are given to the handler");
+  const { oftenBlockedMillis } = loop;
+  if (oftenBlockedMillis !== undefined)
+    reasons.push(
+      `the event loop was blocked or paused for ${seconds(oftenBlockedMillis)} of the last minute`,
+    );
   for (const { source, errorClass, sinceMillis } of reports.current) {
     const lastsMillis = nowMillis - sinceMillis;
     if (needsAPerson(errorClass) || lastsMillis > LASTING_MILLIS)
@@ -117,8 +126,9 @@ export class Measurements {
   }
 }
 
-function measure({ ports, options, tasks }: ReportSources): void {
+function measure({ ports, options, loop, tasks }: ReportSources): void {
   const { metrics } = ports;
+  loop.measure();
   const held = tasks();
   const shards = held.all.map((task) => task.status());
   const own = { Operation: "RenewAllLeases", WorkerIdentifier: options.workerId };

@@ -1,9 +1,11 @@
 /**
  * L8: no readable shard is unread for longer than the failover time and 5 s, counted from the end of whatever disturbed
  * the fleet last. A shard is readable when its row can be read and every parent with a row is at SHARD_END. Excepted:
- * shards whose handler is failing or that are halted, and those that the caps leave no room for.
+ * shards whose handler is failing or that are halted, and those that the caps leave no room for. A crash in a fleet where
+ * a worker was blocked or paused counts from when the failover time that covers it is over (`faults/blocked.ts`).
  */
 import { isEnded } from "../../../services/consumer/core/lease.ts";
+import { PublishedTimes } from "../faults/blocked.ts";
 import { longestFailover } from "../faults/unequal.ts";
 import type { Swarm } from "../swarm.ts";
 import type { SimEvent } from "../world/history.ts";
@@ -30,10 +32,12 @@ class Unread {
   readonly #limit: number;
   readonly #shards = new Map<string, ShardState>();
   readonly #up = new Set<string>();
+  readonly #published: PublishedTimes;
   #undisturbedSince = 0;
 
   constructor(swarm: Swarm) {
     this.#swarm = swarm;
+    this.#published = new PublishedTimes(swarm);
     this.#limit = longestFailover(swarm) + MARGIN_MILLIS + 2 * swarm.handlerMillis.high;
   }
 
@@ -43,6 +47,11 @@ class Unread {
       const verdict = this.#all(event);
       if (verdict.kind !== "valid") return verdict;
       this.#undisturbedSince = Math.max(this.#undisturbedSince, disturbance.until);
+    }
+    this.#published.add(event);
+    if (event.type === "trouble" && event.kind === "crash") {
+      const laterMillis = this.#published.longestMillis - longestFailover(this.#swarm);
+      this.#undisturbedSince = Math.max(this.#undisturbedSince, event.t + laterMillis);
     }
     if (event.type === "read" || event.type === "handled" || event.type === "too-late") {
       const shard = this.#shard(event.shardId);

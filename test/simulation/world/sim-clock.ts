@@ -35,11 +35,11 @@ export class SimProcess {
     const origin = scheduler.now;
     this.clock = {
       wallMillis: () =>
-        EPOCH_MILLIS + origin + (scheduler.now - origin) * clockError.rate + clockError.wallOffsetMillis,
+        EPOCH_MILLIS + origin + (this.#now - origin) * clockError.rate + clockError.wallOffsetMillis,
       // As a real clock: each reading is later than the one before it.
       monotonicMillis: () => {
         this.#readings += 1;
-        return 1_000_000 + (scheduler.now - origin) * clockError.rate + this.#readings * READING_MILLIS;
+        return 1_000_000 + (this.#now - origin) * clockError.rate + this.#readings * READING_MILLIS;
       },
       sleep: (millis, signal) => this.#sleep(millis, signal),
     };
@@ -67,7 +67,7 @@ export class SimProcess {
   }
 
   resume(): void {
-    if (this.state !== "paused") return;
+    if (this.state !== "paused" || this.#scheduler.now < this.#blockedUntil) return;
     this.state = "running";
     const held = this.#held;
     this.#held = [];
@@ -79,6 +79,11 @@ export class SimProcess {
 
   get blockedUntil(): number {
     return this.#blockedUntil;
+  }
+
+  /** What runs in the same instant as a block runs after it. */
+  get #now(): number {
+    return Math.max(this.#scheduler.now, this.#blockedUntil);
   }
 
   /** Something runs for so long without giving the event loop back. Resolves when it has. */
@@ -105,11 +110,7 @@ export class SimProcess {
         signal?.removeEventListener("abort", onAbort);
         resolve();
       };
-      const scheduled = this.deliver(
-        this.#scheduler.now + Math.max(0, millis) / this.clockError.rate,
-        "timer",
-        wake,
-      );
+      const scheduled = this.deliver(this.#now + Math.max(0, millis) / this.clockError.rate, "timer", wake);
       const onAbort = () => {
         scheduled.cancelled = true;
         resolve();

@@ -1,0 +1,90 @@
+/**
+ * Whose blocks of the event loop were whose: the handlers' calls, their synchronous parts, and the blocks that were
+ * measured. What one shard's handler is known to have held the loop for does not count against another's.
+ */
+
+export interface Span {
+  readonly fromMillis: number;
+  readonly toMillis: number;
+}
+
+export interface Call {
+  readonly shardId: string;
+  readonly fromMillis: number;
+  heldMillis: number;
+}
+
+/** Of each list: a call of hours may see more; it loses the oldest. */
+const MAX_KEPT = 64;
+
+export class HeldSpans {
+  readonly #leastMillis: number;
+  readonly #running = new Set<Call>();
+  /** Shards whose calls have ended since the last pulse. */
+  readonly #ended = new Set<string>();
+  #held: (Span & { readonly shardId: string })[] = [];
+  #blocks: Span[] = [];
+
+  /** @param leastMillis shorter spans are not worth keeping */
+  constructor(leastMillis: number) {
+    this.#leastMillis = leastMillis;
+  }
+
+  /** Shards whose handlers were called at some time since the last pulse. */
+  get inBlock(): readonly string[] {
+    return [...new Set([...this.#ended, ...[...this.#running].map(({ shardId }) => shardId)])].toSorted();
+  }
+
+  begin(shardId: string, nowMillis: number): Call {
+    const call = { shardId, fromMillis: nowMillis, heldMillis: 0 };
+    this.#running.add(call);
+    return call;
+  }
+
+  returned(call: Call, nowMillis: number): void {
+    const { shardId, fromMillis } = call;
+    call.heldMillis = nowMillis - fromMillis;
+    if (call.heldMillis >= this.#leastMillis)
+      this.#held = [...this.#held, { shardId, fromMillis, toMillis: nowMillis }].slice(-MAX_KEPT);
+  }
+
+  blocked(block: Span): void {
+    this.#blocks = [...this.#blocks, block].slice(-MAX_KEPT);
+    this.#prune();
+  }
+
+  /** @param current the block that may have ended just now. @returns the longest block that may be this call's */
+  end(call: Call, current: Span): number {
+    this.#running.delete(call);
+    this.#ended.add(call.shardId);
+    const within = { fromMillis: call.fromMillis, toMillis: current.toMillis };
+    const longest = [...this.#blocks, current].map((block) =>
+      this.#own(call.shardId, overlap(block, within)),
+    );
+    return Math.max(call.heldMillis, ...longest);
+  }
+
+  /** A pulse has come. */
+  forgetEnded(): void {
+    this.#ended.clear();
+  }
+
+  #own(shardId: string, block: Span): number {
+    const others = this.#held.filter((span) => span.shardId !== shardId);
+    const theirs = others.reduce((sum, span) => sum + lengthOf(overlap(span, block)), 0);
+    return Math.max(0, lengthOf(block) - theirs);
+  }
+
+  #prune(): void {
+    const oldest = Math.min(...[...this.#running].map(({ fromMillis }) => fromMillis));
+    this.#blocks = this.#blocks.filter(({ toMillis }) => toMillis >= oldest);
+    this.#held = this.#held.filter(({ toMillis }) => toMillis >= oldest);
+  }
+}
+
+const overlap = (a: Span, b: Span): Span => ({
+  fromMillis: Math.max(a.fromMillis, b.fromMillis),
+  toMillis: Math.min(a.toMillis, b.toMillis),
+});
+
+const lengthOf = ({ fromMillis, toMillis }: Span): number => Math.max(0, toMillis - fromMillis);
