@@ -4,7 +4,7 @@
  *
  * | failure | policy |
  * |---|---|
- * | throttled, unavailable, malformed-answer, denied, unauthenticated, expired-credentials, encryption | the same call again, with growing pauses up to 10 s; the position never moves |
+ * | throttled, unavailable, malformed-answer, denied, unauthenticated, expired-credentials, encryption | the same call again, with growing pauses up to 5 s; the position never moves |
  * | expired-iterator | a new iterator at the same position, at once the first time |
  * | invalid, of GetRecords | the iterator is refused: a new one at the same position |
  * | invalid, of GetShardIterator | the position is refused (shard-reader-position.ts); another one is tried at once |
@@ -60,7 +60,8 @@ export type Fetched =
   | { readonly kind: "aborted" };
 
 const BACKOFF_BASE_MILLIS = 200;
-const BACKOFF_CAP_MILLIS = 10_000;
+/** Also after a trouble of hours, a shard is read again within this of its end. */
+const BACKOFF_CAP_MILLIS = 5_000;
 /** The children of a shard wait for its end to be confirmed. */
 const UNCONFIRMED_END_CAP_MILLIS = 2_000;
 /** Before the first records have shown how large they are. */

@@ -30,6 +30,8 @@ class Unread {
   readonly #limit: number;
   readonly #shards = new Map<string, ShardState>();
   readonly #up = new Set<string>();
+  /** Declared dead, and not a member again since: they run, and have no room for anything. */
+  readonly #out = new Set<string>();
   #undisturbedSince = 0;
 
   constructor(swarm: Swarm) {
@@ -78,6 +80,11 @@ class Unread {
       const shard = this.#shard(event.leaseKey);
       if (event.what === "deleted") shard.hasRow = false;
       shard.isGarbled = event.what === "garbled";
+    } else if (event.type === "member") {
+      if (event.operation === "declareDead") this.#out.add(event.about);
+      // It comes back with room for what the caps may have left no room for.
+      if (event.operation === "join" && this.#out.delete(event.about) && this.#swarm.cap.kind !== "none")
+        this.#undisturbedSince = Math.max(this.#undisturbedSince, event.t);
     } else if (event.type === "worker") {
       if (event.action === "joined") this.#up.add(event.worker);
       else this.#up.delete(event.worker);
@@ -111,10 +118,11 @@ class Unread {
 
   #hasRoom(): boolean {
     const { cap } = this.#swarm;
-    if (this.#up.size === 0) return false;
+    const members = [...this.#up].filter((worker) => !this.#out.has(worker)).length;
+    if (members === 0) return false;
     if (cap.kind === "none") return true;
     const readable = [...this.#shards.values()].filter((shard) => this.#isReadable(shard)).length;
-    return cap.limit * this.#up.size >= readable;
+    return cap.limit * members >= readable;
   }
 
   #shard(shardId: string): ShardState {

@@ -80,7 +80,7 @@ const KINDS = {
   },
   /** The credentials are refused, for one worker or for all. */
   denied: {
-    ready: false,
+    ready: true,
     draw: (dice, swarm) => ({
       plan: {
         outages: several(dice, () => ({
