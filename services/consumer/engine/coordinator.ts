@@ -378,6 +378,7 @@ export class Coordinator {
 
   #troubled(error: unknown): void {
     this.#rhythm.troubled();
+    this.#rescue.reset(); // the owners of untaken leases may not have reached the table either
     this.#reports.failed("lease table", errorClassIn(error), error);
     const isStarting = !this.#takesPart.isOpen;
     if (isStarting && this.#patience.hasEnded("lease table", error)) this.#fail(error as Error);

@@ -11,7 +11,7 @@
 import { orphans } from "../core/lineage.ts";
 import type { FleetPage, Member } from "../core/member.ts";
 import { beatSlackMillis, type Pace } from "../core/pace.ts";
-import type { LeaseListing } from "../ports/lease-store.ts";
+import { type LeaseListing, StoreUnavailable } from "../ports/lease-store.ts";
 import type { EngineOptions, Ports } from "./engine-context.ts";
 import { FleetView } from "./fleet-view.ts";
 import { type Gate, gate } from "./gate.ts";
@@ -201,7 +201,7 @@ export class FleetWatch {
   /** Every row; a parent that is missing is missing in two scans, the second begun after the first had ended (L3: see `orphans`). */
   async #list(): Promise<LeaseListing> {
     for (let round = 1; ; round++) {
-      const listing = await this.#ports.store.list({ consistent: true });
+      const listing = await this.#listOnce();
       const found = orphans(listing.leases);
       const fresh = new Set(found.filter((orphan) => !this.#orphans.has(orphan)));
       this.#orphans = new Set(found);
@@ -211,6 +211,15 @@ export class FleetWatch {
       const children = new Set([...fresh].map((orphan) => orphan.split(" ")[0]));
       return { ...listing, leases: listing.leases.filter((lease) => !children.has(lease.leaseKey)) };
     }
+  }
+
+  /** A member's own fleet row is in the table, so an answer with no row at all is none: the leases are kept, and it is asked again. */
+  async #listOnce(): Promise<LeaseListing> {
+    const listing = await this.#ports.store.list({ consistent: true });
+    const { leases, corrupt, pages } = listing;
+    if (this.#closed || leases.length + corrupt.length + pages.length > 0) return listing;
+    const message = "the lease table is listed without a single row, and this worker's own must be there";
+    throw new StoreUnavailable(message, { errorClass: "malformed-answer" });
   }
 
   pageOf(member: Member): number {

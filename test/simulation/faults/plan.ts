@@ -65,7 +65,7 @@ const KINDS = {
   },
   /** Answers with nothing in them, or without what a real answer has. */
   malformed: {
-    ready: false,
+    ready: true,
     draw: (dice, swarm) => ({
       plan: {
         outages: several(dice, () =>
