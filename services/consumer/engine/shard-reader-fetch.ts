@@ -5,7 +5,7 @@
  * | failure | policy |
  * |---|---|
  * | throttled, unavailable, malformed-answer, denied, unauthenticated, expired-credentials, encryption | the same call again, with growing pauses up to 5 s; the position never moves |
- * | expired-iterator | a new iterator at the same position, at once the first time |
+ * | expired-iterator | a new iterator at the same position, at once; with pauses when one expires that was new |
  * | invalid, of GetRecords | the iterator is refused: a new one at the same position |
  * | invalid, of GetShardIterator | the position is refused (shard-reader-position.ts); another one is tried at once |
  * | not-found | the listing is asked: gone, or there after all (shard-reader-listing.ts) |
@@ -90,6 +90,8 @@ export class ShardFetcher {
   #recordBytes: number | undefined;
   /** In a row. */
   #failures = 0;
+  /** The last failure was an iterator that had expired. */
+  #hasExpired = false;
   #lastError: LastError | undefined;
 
   constructor(
@@ -209,6 +211,7 @@ export class ShardFetcher {
     this.#lag.read({ millisBehindLatest, atMillis: read.readAtMillis, nextDueMillis });
     if (this.#failures > 0) reports.recovered("reading", this.#shardId);
     this.#failures = 0;
+    this.#hasExpired = false;
     const millis = clock.monotonicMillis() - read.startedAtMillis;
     this.#detail("KinesisDataFetcher.getRecords.Time", millis, "Milliseconds");
     this.#detail("KinesisDataFetcher.getRecords.Success", 1, "Count");
@@ -242,7 +245,9 @@ export class ShardFetcher {
     const wasOpen = this.#cursor.isOpen;
     this.#failures += 1;
     this.#detail("KinesisDataFetcher.getRecords.Success", 0, "Count");
-    if (problem === "expired-iterator") return this.#expired(error);
+    const hadExpired = this.#hasExpired;
+    this.#hasExpired = problem === "expired-iterator";
+    if (problem === "expired-iterator") return this.#expired(error, hadExpired);
     this.#backOff(BACKOFF_CAP_MILLIS);
     this.#report(problem, error);
     if (problem !== "invalid" && problem !== "not-found") return undefined;
@@ -252,10 +257,11 @@ export class ShardFetcher {
     return undefined;
   }
 
-  #expired(error: unknown): undefined {
+  /** An old one after an outage is no trouble of its own; one that expires again and again is. */
+  #expired(error: unknown, again: boolean): undefined {
     this.#dependencies.metrics.record("ExpiredIterator", 1, "Count", this.#dimensions);
     this.#cursor.close();
-    if (this.#failures === 1) {
+    if (!again) {
       this.#nextReadAtMillis = this.#allowedAtMillis;
       return;
     }

@@ -11,6 +11,8 @@ import { disturbanceOf } from "./disturbances.ts";
 import { type Evidence, invalid, VALID, type Verdict } from "./verdict.ts";
 
 const MARGIN_MILLIS = 5_000;
+/** Readings of the table from a change to a claim, beyond the two that the margin is for. */
+const SCANS = 3;
 
 interface ShardState {
   parents: readonly string[];
@@ -36,7 +38,10 @@ class Unread {
 
   constructor(swarm: Swarm) {
     this.#swarm = swarm;
-    this.#limit = longestFailover(swarm) + MARGIN_MILLIS + 2 * swarm.handlerMillis.high;
+    const { handlerMillis, latencyMillis, scanSegments } = swarm;
+    // Where a reading of the table takes most of a second, changes outrun it now and then.
+    const scansMillis = SCANS * scanSegments * 2 * latencyMillis.high;
+    this.#limit = longestFailover(swarm) + MARGIN_MILLIS + 2 * handlerMillis.high + scansMillis;
   }
 
   add(event: SimEvent): Verdict {

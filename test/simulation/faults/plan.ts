@@ -50,7 +50,7 @@ const KINDS = {
   },
   /** The stream does not serve anyone. */
   "stream-outage": {
-    ready: false,
+    ready: true,
     draw: (dice, swarm) => ({
       plan: {
         outages: several(dice, () =>
