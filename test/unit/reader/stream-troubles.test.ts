@@ -117,8 +117,8 @@ describe("a stream in trouble", () => {
     const stream = new TestStream(clock);
     stream.put(5);
     stream.mute = 2;
-    const world = shardWorld({ clock, dependencies: { stream: streamWithDeadlines(stream, clock) } });
-    await clock.advance(19_000);
+    const world = shardWorld({ clock, dependencies: { stream: streamWithDeadlines(stream, clock, 10_000) } });
+    await clock.advance(24_000);
     expect(world.delivered).toEqual([]);
     await clock.advance(4_000);
     expect(world.indexes()).toEqual(upTo(5));
