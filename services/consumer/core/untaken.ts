@@ -21,9 +21,12 @@ export function observeUntaken(before: Untaken, leases: readonly Lease[], nowMil
 
 /** The leader first, then the next two: a rescuer may be stuck as well. */
 const RESCUERS = 3;
-/** The first rescuer acts after half a failover time, the last at the end of a whole one. */
+/** The first rescuer acts after half a failover time, the last at the end of a whole one (or of 3 s). */
 const FIRST_PART = 0.5;
 const STEP_PART = 0.25;
+/** With a failover time of a second or two: an owner that is well needs a reading of the table or two, and a claim. */
+const FIRST_LEAST_MILLIS = 2_000;
+const STEP_LEAST_MILLIS = 500;
 
 /**
  * How long this worker waits before it takes an untaken lease; undefined: others are before it.
@@ -36,7 +39,8 @@ export function rescueAfterMillis(
 ): number | undefined {
   const rank = active.toSorted().indexOf(workerId);
   if (rank < 0 || rank >= RESCUERS) return undefined;
-  return failoverTimeMillis * (FIRST_PART + rank * STEP_PART);
+  const firstMillis = Math.max(FIRST_LEAST_MILLIS, failoverTimeMillis * FIRST_PART);
+  return firstMillis + rank * Math.max(STEP_LEAST_MILLIS, failoverTimeMillis * STEP_PART);
 }
 
 /** Keys of the leases that this worker is to take. */

@@ -26,6 +26,8 @@ export const heartbeatDeadlineMillis = (failoverTimeMillis: number): number =>
  */
 const listDeadlineMillis = (failoverTimeMillis: number): number => between(5_000, failoverTimeMillis, 15_000);
 const MAX_LIST_DEADLINE_MILLIS = 120_000;
+/** Three listings in a row that hang cost less than half a minute. */
+const LIST_DEADLINE_GROWTH = 1.5;
 /** A new table takes about ten seconds; the adapter itself waits up to a minute for it. */
 const TABLE_DEADLINE_MILLIS = 90_000;
 /** The engine's own Kinesis client gives up after 5 s without an answer. */
@@ -94,7 +96,7 @@ function patientListing(store: LeaseStore, clock: Clock, leastMillis: number): L
   return async (options) => {
     const startedMillis = clock.monotonicMillis();
     const listing = await within(clock, deadlineMillis, store.list(options), (millis) => {
-      deadlineMillis = Math.min(MAX_LIST_DEADLINE_MILLIS, 2 * millis);
+      deadlineMillis = Math.min(MAX_LIST_DEADLINE_MILLIS, LIST_DEADLINE_GROWTH * millis);
       return new StoreUnavailable(`list: the lease table gave no answer in ${millis} ms`);
     });
     deadlineMillis = Math.max(leastMillis, 2 * (clock.monotonicMillis() - startedMillis));

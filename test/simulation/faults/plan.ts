@@ -96,7 +96,7 @@ const KINDS = {
   },
   /** Single calls of a worker that never settle. */
   "hung-calls": {
-    ready: false,
+    ready: true,
     draw: (dice) => ({
       plan: {
         hungCalls: dice.pick([
