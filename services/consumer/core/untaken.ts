@@ -5,19 +5,16 @@
  */
 import { actualOwner, type Lease } from "./lease.ts";
 
-/** When each lease was first seen untaken as it stands, on this worker's monotonic clock. */
-export type Untaken = ReadonlyMap<string, { readonly token: string; readonly sinceMillis: number }>;
+/** When each lease, as it stands, was first seen untaken, on this worker's monotonic clock; by `untakenKey`. */
+export type Untaken = ReadonlyMap<string, number>;
+
+/** With the fence: a lease that has changed hands meanwhile is another one, and its new owner has its own time. */
+export const untakenKey = (lease: Lease): string =>
+  `${lease.leaseKey} ${actualOwner(lease) ?? ""}:${lease.counter}`;
 
 /** @param leases runnable ones that no living worker has taken up: free, or handed over and pending */
-export function observeUntaken(before: Untaken, leases: readonly Lease[], nowMillis: number): Untaken {
-  return new Map(
-    leases.map((lease) => {
-      const token = `${actualOwner(lease) ?? ""}:${lease.counter}`;
-      const known = before.get(lease.leaseKey);
-      return [lease.leaseKey, known?.token === token ? known : { token, sinceMillis: nowMillis }];
-    }),
-  );
-}
+export const observeUntaken = (before: Untaken, leases: readonly Lease[], nowMillis: number): Untaken =>
+  new Map(leases.map(untakenKey).map((key) => [key, before.get(key) ?? nowMillis]));
 
 /** The leader first, then the next two: a rescuer may be stuck as well. */
 const RESCUERS = 3;
@@ -43,8 +40,8 @@ export function rescueAfterMillis(
   return firstMillis + rank * Math.max(STEP_LEAST_MILLIS, failoverTimeMillis * STEP_PART);
 }
 
-/** Keys of the leases that this worker is to take. */
+/** Keys (`untakenKey`) of the leases that this worker is to take. */
 export const overdue = (untaken: Untaken, afterMillis: number, nowMillis: number): ReadonlySet<string> =>
   new Set(
-    [...untaken].filter(([, { sinceMillis }]) => nowMillis - sinceMillis > afterMillis).map(([key]) => key),
+    [...untaken].filter(([, sinceMillis]) => nowMillis - sinceMillis > afterMillis).map(([key]) => key),
   );

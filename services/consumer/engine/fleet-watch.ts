@@ -105,10 +105,12 @@ export class FleetWatch {
   /** Beats when it is due or `wish` differs from the entry, and reads the pages this worker watches. */
   async look(wish: Wish, pace: Pace, isBusy: boolean, leads: boolean): Promise<Poll> {
     const { member } = this.membership;
-    const differs = wish.maxLeases !== member.maxLeases || wish.state !== member.state;
-    const bump = this.#bumpWanted || differs;
+    const differs = wish.maxLeases !== member.maxLeases;
+    // A new cap is read by all with fleet row 0, and nothing of it is in the table: only from another row it needs a bump.
+    const capBumps = differs && this.membership.page > 0;
+    const bump = this.#bumpWanted || wish.state !== member.state || capBumps;
     const sinceBeatMillis = this.#now() - this.membership.sentMillis;
-    const beats = bump || sinceBeatMillis >= pace.beatMillis - beatSlackMillis(pace, isBusy);
+    const beats = bump || differs || sinceBeatMillis >= pace.beatMillis - beatSlackMillis(pace, isBusy);
     const everyMillis = isBusy ? pace.busyMillis : pace.idleMillis;
     if (beats) {
       const beaten = await this.#beat(wish, bump);

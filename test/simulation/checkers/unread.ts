@@ -34,6 +34,8 @@ class Unread {
   readonly #up = new Set<string>();
   /** Declared dead, and not a member again since: they run, and have no room for anything. */
   readonly #out = new Set<string>();
+  /** Until when the lease table refuses a worker: it may take nothing meanwhile. */
+  readonly #refusedUntil = new Map<string, number>();
   #undisturbedSince = 0;
 
   constructor(swarm: Swarm) {
@@ -45,6 +47,8 @@ class Unread {
   }
 
   add(event: SimEvent): Verdict {
+    for (const [worker, until] of this.#refusedUntil)
+      if (event.t >= until && this.#refusedUntil.delete(worker)) this.#hasRoomSince(until);
     const disturbance = disturbanceOf(event);
     if (disturbance !== undefined) {
       const verdict = this.#all(event);
@@ -87,13 +91,18 @@ class Unread {
       shard.isGarbled = event.what === "garbled";
     } else if (event.type === "member") {
       if (event.operation === "declareDead") this.#out.add(event.about);
-      // It comes back with room for what the caps may have left no room for.
-      if (event.operation === "join" && this.#out.delete(event.about) && this.#swarm.cap.kind !== "none")
-        this.#undisturbedSince = Math.max(this.#undisturbedSince, event.t);
+      if (event.operation === "join" && this.#out.delete(event.about)) this.#hasRoomSince(event.t);
     } else if (event.type === "worker") {
       if (event.action === "joined") this.#up.add(event.worker);
       else this.#up.delete(event.worker);
     } else if (event.type === "trouble" && event.kind === "crash") this.#up.delete(event.worker);
+    else if (event.type === "trouble" && event.kind === "refused" && event.detail.startsWith("store"))
+      this.#refusedUntil.set(event.worker, event.until ?? Number.POSITIVE_INFINITY);
+  }
+
+  /** A worker comes back, with room for what the caps may have left no room for. */
+  #hasRoomSince(t: number): void {
+    if (this.#swarm.cap.kind !== "none") this.#undisturbedSince = Math.max(this.#undisturbedSince, t);
   }
 
   #all(event: SimEvent): Verdict {
@@ -123,7 +132,8 @@ class Unread {
 
   #hasRoom(): boolean {
     const { cap } = this.#swarm;
-    const members = [...this.#up].filter((worker) => !this.#out.has(worker)).length;
+    const isOut = (worker: string) => this.#out.has(worker) || this.#refusedUntil.has(worker);
+    const members = [...this.#up].filter((worker) => !isOut(worker)).length;
     if (members === 0) return false;
     if (cap.kind === "none") return true;
     const readable = [...this.#shards.values()].filter((shard) => this.#isReadable(shard)).length;

@@ -193,7 +193,7 @@ const KINDS = {
   },
   /** One worker's claims always fail. */
   "failing-claims": {
-    ready: false,
+    ready: true,
     draw: (dice, swarm) => ({
       plan: {
         outages: [
@@ -213,7 +213,7 @@ const KINDS = {
   },
   /** A member that never becomes active. */
   "stuck-joiner": {
-    ready: false,
+    ready: true,
     draw: (dice, swarm) => {
       const at = dice.between(0, swarm.safetyMillis);
       return { plan: { stuckJoiners: [{ at, millis: swarm.failoverTimeMillis * 4 + 10_000 }] } };
