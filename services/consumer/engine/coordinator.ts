@@ -379,9 +379,9 @@ export class Coordinator {
 
   #troubled(error: unknown): void {
     this.#rhythm.troubled();
+    this.#rescue.reset(); // the owners of untaken leases may not have reached the table either
     this.#reports.failed(portOf(error), errorClassIn(error), error);
-    const isStarting = !this.#takesPart.isOpen;
-    if (isStarting && this.#patience.hasEnded("lease table", error)) this.#fail(error as Error);
+    if (!this.#takesPart.isOpen && this.#patience.hasEnded("lease table", error)) this.#fail(error as Error);
   }
 
   #changed(): void {

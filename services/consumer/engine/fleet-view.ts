@@ -162,6 +162,8 @@ export class FleetView {
       return;
     }
     this.#memberSigns.clear();
+    // They are still there to be watched, and only a scan sees them.
+    this.#metForeigner ||= this.#foreignSigns.size > 0;
     this.#foreignSigns = new Map();
   }
 

@@ -14,7 +14,7 @@ import { isNotable } from "../core/block-cover.ts";
 import { orphans } from "../core/lineage.ts";
 import type { FleetPage, Member } from "../core/member.ts";
 import { beatSlackMillis, type Pace, paceOf } from "../core/pace.ts";
-import type { LeaseListing } from "../ports/lease-store.ts";
+import { type LeaseListing, StoreUnavailable } from "../ports/lease-store.ts";
 import type { EngineOptions, Ports } from "./engine-context.ts";
 import { FleetView } from "./fleet-view.ts";
 import { type Gate, gate } from "./gate.ts";
@@ -123,10 +123,12 @@ export class FleetWatch {
   /** Beats when it is due or `wish` differs from the entry, and reads the pages this worker watches. */
   async look(wish: Wish, pace: Pace, isBusy: boolean, leads: boolean): Promise<Poll> {
     const { member } = this.membership;
-    const differs = wish.maxLeases !== member.maxLeases || wish.state !== member.state;
-    const bump = this.#bumpWanted || differs;
+    const differs = wish.maxLeases !== member.maxLeases;
+    // A new cap is read by all with fleet row 0, and nothing of it is in the table: only from another row it needs a bump.
+    const capBumps = differs && this.membership.page > 0;
+    const bump = this.#bumpWanted || wish.state !== member.state || capBumps;
     const sinceBeatMillis = this.#now() - this.membership.sentMillis;
-    const beats = bump || sinceBeatMillis >= pace.beatMillis - beatSlackMillis(pace, isBusy);
+    const beats = bump || differs || sinceBeatMillis >= pace.beatMillis - beatSlackMillis(pace, isBusy);
     const everyMillis = isBusy ? pace.busyMillis : pace.idleMillis;
     if (beats) {
       const beaten = await this.#beat(wish, bump);
@@ -230,7 +232,7 @@ export class FleetWatch {
   /** Every row; a parent that is missing is missing in two scans, the second begun after the first had ended (L3: see `orphans`). */
   async #list(): Promise<LeaseListing> {
     for (let round = 1; ; round++) {
-      const listing = await this.#ports.store.list({ consistent: true });
+      const listing = await this.#listOnce();
       const found = orphans(listing.leases);
       const fresh = new Set(found.filter((orphan) => !this.#orphans.has(orphan)));
       this.#orphans = new Set(found);
@@ -240,6 +242,15 @@ export class FleetWatch {
       const children = new Set([...fresh].map((orphan) => orphan.split(" ")[0]));
       return { ...listing, leases: listing.leases.filter((lease) => !children.has(lease.leaseKey)) };
     }
+  }
+
+  /** A member's own fleet row is in the table, so an answer with no row at all is none: the leases are kept, and it is asked again. */
+  async #listOnce(): Promise<LeaseListing> {
+    const listing = await this.#ports.store.list({ consistent: true });
+    const { leases, corrupt, pages } = listing;
+    if (this.#closed || leases.length + corrupt.length + pages.length > 0) return listing;
+    const message = "the lease table is listed without a single row, and this worker's own must be there";
+    throw new StoreUnavailable(message, { errorClass: "malformed-answer" });
   }
 
   pageOf(member: Member): number {

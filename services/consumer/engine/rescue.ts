@@ -5,7 +5,7 @@
  */
 
 import type { UntakenLease } from "../core/decide.ts";
-import { observeUntaken, overdue, rescueAfterMillis, type Untaken } from "../core/untaken.ts";
+import { observeUntaken, overdue, rescueAfterMillis, type Untaken, untakenKey } from "../core/untaken.ts";
 import type { FleetWatch } from "./fleet-watch.ts";
 
 /** Doubles each time, up to the longest. */
@@ -31,7 +31,7 @@ export class Rescue {
     this.#verified = new Set();
   }
 
-  /** Leases that this worker takes, whoever they are planned for. */
+  /** Leases (`untakenKey`) that this worker takes, whoever they are planned for. */
   get due(): ReadonlySet<string> {
     return this.#verified;
   }
@@ -65,7 +65,8 @@ export class Rescue {
       afterMillis === undefined ? new Set<string>() : overdue(this.#untaken, afterMillis, nowMillis);
     const isKnown = [...due].every((key) => this.#verified.has(key));
     for (const { lease, taker } of leases)
-      if (due.has(lease.leaseKey) && this.#verified.has(lease.leaseKey)) this.#passOver(taker, nowMillis);
+      if (due.has(untakenKey(lease)) && this.#verified.has(untakenKey(lease)))
+        this.#passOver(taker, nowMillis);
     this.#verified = due;
     return isKnown ? undefined : "look-up";
   }
