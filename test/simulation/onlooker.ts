@@ -55,7 +55,7 @@ export class Onlooker {
     const blocked = this.#cluster.workers.find(
       ({ process, state }) => state === "joined" && process.blockedUntil + HEARS_MILLIS > scheduler.now,
     );
-    if (swarm.faults.blockedLoops?.share && blocked !== undefined)
+    if (swarm.faults.blockedLoops !== undefined && blocked !== undefined)
       return `${blocked.id} is or was just blocked`;
     const leases = table.leases();
     const rows = new Set(leases.map((lease) => lease.leaseKey));
