@@ -2,6 +2,14 @@
 export { dynamoDbLeaseStore } from "./adapters/dynamodb-lease-store.ts";
 export { type Decisions, decide, type FleetSummary } from "./core/decide.ts";
 export {
+  CheckpointRefused,
+  DuplicateWorkerIdError,
+  EvenkeelError,
+  OptionError,
+  StoppedError,
+  StreamReplacedError,
+} from "./core/errors.ts";
+export {
   actualOwner,
   type Checkpoint,
   compareCheckpoints,
@@ -19,17 +27,16 @@ export { PoisonRecordError } from "./engine/handler-errors.ts";
 export type { RetryOptions } from "./engine/retry.ts";
 export type { Activity, ActivityKind } from "./engine/shard-activity.ts";
 export type { ShardStatus } from "./engine/shard-consumer.ts";
-export {
-  type CheckpointFunction,
-  CheckpointRefused,
-  type GiveUpReason,
-  type OnError,
-  type ProcessRecords,
-  type ProcessRecordsInput,
-  type ShardEnded,
-  type ShutdownRequested,
+export type {
+  CheckpointFunction,
+  GiveUpReason,
+  OnError,
+  ProcessRecords,
+  ProcessRecordsInput,
+  ShardEnded,
+  ShutdownRequested,
 } from "./engine/shard-reader-options.ts";
 export { type LeaseListing, type LeaseStore, StoreUnavailable, StoreUnusable } from "./ports/lease-store.ts";
 export type { Logger } from "./ports/logger.ts";
 export { StreamError } from "./ports/stream.ts";
-export { OptionError, type WorkerOptions } from "./worker-options.ts";
+export type { WorkerOptions } from "./worker-options.ts";

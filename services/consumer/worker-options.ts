@@ -3,7 +3,10 @@ import { hostname } from "node:os";
 import type { CloudWatchClient } from "@aws-sdk/client-cloudwatch";
 import type { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import type { KinesisClient } from "@aws-sdk/client-kinesis";
-import { randomSuffix } from "../shared/platform.ts";
+import { randomSuffix, systemClock } from "../shared/platform.ts";
+import { consoleLogger } from "./adapters/console-logger.ts";
+import { wrongAddress } from "./aws-addresses.ts";
+import { OptionError } from "./core/errors.ts";
 import { isMd5Available } from "./core/md5.ts";
 import type { EngineOptions, Hooks, WorkerEvent } from "./engine/engine-context.ts";
 import { type RetryOptions, retryOf } from "./engine/retry.ts";
@@ -78,16 +81,12 @@ export interface WorkerOptions extends Hooks {
   readonly retry?: RetryOptions;
   /** For a record that is poison, or out of attempts: "stop" (default) halts the shard at it, and nothing is passed over; "skip" passes over it; or a dead letter takes it. Other failures are waited out. */
   readonly onError?: OnError;
-  /** pino-like. Default: silent. */
-  readonly logger?: Logger;
+  /** pino-like. Default: warnings and errors to the console, one line each, with the stack where there is an error. `false`: silent. No line has a record's data or a credential. */
+  readonly logger?: Logger | false;
   /** Default: "summary". */
   readonly metricsLevel?: "none" | "summary" | "detailed";
   /** Told of every batch, of what fails, and of every lease that changes hands. Must be quick. What it throws is logged, and changes nothing else. */
   readonly onEvent?: (event: WorkerEvent) => void;
-}
-
-export class OptionError extends Error {
-  override readonly name = "OptionError";
 }
 
 /** Every default filled in. @throws OptionError naming the option, the value and the remedy. */
@@ -102,6 +101,8 @@ export function compileOptions(options: WorkerOptions): EngineOptions {
   if ((options.streamName === undefined) === (options.streamArn === undefined)) {
     throw new OptionError("give exactly one of streamName and streamArn");
   }
+  const address = wrongAddress(options);
+  if (address !== undefined) wrong(address.option, address.value, address.expected);
   if (typeof options.processRecords !== "function")
     wrong("processRecords", options.processRecords, "a function that handles a batch");
   const failoverTimeMillis = whole(
@@ -123,9 +124,10 @@ export function compileOptions(options: WorkerOptions): EngineOptions {
     wrong("initialPosition", position, '"TRIM_HORIZON", "LATEST" or a valid Date');
   }
   for (const level of ["debug", "info", "warn", "error"] as const) {
-    if (options.logger !== undefined && typeof options.logger?.[level] !== "function")
+    const { logger } = options;
+    if (logger !== undefined && logger !== false && typeof logger?.[level] !== "function")
       throw new OptionError(
-        `logger has no function ${level}: expected pino's shape, (fields, message) => void`,
+        `logger has no function ${level}: expected pino's shape, (fields, message) => void, or false for silence`,
       );
   }
   const strategy = options.leaseStealing?.stealingStrategy ?? "EVEN_DISTRIBUTION";
@@ -135,8 +137,8 @@ export function compileOptions(options: WorkerOptions): EngineOptions {
     workerId: text(
       "workerId",
       options.workerId ?? defaultWorkerId(),
-      /^[^\s]{1,128}$/,
-      "1 to 128 characters without spaces",
+      /^[^\s\p{C}]{1,128}$/u,
+      "1 to 128 characters without spaces or control characters",
     ),
     createLeaseTable: flag("createLeaseTable", options.createLeaseTable ?? true),
     onStreamReplaced: oneOf("onStreamReplaced", options.onStreamReplaced ?? "refuse", [
@@ -197,7 +199,9 @@ export function compileOptions(options: WorkerOptions): EngineOptions {
   };
 }
 
-export const loggerOf = (options: WorkerOptions): Logger => withPlainErrors(options.logger ?? silentLogger);
+/** Silence is asked for, never the default: a worker that stands still must be able to say why. */
+export const loggerOf = ({ logger = consoleLogger(systemClock) }: WorkerOptions): Logger =>
+  withPlainErrors(logger === false ? silentLogger : logger);
 
 /** Every option there is; README's table is tested against it. */
 export const OPTION_NAMES: Readonly<Record<keyof WorkerOptions, true>> = {

@@ -208,6 +208,33 @@ export function describeLeaseTable(name: string, open: () => Promise<LeaseTableE
         expect((await get(fleetRowKey(0)))?.entityType).toEqual({ S: "LEADER" });
       });
 
+      it.each([
+        ["members", { members: { S: "nonsense" } }],
+        ["generation", { generation: { S: "7" } }],
+        ["shard sync requests", { shardSyncRequests: { N: "-1" } }],
+      ] as const)(
+        "deletes a page whose %s cannot be read, and its member writes it anew",
+        async (_, garbled) => {
+          const member = {
+            workerId: "a",
+            incarnation: "i",
+            heartbeat: 0,
+            state: "active",
+            maxLeases: undefined,
+            steals: true,
+            failoverTimeMillis: 10_000,
+          } as const;
+          await store.join(0, member);
+          await put({ ...(await get(fleetRowKey(0))), ...garbled });
+          const beat = () => store.beat(0, { ...member, heartbeat: 1 }, { bump: false });
+          await expect(beat()).rejects.toThrow(/cannot be read: .*write it anew/);
+          expect(await get(fleetRowKey(0))).toBeUndefined();
+          expect(await beat()).toEqual({ kind: "superseded", entry: undefined });
+          expect(await store.join(0, member)).toMatchObject({ kind: "ok", page: { members: [member] } });
+          expect(await store.readFleet(0, { consistent: true })).toMatchObject({ members: [member] });
+        },
+      );
+
       it("reads every page of a long scan", async () => {
         for (let n = 0; n < BULK_ROWS; n++) {
           await put({ ...java.java2Running, leaseKey: { S: `shardId-00000000010${n}` }, bulk: { S: BULK } });

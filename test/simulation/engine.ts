@@ -1,7 +1,7 @@
 /** The real engine, on the simulated ports. The one file here that knows how it is put together. */
 import { decide } from "../../services/consumer/core/decide.ts";
 import { Coordinator } from "../../services/consumer/engine/coordinator.ts";
-import type { EngineOptions } from "../../services/consumer/engine/engine-context.ts";
+import type { EngineOptions, Ports } from "../../services/consumer/engine/engine-context.ts";
 import { noMetrics } from "../../services/consumer/ports/metrics.ts";
 import { TRIES } from "./checkers/allowances.ts";
 import type { EnginePorts, EngineOptions as SimOptions, StartEngine } from "./cluster.ts";
@@ -33,7 +33,7 @@ export const startEngine: StartEngine = (ports, options) => {
 
 /** @param overrides for tests that need what no swarm draws */
 export function coordinatorOn(
-  ports: EnginePorts,
+  ports: EnginePorts & Partial<Pick<Ports, "describeStream">>,
   { workerId, swarm, planner, maxLeases, handler, log }: SimOptions,
   overrides: Partial<EngineOptions> = {},
 ): Coordinator {
@@ -41,10 +41,10 @@ export function coordinatorOn(
   const logAt = (level: string) => (fields: object, message: string) => log(level, message, fields);
   return new Coordinator(
     {
+      describeStream: async () => ({ identity: SIMULATED, keepsOrderPerKey: true }),
       ...ports,
       decide: planner ? planner(decide) : decide,
       metrics: noMetrics,
-      describeStream: async () => ({ identity: SIMULATED, keepsOrderPerKey: true }),
       newIncarnation: () => `${Math.floor(ports.random.next() * 1e9).toString(36)}-${++incarnations}`,
       logger: { debug: logAt("debug"), info: logAt("info"), warn: logAt("warn"), error: logAt("error") },
     },

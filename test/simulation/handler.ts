@@ -3,12 +3,12 @@
  * it, and fail on sick records. A record counts as handled when the call that had it ended well in time, or when the
  * engine took a checkpoint that covers it.
  */
+import { CheckpointRefused } from "../../services/consumer/core/errors.ts";
 import type { ConsumerRecord } from "../../services/consumer/core/record.ts";
-import {
-  CheckpointRefused,
-  type ProcessRecordsInput,
-  type ShardEnded,
-  type ShutdownRequested,
+import type {
+  ProcessRecordsInput,
+  ShardEnded,
+  ShutdownRequested,
 } from "../../services/consumer/engine/shard-reader-options.ts";
 import type { Clock } from "../../services/shared/clock.ts";
 import type { Swarm } from "./swarm.ts";

@@ -2,6 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { complaint } from "./checkers/judge.ts";
 import { startEngine } from "./engine.ts";
+import type { FaultKind } from "./faults/plan.ts";
 import { NO_HABITS } from "./habits.ts";
 import { MUTATIONS } from "./mutation.ts";
 import regressions from "./regressions.json" with { type: "json" };
@@ -11,12 +12,20 @@ import { type Draws, drawSwarm } from "./swarm.ts";
 const FIXED_SEEDS = Array.from({ length: 150 }, (_, index) => index + 1);
 const MUTANT_SEEDS = 200;
 
-async function failures(runs: readonly { seed: number; draws: number }[]): Promise<string[]> {
+interface Run {
+  readonly seed: number;
+  readonly draws: number;
+  readonly only?: string;
+}
+
+async function failures(runs: readonly Run[]): Promise<string[]> {
   const found: string[] = [];
-  for (const { seed, draws } of runs) {
-    const complained = complaint(await runSeed(seed, { startEngine, draws: draws as Draws }));
+  for (const { seed, draws, only } of runs) {
+    const options = { draws: draws as Draws, only: only as FaultKind | undefined };
+    const complained = complaint(await runSeed(seed, { startEngine, ...options }));
     if (complained === undefined) continue;
-    found.push(`npm run simulate -- --seed ${seed} --draws ${draws} --verbose: ${complained}`);
+    const alone = only === undefined ? "" : ` --only ${only}`;
+    found.push(`npm run simulate -- --seed ${seed} --draws ${draws}${alone} --verbose: ${complained}`);
   }
   return found;
 }

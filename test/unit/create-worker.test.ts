@@ -20,6 +20,7 @@ describe("starting on a stream that is not there", () => {
       endpoint: server.url,
       region: "us-east-1",
       createLeaseTable: true,
+      logger: false,
       processRecords: async () => undefined,
     });
     await expect(worker.start()).rejects.toMatchObject({

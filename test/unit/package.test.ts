@@ -92,6 +92,29 @@ describe("npm pack", () => {
     expect(others).toEqual(["@smithy/node-http-handler"]);
   });
 
+  it("takes the SDK in ranges, so that npm installs one copy for the service and for us; the clone is pinned", () => {
+    const isRange = (version: string) => /^\^\d+\.\d+\.\d+$/.test(version);
+    expect(Object.values<string>(manifest.dependencies).filter((version) => !isRange(version))).toEqual([]);
+    const isPinned = (version: string) => /^\d+\.\d+\.\d+$/.test(version);
+    expect(Object.values<string>(manifest.devDependencies).filter((version) => !isPinned(version))).toEqual(
+      [],
+    );
+    const lock = JSON.parse(readFileSync(inProject("package-lock.json"), "utf8"));
+    expect(lock.packages[""].dependencies).toEqual(manifest.dependencies);
+    // What the ranges begin with is what is tested here.
+    for (const [name, range] of Object.entries<string>(manifest.dependencies))
+      expect(`^${lock.packages[`node_modules/${name}`].version}`).toBe(range);
+  });
+
+  it("works on the Node that it says: so do the oldest versions that it takes", () => {
+    const lock = JSON.parse(readFileSync(inProject("package-lock.json"), "utf8"));
+    const [, least] = /^>=(\d+)\./.exec(manifest.engines.node) ?? [];
+    for (const name of Object.keys(manifest.dependencies)) {
+      const [, theirs] = /^>=\s*(\d+)/.exec(lock.packages[`node_modules/${name}`].engines.node) ?? [];
+      expect(Number(theirs)).toBeLessThanOrEqual(Number(least));
+    }
+  });
+
   it("plain node imports createWorker, whose errors name the option", () => {
     writeFileSync(
       join(user, "app.js"),

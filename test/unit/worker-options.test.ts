@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { compileOptions, OptionError, type WorkerOptions } from "../../services/consumer/worker-options.ts";
+import { OptionError } from "../../services/consumer/core/errors.ts";
+import { compileOptions, type WorkerOptions } from "../../services/consumer/worker-options.ts";
 import { withoutMd5 } from "./reader/without-md5.ts";
 
 const least: WorkerOptions = {
@@ -29,6 +30,27 @@ describe("a wrong option is refused, naming the option, the value and the remedy
     ["applicationName", 5, "letters, digits"],
     ["processRecords", undefined, "a function"],
     ["processRecords", "handle", "a function"],
+    ["applicationName", "ab", "3 to 255 letters, digits"],
+    ["streamName", "", "is the variable that it comes from set?"],
+    ["streamName", "orders ", "the name of a stream, 1 to 128 letters, digits"],
+    ["streamName", "x".repeat(129), "1 to 128 letters"],
+    ["streamName", "arn:aws:kinesis:eu-west-1:123456789012:stream/orders", "an ARN is given as streamArn"],
+    ["streamName", 5, "the name of a stream"],
+    ["streamName", null, "the name of a stream"],
+    ["leaseTableName", "my leases", "the name of a DynamoDB table, 3 to 255 letters"],
+    ["leaseTableName", "ab", "3 to 255 letters"],
+    ["leaseTableName", "", "is the variable that it comes from set?"],
+    ["leaseTableName", "arn:aws:dynamodb:eu-west-1:123456789012:table/orders", "an ARN is not taken here"],
+    ["region", "eu-west-1a", "this is an availability zone of eu-west-1"],
+    ["region", "Europe (Ireland)", 'a region such as "eu-west-1"'],
+    ["region", "", "is the variable that it comes from set?"],
+    ["endpoint", "localhost:4566", 'a URL such as "http://localhost:4566"'],
+    ["endpoint", "kinesis.eu-west-1.amazonaws.com", "a URL such as"],
+    ["endpoint", "http://localhost:4566?x=1", "without credentials or a query"],
+    ["endpoint", "", "is the variable that it comes from set?"],
+    ["clients", "aws", "{ kinesis, dynamodb, cloudwatch }"],
+    ["workerId", "", "1 to 128 characters"],
+    ["workerId", "pod\u0000", "control characters"],
     ["workerId", "pod 1", "without spaces"],
     ["workerId", "x".repeat(129), "1 to 128 characters"],
     ["createLeaseTable", "yes", "true or false"],
@@ -84,6 +106,33 @@ describe("a wrong option is refused, naming the option, the value and the remedy
     [{ attempts: 3 }, "there is no option retry.attempts: there are maxAttempts, minDelayMillis"],
   ])("retry: %o", (retry, message) => {
     expect(complaint({ retry })).toContain(message);
+  });
+
+  it.each<[string, unknown]>([
+    ["a name", "orders"],
+    ["nothing", ""],
+    ["another service's", "arn:aws:dynamodb:eu-west-1:123456789012:table/orders"],
+    ["no account", "arn:aws:kinesis:eu-west-1::stream/orders"],
+    ["a consumer's", "arn:aws:kinesis:eu-west-1:123456789012:stream/orders/consumer/orders:1"],
+  ])("streamArn: %s", (_, streamArn) => {
+    const message = complaint({ streamName: undefined, streamArn });
+    expect(message).toContain(`streamArn is ${JSON.stringify(streamArn)}: expected arn:aws:kinesis:<region>`);
+    if (streamArn === "orders") expect(message).toContain("a name is given as streamName");
+  });
+
+  it("an endpoint with credentials, without repeating them", () => {
+    const message = complaint({ endpoint: "http://ann:secret@localhost:4566" });
+    expect(message).toMatch(/^endpoint is "http:\/\/…@localhost:4566": expected .*without credentials/);
+    expect(message).not.toContain("secret");
+  });
+
+  it("clients that are none", () => {
+    const client = { send: () => undefined };
+    expect(complaint({ clients: { dynamoDb: client } })).toContain("clients.dynamoDb is");
+    expect(complaint({ clients: { kinesis: { config: { secretAccessKey: "secret" } } } })).toMatch(
+      /^clients\.kinesis is "object": expected \{ kinesis, dynamodb, cloudwatch \}/,
+    );
+    expect(() => compile({ clients: { kinesis: client, dynamodb: undefined } })).not.toThrow();
   });
 
   it("leaseStealing.stealingStrategy", () => {
@@ -187,6 +236,21 @@ describe("the cap", () => {
 });
 
 describe("what is given", () => {
+  it.each<Record<string, unknown>>([
+    { streamName: "a" },
+    { streamName: `${"x".repeat(126)}.-` },
+    { streamName: undefined, streamArn: "arn:aws-us-gov:kinesis:us-gov-west-1:123456789012:stream/a_b.c-D" },
+    { streamName: undefined, streamArn: "arn:aws:kinesis:us-east-1:000000000000:stream/orders" },
+    { applicationName: "a", leaseTableName: "abc" },
+    { region: "us-gov-west-1" },
+    { region: "local" },
+    { endpoint: "https://vpce-0a1b.kinesis.eu-west-1.vpce.amazonaws.com" },
+    { endpoint: "http://[::1]:4566/" },
+    { workerId: "pöd-1" },
+  ])("may be %o", (options) => {
+    expect(() => compile(options)).not.toThrow();
+  });
+
   it("is kept, up to the ends of each range", () => {
     const date = new Date(0);
     const options = compile({

@@ -64,7 +64,7 @@ export function cloudWatchMetrics(options: CloudWatchMetricsOptions): Metrics {
     },
     async stop() {
       stopping.abort();
-      const sent = (running ?? Promise.resolve()).then(() => sender.flush());
+      const sent = (running ?? Promise.resolve()).then(() => sender.flushAll());
       const settled = new AbortController();
       const isLate = await Promise.race([
         sent.then(() => false),
@@ -101,8 +101,15 @@ class MetricSender {
     this.#givingUp.abort();
   }
 
-  /** Sends what has gathered, up to one call's worth. Never rejects. */
-  async flush(): Promise<void> {
+  /** Until nothing is left, what is measured meanwhile included, or CloudWatch does not take it. Never rejects. */
+  async flushAll(): Promise<void> {
+    let isTaken: boolean;
+    do isTaken = await this.flush();
+    while (isTaken && this.series.size > 0);
+  }
+
+  /** Sends what has gathered, up to one call's worth. Never rejects. False: some of it was not taken. */
+  async flush(): Promise<boolean> {
     this.#dropped += this.series.takeDropped();
     if (this.#dropped > 0) this.#complain();
     let parts = [this.series.take(MOST_METRICS_A_CALL)].filter((part) => part.length > 0);
@@ -133,6 +140,7 @@ class MetricSender {
     const left = parts.flat();
     this.series.putBack(left);
     if (left.length > 0) this.#failed(failure);
+    return left.length === 0;
   }
 
   async #put(part: readonly Readonly<Series>[]): Promise<void> {

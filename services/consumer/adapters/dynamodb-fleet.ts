@@ -13,7 +13,7 @@ import {
 } from "@aws-sdk/client-dynamodb";
 import { FLEET_ATTRIBUTES, FLEET_ROW_PREFIX } from "../../shared/fleet-row.ts";
 import { type FleetPage, MEMBERS_PER_PAGE } from "../core/member.ts";
-import { type LeaseStore, StoreError, StoreUnavailable, StoreUnusable } from "../ports/lease-store.ts";
+import { type LeaseStore, StoreError, StoreUnavailable } from "../ports/lease-store.ts";
 import { type Item, LEASE_KEY, RowProblem } from "./attributes.ts";
 import {
   beatExpressions,
@@ -23,6 +23,7 @@ import {
   type Expressions,
   firstJoinExpressions,
   fleetKey,
+  garbledAttributes,
   joinExpressions,
   leaveExpressions,
 } from "./fleet-rows.ts";
@@ -44,6 +45,44 @@ const JOIN_ROUNDS = 5;
 const CLEANUP_ROUNDS = 5;
 
 export function dynamoDbFleet(client: DynamoDBClient, tableName: string): FleetStore {
+  /**
+   * A page that another hand has garbled is deleted, so that its members write it anew: they cannot beat in it. It is
+   * deleted only as it was seen. A single entry that cannot be read leaves its page as it is.
+   */
+  async function decoded(item: Item): Promise<FleetPage> {
+    try {
+      return decodeFleetPage(item);
+    } catch (error) {
+      if (!(error instanceof RowProblem)) throw error;
+      await deleteAsSeen(item);
+      const name = item[LEASE_KEY]?.S;
+      throw new StoreUnavailable(
+        `row ${name} of lease table ${tableName} cannot be read: ${error.message}; it is deleted, and its workers write it anew`,
+        { cause: error, errorClass: "malformed-answer" },
+      );
+    }
+  }
+
+  async function deleteAsSeen(item: Item): Promise<void> {
+    const garbled = garbledAttributes(item);
+    try {
+      await client.send(
+        new DeleteItemCommand({
+          TableName: tableName,
+          Key: { [LEASE_KEY]: item[LEASE_KEY]! },
+          ConditionExpression: garbled.map((_, index) => `#name${index} = :seen${index}`).join(" AND "),
+          ExpressionAttributeNames: Object.fromEntries(garbled.map((name, index) => [`#name${index}`, name])),
+          ExpressionAttributeValues: Object.fromEntries(
+            garbled.map((name, index) => [`:seen${index}`, item[name]!]),
+          ),
+        }),
+      );
+    } catch (error) {
+      // Repaired or deleted meanwhile: all the better.
+      if (!isConditionFailure(error)) throw storeProblem(error, "DeleteItem", tableName);
+    }
+  }
+
   async function write(page: number, expressions: Expressions): Promise<PageWrite> {
     try {
       const { Attributes } = await client.send(
@@ -59,13 +98,13 @@ export function dynamoDbFleet(client: DynamoDBClient, tableName: string): FleetS
         throw new StoreUnavailable(`UpdateItem on lease table ${tableName}: an answer without the row`, {
           errorClass: "malformed-answer",
         });
-      return { kind: "ok", page: readPage(Attributes, tableName) };
+      return { kind: "ok", page: await decoded(Attributes) };
     } catch (error) {
       if (error instanceof StoreError) throw error;
       if (!isConditionFailure(error)) {
         throw storeProblem(error, "UpdateItem", tableName);
       }
-      return { kind: "failed", old: error.Item && readPage(error.Item, tableName) };
+      return { kind: "failed", old: error.Item && (await decoded(error.Item)) };
     }
   }
 
@@ -78,7 +117,7 @@ export function dynamoDbFleet(client: DynamoDBClient, tableName: string): FleetS
           ConsistentRead: options.consistent ?? false,
         }),
       );
-      return Item && readPage(Item, tableName);
+      return Item && (await decoded(Item));
     } catch (error) {
       if (error instanceof StoreError) throw error;
       throw storeProblem(error, "GetItem", tableName);
@@ -209,16 +248,4 @@ export function dynamoDbFleet(client: DynamoDBClient, tableName: string): FleetS
       return "left";
     },
   };
-}
-
-function readPage(item: Item, tableName: string): FleetPage {
-  try {
-    return decodeFleetPage(item);
-  } catch (error) {
-    if (!(error instanceof RowProblem)) throw error;
-    throw new StoreUnusable(
-      `a fleet row of lease table ${tableName} cannot be read: ${error.message}; delete that row, the workers write it anew`,
-      { cause: error },
-    );
-  }
 }

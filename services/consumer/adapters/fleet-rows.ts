@@ -95,6 +95,25 @@ export function decodeFleetPage(item: Item): FleetPage {
   };
 }
 
+/** Of a page that cannot be read: what of it is in a wrong form. */
+export function garbledAttributes(item: Item): readonly string[] {
+  const { members, generation, shardSyncRequests } = FLEET_ATTRIBUTES;
+  const checks = [
+    [members, () => readMap(item, members)],
+    [generation, () => readCount(item, generation)],
+    [shardSyncRequests, () => readCount(item, shardSyncRequests)],
+  ] as const;
+  return checks.flatMap(([name, check]) => {
+    try {
+      check();
+      return [];
+    } catch (error) {
+      if (!(error instanceof RowProblem)) throw error;
+      return [name];
+    }
+  });
+}
+
 function decodeMember(workerId: string, entry: Item): Member {
   try {
     const letter = required(readText(entry, ENTRY.state), ENTRY.state);

@@ -80,6 +80,7 @@ function listedShard(shard: Partial<KinesisShard> | null): Shard {
     parentShardIds: [ParentShardId, AdjacentParentShardId].filter((parent) => !!parent) as string[],
     hashRange: hashRange("ListShards", HashKeyRange),
     closed: !!SequenceNumberRange.EndingSequenceNumber,
+    startingSequenceNumber: SequenceNumberRange.StartingSequenceNumber,
   };
 }
 

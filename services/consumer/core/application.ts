@@ -75,11 +75,16 @@ export const startOf = ({ initialPosition, startMillis }: Application): Start =>
 export const descendantStartOf = (application: Application): Start =>
   application.initialPosition === AT_TIMESTAMP ? startOf(application) : TRIM_HORIZON_START;
 
+export const isOtherStream = (a: StreamIdentity, b: StreamIdentity): boolean =>
+  a.arn !== b.arn || a.createdMillis !== b.createdMillis;
+
 /** The leases are another stream's. What is not known on either side proves nothing. */
 export const isReplaced = (application: Application, stream: StreamIdentity | undefined): boolean =>
-  application.stream !== undefined &&
-  stream !== undefined &&
-  (application.stream.arn !== stream.arn || application.stream.createdMillis !== stream.createdMillis);
+  application.stream !== undefined && stream !== undefined && isOtherStream(application.stream, stream);
+
+/** For messages. */
+export const describeIdentity = (stream: StreamIdentity | undefined): string =>
+  stream === undefined ? "unknown" : `${stream.arn}, created ${new Date(stream.createdMillis).toISOString()}`;
 
 /** What the option asks for, in the row's words; for the warning when the application began otherwise. */
 export const positionNameOf = (position: InitialPosition): Application["initialPosition"] =>

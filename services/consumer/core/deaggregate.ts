@@ -9,6 +9,9 @@
  * Whatever does not follow this to the letter is a plain record that happens to begin with the magic bytes, and is
  * passed on unchanged: nothing is dropped and nothing throws.
  *
+ * One Kinesis record of 1 MiB may hold 170,000 user records of a few bytes, which as objects take 50 MB. So an aggregate is
+ * checked as a whole, and its user records are made a few at a time (`Expansion`).
+ *
  * Where Node has no MD5 (FIPS mode), the layout alone decides. The checksum is not a security measure, and bytes that
  * follow the layout to the letter are an aggregate in practice. Handing whole aggregates to the handler would break
  * every stream that a KPL producer writes.
@@ -29,24 +32,78 @@ export interface DeaggregateOptions {
 /** Expands the aggregates among `records`, in order. A plain record is passed on itself, and costs one byte compare. */
 export function deaggregate(
   records: readonly ConsumerRecord[],
-  { keeps = () => true, digest = md5 }: DeaggregateOptions = {},
+  options: DeaggregateOptions = {},
 ): readonly ConsumerRecord[] {
-  const first = records.findIndex(mayBeAggregate);
-  if (first === -1) return records;
-  const expanded = records.slice(0, first);
-  for (let index = first; index < records.length; index++) {
-    const record = records[index]!;
-    const users = mayBeAggregate(record) ? userRecords(record, digest) : undefined;
-    if (users === undefined) expanded.push(record);
-    else for (const user of users) if (keeps(user)) expanded.push(user);
+  return new Expansion(records, options).next(Number.POSITIVE_INFINITY);
+}
+
+/** The records of one read, expanded piece by piece. */
+export class Expansion {
+  readonly #records: readonly ConsumerRecord[];
+  readonly #keeps: (record: ConsumerRecord) => boolean;
+  readonly #digest: Md5;
+  /** The next record. */
+  #index = 0;
+  /** The aggregate that it is, once it is opened, and the next of its user records. */
+  #aggregate: Aggregate | undefined;
+  #userIndex = 0;
+
+  constructor(
+    records: readonly ConsumerRecord[],
+    { keeps = () => true, digest = md5 }: DeaggregateOptions = {},
+  ) {
+    this.#records = records;
+    this.#keeps = keeps;
+    this.#digest = digest;
   }
-  return expanded;
+
+  get isOver(): boolean {
+    return this.#index >= this.#records.length;
+  }
+
+  /** The next `most` at the most. Fewer, or none, where `keeps` drops some. */
+  next(most: number): readonly ConsumerRecord[] {
+    if (this.#index === 0 && this.#records.length <= most && !this.#records.some(mayBeAggregate)) {
+      this.#index = this.#records.length;
+      return this.#records;
+    }
+    const expanded: ConsumerRecord[] = [];
+    for (let left = most; left > 0 && !this.isOver; left -= 1) {
+      const record = this.#nextOne();
+      if (record !== undefined) expanded.push(record);
+    }
+    return expanded;
+  }
+
+  /** Undefined: a user record that is dropped. */
+  #nextOne(): ConsumerRecord | undefined {
+    const record = this.#records[this.#index]!;
+    if (this.#userIndex === 0)
+      this.#aggregate = mayBeAggregate(record) ? aggregateIn(record, this.#digest) : undefined;
+    const aggregate = this.#aggregate;
+    if (aggregate === undefined) {
+      this.#index += 1;
+      return record;
+    }
+    const user = aggregate.user(this.#userIndex);
+    this.#userIndex += 1;
+    if (this.#userIndex === aggregate.count) {
+      this.#userIndex = 0;
+      this.#index += 1;
+    }
+    return this.#keeps(user) ? user : undefined;
+  }
 }
 
 const mayBeAggregate = ({ data }: ConsumerRecord): boolean => data[0] === 0xf3;
 
+interface Aggregate {
+  readonly count: number;
+  user(index: number): ConsumerRecord;
+}
+
 /** Undefined: the record is not a well-formed aggregate with at least one user record. */
-function userRecords(record: ConsumerRecord, digest: Md5): readonly ConsumerRecord[] | undefined {
+function aggregateIn(record: ConsumerRecord, digest: Md5): Aggregate | undefined {
   const { data, sequenceNumber, approximateArrivalTimestamp } = record;
   if (data[1] !== 0x89 || data[2] !== 0x9a || data[3] !== 0xc2) return undefined;
   const digestStart = data.length - DIGEST_LENGTH;
@@ -54,12 +111,17 @@ function userRecords(record: ConsumerRecord, digest: Md5): readonly ConsumerReco
   const body = data.subarray(MAGIC_LENGTH, digestStart);
   const actual = digest(body);
   if (actual !== undefined && Buffer.compare(actual, data.subarray(digestStart)) !== 0) return undefined;
-  return parseAggregate(body)?.map((user, subSequenceNumber) => ({
-    ...user,
-    sequenceNumber,
-    subSequenceNumber,
-    approximateArrivalTimestamp,
-  }));
+  const users = parseAggregate(body);
+  if (users === undefined) return undefined;
+  return {
+    count: users.count,
+    user: (subSequenceNumber) => ({
+      ...users.user(subSequenceNumber),
+      sequenceNumber,
+      subSequenceNumber,
+      approximateArrivalTimestamp,
+    }),
+  };
 }
 
 interface UserRecord {
@@ -68,65 +130,84 @@ interface UserRecord {
   readonly explicitHashKey?: string;
 }
 
-interface RecordFields {
-  partitionKeyIndex: number | undefined;
-  explicitHashKeyIndex: number | undefined;
-  data: Uint8Array | undefined;
-}
-
 const keyDecoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** Undefined: malformed, or no user record in it. */
-function parseAggregate(body: Uint8Array): UserRecord[] | undefined {
-  const partitionKeys: string[] = [];
-  const hashKeys: string[] = [];
-  const fields: RecordFields[] = [];
-  const wellFormed = forEachField(body, (field, value) => {
-    if (field === 1 || field === 2) {
-      const key = value instanceof Uint8Array ? decodeKey(value) : undefined;
-      if (key === undefined) return false;
-      (field === 1 ? partitionKeys : hashKeys).push(key);
-    } else if (field === 3) {
-      const parsed = value instanceof Uint8Array ? parseRecord(value) : undefined;
-      if (parsed === undefined) return false;
-      fields.push(parsed);
-    }
-    return true;
-  });
-  if (!wellFormed || fields.length === 0) return undefined;
-  const users: UserRecord[] = [];
-  for (const { partitionKeyIndex, explicitHashKeyIndex, data } of fields) {
-    const partitionKey = partitionKeyIndex === undefined ? undefined : partitionKeys[partitionKeyIndex];
-    if (partitionKey === undefined || data === undefined) return undefined;
-    if (explicitHashKeyIndex === undefined) {
-      users.push({ data, partitionKey });
-      continue;
-    }
-    const explicitHashKey = hashKeys[explicitHashKeyIndex];
-    if (explicitHashKey === undefined) return undefined;
-    users.push({ data, partitionKey, explicitHashKey });
-  }
-  return users;
+interface UserRecords {
+  readonly count: number;
+  user(index: number): UserRecord;
 }
 
-function parseRecord(body: Uint8Array): RecordFields | undefined {
-  const fields: RecordFields = {
-    partitionKeyIndex: undefined,
-    explicitHashKeyIndex: undefined,
-    data: undefined,
-  };
-  const wellFormed = forEachField(body, (field, value) => {
+/** Undefined: malformed, or no user record in it. Every user record is looked at; where each lies is all that is kept. */
+function parseAggregate(body: Uint8Array): UserRecords | undefined {
+  const partitionKeys: string[] = [];
+  const hashKeys: string[] = [];
+  const starts: number[] = [];
+  const ends: number[] = [];
+  let maxPartitionKey = -1;
+  let maxHashKey = -1;
+  const message = new Fields(body, 0, body.length);
+  const record = new RecordFields(body);
+  while (message.next()) {
+    const { field, isBytes, start, end } = message;
     if (field === 1 || field === 2) {
-      if (typeof value !== "number") return false;
-      if (field === 1) fields.partitionKeyIndex = value;
-      else fields.explicitHashKeyIndex = value;
+      const key = isBytes ? decodeKey(body.subarray(start, end)) : undefined;
+      if (key === undefined) return undefined;
+      (field === 1 ? partitionKeys : hashKeys).push(key);
     } else if (field === 3) {
-      if (typeof value === "number") return false;
-      fields.data = value;
+      if (!isBytes || !record.parse(start, end)) return undefined;
+      maxPartitionKey = Math.max(maxPartitionKey, record.partitionKeyIndex);
+      maxHashKey = Math.max(maxHashKey, record.explicitHashKeyIndex);
+      starts.push(start);
+      ends.push(end);
     }
-    return true;
-  });
-  return wellFormed ? fields : undefined;
+  }
+  // The keys may follow the records: whether each index has its key is known at the end.
+  const haveKeys = maxPartitionKey < partitionKeys.length && maxHashKey < hashKeys.length;
+  if (message.isMalformed || !haveKeys || starts.length === 0) return undefined;
+  return {
+    count: starts.length,
+    user: (index) => {
+      record.parse(starts[index]!, ends[index]!);
+      const data = body.subarray(record.dataStart, record.dataEnd);
+      const partitionKey = partitionKeys[record.partitionKeyIndex]!;
+      const explicitHashKey = hashKeys[record.explicitHashKeyIndex];
+      return explicitHashKey === undefined ? { data, partitionKey } : { data, partitionKey, explicitHashKey };
+    },
+  };
+}
+
+/** The fields of one user record, where it lies: an object for each of them would cost more than the record. */
+class RecordFields {
+  /** -1: none. */
+  partitionKeyIndex = -1;
+  explicitHashKeyIndex = -1;
+  dataStart = -1;
+  dataEnd = -1;
+  readonly #fields: Fields;
+
+  constructor(body: Uint8Array) {
+    this.#fields = new Fields(body, 0, 0);
+  }
+
+  /** False: malformed, or without a partition key or data. */
+  parse(from: number, to: number): boolean {
+    const fields = this.#fields;
+    fields.reset(from, to);
+    this.partitionKeyIndex = this.explicitHashKeyIndex = this.dataStart = this.dataEnd = -1;
+    while (fields.next()) {
+      const { field, isBytes } = fields;
+      if (field === 1 || field === 2) {
+        if (isBytes) return false;
+        if (field === 1) this.partitionKeyIndex = fields.number;
+        else this.explicitHashKeyIndex = fields.number;
+      } else if (field === 3) {
+        if (!isBytes) return false;
+        this.dataStart = fields.start;
+        this.dataEnd = fields.end;
+      }
+    }
+    return !fields.isMalformed && this.partitionKeyIndex >= 0 && this.dataStart >= 0;
+  }
 }
 
 function decodeKey(bytes: Uint8Array): string | undefined {
@@ -137,41 +218,65 @@ function decodeKey(bytes: Uint8Array): string | undefined {
   }
 }
 
-/** Walks a protobuf message. False: it is cut off, uses a wire type that does not exist, or `visit` refused a field. */
-function forEachField(
-  bytes: Uint8Array,
-  visit: (field: number, value: number | Uint8Array) => boolean,
-): boolean {
-  let offset = 0;
-  /** A varint; NaN when it is cut off or longer than the ten bytes of 64 bits. Exact to 2^53, far above any length or index. */
-  const varint = (): number => {
+/** Walks the fields of a protobuf message, in place. */
+class Fields {
+  /** It is cut off, or uses a wire type that does not exist. */
+  isMalformed = false;
+  field = 0;
+  /** The value is the bytes from `start` to `end`; else `number`. */
+  isBytes = false;
+  number = 0;
+  start = 0;
+  end = 0;
+  readonly #bytes: Uint8Array;
+  #offset: number;
+  #limit: number;
+
+  constructor(bytes: Uint8Array, from: number, to: number) {
+    this.#bytes = bytes;
+    this.#offset = from;
+    this.#limit = to;
+  }
+
+  reset(from: number, to: number): void {
+    this.#offset = from;
+    this.#limit = to;
+    this.isMalformed = false;
+  }
+
+  /** False: there is no further field, or it is malformed. */
+  next(): boolean {
+    if (this.#offset >= this.#limit) return false;
+    const tag = this.#varint();
+    const wireType = tag % 8;
+    this.field = Math.floor(tag / 8);
+    this.isBytes = wireType !== 0;
+    let isWell = this.field >= 1;
+    if (wireType === 0) {
+      this.number = this.#varint();
+      isWell &&= !Number.isNaN(this.number);
+    } else {
+      const size = wireType === 2 ? this.#varint() : wireType === 1 ? 8 : wireType === 5 ? 4 : Number.NaN;
+      isWell &&= size <= this.#limit - this.#offset;
+      this.start = this.#offset;
+      this.end = this.#offset + size;
+      this.#offset = this.end;
+    }
+    this.isMalformed = !isWell;
+    return isWell;
+  }
+
+  /** NaN when it is cut off or longer than the ten bytes of 64 bits. Exact to 2^53, far above any length or index. */
+  #varint(): number {
     let value = 0;
     let factor = 1;
-    for (let length = 0; length < 10; length += 1) {
-      const byte = bytes[offset];
-      if (byte === undefined) return Number.NaN;
-      offset += 1;
+    for (let length = 0; length < 10 && this.#offset < this.#limit; length += 1) {
+      const byte = this.#bytes[this.#offset]!;
+      this.#offset += 1;
       value += (byte & 0x7f) * factor;
       if (byte < 0x80) return value;
       factor *= 128;
     }
     return Number.NaN;
-  };
-  while (offset < bytes.length) {
-    const tag = varint();
-    const field = Math.floor(tag / 8);
-    const wireType = tag % 8;
-    let value: number | Uint8Array;
-    if (wireType === 0) {
-      value = varint();
-      if (Number.isNaN(value)) return false;
-    } else {
-      const size = wireType === 2 ? varint() : wireType === 1 ? 8 : wireType === 5 ? 4 : Number.NaN;
-      if (!(size <= bytes.length - offset)) return false;
-      value = bytes.subarray(offset, offset + size);
-      offset += size;
-    }
-    if (!(field >= 1) || !visit(field, value)) return false;
   }
-  return true;
 }

@@ -7,6 +7,7 @@ import { actualOwner, isEnded, type Lease } from "./lease.ts";
 import { type LeaseTable, lineage, shardCount } from "./lineage.ts";
 import type { Member } from "./member.ts";
 import { type MoveReason, type PlanWorker, planLeases } from "./plan.ts";
+import { untakenKey } from "./untaken.ts";
 
 export interface Facts {
   /** This worker, as it last wrote itself. */
@@ -22,7 +23,7 @@ export interface Facts {
   readonly silentLeases: ReadonlySet<string>;
   /** Leases whose owner is no member, and that I have watched for a failover time: old enough to be stolen from a living foreign owner. */
   readonly watchedLeases: ReadonlySet<string>;
-  /** Leases that others were to take and have not: this worker takes them, where it has room. */
+  /** Leases (`untakenKey`) that others were to take and have not: this worker takes them, where it has room. */
   readonly overdue: ReadonlySet<string>;
   /** Workers that did not take what was theirs: planned with what they have, and no more. */
   readonly reluctant: ReadonlySet<string>;
@@ -114,7 +115,9 @@ export function decide(facts: Facts): Decisions {
   const leads = leader === self.workerId;
   const mayAct = self.state !== "joining";
   const foreignOwners = workers.filter((w) => w.role === "foreign").length;
-  const staying = alive.filter((m) => m.state !== "leaving").length;
+  // Who does not take its share leaves it to the others: a cap that counted on it would have shards unread.
+  const takes = (m: Member) => !facts.stuckJoiners.has(m.workerId) && !facts.reluctant.has(m.workerId);
+  const staying = alive.filter((m) => m.state !== "leaving" && takes(m)).length;
   const cap = facts.computeCap({
     shards: shardCount(table, lines),
     workers: Math.max(1, staying + foreignOwners),
@@ -164,7 +167,7 @@ export function decide(facts: Facts): Decisions {
   if (self.state === "active") {
     let room = (self.maxLeases ?? Number.POSITIVE_INFINITY) - held.size - claim.length;
     for (const { lease } of untaken) {
-      if (room <= 0 || !facts.overdue.has(lease.leaseKey)) continue;
+      if (room <= 0 || !facts.overdue.has(untakenKey(lease))) continue;
       claim.push({ lease, reason: "untaken" });
       room -= 1;
     }
@@ -216,7 +219,8 @@ export function decide(facts: Facts): Decisions {
         planned.spilled.length +
         facts.unreadable.size +
         // Handed over, and long not read by whom it was given to.
-        untaken.filter(({ lease }) => lease.isPending === true && facts.overdue.has(lease.leaseKey)).length,
+        untaken.filter(({ lease }) => lease.isPending === true && facts.overdue.has(untakenKey(lease)))
+          .length,
       spilled: planned.spilled.length,
       imbalance: imbalance(lines.runnable, alive),
     },

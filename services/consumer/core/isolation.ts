@@ -145,8 +145,10 @@ export class Isolation {
 
   /** The records that follow the batch in the shard belong to it from now on. */
   append(keys: readonly string[]): void {
-    this.#keys.push(...keys);
-    this.#attempts.push(...keys.map(() => 0));
+    for (const key of keys) {
+      this.#keys.push(key);
+      this.#attempts.push(0);
+    }
     this.#aheadIsDue = this.#rules.mayTryAhead && this.#lone > 1 && this.#candidateAhead() !== undefined;
   }
 

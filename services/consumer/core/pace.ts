@@ -35,9 +35,10 @@ export function paceOf(
     busyMillis: Math.max(100, fleet.workers * 5),
     busyForMillis: 3_000,
     beatMillis,
-    // The fleet together scans at most 20,000 rows a second; nobody waits longer than half a minute.
+    // The fleet together scans 10,000 rows a second on average, so that its peaks stay under 20,000; nobody waits longer
+    // than half a minute.
     scanSpreadMillis:
-      fleet.workers * fleet.leases < 5_000 ? 0 : Math.min(30_000, (fleet.workers * fleet.leases) / 20),
+      fleet.workers * fleet.leases < 5_000 ? 0 : Math.min(30_000, (fleet.workers * fleet.leases) / 10),
   };
 }
 

@@ -8,4 +8,6 @@ export interface Shard {
   readonly hashRange: HashRange;
   /** It has an ending sequence number: no more writes. */
   readonly closed: boolean;
+  /** The first that the shard could give out; never changes. Undefined: the answer does not say. */
+  readonly startingSequenceNumber?: string | undefined;
 }

@@ -5,25 +5,25 @@
  */
 import { actualOwner, type Lease } from "./lease.ts";
 
-/** When each lease was first seen untaken as it stands, on this worker's monotonic clock. */
-export type Untaken = ReadonlyMap<string, { readonly token: string; readonly sinceMillis: number }>;
+/** When each lease, as it stands, was first seen untaken, on this worker's monotonic clock; by `untakenKey`. */
+export type Untaken = ReadonlyMap<string, number>;
+
+/** With the fence: a lease that has changed hands meanwhile is another one, and its new owner has its own time. */
+export const untakenKey = (lease: Lease): string =>
+  `${lease.leaseKey} ${actualOwner(lease) ?? ""}:${lease.counter}`;
 
 /** @param leases runnable ones that no living worker has taken up: free, or handed over and pending */
-export function observeUntaken(before: Untaken, leases: readonly Lease[], nowMillis: number): Untaken {
-  return new Map(
-    leases.map((lease) => {
-      const token = `${actualOwner(lease) ?? ""}:${lease.counter}`;
-      const known = before.get(lease.leaseKey);
-      return [lease.leaseKey, known?.token === token ? known : { token, sinceMillis: nowMillis }];
-    }),
-  );
-}
+export const observeUntaken = (before: Untaken, leases: readonly Lease[], nowMillis: number): Untaken =>
+  new Map(leases.map(untakenKey).map((key) => [key, before.get(key) ?? nowMillis]));
 
 /** The leader first, then the next two: a rescuer may be stuck as well. */
 const RESCUERS = 3;
-/** The first rescuer acts after half a failover time, the last at the end of a whole one. */
+/** The first rescuer acts after half a failover time, the last at the end of a whole one (or of 3 s). */
 const FIRST_PART = 0.5;
 const STEP_PART = 0.25;
+/** With a failover time of a second or two: an owner that is well needs a reading of the table or two, and a claim. */
+const FIRST_LEAST_MILLIS = 2_000;
+const STEP_LEAST_MILLIS = 500;
 
 /**
  * How long this worker waits before it takes an untaken lease; undefined: others are before it.
@@ -36,11 +36,12 @@ export function rescueAfterMillis(
 ): number | undefined {
   const rank = active.toSorted().indexOf(workerId);
   if (rank < 0 || rank >= RESCUERS) return undefined;
-  return failoverTimeMillis * (FIRST_PART + rank * STEP_PART);
+  const firstMillis = Math.max(FIRST_LEAST_MILLIS, failoverTimeMillis * FIRST_PART);
+  return firstMillis + rank * Math.max(STEP_LEAST_MILLIS, failoverTimeMillis * STEP_PART);
 }
 
-/** Keys of the leases that this worker is to take. */
+/** Keys (`untakenKey`) of the leases that this worker is to take. */
 export const overdue = (untaken: Untaken, afterMillis: number, nowMillis: number): ReadonlySet<string> =>
   new Set(
-    [...untaken].filter(([, { sinceMillis }]) => nowMillis - sinceMillis > afterMillis).map(([key]) => key),
+    [...untaken].filter(([, sinceMillis]) => nowMillis - sinceMillis > afterMillis).map(([key]) => key),
   );

@@ -2,6 +2,7 @@
 import type { Clock } from "../../shared/clock.ts";
 import type { Random } from "../../shared/random.ts";
 import type { ConsumerRecord } from "../core/record.ts";
+import type { Logger } from "../ports/logger.ts";
 import type { Checkpointer } from "./checkpointer.ts";
 import type { ErrorReports } from "./error-reports.ts";
 import type { HandlerCalls } from "./handler-call.ts";
@@ -25,6 +26,7 @@ export interface HandlerPolicyParts {
   readonly shardId: string;
   readonly clock: Clock;
   readonly random: Random;
+  readonly logger: Logger;
   readonly reports: ErrorReports;
   readonly report: ShardReport;
   readonly activity: ShardActivity;
@@ -32,6 +34,8 @@ export interface HandlerPolicyParts {
   readonly checkpointer: Checkpointer;
   readonly onError: OnError;
   readonly retry: Retry;
+  /** A `deadLetter` that takes longer has failed: its answer may have been lost. */
+  readonly deadLetterLimitMillis: number;
   /** `processed`: by the handler. Else the record was given up. Everything before it is settled too. */
   readonly settled: (last: ConsumerRecord, processed: boolean) => void;
   /** The records read ahead, if there are any: they belong to the batch in the handler from then on. */

@@ -5,10 +5,11 @@
  */
 import type { Clock } from "../../shared/clock.ts";
 import { backoffMillis, type Random } from "../../shared/random.ts";
+import { CheckpointRefused } from "../core/errors.ts";
 import { type Checkpoint, compareCheckpoints } from "../core/lease.ts";
 import { type ErrorReports, errorClassIn } from "./error-reports.ts";
 import type { HeldLease } from "./shard-consumer.ts";
-import { type CheckpointFunction, CheckpointRefused, type RecordPosition } from "./shard-reader-options.ts";
+import type { CheckpointFunction, RecordPosition } from "./shard-reader-options.ts";
 
 export interface CheckpointerParts {
   readonly held: HeldLease;

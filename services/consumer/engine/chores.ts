@@ -2,9 +2,7 @@
  * Work beside the loop: one of a kind at a time. A failure is reported, and the next iteration, which finds it undone, tries
  * again. What changed something for the loop wakes it itself: most chores change nothing.
  */
-
-import { StreamError } from "../ports/stream.ts";
-import { type ErrorReports, errorClassIn } from "./error-reports.ts";
+import { type ErrorReports, errorClassIn, portOf } from "./error-reports.ts";
 
 export class Chores {
   readonly #reports: ErrorReports;
@@ -18,8 +16,7 @@ export class Chores {
     if (this.#underWay.has(name)) return;
     const chore = work()
       .catch((error: unknown) => {
-        const source = error instanceof StreamError ? "stream listing" : "lease table";
-        this.#reports.failed(source, errorClassIn(error), error, name);
+        this.#reports.failed(portOf(error), errorClassIn(error), error, name);
       })
       .finally(() => {
         this.#underWay.delete(name);

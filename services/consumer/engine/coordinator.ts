@@ -13,16 +13,23 @@
  *                 └──────────┴──▶ failed (another process has the worker id; the stream was replaced)
  */
 import type { Decisions } from "../core/decide.ts";
-import { DuplicateWorkerIdError, StoppedError } from "../core/errors.ts";
-import { type Pace, paceOf } from "../core/pace.ts";
+import { StoppedError } from "../core/errors.ts";
+import type { Pace } from "../core/pace.ts";
+import type { Shard } from "../core/shard.ts";
 import { createByteBudget } from "./byte-budget.ts";
 import { Cap } from "./cap.ts";
 import { Chores } from "./chores.ts";
 import { withDeadlines } from "./deadlines.ts";
-import { type DepartureDeps, forceRelease, releaseLateComers, rowsNaming } from "./departure.ts";
+import {
+  type DepartureDeps,
+  forceRelease,
+  leaveBriefly,
+  releaseLateComers,
+  rowsNaming,
+} from "./departure.ts";
 import type { EngineOptions, Ports } from "./engine-context.ts";
-import { awaitPredecessor, type EntranceDeps, findBeginning } from "./entrance.ts";
-import { ErrorReports, errorClassIn } from "./error-reports.ts";
+import { awaitPredecessor, type EntranceDeps, findBeginning, livingRival } from "./entrance.ts";
+import { ErrorReports, errorClassIn, portOf } from "./error-reports.ts";
 import { FleetUpkeep } from "./fleet-upkeep.ts";
 import { FleetWatch } from "./fleet-watch.ts";
 import { gate } from "./gate.ts";
@@ -36,9 +43,10 @@ import { Settling } from "./settling.ts";
 import { startShardConsumer } from "./shard-reader.ts";
 import { ShardTasks } from "./shard-tasks.ts";
 import { StopBudget } from "./stop-budget.ts";
+import { IdentifiedStream } from "./stream-identity.ts";
 import {
   healthOf,
-  measure,
+  Measurements,
   type ReportSources,
   statusOf,
   type WorkerHealth,
@@ -49,7 +57,7 @@ import {
 const GATHER_MILLIS = 15;
 
 export class Coordinator {
-  readonly #ports: Ports;
+  readonly #ports: Ports & { readonly stream: IdentifiedStream };
   readonly #options: EngineOptions;
   readonly #watch: FleetWatch;
   readonly #loopWatch: LoopWatch;
@@ -74,7 +82,7 @@ export class Coordinator {
   #wake = new AbortController();
   #wish: "joining" | "active" | "leaving" = "joining";
   #leavingSinceMillis = Number.POSITIVE_INFINITY;
-  #measuredMillis = 0;
+  readonly #measurements: Measurements;
   /** As last computed, and published with the next look. */
   #cap: number | undefined;
   #starting: Promise<void> | undefined;
@@ -83,11 +91,14 @@ export class Coordinator {
   /** The entry is written; else the next iteration joins. */
   #isMember = false;
   #failure: Error | undefined;
+  #startsOver = false;
   #turnEndedMillis: number;
 
   constructor(world: Ports, given: EngineOptions) {
     const options = { ...given, observe: guardedObserve(given.observe, world) };
-    const ports = withDeadlines(world, options.failoverTimeMillis);
+    const timed = withDeadlines(world, options.failoverTimeMillis);
+    const replaced = (error: Error) => this.#streamReplaced(error);
+    const ports = { ...timed, stream: new IdentifiedStream({ ...timed, replaced }) };
     this.#ports = ports;
     this.#options = options;
     this.#rhythm = new Rhythm(ports);
@@ -109,6 +120,7 @@ export class Coordinator {
     this.#entrance = { ports, options, membership, patience: this.#patience };
     const whenFresh = (signal: AbortSignal) => this.#watch.whenFresh(signal);
     this.#own = { ports, options, watch: this.#watch, loop, reports, tasks: () => this.#tasks };
+    this.#measurements = new Measurements(this.#own);
     const dependencies = { ...ports, budget, whenFresh, reports, loop, observe: options.observe };
     this.#tasks = new ShardTasks(ports, options, {
       ports,
@@ -179,16 +191,19 @@ export class Coordinator {
       const shards = await this.#patience.until("stream listing", () => stream.listShards());
       await this.#patience.until("lease table", () => store.ensureTable(this.#options.createLeaseTable));
       // Together: the others see the joiner while it still finds out where the application began.
-      const began = async () => this.#upkeep.duties.began(await findBeginning(this.#entrance, shards));
       const failed = (error: unknown) => this.#startEnds.abort(error);
-      await Promise.all([began().catch(failed), join().catch(failed)]);
+      await Promise.all([this.#begin(shards).catch(failed), join().catch(failed)]);
       this.#startEnds.signal.throwIfAborted();
     } catch (error) {
       this.#stopped.abort();
-      if (this.#isMember) this.#chores.start("leaving", () => this.#watch.membership.leave());
+      if (this.#isMember) await leaveBriefly(this.#departure);
       throw error;
     }
     this.#loop = this.#run();
+  }
+
+  async #begin(shards: readonly Shard[]): Promise<void> {
+    this.#upkeep.duties.began(await findBeginning(this.#entrance, shards));
   }
 
   async #join(): Promise<void> {
@@ -241,7 +256,7 @@ export class Coordinator {
         this.#troubled(error);
       }
       this.#turnEndedMillis = this.#now();
-      this.#measure();
+      this.#measurements.takeWhenDue();
       if (this.#stopped.signal.aborted) return;
       await this.#ports.clock.sleep(this.#pauseMillis(), this.#wake.signal);
       if (this.#wake.signal.aborted) await this.#ports.clock.sleep(GATHER_MILLIS);
@@ -249,8 +264,9 @@ export class Coordinator {
   }
 
   async #turn(): Promise<void> {
+    if (this.#startsOver) await this.#startOver();
     if (!this.#isMember) return this.#join();
-    const pace = this.#pace();
+    const pace = this.#watch.pace;
     const { failoverTimeMillis } = this.#loopWatch;
     const wish = { state: this.#wish, maxLeases: this.#cap, failoverTimeMillis };
     const seen = await this.#watch.look(wish, pace, this.#isBusy(pace), this.#decisions?.leads ?? false);
@@ -263,7 +279,7 @@ export class Coordinator {
     this.#decisions = decisions;
     this.#cap = decisions.cap;
     this.#perform(decisions);
-    this.#observeUntaken(decisions);
+    this.#rescue.watchOver(this.#watch, decisions.untaken, this.#now());
     if (this.#watch.membership.member.state === "leaving" && this.#tasks.areNone) await this.#leave();
   }
 
@@ -275,27 +291,11 @@ export class Coordinator {
     this.#becomeActive();
   }
 
-  /** Overdue leases are looked up first: a new owner's taking up moves no generation. */
-  #observeUntaken({ untaken }: Decisions): void {
-    const { view, isObserving } = this.#watch;
-    const active = view.members().filter(({ state }) => state === "active");
-    const ids = active.map(({ workerId }) => workerId);
-    if (!isObserving) this.#rescue.reset();
-    else if (this.#rescue.observe(untaken, ids, this.#now()) === "look-up") this.#watch.distrust();
-  }
-
   #perform(decisions: Decisions): void {
-    for (const { leaseKey, reason } of decisions.stop) this.#tasks.get(leaseKey)?.lose(reason);
-    for (const { lease, reason } of decisions.claim) this.#tasks.claim(lease, reason);
-    for (const { leaseKey, to, reason } of decisions.handOver)
-      this.#tasks.get(leaseKey)?.handOver(to, reason);
-    for (const { leaseKey } of decisions.release) {
-      this.#tasks.get(leaseKey)?.release("stopping, and nobody has room for it");
-    }
+    this.#tasks.perform(decisions);
     this.#upkeep.perform(decisions);
     if (this.#options.leaseRenewal === "lease") {
-      const { beatMillis } = this.#pace();
-      this.#chores.start("renewing leases", () => this.#tasks.renew(beatMillis));
+      this.#chores.start("renewing leases", () => this.#tasks.renew(this.#watch.pace.beatMillis));
     }
     const moving = decisions.changing ? JSON.stringify([...decisions.targetOf]) : "";
     this.#rhythm.saw(`${this.#watch.view.generation} ${moving}`);
@@ -303,13 +303,6 @@ export class Coordinator {
     const { state } = this.#watch.membership.member;
     if (state !== "joining" && decisions.claim.length === 0 && !this.#tasks.isClaiming)
       this.#takesPart.open();
-  }
-
-  /** As often as a heartbeat is due, also while the table cannot be reached: what lags is said then too. */
-  #measure(): void {
-    if (this.#now() - this.#measuredMillis < this.#pace().beatMillis) return;
-    this.#measuredMillis = this.#now();
-    measure(this.#own);
   }
 
   #becomeActive(): void {
@@ -327,17 +320,29 @@ export class Coordinator {
     this.#ports.logger.warn({ leases: this.#tasks.all.length }, message);
     await this.#tasks.loseAll("marked dead");
     if (this.#wish === "leaving") return this.#end();
-    if (why === "replaced") {
-      try {
-        await awaitPredecessor(this.#entrance);
-      } catch (error) {
-        if (!(error instanceof DuplicateWorkerIdError)) throw error;
-        return this.#fail(error);
-      }
-    }
+    const rival = why === "replaced" ? await livingRival(this.#entrance) : undefined;
+    if (rival !== undefined) return this.#fail(rival);
     this.#wish = "joining";
     this.#isMember = false;
     await this.#join();
+  }
+
+  /** Every worker finds out by itself: its own reads are refused. */
+  #streamReplaced(error: Error): void {
+    this.#startsOver = this.#options.onStreamReplaced === "start-over";
+    if (this.#startsOver) this.#wakeUp();
+    else this.#fail(error);
+  }
+
+  async #startOver(): Promise<void> {
+    await this.#tasks.loseAll("the stream was replaced");
+    const { stream } = this.#ports;
+    stream.bind(undefined);
+    await this.#begin(await stream.listShards());
+    this.#startsOver = false;
+    if (this.#wish === "leaving") return;
+    this.#wish = "joining";
+    this.#isMember = false;
   }
 
   /** C2. What was handed to us a moment ago is taken up and given on first; what comes later than that is set free. */
@@ -360,7 +365,7 @@ export class Coordinator {
   }
 
   #pauseMillis(): number {
-    const pace = this.#pace();
+    const pace = this.#watch.pace;
     const now = this.#now();
     return this.#rhythm.pauseMillis(pace, this.#isBusy(pace), {
       untilBeatMillis: pace.beatMillis - (now - this.#watch.membership.sentMillis),
@@ -372,16 +377,11 @@ export class Coordinator {
     return this.#rhythm.isBusy(pace) || this.#wish === "leaving";
   }
 
-  #pace(): Pace {
-    const workers = Math.max(1, this.#watch.view.livingMembers());
-    return paceOf({ workers, leases: this.#watch.view.table.size }, this.#options.failoverTimeMillis);
-  }
-
   #troubled(error: unknown): void {
     this.#rhythm.troubled();
-    this.#reports.failed("lease table", errorClassIn(error), error);
-    const isStarting = !this.#takesPart.isOpen;
-    if (isStarting && this.#patience.hasEnded("lease table", error)) this.#fail(error as Error);
+    this.#rescue.reset(); // the owners of untaken leases may not have reached the table either
+    this.#reports.failed(portOf(error), errorClassIn(error), error);
+    if (!this.#takesPart.isOpen && this.#patience.hasEnded("lease table", error)) this.#fail(error as Error);
   }
 
   #changed(): void {

@@ -26,14 +26,24 @@ export const heartbeatDeadlineMillis = (failoverTimeMillis: number): number =>
  */
 const listDeadlineMillis = (failoverTimeMillis: number): number => between(5_000, failoverTimeMillis, 15_000);
 const MAX_LIST_DEADLINE_MILLIS = 120_000;
+/** Three listings in a row that hang cost less than half a minute. */
+const LIST_DEADLINE_GROWTH = 1.5;
 /** A new table takes about ten seconds; the adapter itself waits up to a minute for it. */
 const TABLE_DEADLINE_MILLIS = 90_000;
 /** The engine's own Kinesis client gives up after 5 s without an answer. */
 const ITERATOR_DEADLINE_MILLIS = 6_000;
-/** Longer: an answer of 10 MiB may come over a slow line, and giving it up would begin it anew for ever. */
-const READ_DEADLINE_MILLIS = 10_000;
-/** Ten pages of 1,000 shards. */
-const LISTING_DEADLINE_MILLIS = 30_000;
+/** A shard must not be unread for longer than the failover time and 5 s because one call hangs. */
+export const readDeadlineMillis = (failoverTimeMillis: number): number =>
+  between(5_000, failoverTimeMillis + 2_000, 10_000);
+/** An answer of 10 MiB may come over a slow line: giving it up after the same time again would begin it anew for ever. */
+const MAX_READ_DEADLINE_MILLIS = 60_000;
+const READ_DEADLINE_GROWTH = 1.5;
+/** Ten pages of 1,000 shards, as a rule answered in well under a second. */
+const LISTING_DEADLINE_MILLIS = 6_000;
+const MAX_LISTING_DEADLINE_MILLIS = 30_000;
+const LISTING_DEADLINE_GROWTH = 2;
+/** Iterators whose reads were not answered: more than a worker has shards in trouble. */
+const MOST_MISSED = 1_000;
 
 /** Settles as `call` does, or rejects with `error` after `millis`. */
 export async function within<T>(
@@ -59,7 +69,14 @@ export async function within<T>(
 export const withDeadlines = (ports: Ports, failoverTimeMillis: number): Ports => ({
   ...ports,
   store: storeWithDeadlines(ports.store, ports.clock, failoverTimeMillis),
-  stream: streamWithDeadlines(ports.stream, ports.clock),
+  stream: streamWithDeadlines(ports.stream, ports.clock, failoverTimeMillis),
+  describeStream: () =>
+    within(
+      ports.clock,
+      ITERATOR_DEADLINE_MILLIS,
+      ports.describeStream(),
+      (millis) => new StreamError("unavailable", `DescribeStreamSummary: no answer in ${millis} ms`),
+    ),
 });
 
 export function storeWithDeadlines(store: LeaseStore, clock: Clock, failoverTimeMillis: number): LeaseStore {
@@ -86,7 +103,7 @@ function patientListing(store: LeaseStore, clock: Clock, leastMillis: number): L
   return async (options) => {
     const startedMillis = clock.monotonicMillis();
     const listing = await within(clock, deadlineMillis, store.list(options), (millis) => {
-      deadlineMillis = Math.min(MAX_LIST_DEADLINE_MILLIS, 2 * millis);
+      deadlineMillis = Math.min(MAX_LIST_DEADLINE_MILLIS, LIST_DEADLINE_GROWTH * millis);
       return new StoreUnavailable(`list: the lease table gave no answer in ${millis} ms`);
     });
     deadlineMillis = Math.max(leastMillis, 2 * (clock.monotonicMillis() - startedMillis));
@@ -94,14 +111,63 @@ function patientListing(store: LeaseStore, clock: Clock, leastMillis: number): L
   };
 }
 
-export function streamWithDeadlines(stream: Stream, clock: Clock): Stream {
-  const bounded = <T>(name: string, millis: number, call: Promise<T>) =>
-    within(clock, millis, call, () => new StreamError("unavailable", `${name}: no answer in ${millis} ms`));
+/** A call that missed its deadline has a longer one when it is made again. */
+class GrowingDeadline {
+  readonly #least: number;
+  readonly #most: number;
+  readonly #growth: number;
+  /** Of calls that missed their last one. */
+  readonly #missed = new Map<string, number>();
+
+  constructor(leastMillis: number, mostMillis: number, growth: number) {
+    this.#least = leastMillis;
+    this.#most = mostMillis;
+    this.#growth = growth;
+  }
+
+  of(call: string): number {
+    return this.#missed.get(call) ?? this.#least;
+  }
+
+  missed(call: string): void {
+    const next = Math.min(this.#most, this.#growth * this.of(call));
+    if (this.#missed.size >= MOST_MISSED) this.#missed.clear();
+    this.#missed.set(call, next);
+  }
+
+  answered(call: string): void {
+    this.#missed.delete(call);
+  }
+}
+
+export function streamWithDeadlines(stream: Stream, clock: Clock, failoverTimeMillis: number): Stream {
+  const noAnswer = (name: string, millis: number) =>
+    new StreamError("unavailable", `${name}: no answer in ${millis} ms`);
+  const growing = async <T>(name: string, deadline: GrowingDeadline, key: string, call: Promise<T>) => {
+    const result = await within(clock, deadline.of(key), call, (millis) => {
+      deadline.missed(key);
+      return noAnswer(name, millis);
+    });
+    deadline.answered(key);
+    return result;
+  };
+  const listings = new GrowingDeadline(
+    LISTING_DEADLINE_MILLIS,
+    MAX_LISTING_DEADLINE_MILLIS,
+    LISTING_DEADLINE_GROWTH,
+  );
+  const reads = new GrowingDeadline(
+    readDeadlineMillis(failoverTimeMillis),
+    MAX_READ_DEADLINE_MILLIS,
+    READ_DEADLINE_GROWTH,
+  );
   return {
-    listShards: () => bounded("ListShards", LISTING_DEADLINE_MILLIS, stream.listShards()),
+    listShards: () => growing("ListShards", listings, "", stream.listShards()),
     iterator: (shardId, position) =>
-      bounded("GetShardIterator", ITERATOR_DEADLINE_MILLIS, stream.iterator(shardId, position)),
-    read: (iterator, maxRecords) =>
-      bounded("GetRecords", READ_DEADLINE_MILLIS, stream.read(iterator, maxRecords)),
+      within(clock, ITERATOR_DEADLINE_MILLIS, stream.iterator(shardId, position), (millis) =>
+        noAnswer("GetShardIterator", millis),
+      ),
+    // An iterator is one shard's, and the same until a read with it is answered.
+    read: (iterator, maxRecords) => growing("GetRecords", reads, iterator, stream.read(iterator, maxRecords)),
   };
 }

@@ -6,10 +6,14 @@ import { actualOwner, isEnded, type Lease } from "../core/lease.ts";
 import { forEachBounded } from "./bounded.ts";
 import type { Ports } from "./engine-context.ts";
 import type { FleetWatch } from "./fleet-watch.ts";
+import { settledWithin } from "./settled-within.ts";
 import type { ShardTask } from "./shard-task.ts";
 
+/** A start that cannot work rejects within half a minute, this included. */
+const LEAVING_MILLIS = 2_000;
+
 export interface DepartureDeps {
-  readonly ports: Pick<Ports, "store">;
+  readonly ports: Pick<Ports, "store" | "clock">;
   readonly watch: FleetWatch;
   readonly workerId: string;
 }
@@ -37,4 +41,10 @@ export async function forceRelease(
 ): Promise<void> {
   await Promise.allSettled(tasks.map((task) => task.giveUp(why)));
   await Promise.allSettled([deps.watch.membership.leave()]);
+}
+
+/** A start that fails has told others of itself. Without an answer they find out by its silence. */
+export async function leaveBriefly({ ports, watch }: DepartureDeps): Promise<void> {
+  const left = watch.membership.leave().catch(() => undefined);
+  await settledWithin(ports.clock, left, LEAVING_MILLIS);
 }

@@ -49,9 +49,9 @@ export interface EngineOptions extends ShardReaderOptions {
 export interface Hooks {
   /** The lease went to another worker without this one's doing: stop having effects for the shard. KCL: `leaseLost`. It is waited for at most 5 s. */
   readonly leaseLost?: ((input: { readonly shardId: string }) => Promise<void> | void) | undefined;
-  /** Every record of the shard is processed. SHARD_END is written, and its children can start, when this has resolved. KCL: `shardEnded`. */
+  /** Every record of the shard is processed. SHARD_END is written, and its children can start, when this has resolved; it is called again after 5 minutes, and waited for at most 30 s once the lease is to move. KCL: `shardEnded`. */
   readonly shardEnded?: ShardEnded | undefined;
-  /** Before a planned move or a stop: the last chance to checkpoint. KCL: `shutdownRequested`. */
+  /** Before a planned move or a stop: the last chance to checkpoint. It is waited for at most 30 s. KCL: `shutdownRequested`. */
   readonly shutdownRequested?: ShutdownRequested | undefined;
 }
 

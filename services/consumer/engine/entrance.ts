@@ -7,6 +7,7 @@
 import {
   type Application,
   beginApplication,
+  describeIdentity,
   isReplaced,
   positionNameOf,
   type StreamIdentity,
@@ -97,7 +98,7 @@ async function decideBeginning(
   if (application.isClearing) return clearLeases(deps, application);
   if (!isReplaced(application, stream)) return application;
   if (options.onStreamReplaced === "refuse")
-    throw new StreamReplacedError(named(application.stream), named(stream));
+    throw new StreamReplacedError(describeIdentity(application.stream), describeIdentity(stream));
   const anew = beginApplication(options.initialPosition, stream, { leases: [], shards }, clock.wallMillis());
   const clearing = { ...anew, isClearing: true };
   if ((await store.replaceApplication(application, clearing)) === "changed")
@@ -113,7 +114,7 @@ async function clearLeases({ ports }: EntranceDeps, application: Application): P
   const anew = { ...application, isClearing: false };
   await store.replaceApplication(application, anew);
   logger.warn(
-    { leases: leases.length, stream: named(application.stream) },
+    { leases: leases.length, stream: describeIdentity(application.stream) },
     "the stream was deleted and made again: its leases are deleted, and the application begins anew (onStreamReplaced)",
   );
   return anew;
@@ -159,10 +160,18 @@ export async function awaitPredecessor({
   throw new DuplicateWorkerIdError(options.workerId);
 }
 
+/** As `awaitPredecessor`, for a worker whose place another process took: undefined when that one is gone. */
+export async function livingRival(deps: PredecessorDeps): Promise<DuplicateWorkerIdError | undefined> {
+  try {
+    await awaitPredecessor(deps);
+  } catch (error) {
+    if (error instanceof DuplicateWorkerIdError) return error;
+    throw error;
+  }
+  return undefined;
+}
+
 type PredecessorDeps = Pick<EntranceDeps, "membership" | "patience"> & {
   readonly ports: Pick<Ports, "clock" | "logger">;
   readonly options: Pick<EngineOptions, "workerId" | "failoverTimeMillis">;
 };
-
-const named = (stream: StreamIdentity | undefined): string =>
-  stream === undefined ? "unknown" : `${stream.arn}, created ${new Date(stream.createdMillis).toISOString()}`;

@@ -28,6 +28,10 @@ export function errorClassIn(error: unknown): ErrorClass {
   return "defect";
 }
 
+/** Whose call failed, where both are called. */
+export const portOf = (error: unknown): ErrorSource =>
+  error instanceof StreamError ? "stream listing" : "lease table";
+
 const PATIENCE_MILLIS = 5_000;
 const REMINDER_MILLIS = 300_000;
 

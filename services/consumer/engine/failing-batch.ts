@@ -15,6 +15,7 @@ import { type Gate, gate } from "./gate.ts";
 import { positionOf } from "./handler-call.ts";
 import { errorOf, poisonRecordOf } from "./handler-errors.ts";
 import { retryDelayMillis } from "./retry.ts";
+import { settledWithin } from "./settled-within.ts";
 import type { GiveUpReason } from "./shard-reader-options.ts";
 
 /** A halted shard tries again by itself: what was wrong may have been put right, and nobody need know of `resume`. */
@@ -152,7 +153,8 @@ export class FailingBatch {
     const records = this.#parts.takeAhead();
     if (records.length === 0) return;
     this.#joined += 1;
-    this.#records.push(...records);
+    // One by one: a call with a hundred thousand arguments overflows the stack.
+    for (const record of records) this.#records.push(record);
     this.#isolation.append(records.map(({ partitionKey }) => partitionKey));
   }
 
@@ -190,7 +192,7 @@ export class FailingBatch {
     for (let failures = 1; ; failures += 1) {
       activity.enter("handling", failures);
       try {
-        await deliver(record, error);
+        await this.#inTime(async () => deliver(record, error), failures);
         this.#goesOn();
         return true;
       } catch (thrown) {
@@ -203,6 +205,16 @@ export class FailingBatch {
         if (interrupted.aborted) return false;
       }
     }
+  }
+
+  /** A `deadLetter` that never settles fails like one that throws. It may still take the record, which then comes twice. */
+  async #inTime(deliver: () => Promise<void>, tries: number): Promise<void> {
+    const { clock, logger, shardId, deadLetterLimitMillis } = this.#parts;
+    if ((await settledWithin(clock, deliver(), deadLetterLimitMillis)) !== "still running") return;
+    const limit = `deadLetter did not finish within ${deadLetterLimitMillis} ms: it is tried again, and may be given the record twice`;
+    // Once for each record: from then on the reports say seldom that it fails.
+    if (tries === 1) logger.error({ shardId }, limit);
+    throw new Error(limit);
   }
 
   /** Resolves when the record that halts the shard is to be tried again. */

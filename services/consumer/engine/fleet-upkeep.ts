@@ -9,9 +9,10 @@ import { Declarations } from "./declarations.ts";
 import type { EngineOptions, Ports } from "./engine-context.ts";
 import type { FleetWatch } from "./fleet-watch.ts";
 import { LeaderDuties } from "./leader-duties.ts";
+import type { IdentifiedStream } from "./stream-identity.ts";
 
 export interface FleetUpkeepDeps {
-  readonly ports: Ports;
+  readonly ports: Ports & { readonly stream: IdentifiedStream };
   readonly options: EngineOptions;
   readonly watch: FleetWatch;
   readonly chores: Chores;
@@ -65,6 +66,8 @@ export class FleetUpkeep {
   #lead(decisions: Decisions): void {
     const { chores, ports, watch } = this.#deps;
     const now = ports.clock.monotonicMillis();
+    if (!watch.view.hasApplication)
+      chores.start("writing the application's row", () => this.duties.restoreApplication());
     if (this.duties.syncIsDue(now)) {
       chores.start("listing shards", async () => {
         await this.syncShards();

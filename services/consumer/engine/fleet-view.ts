@@ -42,6 +42,8 @@ export class FleetView {
   shardSyncRequests = 0;
   /** Rows that the last scan could not read. */
   corrupt: LeaseListing["corrupt"] = [];
+  /** False: the newest scan found no application's row. */
+  hasApplication = true;
   /** Members of late: when each was last listed (monotonic), and whether it was about to go. */
   readonly #known = new Map<string, { readonly seenMillis: number; readonly mayBeGone: boolean }>();
 
@@ -64,6 +66,7 @@ export class FleetView {
     this.#lowerSinceMillis = undefined;
     this.generation = 0;
     this.scannedGeneration = -1;
+    this.hasApplication = true;
     this.shardSyncRequests = 0;
     this.corrupt = [];
   }
@@ -98,6 +101,10 @@ export class FleetView {
   }
 
   /** Members that are not dead: every one of them polls and scans. */
+  activeIds(): readonly string[] {
+    return this.members().flatMap(({ workerId, state }) => (state === "active" ? [workerId] : []));
+  }
+
   livingMembers(): number {
     let count = 0;
     for (const { members } of this.pages.values())
@@ -155,6 +162,8 @@ export class FleetView {
       return;
     }
     this.#memberSigns.clear();
+    // They are still there to be watched, and only a scan sees them.
+    this.#metForeigner ||= this.#foreignSigns.size > 0;
     this.#foreignSigns = new Map();
   }
 
@@ -203,6 +212,7 @@ export class FleetView {
       if (!listing.pages.some((p) => p.page === page)) this.pageGone(page);
     for (const page of listing.pages) this.sawPage(page, nowMillis);
     this.corrupt = listing.corrupt;
+    this.hasApplication = listing.hasApplication;
     this.scannedGeneration = generation;
     this.#observeForeign(nowMillis);
   }

@@ -13,8 +13,8 @@
 import { isNotable } from "../core/block-cover.ts";
 import { orphans } from "../core/lineage.ts";
 import type { FleetPage, Member } from "../core/member.ts";
-import { beatSlackMillis, type Pace } from "../core/pace.ts";
-import type { LeaseListing } from "../ports/lease-store.ts";
+import { beatSlackMillis, type Pace, paceOf } from "../core/pace.ts";
+import { type LeaseListing, StoreUnavailable } from "../ports/lease-store.ts";
 import type { EngineOptions, Ports } from "./engine-context.ts";
 import { FleetView } from "./fleet-view.ts";
 import { type Gate, gate } from "./gate.ts";
@@ -54,7 +54,9 @@ export class FleetWatch {
   readonly #unreadableEntries = new Map<number, string>();
   /** The last heartbeat failed, and none has succeeded since. */
   #beatFails = false;
-  #scanDueMillis = Number.NEGATIVE_INFINITY;
+  #scannedMillis = Number.NEGATIVE_INFINITY;
+  /** W5. Undefined: no scan is wanted. */
+  #scanDueMillis: number | undefined;
   #roundRobinPage = 0;
   /** When each page was last read by a look of its own. */
   readonly #readMillis = new Map<number, number>();
@@ -83,6 +85,11 @@ export class FleetWatch {
   /** The table is as new as the newest generation seen. */
   get isCurrent(): boolean {
     return this.view.scannedGeneration === this.view.generation;
+  }
+
+  get pace(): Pace {
+    const workers = Math.max(1, this.view.livingMembers());
+    return paceOf({ workers, leases: this.view.table.size }, this.#failoverTimeMillis);
   }
 
   /** The next look is a heartbeat that tells everybody to read the table. */
@@ -116,10 +123,12 @@ export class FleetWatch {
   /** Beats when it is due or `wish` differs from the entry, and reads the pages this worker watches. */
   async look(wish: Wish, pace: Pace, isBusy: boolean, leads: boolean): Promise<Poll> {
     const { member } = this.membership;
-    const differs = wish.maxLeases !== member.maxLeases || wish.state !== member.state;
-    const bump = this.#bumpWanted || differs;
+    const differs = wish.maxLeases !== member.maxLeases;
+    // A new cap is read by all with fleet row 0, and nothing of it is in the table: only from another row it needs a bump.
+    const capBumps = differs && this.membership.page > 0;
+    const bump = this.#bumpWanted || wish.state !== member.state || capBumps;
     const sinceBeatMillis = this.#now() - this.membership.sentMillis;
-    const beats = bump || sinceBeatMillis >= pace.beatMillis - beatSlackMillis(pace, isBusy);
+    const beats = bump || differs || sinceBeatMillis >= pace.beatMillis - beatSlackMillis(pace, isBusy);
     const everyMillis = isBusy ? pace.busyMillis : pace.idleMillis;
     if (beats) {
       const beaten = await this.#beat(wish, bump);
@@ -138,17 +147,28 @@ export class FleetWatch {
 
   async scanWhenDue(wish: Wish, pace: Pace): Promise<Poll> {
     const now = this.#now();
-    const foreignDue = this.view.hasForeignLeases && now - this.#scanDueMillis > this.#failoverTimeMillis / 2;
-    const repairDue = this.view.corrupt.length > 0 && now - this.#scanDueMillis > REPAIR_POLL_MILLIS;
-    if (this.isCurrent && !foreignDue && !repairDue) return SEEN;
-    if (pace.scanSpreadMillis > 0 && this.view.scannedGeneration >= 0) {
-      if (this.#scanDueMillis <= now - pace.scanSpreadMillis) {
-        this.#scanDueMillis = now + this.#ports.random.next() * pace.scanSpreadMillis;
-      }
-      if (now < this.#scanDueMillis) return SEEN;
+    const sinceMillis = now - this.#scannedMillis;
+    const foreignDue = this.view.hasForeignLeases && sinceMillis > this.#failoverTimeMillis / 2;
+    const repairDue = this.view.corrupt.length > 0 && sinceMillis > REPAIR_POLL_MILLIS;
+    if (this.isCurrent && !foreignDue && !repairDue) {
+      this.#scanDueMillis = undefined;
+      return SEEN;
     }
-    this.#scanDueMillis = now;
+    if (now < this.#dueAtMillis(pace, now)) return SEEN;
+    this.#scannedMillis = now;
+    this.#scanDueMillis = undefined;
     return this.#beatDuring(this.#scanAgainIfOutrun(pace), wish, pace);
+  }
+
+  /**
+   * W5. In a large fleet each worker reads the table at a moment of its own, on average once in `scanSpreadMillis` while
+   * changes go on. A worker that knows nothing, or that knows its view to be wrong, does not wait.
+   */
+  #dueAtMillis({ scanSpreadMillis }: Pace, now: number): number {
+    if (scanSpreadMillis === 0 || this.view.scannedGeneration < 0) return now;
+    const earliest = Math.max(now, this.#scannedMillis + scanSpreadMillis / 2);
+    this.#scanDueMillis ??= earliest + this.#ports.random.next() * scanSpreadMillis;
+    return this.#scanDueMillis;
   }
 
   /** What changed during a scan is read at once, not at the next look: others are handing over, and wait for nobody. Only where a scan is cheap. */
@@ -212,7 +232,7 @@ export class FleetWatch {
   /** Every row; a parent that is missing is missing in two scans, the second begun after the first had ended (L3: see `orphans`). */
   async #list(): Promise<LeaseListing> {
     for (let round = 1; ; round++) {
-      const listing = await this.#ports.store.list({ consistent: true });
+      const listing = await this.#listOnce();
       const found = orphans(listing.leases);
       const fresh = new Set(found.filter((orphan) => !this.#orphans.has(orphan)));
       this.#orphans = new Set(found);
@@ -222,6 +242,15 @@ export class FleetWatch {
       const children = new Set([...fresh].map((orphan) => orphan.split(" ")[0]));
       return { ...listing, leases: listing.leases.filter((lease) => !children.has(lease.leaseKey)) };
     }
+  }
+
+  /** A member's own fleet row is in the table, so an answer with no row at all is none: the leases are kept, and it is asked again. */
+  async #listOnce(): Promise<LeaseListing> {
+    const listing = await this.#ports.store.list({ consistent: true });
+    const { leases, corrupt, pages } = listing;
+    if (this.#closed || leases.length + corrupt.length + pages.length > 0) return listing;
+    const message = "the lease table is listed without a single row, and this worker's own must be there";
+    throw new StoreUnavailable(message, { errorClass: "malformed-answer" });
   }
 
   pageOf(member: Member): number {

@@ -4,6 +4,9 @@ import type { Logger } from "../ports/logger.ts";
 
 const LOG_SPACING_MILLIS = 60_000;
 
+const isThenable = (value: unknown): value is PromiseLike<unknown> =>
+  typeof value === "object" && value !== null && "then" in value && typeof value.then === "function";
+
 /** The same function, but it never throws, and no promise of its rejects unseen. One line a minute at most. */
 export function guardedObserve<Event>(
   observe: (event: Event) => unknown,
@@ -25,8 +28,8 @@ export function guardedObserve<Event>(
   return (event) => {
     try {
       const result = observe(event);
-      // An async function is accepted where one without a result is expected.
-      if (result instanceof Promise) result.catch(failed);
+      // An async function is accepted where one without a result is expected, and never waited for.
+      if (isThenable(result)) result.then(undefined, failed);
     } catch (error) {
       failed(error);
     }

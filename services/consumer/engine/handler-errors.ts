@@ -1,4 +1,5 @@
 /** What a handler may throw to say more than that it failed. */
+import { EvenkeelError } from "../core/errors.ts";
 import type { ConsumerRecord } from "../core/record.ts";
 import type { RecordPosition } from "./shard-reader-options.ts";
 
@@ -9,25 +10,24 @@ import type { RecordPosition } from "./shard-reader-options.ts";
  *
  * @example throw new PoisonRecordError(record, { cause: error });
  */
-export class PoisonRecordError extends Error {
+export class PoisonRecordError extends EvenkeelError {
   override readonly name = "PoisonRecordError";
-  readonly code = "POISON_RECORD";
   readonly record: RecordPosition;
 
   constructor(record: ConsumerRecord | RecordPosition, options?: ErrorOptions) {
     const { cause } = options ?? {};
     const why = cause === undefined ? "" : `: ${cause instanceof Error ? cause.message : String(cause)}`;
-    super(`the record ${record.sequenceNumber} cannot be processed${why}`, options);
+    super("POISON_RECORD", `the record ${record.sequenceNumber} cannot be processed${why}`, options);
     this.record = record;
   }
 }
 
 /**
- * By name and shape, not by class: the handler may come with another copy of this package.
+ * By code and shape, not by class: the handler may come with another copy of this package.
  * @returns the record that the error names; undefined for any other error
  */
 export function poisonRecordOf(error: Error): RecordPosition | undefined {
-  if (error.name !== "PoisonRecordError" || !("record" in error)) return undefined;
+  if (!("code" in error && error.code === "POISON_RECORD" && "record" in error)) return undefined;
   const { record } = error;
   const isRecord = typeof record === "object" && record !== null && "sequenceNumber" in record;
   return isRecord && typeof record.sequenceNumber === "string" ? (record as RecordPosition) : undefined;

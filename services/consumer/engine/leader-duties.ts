@@ -11,6 +11,7 @@ import type { Shard } from "../ports/stream.ts";
 import { forEachBounded } from "./bounded.ts";
 import type { Ports } from "./engine-context.ts";
 import type { FleetView } from "./fleet-view.ts";
+import type { IdentifiedStream } from "./stream-identity.ts";
 
 /** KCL's `leaseCleanupIntervalMillis`: a completed row costs nothing but a line in every scan. */
 const CLEANUP_INTERVAL_MILLIS = 60_000;
@@ -24,7 +25,9 @@ export interface LeaderOptions {
 }
 
 export class LeaderDuties {
-  readonly #ports: Pick<Ports, "store" | "stream" | "clock" | "logger" | "metrics">;
+  readonly #ports: Pick<Ports, "store" | "clock" | "logger" | "metrics"> & {
+    readonly stream: IdentifiedStream;
+  };
   readonly #view: FleetView;
   readonly #options: LeaderOptions;
   #syncedMillis = Number.NEGATIVE_INFINITY;
@@ -35,7 +38,7 @@ export class LeaderDuties {
   #application: Application | undefined;
 
   constructor(
-    ports: Pick<Ports, "store" | "stream" | "clock" | "logger" | "metrics">,
+    ports: Pick<Ports, "store" | "clock" | "logger" | "metrics"> & { readonly stream: IdentifiedStream },
     view: FleetView,
     options: LeaderOptions,
   ) {
@@ -48,6 +51,7 @@ export class LeaderDuties {
   /** What every row that is missing begins with. */
   began(application: Application): void {
     this.#application = application;
+    this.#ports.stream.bind(application.stream);
   }
 
   get application(): Application {
@@ -85,7 +89,10 @@ export class LeaderDuties {
     const missing = missingLeases(shards, this.#view.table, this.application)
       .map((generation) => generation.filter((lease) => !unreadable.has(lease.leaseKey)))
       .filter((generation) => generation.length > 0);
-    if (missing.length > 0) await this.#checkThatNothingChanged();
+    if (missing.length > 0) {
+      await this.#ports.stream.confirm();
+      await this.#checkThatNothingChanged();
+    }
     for (const generation of missing) {
       const outcomes = await forEachBounded(generation, (lease) => this.#create(lease));
       created += outcomes.filter((outcome) => outcome === "created").length;
@@ -94,6 +101,16 @@ export class LeaderDuties {
     this.#syncedRequests = requests;
     this.#auditHoles(shards);
     return { shards, created };
+  }
+
+  /**
+   * Writes the application's row again, which another hand deleted: Java KCL's clean-up of rows whose shards are gone, or a
+   * person. The fleet goes on from where it knows to have begun; who wants it to begin anew stops the fleet first.
+   */
+  async restoreApplication(): Promise<void> {
+    this.began(await this.#ports.store.createApplication(this.application));
+    this.#view.hasApplication = true;
+    this.#ports.logger.warn({}, "the application's row was deleted by another hand: it is written again");
   }
 
   /** @returns how many rows were removed. The view must have been read anew: children start without telling anybody. */

@@ -6,11 +6,11 @@
 import type { Clock } from "../../shared/clock.ts";
 import { backoffMillis, type Random } from "../../shared/random.ts";
 import { type ErrorClass, needsAPerson } from "../core/error-class.ts";
-import { EvenkeelError } from "../core/errors.ts";
 import { type ErrorReports, type ErrorSource, errorClassIn } from "./error-reports.ts";
 
 const PATIENCE_MILLIS: Readonly<Partial<Record<ErrorClass, number>>> = {
   invalid: 0,
+  // Also what the engine itself has found out: a namesake, a stream that was replaced, a stop.
   defect: 0,
   "not-found": 8_000,
 };
@@ -48,7 +48,7 @@ export class Patience {
         reports.recovered(source);
         return result;
       } catch (error) {
-        if (error instanceof EvenkeelError || this.hasEnded(source, error)) throw error;
+        if (this.hasEnded(source, error)) throw error;
         reports.failed(source, errorClassIn(error), error);
       }
       await clock.sleep(backoffMillis(attempt, random, PAUSE_BASE_MILLIS, PAUSE_CAP_MILLIS), this.#signal);

@@ -5,7 +5,8 @@
  */
 
 import type { UntakenLease } from "../core/decide.ts";
-import { observeUntaken, overdue, rescueAfterMillis, type Untaken } from "../core/untaken.ts";
+import { observeUntaken, overdue, rescueAfterMillis, type Untaken, untakenKey } from "../core/untaken.ts";
+import type { FleetWatch } from "./fleet-watch.ts";
 
 /** Doubles each time, up to the longest. */
 const RELUCTANT_MILLIS = 60_000;
@@ -30,7 +31,7 @@ export class Rescue {
     this.#verified = new Set();
   }
 
-  /** Leases that this worker takes, whoever they are planned for. */
+  /** Leases (`untakenKey`) that this worker takes, whoever they are planned for. */
   get due(): ReadonlySet<string> {
     return this.#verified;
   }
@@ -40,6 +41,12 @@ export class Rescue {
       if (nowMillis > untilMillis + millis) this.#reluctant.delete(id);
     const still = [...this.#reluctant].filter(([, { untilMillis }]) => nowMillis < untilMillis);
     return new Set(still.map(([id]) => id));
+  }
+
+  /** Overdue leases are looked up first: a new owner's taking up moves no generation. */
+  watchOver(watch: FleetWatch, untaken: readonly UntakenLease[], nowMillis: number): void {
+    if (!watch.isObserving) this.reset();
+    else if (this.observe(untaken, watch.view.activeIds(), nowMillis) === "look-up") watch.distrust();
   }
 
   /** @returns "look-up": scan now, for some are overdue and may only look untaken */
@@ -58,7 +65,8 @@ export class Rescue {
       afterMillis === undefined ? new Set<string>() : overdue(this.#untaken, afterMillis, nowMillis);
     const isKnown = [...due].every((key) => this.#verified.has(key));
     for (const { lease, taker } of leases)
-      if (due.has(lease.leaseKey) && this.#verified.has(lease.leaseKey)) this.#passOver(taker, nowMillis);
+      if (due.has(untakenKey(lease)) && this.#verified.has(untakenKey(lease)))
+        this.#passOver(taker, nowMillis);
     this.#verified = due;
     return isKnown ? undefined : "look-up";
   }

@@ -7,6 +7,12 @@ import type { Clock } from "../../shared/clock.ts";
  */
 export const HOOK_LIMIT_MILLIS = 30_000;
 
+/**
+ * `shardEnded` holds up nothing but the shard's children, and may have much to flush: after this it counts as failed,
+ * because its answer may have been lost, and is called again.
+ */
+export const SHARD_ENDED_LIMIT_MILLIS = 300_000;
+
 /** What `promise` resolves to, or "still running" after `millis`. Rejects when it rejects in time. */
 export async function settledWithin<T>(
   clock: Clock,

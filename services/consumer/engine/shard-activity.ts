@@ -39,10 +39,10 @@ const LONG: Partial<Record<ActivityKind, string>> = {
   waiting:
     "the shard waits: for this worker's own heartbeat, or, at its end, for the checkpoint of its last record (with manual checkpoints: call checkpoint in shardEnded)",
   handling:
-    "processRecords has been running for long: is what it waits for answering? processTimeoutMillis bounds it",
+    "the handler (processRecords, or deadLetter) has been running for long: is what it waits for answering? processTimeoutMillis bounds it",
   hook: "a hook has been running for long: is what it waits for answering?",
   draining:
-    "a hand-over has been waiting for long for processRecords to finish its batch: heed the draining signal",
+    "a hand-over has been waiting for long for the handler to finish what it has: heed the draining signal",
 };
 
 interface Span {
@@ -81,11 +81,10 @@ export class ShardActivity {
     else this.#span = this.#begin(kind, attempt);
   }
 
-  /** Looks after the time until `over` aborts. */
+  /** Looks after the time until `over` aborts. A warning comes when its time is up, not at the next check. */
   async watch(over: AbortSignal): Promise<void> {
-    const intervalMillis = Math.min(MAX_CHECK_INTERVAL_MILLIS, this.#warnAfterMillis / 2);
     while (!over.aborted) {
-      await this.#ports.clock.sleep(intervalMillis, over);
+      await this.#ports.clock.sleep(this.#untilCheckMillis(), over);
       if (!over.aborted) this.#check();
     }
   }
@@ -95,12 +94,26 @@ export class ShardActivity {
     return this.#draining !== undefined && this.#span.kind !== "hook" ? this.#draining : this.#span;
   }
 
+  /** A drain waits for what was under way before it: the time of that counts. */
+  get #longSinceMillis(): number {
+    const counted = LONG[this.#span.kind] !== undefined ? [this.#span, this.#shown] : [this.#shown];
+    return Math.min(...counted.map(({ sinceMillis }) => sinceMillis));
+  }
+
+  /** What begins during this pause is due after its end: the pause is half of the warning's time at most. */
+  #untilCheckMillis(): number {
+    const intervalMillis = Math.min(MAX_CHECK_INTERVAL_MILLIS, this.#warnAfterMillis / 2);
+    const now = this.#ports.clock.monotonicMillis();
+    const dueInMillis = this.#longSinceMillis + this.#warnAfterMillis - now;
+    return dueInMillis > 0 ? Math.min(intervalMillis, dueInMillis) : intervalMillis;
+  }
+
   #check(): void {
     const { clock, logger, metrics } = this.#ports;
     const span = this.#shown;
     const problem = LONG[span.kind];
     const now = clock.monotonicMillis();
-    const runningMillis = Math.round(now - span.sinceMillis);
+    const runningMillis = Math.round(now - this.#longSinceMillis);
     if (problem === undefined || runningMillis < this.#warnAfterMillis) return;
     metrics.record("LongRunningTask.Time", runningMillis, "Milliseconds", { Operation: "ProcessTask" });
     const warnedAgo = this.#warned?.span === span ? now - this.#warned.atMillis : Number.POSITIVE_INFINITY;

@@ -6,7 +6,7 @@
 import { backoffMillis } from "../../shared/random.ts";
 import { type Checkpoint, compareCheckpoints } from "../core/lease.ts";
 import type { Checkpointer } from "./checkpointer.ts";
-import { HOOK_LIMIT_MILLIS } from "./settled-within.ts";
+import { HOOK_LIMIT_MILLIS, SHARD_ENDED_LIMIT_MILLIS } from "./settled-within.ts";
 import type { ShardActivity } from "./shard-activity.ts";
 import type { ShardReaderDependencies, ShardReaderOptions } from "./shard-reader-options.ts";
 
@@ -40,8 +40,8 @@ export async function mayEnd(parts: ShardEndParts): Promise<boolean> {
 }
 
 /**
- * A hook that fails is called again. One that hangs costs its own shard only: a drain waits for it no longer than for
- * `shutdownRequested`, and the next owner reaches the end of the shard again.
+ * A hook that fails is called again, and so is one that has not ended after a long time. One that hangs costs its own
+ * shard only: a drain waits for it no longer than for `shutdownRequested`, and the next owner reaches the end again.
  */
 async function hookIsDone(parts: ShardEndParts): Promise<boolean> {
   const { dependencies, options, shardId, checkpointer, activity, processed, interrupted } = parts;
@@ -56,7 +56,8 @@ async function hookIsDone(parts: ShardEndParts): Promise<boolean> {
       (error: unknown) => ({ kind: "failed" as const, error }),
     );
     const over = new AbortController();
-    const outcome = await Promise.race([ended, giveUpWaiting(parts, over.signal)]);
+    const late = clock.sleep(SHARD_ENDED_LIMIT_MILLIS, over.signal).then(() => LATE);
+    const outcome = await Promise.race([ended, late, giveUpWaiting(parts, over.signal)]);
     over.abort();
     if (outcome === undefined) break;
     if (outcome.kind === "done") {
@@ -74,6 +75,11 @@ async function hookIsDone(parts: ShardEndParts): Promise<boolean> {
   reports.forget("hook", shardId);
   return false;
 }
+
+const LATE = {
+  kind: "failed" as const,
+  error: new Error(`shardEnded did not finish within ${SHARD_ENDED_LIMIT_MILLIS} ms: it is called again`),
+};
 
 /** Resolves with a stop, or a while after a drain. `over`: no longer waited for. */
 async function giveUpWaiting(parts: ShardEndParts, over: AbortSignal): Promise<undefined> {

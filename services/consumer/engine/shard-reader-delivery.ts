@@ -72,6 +72,7 @@ export class ShardDelivery {
       checkpointer,
       onError: options.onError,
       retry: retryOf(options.retry),
+      deadLetterLimitMillis: options.processTimeoutMillis ?? HOOK_LIMIT_MILLIS,
       takeAhead: () => this.#takeAhead(),
       settled: (last, processed) => this.#settled(last, processed),
       interrupted,

@@ -4,8 +4,8 @@
  *
  * | failure | policy |
  * |---|---|
- * | throttled, unavailable, malformed-answer, denied, unauthenticated, expired-credentials, encryption | the same call again, with growing pauses up to 10 s; the position never moves |
- * | expired-iterator | a new iterator at the same position, at once the first time |
+ * | throttled, unavailable, malformed-answer, denied, unauthenticated, expired-credentials, encryption | the same call again, with growing pauses up to 5 s; the position never moves |
+ * | expired-iterator | a new iterator at the same position, at once; with pauses when one expires that was new |
  * | invalid, of GetRecords | the iterator is refused: a new one at the same position |
  * | invalid, of GetShardIterator | the position is refused (shard-reader-position.ts); another one is tried at once |
  * | not-found | the listing is asked: gone, or there after all (shard-reader-listing.ts) |
@@ -45,6 +45,9 @@ export interface FetchedBatch {
   readonly end: ShardEnd | undefined;
 }
 
+/** The last piece of a read holds its bytes: until then the others share the same memory. */
+type Rest = Omit<FetchedBatch, "records">;
+
 export interface ShardEnd {
   /** Undefined: neither the last read nor the listing names them yet. */
   readonly children: readonly Shard[] | undefined;
@@ -60,7 +63,8 @@ export type Fetched =
   | { readonly kind: "aborted" };
 
 const BACKOFF_BASE_MILLIS = 200;
-const BACKOFF_CAP_MILLIS = 10_000;
+/** Also after a trouble of hours, a shard is read again within this of its end. */
+const BACKOFF_CAP_MILLIS = 5_000;
 /** The children of a shard wait for its end to be confirmed. */
 const UNCONFIRMED_END_CAP_MILLIS = 2_000;
 /** Before the first records have shown how large they are. */
@@ -89,7 +93,11 @@ export class ShardFetcher {
   #recordBytes: number | undefined;
   /** In a row. */
   #failures = 0;
+  /** The last failure was an iterator that had expired. */
+  #hasExpired = false;
   #lastError: LastError | undefined;
+  /** Of the last read: set while some of its records are not given out. */
+  #rest: Rest | undefined;
 
   constructor(
     dependencies: ShardReaderDependencies,
@@ -131,6 +139,8 @@ export class ShardFetcher {
   /** The next batch, empty or not. Never rejects. */
   async next(signal: AbortSignal): Promise<Fetched> {
     const { clock } = this.#dependencies;
+    if (this.#rest !== undefined && !signal.aborted)
+      return this.#piece(this.#records.nextPiece(), this.#rest);
     for (;;) {
       const waitMillis = this.#nextReadAtMillis - clock.monotonicMillis();
       if (waitMillis > 0) await clock.sleep(waitMillis, signal);
@@ -146,7 +156,8 @@ export class ShardFetcher {
    */
   async last(): Promise<FetchedBatch | undefined> {
     const now = this.#dependencies.clock.monotonicMillis();
-    if (now < this.#allowedAtMillis || this.#failures > 0 || !this.#lag.wasAtTip) return undefined;
+    const isBehind = this.#rest !== undefined || !this.#lag.wasAtTip;
+    if (now < this.#allowedAtMillis || this.#failures > 0 || isBehind) return undefined;
     const fetched = await this.#attempt(undefined);
     this.#forget();
     return fetched?.kind === "batch" ? fetched : undefined;
@@ -174,12 +185,17 @@ export class ShardFetcher {
       const { millisBehindLatest } = result;
       const end = result.nextIterator === undefined ? await this.#confirmEnd(result.children) : undefined;
       if (result.nextIterator !== undefined || end !== undefined) this.#succeeded(result, read);
-      return { kind: "batch", records, bytes, millisBehindLatest, readAtMillis, end };
+      return this.#piece(records, { kind: "batch", bytes, millisBehindLatest, readAtMillis, end });
     } catch (error) {
       return this.#failed(error);
     } finally {
       this.#account.settle(grantedBytes, bytes);
     }
+  }
+
+  #piece(records: readonly ConsumerRecord[], rest: Rest): FetchedBatch {
+    this.#rest = this.#records.hasMore ? rest : undefined;
+    return this.#rest === undefined ? { ...rest, records } : { ...rest, records, bytes: 0, end: undefined };
   }
 
   /** Half as much again as the mean of the last records; one record is never larger than an answer. */
@@ -208,6 +224,7 @@ export class ShardFetcher {
     this.#lag.read({ millisBehindLatest, atMillis: read.readAtMillis, nextDueMillis });
     if (this.#failures > 0) reports.recovered("reading", this.#shardId);
     this.#failures = 0;
+    this.#hasExpired = false;
     const millis = clock.monotonicMillis() - read.startedAtMillis;
     this.#detail("KinesisDataFetcher.getRecords.Time", millis, "Milliseconds");
     this.#detail("KinesisDataFetcher.getRecords.Success", 1, "Count");
@@ -241,7 +258,9 @@ export class ShardFetcher {
     const wasOpen = this.#cursor.isOpen;
     this.#failures += 1;
     this.#detail("KinesisDataFetcher.getRecords.Success", 0, "Count");
-    if (problem === "expired-iterator") return this.#expired(error);
+    const hadExpired = this.#hasExpired;
+    this.#hasExpired = problem === "expired-iterator";
+    if (problem === "expired-iterator") return this.#expired(error, hadExpired);
     this.#backOff(BACKOFF_CAP_MILLIS);
     this.#report(problem, error);
     if (problem !== "invalid" && problem !== "not-found") return undefined;
@@ -251,10 +270,11 @@ export class ShardFetcher {
     return undefined;
   }
 
-  #expired(error: unknown): undefined {
+  /** An old one after an outage is no trouble of its own; one that expires again and again is. */
+  #expired(error: unknown, again: boolean): undefined {
     this.#dependencies.metrics.record("ExpiredIterator", 1, "Count", this.#dimensions);
     this.#cursor.close();
-    if (this.#failures === 1) {
+    if (!again) {
       this.#nextReadAtMillis = this.#allowedAtMillis;
       return;
     }

@@ -29,10 +29,6 @@ export type RecordPosition = Pick<ConsumerRecord, "sequenceNumber"> &
  */
 export type CheckpointFunction = (position?: RecordPosition) => Promise<void>;
 
-export class CheckpointRefused extends Error {
-  override readonly name = "CheckpointRefused";
-}
-
 export interface ProcessRecordsInput {
   readonly shardId: string;
   /** In the order of the shard; never empty. */
@@ -64,7 +60,7 @@ export type ShutdownRequested = (input: {
 
 /**
  * Every record of the shard is processed. SHARD_END is written, and the children can start, when it has resolved. It is
- * called again when it throws. `checkpoint` without a position means the last record of the shard.
+ * called again when it throws, or has not resolved within five minutes. `checkpoint` without a position means the last record of the shard.
  *
  * With manual checkpoints SHARD_END also waits until the last record that the handler finished is checkpointed: here, as
  * KCL demands, or through a `checkpoint` that the handler has kept.
@@ -82,8 +78,9 @@ export type ShardEnded = (input: {
  *   once after `worker.resume(shardId)`. Only calls in the order of the shard are made, so that poison which is the
  *   first record of all may not be told from a downstream that is down: that is tried for ever, and does not halt.
  * - "skip": the record is logged and passed over.
- * - `deadLetter`: the record is given to it, and passed over when it has resolved. One that fails is tried again like
- *   the handler; out of attempts, the shard halts.
+ * - `deadLetter`: the record is given to it, and passed over when it has resolved. One that fails, or has not settled
+ *   within `processTimeoutMillis` (default here: 30 s), is tried again like the handler; out of attempts, the shard
+ *   halts. A record may be given to it more than once.
  */
 export type OnError =
   | "stop"

@@ -1,15 +1,21 @@
 /**
  * From the records of one read to those for the handler: what was read before is left out, KPL aggregates are expanded,
  * and, with `kplHashRange: "drop"`, user records that are another shard's are dropped.
+ *
+ * What one read brought is given out in pieces: expanded at once, a read full of tiny user records would be objects of
+ * many times its bytes, which no budget of bytes knows of.
  */
 import type { HashRange } from "../../shared/hash-range.ts";
-import { deaggregate } from "../core/deaggregate.ts";
+import { Expansion } from "../core/deaggregate.ts";
 import { isOutside } from "../core/kpl-hash-range.ts";
 import { compareCheckpoints } from "../core/lease.ts";
 import type { ConsumerRecord } from "../core/record.ts";
 import type { Logger } from "../ports/logger.ts";
 import type { Metrics } from "../ports/metrics.ts";
 import type { StreamRecord } from "../ports/stream.ts";
+
+/** As many as a read without aggregates has at the most: the handler's batches are no larger with them. */
+const MAX_PIECE_RECORDS = 10_000;
 
 export interface RecordsDependencies {
   readonly logger: Logger;
@@ -25,6 +31,8 @@ export class ShardRecords {
   /** Set with a new iterator: what was read before is not delivered again, wherever the iterator had to begin. */
   #dropThrough: string | undefined;
   #lastSequenceNumber: string | undefined;
+  #expansion: Expansion | undefined;
+  #dropped = 0;
 
   /** @param hashRange the lease's; the rows of old Java fleets have none */
   constructor(
@@ -49,12 +57,29 @@ export class ShardRecords {
     this.#dropThrough = this.#lastSequenceNumber;
   }
 
+  /** Whether the last read has more than `nextPiece` has given out. */
+  get hasMore(): boolean {
+    return this.#expansion !== undefined;
+  }
+
+  /** What a read brought, and all that was read before must be given out. @returns the first piece */
   take(records: readonly StreamRecord[]): readonly ConsumerRecord[] {
     const unread = this.#unread(records);
     const last = unread.at(-1);
     // While what was read before comes again, the end of that stays the mark.
     if (last !== undefined) this.#lastSequenceNumber = last.sequenceNumber;
-    return this.#hashRange === undefined ? deaggregate(unread) : this.#within(this.#hashRange, unread);
+    const range = this.#hashRange;
+    const keeps = range === undefined ? undefined : (record: ConsumerRecord) => this.#keeps(record, range);
+    this.#expansion = new Expansion(unread, { keeps });
+    return this.nextPiece();
+  }
+
+  nextPiece(): readonly ConsumerRecord[] {
+    const piece = this.#expansion?.next(MAX_PIECE_RECORDS) ?? [];
+    if (this.#expansion?.isOver) this.#expansion = undefined;
+    if (this.#dropped > 0) this.#report(this.#dropped);
+    this.#dropped = 0;
+    return piece;
   }
 
   #unread(records: readonly StreamRecord[]): readonly StreamRecord[] {
@@ -68,16 +93,10 @@ export class ShardRecords {
     return first === 0 ? records : records.slice(first);
   }
 
-  #within(range: HashRange, records: readonly StreamRecord[]): readonly ConsumerRecord[] {
-    let dropped = 0;
-    const keeps = (record: ConsumerRecord): boolean => {
-      if (!isOutside(record, range)) return true;
-      dropped += 1;
-      return false;
-    };
-    const kept = deaggregate(records, { keeps });
-    if (dropped > 0) this.#report(dropped);
-    return kept;
+  #keeps(record: ConsumerRecord, range: HashRange): boolean {
+    if (!isOutside(record, range)) return true;
+    this.#dropped += 1;
+    return false;
   }
 
   #report(dropped: number): void {

@@ -5,7 +5,7 @@
  * S2: a claim answered after this worker joined anew is not acted on: the row is ours by name only, and is claimed again
  *     under the new incarnation. One answered after the end is released.
  */
-import type { HeldLeaseFacts } from "../core/decide.ts";
+import type { Decisions, HeldLeaseFacts } from "../core/decide.ts";
 import type { Lease } from "../core/lease.ts";
 import { forEachBounded } from "./bounded.ts";
 import type { EngineOptions, Ports } from "./engine-context.ts";
@@ -64,6 +64,13 @@ export class ShardTasks {
 
   get(leaseKey: string): ShardTask | undefined {
     return this.#tasks.get(leaseKey);
+  }
+
+  perform({ stop, claim, handOver, release }: Decisions): void {
+    for (const { leaseKey, reason } of stop) this.get(leaseKey)?.lose(reason);
+    for (const { lease, reason } of claim) this.claim(lease, reason);
+    for (const { leaseKey, to, reason } of handOver) this.get(leaseKey)?.handOver(to, reason);
+    for (const { leaseKey } of release) this.get(leaseKey)?.release("stopping, and nobody has room for it");
   }
 
   /** A shard that is halted, or waits for a next try of its handler, tries at once. False: it does neither, or is not held. */

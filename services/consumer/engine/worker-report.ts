@@ -108,7 +108,25 @@ const FAILING_ATTEMPTS = 5;
 const LASTING_MILLIS = 30_000;
 const seconds = (millis: number): string => `${Math.round(millis / 1_000)} s`;
 
-export function measure({ ports, options, loop, tasks }: ReportSources): void {
+/** As often as a heartbeat is due, also while the table cannot be reached: what lags is said then too. */
+export class Measurements {
+  readonly #sources: ReportSources;
+  #takenMillis = 0;
+
+  constructor(sources: ReportSources) {
+    this.#sources = sources;
+  }
+
+  takeWhenDue(): void {
+    const { ports, watch } = this.#sources;
+    const now = ports.clock.monotonicMillis();
+    if (now - this.#takenMillis < watch.pace.beatMillis) return;
+    this.#takenMillis = now;
+    measure(this.#sources);
+  }
+}
+
+function measure({ ports, options, loop, tasks }: ReportSources): void {
   const { metrics } = ports;
   loop.measure();
   const held = tasks();

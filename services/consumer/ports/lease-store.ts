@@ -9,6 +9,7 @@
  */
 import type { Application } from "../core/application.ts";
 import type { ErrorClass } from "../core/error-class.ts";
+import { codeOf, EvenkeelError } from "../core/errors.ts";
 import type { Checkpoint, Lease } from "../core/lease.ts";
 import type { FleetPage, Member } from "../core/member.ts";
 
@@ -36,11 +37,12 @@ export interface LeaseListing {
   readonly hasApplication: boolean;
 }
 
-export class StoreError extends Error {
+export class StoreError extends EvenkeelError {
   readonly errorClass: ErrorClass;
   constructor(message: string, options: ErrorOptions & { readonly errorClass?: ErrorClass } = {}) {
-    super(message, options);
-    this.errorClass = options.errorClass ?? "unavailable";
+    const { errorClass = "unavailable", ...rest } = options;
+    super(codeOf(errorClass), message, rest);
+    this.errorClass = errorClass;
   }
 }
 

@@ -1,6 +1,7 @@
 /** The stream, as the engine needs it. Adapters: Kinesis, and the simulator's. */
 import type { StreamIdentity } from "../core/application.ts";
 import type { ErrorClass } from "../core/error-class.ts";
+import { codeOf, EvenkeelError } from "../core/errors.ts";
 import type { ConsumerRecord } from "../core/record.ts";
 import type { Shard } from "../core/shard.ts";
 
@@ -28,11 +29,11 @@ export interface ReadResult {
 /** `expired-iterator`: ask for a new one after the last sequence number. */
 export type StreamProblem = ErrorClass | "expired-iterator";
 
-export class StreamError extends Error {
+export class StreamError extends EvenkeelError {
   override readonly name = "StreamError";
   readonly problem: StreamProblem;
   constructor(problem: StreamProblem, message: string, options?: ErrorOptions) {
-    super(message, options);
+    super(codeOf(problem), message, options);
     this.problem = problem;
   }
 }

@@ -18,6 +18,8 @@ const HEARTBEAT_MARGIN_MILLIS = 700;
 const STORM_MILLIS = 10_000;
 /** Of one worker, within `STORM_MILLIS` of the end of an outage. */
 const MAX_SCANS = 10;
+/** For each shard that was opened and each worker that came or went meanwhile: what they lead to waited for the end. */
+const SCANS_A_CHANGE = 2;
 
 export function checkCommonMode(evidence: Evidence): Verdict {
   for (const check of [checkMembership, checkHeartbeats, checkStorms]) {
@@ -91,10 +93,13 @@ const heartbeatLimit = (swarm: Swarm, worker: string): number =>
   failoverOf(swarm, worker) / 2 + HEARTBEAT_MARGIN_MILLIS + 4 * swarm.latencyMillis.high;
 
 function checkStorms({ events }: Evidence): Verdict {
-  const ends: number[] = [];
-  for (const event of events)
-    if (event.type === "outage" && event.service === "store") ends.push(event.until);
-  for (const end of ends) {
+  for (const outage of events) {
+    if (outage.type !== "outage" || outage.service !== "store") continue;
+    const end = outage.until;
+    const piledUp = events.filter(
+      ({ type, t }) => (type === "shard" || type === "worker") && outage.t <= t && t <= end,
+    );
+    const most = MAX_SCANS + SCANS_A_CHANGE * piledUp.length;
     const scans = new Map<string, number>();
     for (const event of events) {
       if (event.t < end || event.t > end + STORM_MILLIS) continue;
@@ -104,7 +109,7 @@ function checkStorms({ events }: Evidence): Verdict {
       if (event.type !== "scan") continue;
       const count = (scans.get(event.worker) ?? 0) + 1;
       scans.set(event.worker, count);
-      if (count > MAX_SCANS)
+      if (count > most)
         return invalid(
           `L9: ${count} scans of one worker within ${STORM_MILLIS} ms of the end of an outage`,
           event,

@@ -13,6 +13,8 @@ import { disturbanceOf } from "./disturbances.ts";
 import { type Evidence, invalid, VALID, type Verdict } from "./verdict.ts";
 
 const MARGIN_MILLIS = 5_000;
+/** Readings of the table from a change to a claim, beyond the two that the margin is for. */
+const SCANS = 3;
 
 interface ShardState {
   parents: readonly string[];
@@ -33,15 +35,24 @@ class Unread {
   readonly #shards = new Map<string, ShardState>();
   readonly #up = new Set<string>();
   readonly #published: PublishedTimes;
+  /** Declared dead, and not a member again since: they run, and have no room for anything. */
+  readonly #out = new Set<string>();
+  /** Until when the lease table refuses a worker: it may take nothing meanwhile. */
+  readonly #refusedUntil = new Map<string, number>();
   #undisturbedSince = 0;
 
   constructor(swarm: Swarm) {
     this.#swarm = swarm;
     this.#published = new PublishedTimes(swarm);
-    this.#limit = longestFailover(swarm) + MARGIN_MILLIS + 2 * swarm.handlerMillis.high;
+    const { handlerMillis, latencyMillis, scanSegments } = swarm;
+    // Where a reading of the table takes most of a second, changes outrun it now and then.
+    const scansMillis = SCANS * scanSegments * 2 * latencyMillis.high;
+    this.#limit = longestFailover(swarm) + MARGIN_MILLIS + 2 * handlerMillis.high + scansMillis;
   }
 
   add(event: SimEvent): Verdict {
+    for (const [worker, until] of this.#refusedUntil)
+      if (event.t >= until && this.#refusedUntil.delete(worker)) this.#hasRoomSince(until);
     const disturbance = disturbanceOf(event);
     if (disturbance !== undefined) {
       const verdict = this.#all(event);
@@ -87,10 +98,20 @@ class Unread {
       const shard = this.#shard(event.leaseKey);
       if (event.what === "deleted") shard.hasRow = false;
       shard.isGarbled = event.what === "garbled";
+    } else if (event.type === "member") {
+      if (event.operation === "declareDead") this.#out.add(event.about);
+      if (event.operation === "join" && this.#out.delete(event.about)) this.#hasRoomSince(event.t);
     } else if (event.type === "worker") {
       if (event.action === "joined") this.#up.add(event.worker);
       else this.#up.delete(event.worker);
     } else if (event.type === "trouble" && event.kind === "crash") this.#up.delete(event.worker);
+    else if (event.type === "trouble" && event.kind === "refused" && event.detail.startsWith("store"))
+      this.#refusedUntil.set(event.worker, event.until ?? Number.POSITIVE_INFINITY);
+  }
+
+  /** A worker comes back, with room for what the caps may have left no room for. */
+  #hasRoomSince(t: number): void {
+    if (this.#swarm.cap.kind !== "none") this.#undisturbedSince = Math.max(this.#undisturbedSince, t);
   }
 
   #all(event: SimEvent): Verdict {
@@ -120,10 +141,12 @@ class Unread {
 
   #hasRoom(): boolean {
     const { cap } = this.#swarm;
-    if (this.#up.size === 0) return false;
+    const isOut = (worker: string) => this.#out.has(worker) || this.#refusedUntil.has(worker);
+    const members = [...this.#up].filter((worker) => !isOut(worker)).length;
+    if (members === 0) return false;
     if (cap.kind === "none") return true;
     const readable = [...this.#shards.values()].filter((shard) => this.#isReadable(shard)).length;
-    return cap.limit * this.#up.size >= readable;
+    return cap.limit * members >= readable;
   }
 
   #shard(shardId: string): ShardState {

@@ -50,7 +50,7 @@ const KINDS = {
   },
   /** The stream does not serve anyone. */
   "stream-outage": {
-    ready: false,
+    ready: true,
     draw: (dice, swarm) => ({
       plan: {
         outages: several(dice, () =>
@@ -65,7 +65,7 @@ const KINDS = {
   },
   /** Answers with nothing in them, or without what a real answer has. */
   malformed: {
-    ready: false,
+    ready: true,
     draw: (dice, swarm) => ({
       plan: {
         outages: several(dice, () =>
@@ -80,7 +80,7 @@ const KINDS = {
   },
   /** The credentials are refused, for one worker or for all. */
   denied: {
-    ready: false,
+    ready: true,
     draw: (dice, swarm) => ({
       plan: {
         outages: several(dice, () => ({
@@ -96,7 +96,7 @@ const KINDS = {
   },
   /** Single calls of a worker that never settle. */
   "hung-calls": {
-    ready: false,
+    ready: true,
     draw: (dice) => ({
       plan: {
         hungCalls: dice.pick([
@@ -193,7 +193,7 @@ const KINDS = {
   },
   /** One worker's claims always fail. */
   "failing-claims": {
-    ready: false,
+    ready: true,
     draw: (dice, swarm) => ({
       plan: {
         outages: [
@@ -213,7 +213,7 @@ const KINDS = {
   },
   /** A member that never becomes active. */
   "stuck-joiner": {
-    ready: false,
+    ready: true,
     draw: (dice, swarm) => {
       const at = dice.between(0, swarm.safetyMillis);
       return { plan: { stuckJoiners: [{ at, millis: swarm.failoverTimeMillis * 4 + 10_000 }] } };

@@ -73,6 +73,11 @@ export class LeaseTable {
     return this.#application;
   }
 
+  /** By another hand. */
+  deleteApplication(): void {
+    this.#application = undefined;
+  }
+
   createApplication(application: Application): Application {
     if (this.#application === undefined) {
       this.#application = application;

@@ -15,6 +15,9 @@ export interface ClockError {
 /** Where virtual time 0 lies on a right wall clock. */
 export const EPOCH_MILLIS = Date.UTC(2026, 0, 1);
 
+/** Far less than anything waits, and more than the smallest difference of two numbers of this size. */
+const READING_MILLIS = 1e-7;
+
 export class SimProcess {
   readonly name: string;
   state: "running" | "paused" | "gone" = "running";
@@ -23,6 +26,7 @@ export class SimProcess {
   readonly #scheduler: Scheduler;
   #held: { label: string; run: () => void }[] = [];
   #blockedUntil = 0;
+  #readings = 0;
 
   constructor(name: string, scheduler: Scheduler, clockError: ClockError = { rate: 1, wallOffsetMillis: 0 }) {
     this.name = name;
@@ -32,7 +36,11 @@ export class SimProcess {
     this.clock = {
       wallMillis: () =>
         EPOCH_MILLIS + origin + (this.#now - origin) * clockError.rate + clockError.wallOffsetMillis,
-      monotonicMillis: () => 1_000_000 + (this.#now - origin) * clockError.rate,
+      // As a real clock: each reading is later than the one before it.
+      monotonicMillis: () => {
+        this.#readings += 1;
+        return 1_000_000 + (this.#now - origin) * clockError.rate + this.#readings * READING_MILLIS;
+      },
       sleep: (millis, signal) => this.#sleep(millis, signal),
     };
   }

@@ -145,6 +145,35 @@ describe("CloudWatch metrics", () => {
     expect(warnings).toEqual([]);
   });
 
+  it("an ordinary stop sends all there is, what is measured during the last call too, and warns of nothing", async () => {
+    const metrics = start("detailed");
+    let isStopping = false;
+    answer = () => {
+      // As a last lease that is given away while the metrics are on their way.
+      if (isStopping && server.calls.length === 1) metrics.record("late", 1, "Count", { Operation: "X" });
+      return {};
+    };
+    for (let n = 0; n < 2_500; n++)
+      metrics.record("A", 1, "Count", { Operation: "X", ShardId: `shardId-${n}` }, "detailed");
+    isStopping = true;
+    await metrics.stop();
+    expect(server.calls.map((_, call) => sent(call).length)).toEqual([1_000, 1_000, 501]);
+    expect(warnings).toEqual([]);
+  });
+
+  it("a stop during a flush waits for it, and warns of nothing", async () => {
+    const metrics = start();
+    metrics.record("A", 1, "Count", { Operation: "X" });
+    clock.wake();
+    metrics.record("B", 1, "Count", { Operation: "X" });
+    await metrics.stop();
+    expect(server.calls.flatMap((_, call) => sent(call).map(({ MetricName }) => MetricName))).toEqual([
+      "A",
+      "B",
+    ]);
+    expect(warnings).toEqual([]);
+  });
+
   it("leaves detailed measurements out unless asked for", async () => {
     const metrics = start();
     metrics.record("A", 1, "Count", { Operation: "X" }, "detailed");

@@ -21,7 +21,7 @@ describe("README's table of options", () => {
 
   it("has the defaults of the code", () => {
     const compiled: Readonly<Record<string, unknown>> = {
-      ...compileOptions({ applicationName: "a", streamName: "s", processRecords: () => undefined }),
+      ...compileOptions({ applicationName: "orders", streamName: "s", processRecords: () => undefined }),
     };
     const plain = [...table.keys()].filter((name) =>
       ["string", "number", "boolean"].includes(typeof compiled[name]),
@@ -36,7 +36,7 @@ describe("README's table of options", () => {
 
   it("says none where the code has none", () => {
     const compiled = compileOptions({
-      applicationName: "a",
+      applicationName: "orders",
       streamName: "s",
       processRecords: () => undefined,
     });

@@ -20,7 +20,7 @@ describe("deadlines", () => {
     const clock = new VirtualClock();
     const memory = memoryLeaseStore(new LeaseTable());
     const store = storeWithDeadlines({ ...memory, beat: never, list: never }, clock, 10_000);
-    const stream = streamWithDeadlines({ listShards: never, iterator: never, read: never }, clock);
+    const stream = streamWithDeadlines({ listShards: never, iterator: never, read: never }, clock, 10_000);
     const calls: (() => Promise<unknown>)[] = [
       () => store.list({ consistent: true }),
       () => stream.listShards(),
@@ -34,6 +34,24 @@ describe("deadlines", () => {
     expect(ofStream.map((error) => error instanceof StreamError && error.problem)).toEqual(
       ofStream.map(() => "unavailable"),
     );
+  });
+
+  it("a read that is not answered is given up sooner with a short failover time, and later each time it is made again", async () => {
+    const clock = new VirtualClock();
+    const stream = streamWithDeadlines({ listShards: never, iterator: never, read: never }, clock, 4_000);
+    const gaveUpAfter = async (iterator: string) => {
+      const began = clock.now;
+      let over: number | undefined;
+      void stream.read(iterator, 10).catch(() => {
+        over = clock.now - began;
+      });
+      await clock.advance(60_000);
+      return over;
+    };
+    expect(await gaveUpAfter("shard-1")).toBe(6_000);
+    expect(await gaveUpAfter("shard-1")).toBe(9_000);
+    expect(await gaveUpAfter("shard-1")).toBe(13_500);
+    expect(await gaveUpAfter("shard-2")).toBe(6_000);
   });
 
   it("an answer in time passes, as does an error; a late one counts no more", async () => {

@@ -82,4 +82,17 @@ describe("leases of foreign owners", () => {
     scan("java", 9, FAILOVER_MILLIS + 2);
     expect(met.watchedLeases(FAILOVER_MILLIS)).toEqual(new Set());
   });
+
+  it("are scanned for also after this worker has begun to observe anew", () => {
+    const met = view();
+    const pages = [...met.pages.values()];
+    met.scanStarts();
+    met.scanned(
+      { leases: [row("shard-1", { owner: "ghost", counter: 7 })], corrupt: [], pages, hasApplication: true },
+      1,
+      0,
+    );
+    met.restartObservation();
+    expect(met.hasForeignLeases).toBe(true);
+  });
 });

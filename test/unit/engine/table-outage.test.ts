@@ -12,7 +12,13 @@ import type { SimEvent } from "../../simulation/world/history.ts";
 const WORKERS = 8;
 const SHARDS = 40;
 
-type Fails = "reads and writes" | "writes" | "some writes" | "answers of writes" | "no answers";
+type Fails =
+  | "reads and writes"
+  | "writes"
+  | "some writes"
+  | "answers of writes"
+  | "no answers"
+  | "nothing in an answer";
 
 const READS: ReadonlySet<string> = new Set(["list", "readFleet", "ensureTable"]);
 
@@ -20,6 +26,10 @@ const READS: ReadonlySet<string> = new Set(["list", "readFleet", "ensureTable"])
 function failing({ store, clock, random }: EnginePorts, outage: { on: boolean }, fails: Fails): LeaseStore {
   const unanswered = new Promise<never>(() => undefined);
   const call = async (name: string, act: () => Promise<unknown>): Promise<unknown> => {
+    if (fails === "nothing in an answer" && outage.on) {
+      if (name === "list") return { leases: [], corrupt: [], pages: [], hasApplication: false };
+      if (name === "readFleet") return undefined;
+    }
     const applies = outage.on && (fails === "reads and writes" || fails === "no answers" || !READS.has(name));
     if (!applies || (fails === "some writes" && random.next() < 0.1)) return act();
     if (fails === "answers of writes") await act();
@@ -84,7 +94,14 @@ describe.each([10_000, 4_000])(
   "a lease table that fails for every worker, failover time %d ms",
   (failover) => {
     const lengths = [2_000, 3_500, 5_000, 8_000, 15_000, 60_000];
-    const kinds: Fails[] = ["reads and writes", "writes", "some writes", "answers of writes", "no answers"];
+    const kinds: Fails[] = [
+      "reads and writes",
+      "writes",
+      "some writes",
+      "answers of writes",
+      "no answers",
+      "nothing in an answer",
+    ];
     it.each(kinds.flatMap((fails) => lengths.map((millis) => [fails, millis] as const)))(
       "%s, %d ms: no worker is marked dead, no record comes twice",
       { timeout: 60_000 },

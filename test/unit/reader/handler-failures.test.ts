@@ -126,6 +126,53 @@ describe("a handler that fails", () => {
     ]);
   });
 
+  it.each([
+    ["30 s", undefined, 30_000],
+    ["processTimeoutMillis", 2_000, 2_000],
+  ])(
+    "with a deadLetter that does not settle once: it is told after %s, tried again, and nothing is passed over",
+    async (_, processTimeoutMillis, limitMillis) => {
+      const { handler, processed } = refusing(2);
+      const given: number[] = [];
+      const world = shardWorld({
+        options: {
+          processTimeoutMillis,
+          onError: {
+            deadLetter: () => {
+              given.push(world.clock.now);
+              return given.length === 1 ? new Promise<void>(() => undefined) : undefined;
+            },
+          },
+        },
+        prepare: (stream) => stream.put(4),
+        handler,
+      });
+      await world.clock.until(() => given.length === 1);
+      await world.clock.advance(given[0]! + limitMillis - 1 - world.clock.now);
+      const errors = () => world.logs.filter(({ level }) => level === "error").map(({ message }) => message);
+      expect(errors()).toEqual([]);
+      expect(world.consumer.status().activity.kind).toBe("handling");
+      await world.clock.advance(1);
+      expect(errors()).toEqual([
+        expect.stringContaining(`deadLetter did not finish within ${limitMillis} ms`),
+      ]);
+      await world.clock.advance(10_000);
+      expect(given).toHaveLength(2);
+      expect(processed).toEqual([1, 3, 4]);
+      expect(world.lease.writes.at(-1)?.checkpoint).toEqual(checkpointAt(4));
+    },
+  );
+
+  it("with a deadLetter that never settles: a drain gives the record to the next owner within its limit", async () => {
+    const { handler } = refusing(2);
+    const options = { onError: { deadLetter: () => new Promise<void>(() => undefined) } };
+    const world = shardWorld({ options, prepare: (stream) => stream.put(4), handler });
+    await world.clock.advance(20_000);
+    world.consumer.drain();
+    await world.clock.advance(31_000);
+    expect(world.outcome).toEqual({ kind: "drained", checkpoint: checkpointAt(1) });
+  });
+
   it("while it is being isolated, what its handler checkpoints is not given to it again", async () => {
     const processed: number[] = [];
     const world = shardWorld({

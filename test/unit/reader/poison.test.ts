@@ -56,7 +56,7 @@ describe("poison that the handler names", () => {
       handler: ({ records }, { calls }) => {
         const record = calls.length === 1 ? { sequenceNumber: "1" } : records[0]!;
         if (indexOf(records[0]!) === 1)
-          throw Object.assign(new Error("bad"), { name: "PoisonRecordError", record });
+          throw Object.assign(new Error("bad"), { code: "POISON_RECORD", record });
       },
     });
     await world.clock.advance(1_000);

@@ -1,8 +1,6 @@
 import { describe, expect, it } from "vitest";
-import {
-  type CheckpointFunction,
-  CheckpointRefused,
-} from "../../../services/consumer/engine/shard-reader-options.ts";
+import { CheckpointRefused } from "../../../services/consumer/core/errors.ts";
+import type { CheckpointFunction } from "../../../services/consumer/engine/shard-reader-options.ts";
 import { StoreUnavailable } from "../../../services/consumer/ports/lease-store.ts";
 import { checkpointAt, indexOf, type ShardWorld, shardWorld, upTo } from "./shard-world.ts";
 

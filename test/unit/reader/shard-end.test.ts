@@ -130,6 +130,22 @@ describe("shardEnded", () => {
     expect(world.outcome).toEqual({ kind: "drained", checkpoint: checkpointAt(6) });
   });
 
+  it("whose answer is lost once is called again after five minutes, and that is said", async () => {
+    let calls = 0;
+    const shardEnded = () => {
+      calls += 1;
+      return calls === 1 ? new Promise<void>(() => undefined) : undefined;
+    };
+    const world = ending({ options: { hooks: { shardEnded } } });
+    await world.clock.advance(290_000);
+    expect([calls, world.outcome]).toEqual([1, undefined]);
+    await world.clock.advance(20_000);
+    expect(calls).toBe(2);
+    expect(world.outcome).toMatchObject({ kind: "ended" });
+    const [error] = world.logs.filter(({ level }) => level === "error");
+    expect(String(error?.fields.err)).toContain("shardEnded did not finish within 300000 ms");
+  });
+
   it("that never resolves does not hold up a stop", async () => {
     const world = ending({ options: { hooks: { shardEnded: () => new Promise(() => undefined) } } });
     await world.clock.advance(2_000);

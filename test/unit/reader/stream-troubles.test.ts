@@ -117,8 +117,8 @@ describe("a stream in trouble", () => {
     const stream = new TestStream(clock);
     stream.put(5);
     stream.mute = 2;
-    const world = shardWorld({ clock, dependencies: { stream: streamWithDeadlines(stream, clock) } });
-    await clock.advance(19_000);
+    const world = shardWorld({ clock, dependencies: { stream: streamWithDeadlines(stream, clock, 10_000) } });
+    await clock.advance(24_000);
     expect(world.delivered).toEqual([]);
     await clock.advance(4_000);
     expect(world.indexes()).toEqual(upTo(5));
@@ -144,6 +144,21 @@ describe("a stream in trouble", () => {
     );
     expect(world.metrics.filter((metric) => metric.name === "ExpiredIterator").length).toBe(2);
     expect(world.logs.filter(({ message }) => !message.includes("running for long"))).toEqual([]);
+  });
+
+  it("an iterator that came of age during an outage is replaced at once, whatever failed before", async () => {
+    const world = shardWorld({
+      prepare: (stream) => {
+        stream.put(3);
+        stream.readFaults.push(...times(20, "unavailable"), "expired-iterator");
+      },
+    });
+    await world.clock.until(() => world.delivered.length === 3, 600_000);
+    const [expired, next] = world.stream.reads.slice(20);
+    expect(next!.at - expired!.at).toBeLessThan(300);
+    expect(
+      Math.max(...world.stream.reads.map(({ at }, index, all) => at - (all[index - 1]?.at ?? 0))),
+    ).toBeLessThan(5_100);
   });
 
   it("iterators that expire as soon as they are given out are asked for less and less often", async () => {

@@ -1,0 +1,67 @@
+/** The user's own copy of the SDK: `clients.dynamodb` of another installation, whose error classes are not ours. */
+import { cpSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { ConditionalCheckFailedException, type DynamoDBClient } from "@aws-sdk/client-dynamodb";
+import { CreateStreamCommand } from "@aws-sdk/client-kinesis";
+import { afterAll, expect, it } from "vitest";
+import { inProject } from "../../lab/project.ts";
+import { endpointClientConfig } from "../../local/index.ts";
+import { dynamoDbLeaseStore } from "../../services/consumer/adapters/dynamodb-lease-store.ts";
+import { createWorker } from "../../services/consumer/index.ts";
+import { describeLeaseStore } from "./lease-store-suite.ts";
+import { startDynalite, startKinesalite } from "./local-servers.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "evenkeel-second-sdk-"));
+cpSync(inProject("node_modules", "@aws-sdk", "client-dynamodb"), join(folder, "client-dynamodb"), {
+  recursive: true,
+});
+symlinkSync(inProject("node_modules"), join(folder, "node_modules"));
+const second: typeof import("@aws-sdk/client-dynamodb") = createRequire(import.meta.url)(
+  join(folder, "client-dynamodb", "dist-cjs", "index.js"),
+);
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+let server: Awaited<ReturnType<typeof startDynalite>>;
+let tables = 0;
+const clientOf = (url: string): DynamoDBClient => new second.DynamoDBClient(endpointClientConfig({ url }));
+
+it("is another copy indeed", () => {
+  expect(second.ConditionalCheckFailedException).not.toBe(ConditionalCheckFailedException);
+});
+
+describeLeaseStore(
+  "DynamoDB adapter with a client of another copy of the SDK",
+  async () => {
+    const tableName = `leases-${++tables}`;
+    const open = () => dynamoDbLeaseStore({ client: clientOf(server.url), tableName });
+    const store = open();
+    await store.ensureTable(true);
+    return { store, rival: open(), close: async () => undefined };
+  },
+  { returnsOldItem: false },
+  {
+    prepare: async () => {
+      server = await startDynalite();
+    },
+    tearDown: () => server.close(),
+  },
+);
+
+it("a worker with such a client starts, owns the shards, and stops", async () => {
+  const [dynalite, kinesalite] = await Promise.all([startDynalite(), startKinesalite()]);
+  await kinesalite.client.send(new CreateStreamCommand({ StreamName: "orders", ShardCount: 2 }));
+  const worker = createWorker({
+    applicationName: "orders",
+    streamName: "orders",
+    metricsLevel: "none",
+    logger: false,
+    clients: { dynamodb: clientOf(dynalite.url), kinesis: kinesalite.client },
+    processRecords: () => undefined,
+  });
+  await worker.start();
+  expect(worker.status().leases).toHaveLength(2);
+  expect(await worker.stop()).toEqual([]);
+  await Promise.all([dynalite.close(), kinesalite.close()]);
+});

@@ -1,0 +1,64 @@
+/** Leases of owners that are no members, and leases that their planned owner does not take. */
+import { describe, expect, it } from "vitest";
+import type { Decisions } from "../../../services/consumer/core/decide.ts";
+import { untakenKey } from "../../../services/consumer/core/untaken.ts";
+import { decideFor, names } from "./decide-round.ts";
+import { member, row } from "./rows.ts";
+
+const claimed = (decisions: Decisions) =>
+  decisions.claim.map(({ lease, reason }) => `${lease.leaseKey} ${reason}`);
+
+describe("owners that are no members (Java workers, or rows left behind)", () => {
+  const rows = names("s", 6).map((key) => row(key, { owner: "java" }));
+  const members = [member("a"), member("b")];
+  const all = new Set(rows.map((l) => l.leaseKey));
+
+  it("are left alone until watched for a failover time, then give their share", () => {
+    expect(decideFor("a", { rows, members }).claim).toEqual([]);
+    const seen = [...decideFor("a", { rows, members, watchedLeases: all }).claim];
+    expect(seen.length).toBe(2);
+    expect(seen.every(({ reason }) => reason === "balance")).toBe(true);
+  });
+
+  it("are judged by each lease's own counter: only the silent ones are free", () => {
+    const silentLeases = new Set(["s00"]);
+    const claims = ["a", "b"].flatMap((id) => claimed(decideFor(id, { rows, members, silentLeases })));
+    expect(claims).toEqual(["s00 unowned"]);
+  });
+
+  it("lose everything when all of it is silent", () => {
+    const claims = ["a", "b"].flatMap((id) => decideFor(id, { rows, members, silentLeases: all }).claim);
+    expect(claims.length).toBe(6);
+  });
+
+  it("keep a lease that a Java leader is having handed over: its old owner still writes it", () => {
+    const moving = [row("s0", { owner: "a", checkpointOwner: "java" })];
+    expect(decideFor("a", { rows: moving, members, held: new Map() }).claim).toEqual([]);
+  });
+
+  it("count as workers for the cap", () => {
+    const computeCap = ({ workers }: { workers: number }) => workers;
+    expect(decideFor("a", { rows, members, computeCap }).cap).toBe(3);
+  });
+});
+
+describe("leases that others do not take", () => {
+  const rows = ["s1", "s2", "s3", "s4"].map((key) => row(key));
+  const members = [member("a"), member("b", { state: "joining" })];
+
+  it("a stuck joiner is no worker for the cap: the others have room for what it is not given", () => {
+    const computeCap = ({ shards, workers }: { shards: number; workers: number }) => shards / workers;
+    expect(decideFor("a", { rows, members, computeCap }).cap).toBe(2);
+    expect(decideFor("a", { rows, members, computeCap, stuckJoiners: new Set(["b"]) }).cap).toBe(4);
+  });
+
+  it("a lease that changed hands since it was overdue is not taken: its new owner has its own time", () => {
+    const pending = (counter: number) => [row("s1", { owner: "b", counter, isPending: true })];
+    const both = [member("a"), member("b")];
+    const overdue = new Set([untakenKey(pending(3)[0]!)]);
+    const claimed = (counter: number) =>
+      decideFor("a", { rows: pending(counter), members: both, overdue }).claim.map(({ reason }) => reason);
+    expect(claimed(3)).toEqual(["untaken"]);
+    expect(claimed(4)).toEqual([]);
+  });
+});

@@ -1,0 +1,27 @@
+/** The application's row, deleted by another hand (Java KCL's clean-up, a person) while the fleet runs. */
+import { expect, it } from "vitest";
+import { calmSwarm } from "../../simulation/calm.ts";
+import { Cluster } from "../../simulation/cluster.ts";
+import { startEngine } from "../../simulation/engine.ts";
+
+it("is written again as it was, with the next change in the fleet", async () => {
+  const cluster = new Cluster(calmSwarm({ shards: 4, initialPosition: "LATEST" }), startEngine);
+  const { scheduler, table, history } = cluster;
+  cluster.startWorker();
+  await scheduler.run(10_000);
+  const begun = table.application;
+  expect(begun).toMatchObject({ initialPosition: "LATEST", isClearing: false });
+  table.deleteApplication();
+  cluster.startWorker();
+  // The joiner waits for nobody: it may be the first to write the row, and must not move the beginning.
+  await scheduler.run(scheduler.now + 5_000);
+  expect(table.application?.startMillis).toBe(begun?.startMillis);
+  table.deleteApplication();
+  cluster.stopWorker(cluster.up()[1]!);
+  await scheduler.run(scheduler.now + 5_000);
+  expect(table.application).toEqual(begun);
+  const told = history.events.filter(
+    (event) => event.type === "log" && /application's row was deleted/.test(event.message),
+  );
+  expect(told.length).toBeGreaterThan(0);
+});
