@@ -3,6 +3,8 @@
  *
  * M1: `isFresh` is judged from when the last successful heartbeat was *sent*, and by the failover time that it carried,
  *     so it ends before any other worker, which saw that heartbeat later, can call this one dead.
+ *     A heartbeat without an answer is sent again under its number, so that a worker that hears nothing, and reads nothing,
+ *     stands still for the others, however many of its writes arrive. Its time is that of its first sending.
  * M2: an entry that was marked dead or replaced is never written again; the coordinator drops every lease and joins as a
  *     new incarnation. An entry that was removed while its heartbeat is fresh was removed by hand: it is restored.
  */
@@ -46,6 +48,8 @@ export class Membership {
   /** Where the last look-up found a place, for the join that follows it. */
   #place: number | undefined;
   #heartbeat = 0;
+  /** When the heartbeat that waits for an answer was first sent. */
+  #unansweredSinceMillis: number | undefined;
   #sentMillis = Number.NEGATIVE_INFINITY;
   /** M1. The least that the last heartbeat and those without an answer after it have carried: each may have happened. */
   #freshForMillis = 0;
@@ -108,23 +112,26 @@ export class Membership {
   /** Takes the first place with room (or that of an earlier entry of this id), as a new incarnation. */
   async join(): Promise<FleetPage> {
     this.#member = this.#newMember();
+    this.#unansweredSinceMillis = undefined;
     return this.#enter(this.#member);
   }
 
   /** Writes the entry again as it was: it was removed by hand. */
   restore(): Promise<FleetPage> {
     this.#heartbeat += 1;
+    this.#unansweredSinceMillis = undefined;
     return this.#enter({ ...this.#member, heartbeat: this.#heartbeat });
   }
 
   /** Writes the entry anew, with `change`. @param bump also move the generation, so that every worker scans. */
   async beat(change: EntryChange, bump: boolean): Promise<HeartbeatResult> {
-    // Counted up even when the write fails: it may have happened, and the next one must still be seen to move.
-    this.#heartbeat += 1;
+    if (this.#unansweredSinceMillis === undefined) this.#heartbeat += 1;
+    this.#unansweredSinceMillis ??= this.#options.monotonicMillis();
+    const sentMillis = this.#unansweredSinceMillis;
     const next: Member = { ...this.#member, ...change, heartbeat: this.#heartbeat };
-    const sentMillis = this.#options.monotonicMillis();
     this.#freshForMillis = Math.min(this.#freshForMillis, next.failoverTimeMillis);
     const outcome = await this.#store.beat(this.#page, next, { bump });
+    this.#unansweredSinceMillis = undefined;
     if (outcome.kind === "superseded") return this.#superseded(outcome.entry);
     this.#member = next;
     this.#freshForMillis = next.failoverTimeMillis;
