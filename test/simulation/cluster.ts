@@ -120,6 +120,7 @@ export class Cluster {
         maxLeases: this.#capFunction(dice.fork("cap noise")),
         handler: this.#handlerOf(name, process, dice),
         log: (level, message, fields) => this.#logged(name, level, message, fields),
+        overrides: this.#mutation?.options,
       },
     );
     const worker: SimWorker = { id: name, process, engine, weather, cost, streamCalls, state: "starting" };

@@ -1,5 +1,6 @@
 /** What an engine under simulation is given, and what it is asked for. */
 import type { ConsumerRecord } from "../../services/consumer/core/record.ts";
+import type { EngineOptions as RealOptions } from "../../services/consumer/engine/engine-context.ts";
 import type {
   ProcessRecords,
   ShardEnded,
@@ -41,6 +42,8 @@ export interface EngineOptions {
   readonly maxLeases: ((fleet: { shards: number; workers: number }) => number) | undefined;
   readonly handler: EngineHandler;
   readonly log: (level: string, message: string, fields: object) => void;
+  /** In place of what the swarm says: of an engine that is broken on purpose. */
+  readonly overrides?: Partial<RealOptions> | undefined;
 }
 
 export interface Engine {

@@ -21,7 +21,7 @@ const maxAttempts = ({ sickCalls }: Swarm): number | undefined =>
   sickCalls === Number.POSITIVE_INFINITY ? TRIES + 1 : undefined;
 
 export const startEngine: StartEngine = (ports, options) => {
-  const coordinator = coordinatorOn(ports, options);
+  const coordinator = coordinatorOn(ports, options, options.overrides);
   return {
     start: () => coordinator.start(),
     stop: async () => {

@@ -160,6 +160,34 @@ const givesUpUnderAnOutage: Mutation = {
   },
 };
 
+/** A worker that was blocked publishes its option all the same. */
+const publishesItsOption: Mutation = {
+  name: "publishes-its-option",
+  only: "blocked-loops",
+  store: (store, _table, worker, swarm) => {
+    const plain = (entry: Member): Member => ({ ...entry, failoverTimeMillis: failoverOf(swarm, worker) });
+    return {
+      ...store,
+      join: (page, entry) => store.join(page, plain(entry)),
+      beat: (page, entry, options) => store.beat(page, plain(entry), options),
+    };
+  },
+};
+
+/** What others publish is ignored: each is judged by the option. */
+const ignoresPublishedTimes: Mutation = {
+  ...judgesByItsOwnFailover,
+  name: "ignores-published-times",
+  only: "blocked-loops",
+};
+
+/** A handler is given all there is, however long that blocks. */
+const doesNotFitBatches: Mutation = {
+  name: "does-not-fit-batches",
+  only: "blocked-loops",
+  options: { fitsBatches: false },
+};
+
 /** Nothing is reported. */
 const saysNothing: Mutation = { name: "says-nothing", only: "outage", isMute: true };
 
@@ -172,5 +200,8 @@ export const FAULT_MUTATIONS: readonly Mutation[] = [
   latestLater,
   endsOnAnEmptyAnswer,
   givesUpUnderAnOutage,
+  publishesItsOption,
+  ignoresPublishedTimes,
+  doesNotFitBatches,
   saysNothing,
 ];

@@ -143,7 +143,7 @@ export class SimHandler {
     const { records, signal } = input;
     const { low, high } = swarm.handlerMillis;
     if (high > 0) await clock.sleep(this.#inTimeWhenCured(dice.between(low, high)));
-    await this.#blockLoop(records.length);
+    await this.#blockLoop(input.shardId, records.length);
     if (this.#isDownstreamDown()) throw new Error("downstream is down, as drawn");
     if (dice.chance(swarm.handlerFailures) && patients.failsOnce(records))
       throw new Error("the handler failed, as drawn");
@@ -160,16 +160,17 @@ export class SimHandler {
   }
 
   /** Nothing else runs in this process meanwhile. */
-  async #blockLoop(records: number): Promise<void> {
+  async #blockLoop(shardId: string, records: number): Promise<void> {
     const { swarm, faultDice, faultsOn, process, history, worker } = this.#parts;
     const blocks = swarm.faults.blockedLoops;
     if (blocks === undefined) return;
     const now = faultsOn() && faultDice.chance(blocks.share) ? blocks.millis : 0;
     const millis = now + records * blocks.millisPerRecord;
     if (millis === 0) return;
-    const blocked = process.block(millis);
-    history.add({ type: "trouble", worker, kind: "blocked-loop", until: process.blockedUntil, detail: "" });
-    await blocked;
+    const detail = `${shardId} ${records} records, ${millis} ms`;
+    const begun = (until: number) =>
+      history.add({ type: "trouble", worker, kind: "blocked-loop", until, detail });
+    await process.block(millis, begun);
   }
 
   #isDownstreamDown(): boolean {

@@ -3,6 +3,7 @@
  * hundred seeds, or the checkers are not worth their name.
  */
 
+import type { EngineOptions } from "../../services/consumer/engine/engine-context.ts";
 import type { ProcessRecords } from "../../services/consumer/engine/shard-reader-options.ts";
 import type { LeaseStore } from "../../services/consumer/ports/lease-store.ts";
 import type { Stream } from "../../services/consumer/ports/stream.ts";
@@ -22,6 +23,8 @@ export interface Mutation {
   readonly isMute?: true;
   /** What the engine is told in place of what was drawn. */
   readonly told?: (swarm: Swarm) => Swarm;
+  /** Of the engine, in place of what was drawn. */
+  readonly options?: Partial<EngineOptions>;
   readonly handler?: (handler: ProcessRecords) => ProcessRecords;
   readonly store?: (store: LeaseStore, table: LeaseTable, worker: string, swarm: Swarm) => LeaseStore;
   readonly stream?: (stream: Stream) => Stream;

@@ -6,6 +6,9 @@ import { type Cluster, capOf } from "./cluster.ts";
 import { unbalance } from "./fleet-view.ts";
 import { Beginning } from "./world/beginning.ts";
 
+/** After a block, a worker has learned what became of it. */
+const HEARS_MILLIS = 3_000;
+
 export class Onlooker {
   readonly #cluster: Cluster;
   readonly #earliest: number;
@@ -48,6 +51,12 @@ export class Onlooker {
       (worker) => worker.state === "starting" || worker.state === "stopping",
     );
     if (waiting !== undefined) return `${waiting.id} is still ${waiting.state}`;
+    // It may have been found dead, and joins again when it hears of that.
+    const blocked = this.#cluster.workers.find(
+      ({ process, state }) => state === "joined" && process.blockedUntil + HEARS_MILLIS > scheduler.now,
+    );
+    if (swarm.faults.blockedLoops !== undefined && blocked !== undefined)
+      return `${blocked.id} is or was just blocked`;
     const leases = table.leases();
     const rows = new Set(leases.map((lease) => lease.leaseKey));
     const missing = stream.openShards().find(({ shard }) => !rows.has(shard.shardId));

@@ -90,6 +90,9 @@ describe("the checkers find an engine broken on purpose", () => {
     "latest-later": /^L[45]/,
     "ends-on-an-empty-answer": /^L2/,
     "gives-up-under-an-outage": /^L2/,
+    "publishes-its-option": /^L9/,
+    "ignores-published-times": /^L1/,
+    "does-not-fit-batches": /^L12/,
     "says-nothing": /^L10/,
   };
   it.each(MUTATIONS.map((mutation) => [mutation.name, mutation] as const))(

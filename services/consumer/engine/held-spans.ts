@@ -1,6 +1,7 @@
 /**
- * Whose blocks of the event loop were whose: the handlers' calls, their synchronous parts, and the blocks that were
- * measured. What one shard's handler is known to have held the loop for does not count against another's.
+ * Which shard's handler blocked the event loop: the calls, their synchronous parts, and the blocks that were measured.
+ * What one shard's handler is known to have held the loop for does not count against another's. Known is the synchronous
+ * part of a call; and what comes right before the end of a call is taken for its own.
  */
 
 export interface Span {
@@ -24,6 +25,8 @@ export class HeldSpans {
   readonly #ended = new Set<string>();
   #held: (Span & { readonly shardId: string })[] = [];
   #blocks: Span[] = [];
+  /** When the last call began, returned or ended: what blocked before that was not another call's own end. */
+  #markMillis = Number.NEGATIVE_INFINITY;
 
   /** @param leastMillis shorter spans are not worth keeping */
   constructor(leastMillis: number) {
@@ -38,14 +41,13 @@ export class HeldSpans {
   begin(shardId: string, nowMillis: number): Call {
     const call = { shardId, fromMillis: nowMillis, heldMillis: 0 };
     this.#running.add(call);
+    this.#markMillis = nowMillis;
     return call;
   }
 
   returned(call: Call, nowMillis: number): void {
-    const { shardId, fromMillis } = call;
-    call.heldMillis = nowMillis - fromMillis;
-    if (call.heldMillis >= this.#leastMillis)
-      this.#held = [...this.#held, { shardId, fromMillis, toMillis: nowMillis }].slice(-MAX_KEPT);
+    call.heldMillis = nowMillis - call.fromMillis;
+    this.#hold(call, call.fromMillis, nowMillis);
   }
 
   blocked(block: Span): void {
@@ -57,7 +59,9 @@ export class HeldSpans {
   end(call: Call, current: Span): number {
     this.#running.delete(call);
     this.#ended.add(call.shardId);
-    const within = { fromMillis: call.fromMillis, toMillis: current.toMillis };
+    const { toMillis } = current;
+    const within = { fromMillis: call.fromMillis, toMillis };
+    this.#hold(call, Math.max(current.fromMillis, this.#markMillis, call.fromMillis), toMillis);
     const longest = [...this.#blocks, current].map((block) =>
       this.#own(call.shardId, overlap(block, within)),
     );
@@ -67,6 +71,12 @@ export class HeldSpans {
   /** A pulse has come. */
   forgetEnded(): void {
     this.#ended.clear();
+  }
+
+  #hold({ shardId }: Call, fromMillis: number, toMillis: number): void {
+    this.#markMillis = toMillis;
+    if (toMillis - fromMillis < this.#leastMillis) return;
+    this.#held = [...this.#held, { shardId, fromMillis, toMillis }].slice(-MAX_KEPT);
   }
 
   #own(shardId: string, block: Span): number {

@@ -61,7 +61,8 @@ export class ShardDelivery {
     this.report = new ShardReport(dependencies, shardId);
     const { loop } = dependencies;
     const isCautious = parts.isFromGoneOwner || (loop?.leastJudgedMillis ?? 0) > 0;
-    this.#fit = loop && new BatchFit(loop.optionMillis, isCautious);
+    if (loop !== undefined && options.fitsBatches !== false)
+      this.#fit = new BatchFit(loop.optionMillis, isCautious);
     this.#policy = new HandlerPolicy({
       ...dependencies,
       shardId,

@@ -163,6 +163,8 @@ export interface ShardReaderOptions {
   /** At most one checkpoint write in it; 0: after every batch, and the next batch waits for it. */
   readonly checkpointIntervalMillis: number;
   readonly maxRecords: number;
+  /** Fewer records a call where the handler blocks the event loop. Default: true; the simulator's tests of the tests turn it off. */
+  readonly fitsBatches?: boolean;
   /** KPL user records outside the lease's hash range: handed on, or dropped as KCL does. */
   readonly kplHashRange: "keep" | "drop";
   readonly idleTimeBetweenReadsMillis: number;

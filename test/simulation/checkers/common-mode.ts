@@ -1,8 +1,9 @@
 /**
  * L9: a worker that is well stays a member, whatever hits all workers alike. It is not declared dead, does not join
  * again, its heartbeats are never late because of its other work, and after an outage the fleet does not read the table
- * again and again.
+ * again and again. A block of its event loop excuses it only when it is longer than what it has measured before.
  */
+import { KnownBlocks } from "../faults/blocked.ts";
 import { failoverOf } from "../faults/unequal.ts";
 import type { Swarm } from "../swarm.ts";
 import type { SimEvent } from "../world/history.ts";
@@ -30,6 +31,7 @@ export function checkCommonMode(evidence: Evidence): Verdict {
 
 function checkMembership({ swarm, events }: Evidence): Verdict {
   const troubles = new Troubles(events);
+  const blocks = new KnownBlocks(swarm, events);
   /** Up workers by their newest incarnation. */
   const joined = new Map<string, { readonly event: SimEvent; readonly incarnation: string }>();
   const handMade = new Map<string, number>();
@@ -46,14 +48,17 @@ function checkMembership({ swarm, events }: Evidence): Verdict {
     const { incarnation } = event.member;
     const known = joined.get(about);
     const from = event.t - 3 * failoverOf(swarm, about) - AFTER_MILLIS;
-    const excused = troubles.between(about, from, event.t) !== undefined;
+    const isBlock = troubles.onlyBlocksBetween(about, from, event.t);
+    const excused = isBlock
+      ? blocks.excuse(about, event.t)
+      : troubles.between(about, from, event.t) !== undefined;
     if (operation === "declareDead" && known?.incarnation === incarnation && !excused)
       return invalid("L9: a worker that was well was declared dead", known.event, event);
     if (operation !== "join") continue;
     const deleted = Math.max(allHandMade, handMade.get(about) ?? Number.NEGATIVE_INFINITY) >= from;
     // While it joins, a lost answer has it try again.
     const again = known !== undefined && known.incarnation !== incarnation;
-    if (again && !excused && !deleted && !inOutage(events, known.event.t, event.t))
+    if (again && !excused && !isBlock && !deleted && !inOutage(events, known.event.t, event.t))
       return invalid("L9: a worker that was well joined again", known.event, event);
     joined.set(about, { event, incarnation });
   }

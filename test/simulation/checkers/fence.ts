@@ -42,8 +42,14 @@ export function checkFence({ swarm, events }: Evidence): Verdict {
     }
     if (event.type === "member" && event.operation === "declareDead") {
       const sign = lastBeat.get(`${event.about} ${event.member?.incarnation}`);
-      if (sign && event.t - sign.t < failoverOf(swarm, event.about) * (1 - CLOCK_ERROR) - 1)
-        return invalid("L1: declared dead within the failover time of its last heartbeat", sign, event);
+      const published = sign?.type === "member" ? sign.member?.failoverTimeMillis : undefined;
+      const failoverTimeMillis = Math.max(published ?? 0, failoverOf(swarm, event.about));
+      if (sign && event.t - sign.t < failoverTimeMillis * (1 - CLOCK_ERROR) - 1)
+        return invalid(
+          "L1: declared dead within the failover time that its last heartbeat bore",
+          sign,
+          event,
+        );
     }
     if (event.type === "tampered" && event.leaseKey !== undefined) {
       const { leaseKey } = event;

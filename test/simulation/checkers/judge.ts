@@ -3,6 +3,7 @@ import { checkCheckpoints } from "./checkpoints.ts";
 import { checkCommonMode } from "./common-mode.ts";
 import { checkDuplicates } from "./duplicates.ts";
 import { checkFence } from "./fence.ts";
+import { checkFitted } from "./fitted.ts";
 import { checkGaps } from "./gaps.ts";
 import { checkLiveness, checkQuiet, checkStop } from "./liveness.ts";
 import { checkParents } from "./parents.ts";
@@ -24,6 +25,7 @@ export const LAWS = {
   "L9 who is well stays": checkCommonMode,
   "L10 troubles are reported": checkReports,
   "L11 an id is one worker's": checkDuplicates,
+  "L12 batches are fitted": checkFitted,
 } as const satisfies Record<string, (evidence: Evidence) => Verdict>;
 
 export interface Report {

@@ -31,6 +31,14 @@ export class Troubles {
       ?.find((trouble) => trouble.t <= to && (trouble.until ?? Number.POSITIVE_INFINITY) >= from);
   }
 
+  /** What this worker had in [from, to] was blocks of its event loop, and nothing else. */
+  onlyBlocksBetween(worker: string, from: number, to: number): boolean {
+    const had = (this.#byWorker.get(worker) ?? []).filter(
+      (trouble) => trouble.t <= to && (trouble.until ?? Number.POSITIVE_INFINITY) >= from,
+    );
+    return had.length > 0 && had.every(({ kind }) => kind === "blocked-loop");
+  }
+
   /** When the last trouble that began before `to` ended; undefined: none, Infinity: it has not. */
   lastEnd(worker: string, to: number): number | undefined {
     let last: number | undefined;

@@ -29,27 +29,97 @@ export function longestPublished(swarm: Swarm): number {
   return mayBeBlocked ? MAX_PARTS * longestFailover(swarm) : longestFailover(swarm);
 }
 
+interface Block {
+  readonly from: number;
+  until: number;
+}
+
+/** By worker: its blocks and pauses, those that follow each other closely as one. */
+class Blocks {
+  readonly #byWorker = new Map<string, Block[]>();
+
+  /** @returns the block that the event belongs to */
+  add(event: SimEvent): Block | undefined {
+    if (event.type !== "trouble" || (event.kind !== "pause" && event.kind !== "blocked-loop"))
+      return undefined;
+    const until = event.until ?? event.t;
+    const blocks = this.of(event.worker);
+    let block = blocks.at(-1);
+    if (block === undefined || event.t > block.until + ONE_BLOCK_MILLIS) {
+      block = { from: event.t, until };
+      this.#byWorker.set(event.worker, [...blocks, block]);
+    }
+    block.until = Math.max(block.until, until);
+    return block;
+  }
+
+  of(worker: string): readonly Block[] {
+    return this.#byWorker.get(worker) ?? [];
+  }
+}
+
+const lengthOf = ({ from, until }: Block): number => until - from;
+
 /** Follows the history: what any worker may publish by now. What decays is not followed. */
 export class PublishedTimes {
   readonly #swarm: Swarm;
-  readonly #blocks = new Map<string, { from: number; until: number }>();
-  #longestMillis = 0;
+  readonly #blocks = new Blocks();
+  #longestBlockMillis = 0;
 
   constructor(swarm: Swarm) {
     this.#swarm = swarm;
   }
 
   add(event: SimEvent): void {
-    if (event.type !== "trouble" || (event.kind !== "pause" && event.kind !== "blocked-loop")) return;
-    const until = event.until ?? event.t;
-    let block = this.#blocks.get(event.worker);
-    if (block === undefined || event.t > block.until + ONE_BLOCK_MILLIS) block = { from: event.t, until };
-    block.until = Math.max(block.until, until);
-    this.#blocks.set(event.worker, block);
-    this.#longestMillis = Math.max(this.#longestMillis, block.until - block.from);
+    const block = this.#blocks.add(event);
+    if (block !== undefined) this.#longestBlockMillis = Math.max(this.#longestBlockMillis, lengthOf(block));
   }
 
   get longestMillis(): number {
-    return covering(this.#swarm, this.#longestMillis);
+    return covering(this.#swarm, this.#longestBlockMillis);
+  }
+}
+
+/** So long after a block it must still be covered, and its worker, had it been found dead, hears of it. */
+const REMEMBERED_MILLIS = 45_000;
+const HEARS_MILLIS = 3_000;
+
+/** Blocks that a worker can have known of: it was blocked for as long a short while before, in the same process. */
+export class KnownBlocks {
+  readonly #swarm: Swarm;
+  readonly #blocks = new Blocks();
+  readonly #startedAt = new Map<string, number[]>();
+
+  constructor(swarm: Swarm, events: readonly SimEvent[]) {
+    this.#swarm = swarm;
+    for (const event of events) {
+      this.#blocks.add(event);
+      if (event.type === "worker" && event.action === "started")
+        this.#startedAt.set(event.worker, [...(this.#startedAt.get(event.worker) ?? []), event.t]);
+    }
+  }
+
+  /** A block that was not known explains that the worker was found dead at `t`. */
+  excuse(worker: string, t: number): boolean {
+    const blocks = this.#blocks
+      .of(worker)
+      .filter(({ from, until }) => from <= t && until >= t - HEARS_MILLIS);
+    return blocks.some((block) => !this.#isKnown(worker, block));
+  }
+
+  #isKnown(worker: string, block: Block): boolean {
+    const started = Math.max(0, ...(this.#startedAt.get(worker) ?? []).filter((t) => t <= block.from));
+    const option = longestFailover(this.#swarm);
+    // The bound of the published time leaves room for no longer one; one that is shorter has no need of it.
+    if (lengthOf(block) > (MAX_PARTS - 2) * option) return false;
+    return this.#blocks
+      .of(worker)
+      .some(
+        (earlier) =>
+          earlier.from >= started &&
+          earlier.until < block.from &&
+          earlier.until >= block.from - REMEMBERED_MILLIS &&
+          lengthOf(earlier) >= lengthOf(block),
+      );
   }
 }

@@ -109,7 +109,7 @@ const KINDS = {
   },
   /** Handlers that hold the event loop. */
   "blocked-loops": {
-    ready: false,
+    ready: true,
     draw: (dice, swarm) => {
       const { failoverTimeMillis } = swarm;
       if (dice.chance(0.5)) {

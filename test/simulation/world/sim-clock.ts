@@ -73,7 +73,7 @@ export class SimProcess {
     this.#held = [];
     // In the order in which they came in, each with its promise chains settled before the next.
     for (const [index, { label, run }] of held.entries()) {
-      this.deliver(this.#scheduler.now + index * 1e-6, `held ${label}`, run);
+      this.deliver(this.#scheduler.now + (index + 1) * 1e-6, `held ${label}`, run);
     }
   }
 
@@ -86,15 +86,19 @@ export class SimProcess {
     return Math.max(this.#scheduler.now, this.#blockedUntil);
   }
 
-  /** Something runs for so long without giving the event loop back. Resolves when it has. */
-  block(millis: number): Promise<void> {
-    this.#blockedUntil = Math.max(this.#blockedUntil, this.#scheduler.now) + millis;
+  /**
+   * Something runs for so long without giving the event loop back; what blocks it already comes first, and what follows
+   * that at once. Resolves when the loop is free again. @param begun told when it begins
+   */
+  async block(millis: number, begun: (until: number) => void): Promise<void> {
+    while (this.#blockedUntil > this.#scheduler.now)
+      await new Promise<void>((resolve) => this.deliver(this.#blockedUntil + 1e-6, "its turn", resolve));
+    const until = this.#scheduler.now + millis;
+    this.#blockedUntil = until;
     if (this.state === "running") this.state = "paused";
-    const until = this.#blockedUntil;
-    this.#scheduler.at(until, `${this.name}:unblock`, () => {
-      if (until === this.#blockedUntil) this.resume();
-    });
-    return new Promise((resolve) => this.deliver(until, "unblocked", resolve));
+    begun(until);
+    this.#scheduler.at(until, `${this.name}:unblock`, () => this.resume());
+    await new Promise<void>((resolve) => this.deliver(until + 1e-7, "unblocked", resolve));
   }
 
   /** SIGKILL: no clean-up, nothing is ever delivered again. */

@@ -1,0 +1,45 @@
+/**
+ * L12: a synchronous handler is given batches that are fitted to it. Where every record blocks the event loop for as long
+ * as the others, a call after one that blocked for more than a third of the failover time blocks for less, or has one
+ * record; two only once, to see whether it is the records that block.
+ */
+import { failoverOf } from "../faults/unequal.ts";
+import type { SimEvent } from "../world/history.ts";
+import { type Evidence, invalid, VALID, type Verdict } from "./verdict.ts";
+
+const NOTABLE_PART = 1 / 3;
+
+interface Tenure {
+  /** The first call that blocked for long. */
+  readonly first: SimEvent;
+  hasProbed: boolean;
+}
+
+export function checkFitted({ swarm, events }: Evidence): Verdict {
+  const perRecord = swarm.faults.blockedLoops?.millisPerRecord ?? 0;
+  if (perRecord === 0) return VALID;
+  /** By worker and shard, since the worker took the lease last. */
+  const tenures = new Map<string, Tenure>();
+  for (const event of events) {
+    // Retries have the records of several batches; another owner, or the same once more, begins anew.
+    if (event.type === "threw" || event.type === "too-late")
+      tenures.delete(`${event.worker} ${event.shardId}`);
+    if (event.type === "write" && event.before?.owner !== event.after?.owner)
+      for (const key of tenures.keys()) if (key.endsWith(` ${event.leaseKey}`)) tenures.delete(key);
+    if (event.type === "write" && event.operation === "claim")
+      tenures.delete(`${event.worker} ${event.leaseKey}`);
+    if (event.type === "worker")
+      for (const key of tenures.keys()) if (key.startsWith(`${event.worker} `)) tenures.delete(key);
+    if (event.type !== "trouble" || event.kind !== "blocked-loop") continue;
+    const [shardId, records] = event.detail.split(" ");
+    const count = Number(records);
+    const key = `${event.worker} ${shardId}`;
+    const tenure = tenures.get(key);
+    if (count * perRecord <= NOTABLE_PART * failoverOf(swarm, event.worker)) continue;
+    if (tenure === undefined) tenures.set(key, { first: event, hasProbed: false });
+    else if (count === 2 && !tenure.hasProbed) tenure.hasProbed = true;
+    else if (count > 1)
+      return invalid(`L12: ${count} records, although they were seen to block`, tenure.first, event);
+  }
+  return VALID;
+}
