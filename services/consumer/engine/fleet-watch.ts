@@ -8,6 +8,7 @@
  * W4: silence counts only while this worker writes its own heartbeats. While they fail, no time counts as observed; after
  *     a longer gap it observes from the start. What keeps this worker from writing may keep the others from it too.
  */
+import type { Lease } from "../core/lease.ts";
 import { orphans } from "../core/lineage.ts";
 import type { FleetPage, Member } from "../core/member.ts";
 import { beatSlackMillis, type Pace } from "../core/pace.ts";
@@ -84,6 +85,11 @@ export class FleetWatch {
   /** What is known may be wrong: read the table at the next look. */
   distrust(): void {
     this.view.scannedGeneration = -1;
+  }
+
+  /** Undefined also while what is known may be wrong: a parent whose row is gone must not pass for one that is there. */
+  row(leaseKey: string): Lease | undefined {
+    return this.view.scannedGeneration < 0 ? undefined : this.view.table.get(leaseKey);
   }
 
   /** W4. Whether silence counts at this moment. */
