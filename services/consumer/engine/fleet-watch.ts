@@ -20,6 +20,8 @@ import { type HeartbeatResult, Membership } from "./membership.ts";
 
 /** Of one reading of the table. */
 const MOST_SCANS = 3;
+/** Leases of owners without an entry are read so often: three readings, and a look or two, tell who is silent. */
+const FOREIGN_PART = 1 / 3;
 /** While a row cannot be read the table is read so often: who repairs it by hand moves no generation. */
 const REPAIR_POLL_MILLIS = 3_000;
 /** W4. This part of the failover time: one heartbeat, due every third, may be late or fail once. */
@@ -135,7 +137,8 @@ export class FleetWatch {
 
   async scanWhenDue(wish: Wish, pace: Pace): Promise<Poll> {
     const now = this.#now();
-    const foreignDue = this.view.hasForeignLeases && now - this.#scanDueMillis > this.#failoverTimeMillis / 2;
+    const foreignDue =
+      this.view.hasForeignLeases && now - this.#scanDueMillis > this.#failoverTimeMillis * FOREIGN_PART;
     const repairDue = this.view.corrupt.length > 0 && now - this.#scanDueMillis > REPAIR_POLL_MILLIS;
     if (this.isCurrent && !foreignDue && !repairDue) return SEEN;
     if (pace.scanSpreadMillis > 0 && this.view.scannedGeneration >= 0) {

@@ -41,13 +41,13 @@ export class Outages {
   }
 }
 
-/** Rows that were edited by hand: from the edit to the next write of the row, with which the fleet has taken it in. */
+/** Rows that were edited by hand: from the edit to the next refused write of the row, with which its last owner has heard of it. */
 export class Tampered {
   readonly #byLease = new Map<string, { readonly from: number; until: number }[]>();
 
   constructor(events: readonly SimEvent[]) {
     for (const event of events) {
-      if (event.type === "write") this.#close(event.leaseKey, event.t);
+      if (event.type === "refused") this.#close(event.leaseKey, event.t);
       if (event.type !== "tampered" || event.leaseKey === undefined) continue;
       const known = this.#byLease.get(event.leaseKey) ?? [];
       this.#byLease.set(event.leaseKey, [...known, { from: event.t, until: Number.POSITIVE_INFINITY }]);
