@@ -286,6 +286,9 @@ describe.skipIf(missing !== undefined)(`a table shared with Java KCL ${kclVersio
     await until("evenkeel writes it anew", async () =>
       (await rig.rows()).some((row) => row.leaseKey?.S === fleetRow && row.members?.M?.["evenkeel-3"]),
     );
+    await until("the application's row is there, whatever Java removed", async () =>
+      (await rig.rows()).some((row) => row.leaseKey?.S === APPLICATION_ROW_KEY),
+    );
     await caughtUp();
     keep("rows-cleaned-up", await rig.rows());
     expect([java.hasEnded, evenkeel.hasEnded]).toEqual([false, false]);
