@@ -3,8 +3,10 @@
  *
  * M1: `isFresh` is judged from when the last successful heartbeat was *sent*, and by the failover time that it carried,
  *     so it ends before any other worker, which saw that heartbeat later, can call this one dead.
- *     A heartbeat without an answer is sent again under its number, so that a worker that hears nothing, and reads nothing,
- *     stands still for the others, however many of its writes arrive. Its time is that of its first sending.
+ *     A worker that has had no answer for two fifths of that time sends its heartbeat under the same number from then on: one that
+ *     hears nothing, and reads nothing, stands still for the others, however many of its writes arrive. Before that the
+ *     number moves on: where answers are lost for all, those that are heard now and then must not look dead. The time of
+ *     a heartbeat is that of the first sending of its number.
  * M2: an entry that was marked dead or replaced is never written again; the coordinator drops every lease and joins as a
  *     new incarnation. An entry that was removed while its heartbeat is fresh was removed by hand: it is restored.
  */
@@ -38,6 +40,9 @@ export type HeartbeatResult =
   /** Another process has the worker id. */
   | { readonly kind: "replaced"; readonly by: Member };
 
+/** M1. Of the failover time. */
+const DEAF_PART = 0.4;
+
 export class Membership {
   readonly #store: LeaseStore;
   readonly #options: MembershipOptions;
@@ -48,8 +53,10 @@ export class Membership {
   /** Where the last look-up found a place, for the join that follows it. */
   #place: number | undefined;
   #heartbeat = 0;
-  /** When the heartbeat that waits for an answer was first sent. */
+  /** When the first of the heartbeats was sent that have had no answer. */
   #unansweredSinceMillis: number | undefined;
+  /** When the number of the last one was first sent. */
+  #numberedMillis = Number.NEGATIVE_INFINITY;
   #sentMillis = Number.NEGATIVE_INFINITY;
   /** M1. The least that the last heartbeat and those without an answer after it have carried: each may have happened. */
   #freshForMillis = 0;
@@ -125,9 +132,13 @@ export class Membership {
 
   /** Writes the entry anew, with `change`. @param bump also move the generation, so that every worker scans. */
   async beat(change: EntryChange, bump: boolean): Promise<HeartbeatResult> {
-    if (this.#unansweredSinceMillis === undefined) this.#heartbeat += 1;
-    this.#unansweredSinceMillis ??= this.#options.monotonicMillis();
-    const sentMillis = this.#unansweredSinceMillis;
+    const now = this.#options.monotonicMillis();
+    this.#unansweredSinceMillis ??= now;
+    if (now - this.#unansweredSinceMillis < DEAF_PART * this.#member.failoverTimeMillis) {
+      this.#heartbeat += 1;
+      this.#numberedMillis = now;
+    }
+    const sentMillis = this.#numberedMillis;
     const next: Member = { ...this.#member, ...change, heartbeat: this.#heartbeat };
     this.#freshForMillis = Math.min(this.#freshForMillis, next.failoverTimeMillis);
     const outcome = await this.#store.beat(this.#page, next, { bump });
