@@ -5,7 +5,7 @@ const FAILOVER_MILLIS = 10_000;
 const SHARDS = 4;
 const RECORDS = 200;
 const PARTS = [0.3, 1, 3];
-const FLEETS = [1, 2, 3, 5];
+const FLEETS = [1, 3, 5];
 
 const LINES: readonly [
   string,
