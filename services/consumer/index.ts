@@ -36,6 +36,7 @@ export type {
   ShardEnded,
   ShutdownRequested,
 } from "./engine/shard-reader-options.ts";
+export type { WorkerHealth, WorkerState } from "./engine/worker-report.ts";
 export { type LeaseListing, type LeaseStore, StoreUnavailable, StoreUnusable } from "./ports/lease-store.ts";
 export type { Logger } from "./ports/logger.ts";
 export { StreamError } from "./ports/stream.ts";

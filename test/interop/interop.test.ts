@@ -2,9 +2,11 @@
  * One lease table, read and written in turn, then together, by real Java KCL and by evenkeel. Steps of one story:
  * each goes on where the one before it ended. What happened stays in `.evenkeel/interop/<KCL version>/`.
  */
+
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { APPLICATION_ROW_KEY } from "../../services/consumer/adapters/application-row.ts";
 import { disguiseAttributes } from "../../services/consumer/adapters/disguise.ts";
 import { classifyRow, encodeLease } from "../../services/consumer/adapters/lease-row.ts";
 import { isEnded, type Lease } from "../../services/consumer/core/lease.ts";
@@ -285,6 +287,9 @@ describe.skipIf(missing !== undefined)(`a table shared with Java KCL ${kclVersio
     );
     await until("evenkeel writes it anew", async () =>
       (await rig.rows()).some((row) => row.leaseKey?.S === fleetRow && row.members?.M?.["evenkeel-3"]),
+    );
+    await until("the application's row is there, whatever Java removed", async () =>
+      (await rig.rows()).some((row) => row.leaseKey?.S === APPLICATION_ROW_KEY),
     );
     await caughtUp();
     keep("rows-cleaned-up", await rig.rows());

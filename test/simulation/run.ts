@@ -102,6 +102,7 @@ export async function runSeed(seed: number, options: RunOptions): Promise<RunRes
   await scheduler.run(swarm.safetyMillis);
 
   cluster.heal();
+  if (swarm.faults.tampering.length > 0) cluster.putEverywhere();
   if (cluster.up().length === 0) cluster.startWorker();
   history.add({ type: "phase", name: "liveness" });
   const healedAt = scheduler.now;

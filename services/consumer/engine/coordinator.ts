@@ -129,7 +129,7 @@ export class Coordinator {
       watch: this.#watch,
       startConsumer: (owned) => startShardConsumer(dependencies, options, owned),
       targetOf: (leaseKey) => this.#decisions?.targetOf.get(leaseKey),
-      row: (leaseKey) => view.table.get(leaseKey),
+      row: (leaseKey) => this.#watch.row(leaseKey),
       syncShards: async () => (await this.#upkeep.syncShards()).shards,
       created: (lease) => view.wrote(lease),
       application: () => this.#upkeep.duties.application,

@@ -21,6 +21,8 @@ export interface FleetUpkeepDeps {
   wakeUp(): void;
 }
 
+const LISTING = "listing shards";
+
 export class FleetUpkeep {
   readonly duties: LeaderDuties;
   readonly #deps: FleetUpkeepDeps;
@@ -42,7 +44,10 @@ export class FleetUpkeep {
         await ports.store.leave(watch.pageOf(member), member);
       });
     if (decisions.leads) this.#lead(decisions);
-    else this.duties.resigned();
+    else {
+      this.duties.resigned();
+      chores.forget(LISTING);
+    }
   }
 
   async syncShards() {
@@ -69,7 +74,7 @@ export class FleetUpkeep {
     if (!watch.view.hasApplication)
       chores.start("writing the application's row", () => this.duties.restoreApplication());
     if (this.duties.syncIsDue(now)) {
-      chores.start("listing shards", async () => {
+      chores.start(LISTING, async () => {
         await this.syncShards();
         this.duties.publish(decisions.fleet);
       });

@@ -9,8 +9,10 @@
  *     a longer gap it observes from the start. What keeps this worker from writing may keep the others from it too.
  * W5: but a block of its own event loop is no such gap, or a busy fleet with synchronous handlers would notice no crash.
  *     Of the time with such a block only a part counts: a whole host may have stood still, and all its workers with it.
+ * W6: the scans of a large fleet take turns.
  */
 import { isNotable } from "../core/block-cover.ts";
+import type { Lease } from "../core/lease.ts";
 import { orphans } from "../core/lineage.ts";
 import type { FleetPage, Member } from "../core/member.ts";
 import { beatSlackMillis, type Pace, paceOf } from "../core/pace.ts";
@@ -23,6 +25,8 @@ import { type HeartbeatResult, Membership } from "./membership.ts";
 
 /** Of one reading of the table. */
 const MOST_SCANS = 3;
+/** Leases of owners without an entry are read so often: three readings, and a look or two, tell who is silent. */
+const FOREIGN_PART = 1 / 3;
 /** While a row cannot be read the table is read so often: who repairs it by hand moves no generation. */
 const REPAIR_POLL_MILLIS = 3_000;
 /** W4. This part of the failover time: one heartbeat, due every third, may be late or fail once. */
@@ -56,7 +60,7 @@ export class FleetWatch {
   /** The last heartbeat failed, and none has succeeded since. */
   #beatFails = false;
   #scannedMillis = Number.NEGATIVE_INFINITY;
-  /** W5. Undefined: no scan is wanted. */
+  /** W6. Undefined: no scan is wanted. */
   #scanDueMillis: number | undefined;
   #roundRobinPage = 0;
   /** When each page was last read by a look of its own. */
@@ -101,6 +105,11 @@ export class FleetWatch {
   /** What is known may be wrong: read the table at the next look. */
   distrust(): void {
     this.view.scannedGeneration = -1;
+  }
+
+  /** Undefined also while what is known may be wrong: a parent whose row is gone must not pass for one that is there. */
+  row(leaseKey: string): Lease | undefined {
+    return this.view.scannedGeneration < 0 ? undefined : this.view.table.get(leaseKey);
   }
 
   /** W4. Whether silence counts at this moment. */
@@ -149,7 +158,7 @@ export class FleetWatch {
   async scanWhenDue(wish: Wish, pace: Pace): Promise<Poll> {
     const now = this.#now();
     const sinceMillis = now - this.#scannedMillis;
-    const foreignDue = this.view.hasForeignLeases && sinceMillis > this.#failoverTimeMillis / 2;
+    const foreignDue = this.view.hasForeignLeases && sinceMillis > this.#failoverTimeMillis * FOREIGN_PART;
     const repairDue = this.view.corrupt.length > 0 && sinceMillis > REPAIR_POLL_MILLIS;
     if (this.isCurrent && !foreignDue && !repairDue) {
       this.#scanDueMillis = undefined;
@@ -162,7 +171,7 @@ export class FleetWatch {
   }
 
   /**
-   * W5. In a large fleet each worker reads the table at a moment of its own, on average once in `scanSpreadMillis` while
+   * W6. In a large fleet each worker reads the table at a moment of its own, on average once in `scanSpreadMillis` while
    * changes go on. A worker that knows nothing, or that knows its view to be wrong, does not wait.
    */
   #dueAtMillis({ scanSpreadMillis }: Pace, now: number): number {

@@ -2,6 +2,7 @@
  * What one worker does for all: listing shards and creating the rows that are missing, removing rows that have
  * done their duty, and saying how the fleet stands. Everything is idempotent, so two leaders for a moment do no harm.
  */
+import { backoffMillis } from "../../shared/random.ts";
 import type { Application } from "../core/application.ts";
 import type { FleetSummary } from "../core/decide.ts";
 import type { Lease } from "../core/lease.ts";
@@ -19,29 +20,33 @@ const CLEANUP_INTERVAL_MILLIS = 60_000;
 const HOLE_CONFIDENCE = 3;
 /** ListShards allows 1,000 calls a second per account, but ten splits in a row must not make a hundred. */
 const MIN_SYNC_SPACING_MILLIS = 200;
+/** After a listing that failed; at the most twice as long as the default interval, so that children do not wait for it. */
+const BACKOFF_BASE_MILLIS = 500;
+const BACKOFF_CAP_MILLIS = 10_000;
 
 export interface LeaderOptions {
   readonly shardSyncIntervalMillis: number;
 }
 
+type LeaderPorts = Pick<Ports, "store" | "clock" | "random" | "logger" | "metrics"> & {
+  readonly stream: IdentifiedStream;
+};
+
 export class LeaderDuties {
-  readonly #ports: Pick<Ports, "store" | "clock" | "logger" | "metrics"> & {
-    readonly stream: IdentifiedStream;
-  };
+  readonly #ports: LeaderPorts;
   readonly #view: FleetView;
   readonly #options: LeaderOptions;
   #syncedMillis = Number.NEGATIVE_INFINITY;
   #syncedRequests = -1;
+  /** Listings that failed, in a row, and when the next may be made. */
+  #failures = 0;
+  #allowedMillis = Number.NEGATIVE_INFINITY;
   #cleanedMillis: number;
   #holesInARow = 0;
   #spilledBefore = 0;
   #application: Application | undefined;
 
-  constructor(
-    ports: Pick<Ports, "store" | "clock" | "logger" | "metrics"> & { readonly stream: IdentifiedStream },
-    view: FleetView,
-    options: LeaderOptions,
-  ) {
+  constructor(ports: LeaderPorts, view: FleetView, options: LeaderOptions) {
     this.#ports = ports;
     this.#view = view;
     this.#options = options;
@@ -66,7 +71,7 @@ export class LeaderDuties {
 
   syncIsDue(nowMillis: number): boolean {
     const since = nowMillis - this.#syncedMillis;
-    if (since < MIN_SYNC_SPACING_MILLIS) return false;
+    if (since < MIN_SYNC_SPACING_MILLIS || nowMillis < this.#allowedMillis) return false;
     return (
       since >= this.#options.shardSyncIntervalMillis || this.#view.shardSyncRequests !== this.#syncedRequests
     );
@@ -83,7 +88,7 @@ export class LeaderDuties {
   async syncShards(): Promise<{ readonly shards: readonly Shard[]; readonly created: number }> {
     const requests = this.#view.shardSyncRequests;
     const startedMillis = this.#ports.clock.monotonicMillis();
-    const shards = await this.#ports.stream.listShards();
+    const shards = await this.#list();
     let created = 0;
     const { unreadable } = this.#view;
     const missing = missingLeases(shards, this.#view.table, this.application)
@@ -101,6 +106,20 @@ export class LeaderDuties {
     this.#syncedRequests = requests;
     this.#auditHoles(shards);
     return { shards, created };
+  }
+
+  async #list(): Promise<readonly Shard[]> {
+    const { stream, clock, random } = this.#ports;
+    try {
+      const shards = await stream.listShards();
+      this.#failures = 0;
+      return shards;
+    } catch (error) {
+      this.#failures += 1;
+      const pause = backoffMillis(this.#failures, random, BACKOFF_BASE_MILLIS, BACKOFF_CAP_MILLIS);
+      this.#allowedMillis = clock.monotonicMillis() + pause;
+      throw error;
+    }
   }
 
   /**

@@ -6,6 +6,7 @@
 import type { Clock } from "../../shared/clock.ts";
 import { backoffMillis, type Random } from "../../shared/random.ts";
 import { type ErrorClass, needsAPerson } from "../core/error-class.ts";
+import type { Logger } from "../ports/logger.ts";
 import { type ErrorReports, type ErrorSource, errorClassIn } from "./error-reports.ts";
 
 const PATIENCE_MILLIS: Readonly<Partial<Record<ErrorClass, number>>> = {
@@ -17,18 +18,24 @@ const PATIENCE_MILLIS: Readonly<Partial<Record<ErrorClass, number>>> = {
 const USUAL_PATIENCE_MILLIS = 20_000;
 const PAUSE_BASE_MILLIS = 100;
 const PAUSE_CAP_MILLIS = 2_000;
+/** A call that has no answer for so long is said, though its deadline is later. */
+const WARNING_MILLIS = 15_000;
+
+interface PatienceDeps {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly reports: ErrorReports;
+}
 
 export class Patience {
-  readonly #deps: { readonly clock: Clock; readonly random: Random; readonly reports: ErrorReports };
+  readonly #deps: PatienceDeps;
   readonly #signal: AbortSignal;
   /** Since when the calls of a source have failed in a way that needs a person, without a success in between. */
   readonly #hopelessSinceMillis = new Map<ErrorSource, number>();
 
   /** @param signal ends the waiting; what it waits for then rejects with the signal's reason */
-  constructor(
-    deps: { readonly clock: Clock; readonly random: Random; readonly reports: ErrorReports },
-    signal: AbortSignal,
-  ) {
+  constructor(deps: PatienceDeps, signal: AbortSignal) {
     this.#deps = deps;
     this.#signal = signal;
   }
@@ -43,7 +50,7 @@ export class Patience {
     for (let attempt = 1; ; attempt++) {
       this.#signal.throwIfAborted();
       try {
-        const result = await act();
+        const result = await this.#warned(source, act());
         this.#hopelessSinceMillis.delete(source);
         reports.recovered(source);
         return result;
@@ -53,6 +60,16 @@ export class Patience {
       }
       await clock.sleep(backoffMillis(attempt, random, PAUSE_BASE_MILLIS, PAUSE_CAP_MILLIS), this.#signal);
     }
+  }
+
+  async #warned<T>(source: ErrorSource, call: Promise<T>): Promise<T> {
+    const { clock, logger } = this.#deps;
+    const over = new AbortController();
+    void clock.sleep(WARNING_MILLIS, over.signal).then(() => {
+      if (!over.signal.aborted)
+        logger.warn({ waitedMillis: WARNING_MILLIS }, `start() is still waiting for the ${source}`);
+    });
+    return call.finally(() => over.abort());
   }
 
   /** Whether this failure, after those before it, is reason to give up. */

@@ -6,7 +6,7 @@
  *     under the new incarnation. One answered after the end is released.
  */
 import type { Decisions, HeldLeaseFacts } from "../core/decide.ts";
-import type { Lease } from "../core/lease.ts";
+import { actualOwner, type Lease } from "../core/lease.ts";
 import { forEachBounded } from "./bounded.ts";
 import type { EngineOptions, Ports } from "./engine-context.ts";
 import type { FleetWatch } from "./fleet-watch.ts";
@@ -130,7 +130,7 @@ export class ShardTasks {
     const outcome = await this.#ports.store.claim(lease, this.#options.workerId);
     const isNews = this.#unanswered.delete(lease.leaseKey) || reason !== "received";
     if (outcome.kind === "lost") {
-      if (outcome.current) watch.view.wrote(outcome.current);
+      if (outcome.current) this.#isAnothers(outcome.current);
       else watch.distrust();
       return;
     }
@@ -138,6 +138,15 @@ export class ShardTasks {
     // S2. A stop whose budget was spent meanwhile leaves nothing in the name of who is gone.
     if (this.#closed) await this.#ports.store.release(outcome.lease, outcome.lease.checkpoint);
     else if (watch.membership.member.incarnation === incarnation) this.#hold(outcome.lease, reason, isNews);
+  }
+
+  /** Whose it is may not know: a row edited by hand moves no version. */
+  #isAnothers(row: Lease): void {
+    const { view } = this.#around.watch;
+    view.wrote(row);
+    const owner = actualOwner(row);
+    if (owner !== this.#options.workerId && view.members().some(({ workerId }) => workerId === owner))
+      this.#around.watch.wantBump();
   }
 
   #hold(lease: Lease, reason: string, isNews: boolean): void {

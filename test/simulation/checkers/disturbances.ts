@@ -41,18 +41,24 @@ export class Outages {
   }
 }
 
-/** Rows that were edited by hand. */
+/** Rows that were edited by hand: from the edit to the next refused write of the row, with which its last owner has heard of it. */
 export class Tampered {
-  readonly #byLease = new Map<string, number[]>();
+  readonly #byLease = new Map<string, { readonly from: number; until: number }[]>();
 
   constructor(events: readonly SimEvent[]) {
     for (const event of events) {
+      if (event.type === "refused") this.#close(event.leaseKey, event.t);
       if (event.type !== "tampered" || event.leaseKey === undefined) continue;
-      this.#byLease.set(event.leaseKey, [...(this.#byLease.get(event.leaseKey) ?? []), event.t]);
+      const known = this.#byLease.get(event.leaseKey) ?? [];
+      this.#byLease.set(event.leaseKey, [...known, { from: event.t, until: Number.POSITIVE_INFINITY }]);
     }
   }
 
   between(leaseKey: string, from: number, to: number): boolean {
-    return this.#byLease.get(leaseKey)?.some((t) => from <= t && t <= to) ?? false;
+    return this.#byLease.get(leaseKey)?.some((edit) => edit.from <= to && edit.until >= from) ?? false;
+  }
+
+  #close(leaseKey: string, t: number): void {
+    for (const edit of this.#byLease.get(leaseKey) ?? []) edit.until = Math.min(edit.until, t);
   }
 }

@@ -15,6 +15,13 @@ const FENCED: ReadonlySet<string> = new Set(["renew", "checkpoint", "handOver", 
 /** Drawn clocks are at most 3 % off, each. */
 const CLOCK_ERROR = 0.07;
 
+interface Loss {
+  readonly event: SimEvent;
+  readonly itself: boolean;
+  /** When a read of who had lost the lease first brought records. */
+  broughtMillis?: number;
+}
+
 export function checkFence({ swarm, events }: Evidence): Verdict {
   const troubles = new Troubles(events);
   const tampered = new Tampered(events);
@@ -27,7 +34,7 @@ export function checkFence({ swarm, events }: Evidence): Verdict {
   const foreignSince = new Map<string, SimEvent>();
   const owned = new Map<string, { owner: string | undefined; since: SimEvent }>();
   /** `worker/lease` → the event with which the worker lost it, and whether it gave it away itself. */
-  const lost = new Map<string, { event: SimEvent; itself: boolean }>();
+  const lost = new Map<string, Loss>();
 
   for (const event of events) {
     if (event.type === "member" && (event.operation === "join" || event.operation === "beat")) {
@@ -117,7 +124,14 @@ export function checkFence({ swarm, events }: Evidence): Verdict {
       // Asked while the lease was its own; what comes back now is dropped (L4 would see it handled).
       if (event.sentAt <= loss.event.t) continue;
       const healthySince = troubles.lastEnd(worker, event.t) ?? 0;
-      const allowedUntil = Math.max(loss.event.t, healthySince) + failover + 5_000;
+      // A row that was edited by hand moves no version. Its owner hears of it from the next write of the row: as long as
+      // there is nothing to checkpoint, there is nothing to do wrong either.
+      if (loss.event.type === "tampered" && event.count > 0) loss.broughtMillis ??= event.t;
+      if (loss.event.type === "tampered" && loss.broughtMillis === undefined) continue;
+      const writes =
+        swarm.checkpointMode === "auto" ? swarm.checkpointIntervalMillis : Number.POSITIVE_INFINITY;
+      const heardAt = loss.broughtMillis === undefined ? loss.event.t : loss.broughtMillis + writes;
+      const allowedUntil = Math.max(heardAt, healthySince) + failover + 5_000;
       const stolen = loss.event.type === "write" && (isJava(loss.event.worker) || isJava(worker));
       const since = loss.event.t - 3 * failover - 10_000;
       const inTrouble =

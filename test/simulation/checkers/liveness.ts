@@ -86,7 +86,8 @@ export function checkStop({ swarm, events, finalLeases, finalPages, unsettled }:
       else givenLate.delete(event.leaseKey);
     }
     if (event.type === "tampered" && event.leaseKey !== undefined) {
-      if (event.what === "deleted") owner.delete(event.leaseKey);
+      // Nobody can release what nobody can read.
+      if (event.what === "deleted" || event.what === "garbled") owner.delete(event.leaseKey);
       else if (event.what.startsWith("owner")) {
         owner.set(event.leaseKey, event.about);
         givenLate.add(event.leaseKey);

@@ -8,13 +8,17 @@ export function checkParents({ events, swarm }: Evidence): Verdict {
   const openings = new Map<string, SimEvent>();
   const done = new Set<string>();
   const leased = new Set<string>();
+  /** Nothing says any more that their children wait. */
+  const deletedByHand = new Set<string>();
   for (const event of events) {
     if (event.type === "shard" && event.action === "opened") {
       parents.set(event.shardId, event.parents);
       openings.set(event.shardId, event);
     }
     if (event.type === "shard" && event.action === "trimmed") done.add(event.shardId);
+    if (event.type === "tampered" && event.what === "deleted") deletedByHand.add(event.leaseKey ?? "");
     if (event.type === "write" && event.after !== undefined) {
+      deletedByHand.delete(event.leaseKey);
       leased.add(event.leaseKey);
       if (isEnded(event.after)) done.add(event.leaseKey);
     }
@@ -22,7 +26,7 @@ export function checkParents({ events, swarm }: Evidence): Verdict {
       for (const parent of parents.get(event.shardId) ?? []) {
         // With LATEST or a time, what was closed before is not read at all.
         const skipped = swarm.initialPosition !== "TRIM_HORIZON" && !leased.has(parent);
-        if (!done.has(parent) && !skipped)
+        if (!done.has(parent) && !skipped && !deletedByHand.has(parent))
           return invalid(
             `L3: read before its parent ${parent} was at SHARD_END`,
             openings.get(event.shardId),

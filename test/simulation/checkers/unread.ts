@@ -21,6 +21,8 @@ interface ShardState {
   hasRow: boolean;
   ended: boolean;
   isGarbled: boolean;
+  /** Edited by hand, and no write has met that yet. */
+  isTampered: boolean;
   trimmed: boolean;
   /** The last call of its handler failed, or the engine reads it no further. */
   isFailing: boolean;
@@ -98,6 +100,12 @@ class Unread {
       const shard = this.#shard(event.leaseKey);
       if (event.what === "deleted") shard.hasRow = false;
       shard.isGarbled = event.what === "garbled";
+      shard.isTampered = true;
+    } else if (event.type === "refused") {
+      // Only now does anybody know of the edit.
+      const shard = this.#shard(event.leaseKey);
+      if (shard.isTampered) shard.since = event.t;
+      shard.isTampered = false;
     } else if (event.type === "member") {
       if (event.operation === "declareDead") this.#out.add(event.about);
       if (event.operation === "join" && this.#out.delete(event.about)) this.#hasRoomSince(event.t);
@@ -157,6 +165,7 @@ class Unread {
         hasRow: false,
         ended: false,
         isGarbled: false,
+        isTampered: false,
         trimmed: false,
         isFailing: false,
         lastSign: undefined,

@@ -53,12 +53,15 @@ export class FaultInjector {
   }
 
   #tamper({ who, what, repairAfterMillis }: TamperingPlan): void {
-    const { table, stream, scheduler } = this.#cluster;
+    const { table, stream, scheduler, swarm } = this.#cluster;
     const pages = table.pages();
     const leases = table.leases().filter((lease) => !isEnded(lease) && !table.isGarbled(lease.leaseKey));
     // The row of a shard that has children says that they must wait: without it their order is gone, for any engine.
     const open = leases.filter(({ leaseKey }) => stream.shard(leaseKey)?.closedAt === undefined);
-    const lease = pickAt(what === "delete-lease" ? open : leases, who);
+    // Where caps leave a lease unowned nobody tries to take it, and so nobody finds out whose it was made.
+    const owned = leases.filter(({ owner }) => owner !== undefined || swarm.cap.kind === "none");
+    const choices = what === "delete-lease" ? open : what === "garble-lease" ? leases : owned;
+    const lease = pickAt(choices, who);
     const page = pickAt(pages, who);
     switch (what) {
       case "delete-lease":

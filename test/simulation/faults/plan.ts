@@ -149,15 +149,16 @@ const KINDS = {
   },
   /** A cap function that gives another answer each time. */
   "impure-caps": {
-    ready: false,
-    draw: (dice, { shards, workers }) => ({
+    ready: true,
+    draw: (dice) => ({
       plan: { capNoise: dice.pick([1, 3, 10]) },
-      swarm: { cap: { kind: "formula", limit: shards + workers } },
+      // One worker may have to hold all that many splits make.
+      swarm: { cap: { kind: "formula", limit: 1_000 } },
     }),
   },
   /** Two versions of the planner in one fleet. */
   "two-planners": {
-    ready: false,
+    ready: true,
     draw: (dice) => ({ plan: { otherPlanner: dice.pick([0.3, 0.5]) } }),
   },
   /** Two starters under LATEST or a Date, on a stream that was resharded before. */
@@ -167,7 +168,7 @@ const KINDS = {
   },
   /** Rows deleted, garbled and edited by hand. */
   tampering: {
-    ready: false,
+    ready: true,
     draw: (dice, swarm) => ({
       plan: {
         tampering: Array.from({ length: dice.integer(1, 3) }, () => ({
