@@ -6,7 +6,7 @@ import { NO_FAULT_PLAN } from "../simulation/faults/fault-plan.ts";
 import type { SimEvent } from "../simulation/world/history.ts";
 
 const START_MILLIS = 10_000;
-const PART_LIMIT_MILLIS = 3_600_000;
+const PART_LIMIT_MILLIS = 4 * 3_600_000;
 const LOOK_MILLIS = 1_000;
 /** Longer than any block here and what follows it. */
 const REST_MILLIS = 60_000;

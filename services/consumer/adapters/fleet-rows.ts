@@ -41,6 +41,8 @@ const ENTRY = {
   steals: "t",
   /** Absent: KCL's default, as most have. */
   failoverTimeMillis: "f",
+  /** Absent: it does not, as most do not. */
+  covers: "b",
 } as const;
 
 const STATE_LETTERS: Readonly<Record<MemberState, string>> = {
@@ -63,6 +65,7 @@ export function encodeMember(member: Member): AttributeValue {
   };
   if (member.failoverTimeMillis !== DEFAULT_FAILOVER_TIME_MILLIS)
     entry[ENTRY.failoverTimeMillis] = { N: String(Math.round(member.failoverTimeMillis)) };
+  if (member.covers) entry[ENTRY.covers] = { BOOL: true };
   if (!member.steals) entry[ENTRY.steals] = { BOOL: false };
   if (member.maxLeases !== undefined) entry[ENTRY.maxLeases] = { N: String(member.maxLeases) };
   return { M: entry };
@@ -128,6 +131,7 @@ function decodeMember(workerId: string, entry: Item): Member {
       maxLeases: readCount(entry, ENTRY.maxLeases),
       steals: readFlag(entry, ENTRY.steals) ?? true,
       failoverTimeMillis: readCount(entry, ENTRY.failoverTimeMillis) ?? DEFAULT_FAILOVER_TIME_MILLIS,
+      ...(readFlag(entry, ENTRY.covers) && { covers: true }),
     };
   } catch (error) {
     if (error instanceof RowProblem) throw new RowProblem(`member ${shown(workerId)}: ${error.message}`);

@@ -62,9 +62,10 @@ export class BlockCover {
    * No other worker is judged by less: who was itself blocked for so long knows that it may be the handler, which is the
    * same on all workers. 0: this worker knows nothing of the kind.
    */
-  leastJudgedMillis(nowMillis: number): number {
-    const isLethal = this.#leftMillis(nowMillis) >= LETHAL_PART * this.#optionMillis;
-    return isLethal ? this.publishedMillis(nowMillis) : 0;
+  leastJudgedMillis(nowMillis: number, currentMillis = 0): number {
+    const longest = Math.max(this.#leftMillis(nowMillis), currentMillis);
+    const isLethal = longest >= LETHAL_PART * this.#optionMillis;
+    return isLethal ? this.publishedMillis(nowMillis, currentMillis) : 0;
   }
 
   #leftMillis(nowMillis: number): number {

@@ -21,6 +21,8 @@ export interface Member {
   readonly steals: boolean;
   /** Others judge this worker by its own failover time, so that workers with different settings live together. */
   readonly failoverTimeMillis: number;
+  /** True: that time covers a block of its event loop that was long enough to cost a worker its place. */
+  readonly covers?: boolean;
 }
 
 export interface FleetPage {

@@ -267,8 +267,7 @@ export class Coordinator {
     if (this.#startsOver) await this.#startOver();
     if (!this.#isMember) return this.#join();
     const pace = this.#watch.pace;
-    const { failoverTimeMillis } = this.#loopWatch;
-    const wish = { state: this.#wish, maxLeases: this.#cap, failoverTimeMillis };
+    const wish = { state: this.#wish, maxLeases: this.#cap, ...this.#loopWatch.published };
     const seen = await this.#watch.look(wish, pace, this.#isBusy(pace), this.#decisions?.leads ?? false);
     if (seen.kind !== "seen") return this.#rejoin(seen.kind);
     const scanned = await this.#watch.scanWhenDue(wish, pace);

@@ -223,13 +223,28 @@ export class FleetView {
    * @param leastMillis no member is judged by less
    */
   silentMembers(leastMillis = 0): ReadonlySet<string> {
-    const expired = this.members().filter((member) =>
-      [...this.#memberSigns.values()].some((signs) => {
+    const members = this.members();
+    const coverers = members.filter(({ covers, state }) => covers && state !== "dead");
+    const covering = Math.max(0, ...coverers.map(({ failoverTimeMillis }) => failoverTimeMillis));
+    const isOnTrial = covering > 0 ? this.#onTrial() : new Set<string>();
+    const expired = members.filter((member) => {
+      const { workerId, failoverTimeMillis } = member;
+      const millis = Math.max(leastMillis, failoverTimeMillis, isOnTrial.has(workerId) ? covering : 0);
+      return [...this.#memberSigns.values()].some((signs) => {
         const sign = signs.get(entryKey(member));
-        return sign !== undefined && isExpired(sign, Math.max(leastMillis, member.failoverTimeMillis));
-      }),
-    );
+        return sign !== undefined && isExpired(sign, millis);
+      });
+    });
     return new Set(expired.map(({ workerId }) => workerId));
+  }
+
+  /**
+   * Owners of a lease that changed hands since its last checkpoint: the batch to come may be the one that blocked another
+   * worker, for as long as that one's entry says.
+   */
+  #onTrial(): ReadonlySet<string> {
+    const moved = [...this.table.values()].filter((lease) => lease.ownerSwitchesSinceCheckpoint > 0);
+    return new Set(moved.map((lease) => actualOwner(lease)).filter((owner) => owner !== undefined));
   }
 
   /**

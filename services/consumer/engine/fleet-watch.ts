@@ -38,6 +38,7 @@ export interface Wish {
   readonly state: "joining" | "active" | "leaving";
   readonly maxLeases: number | undefined;
   readonly failoverTimeMillis: number;
+  readonly covers: boolean;
 }
 
 /** `dead`: others marked this worker dead. `replaced`: another process has its id. */
@@ -80,7 +81,7 @@ export class FleetWatch {
     this.membership = new Membership(ports.store, {
       workerId: options.workerId,
       steals: options.enableLeaseStealing,
-      failoverTimeMillis: () => loop.failoverTimeMillis,
+      published: () => loop.published,
       newIncarnation: ports.newIncarnation,
       monotonicMillis: () => this.#now(),
     });

@@ -85,9 +85,15 @@ export class LoopWatch {
     return this.#cover.publishedMillis(this.#now(), this.#currentMillis);
   }
 
+  /** What its entry says. */
+  get published() {
+    const { failoverTimeMillis } = this;
+    return { failoverTimeMillis, covers: this.leastJudgedMillis > 0 };
+  }
+
   /** No other worker is judged by less. */
   get leastJudgedMillis(): number {
-    return this.#cover.leastJudgedMillis(this.#now());
+    return this.#cover.leastJudgedMillis(this.#now(), this.#currentMillis);
   }
 
   /** B2. @param sentMillis when the last heartbeat that was answered was sent (monotonic) */

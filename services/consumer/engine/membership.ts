@@ -24,12 +24,12 @@ export interface MembershipOptions {
   readonly workerId: string;
   readonly steals: boolean;
   /** What a new entry publishes (`core/block-cover.ts`). */
-  readonly failoverTimeMillis: () => number;
+  readonly published: () => Required<Pick<Member, "failoverTimeMillis" | "covers">>;
   readonly newIncarnation: () => string;
   readonly monotonicMillis: () => number;
 }
 
-export type EntryChange = Partial<Pick<Member, "state" | "maxLeases" | "failoverTimeMillis">>;
+export type EntryChange = Partial<Pick<Member, "state" | "maxLeases" | "failoverTimeMillis" | "covers">>;
 
 export type HeartbeatResult =
   | { readonly kind: "ok"; readonly page: FleetPage }
@@ -180,7 +180,6 @@ export class Membership {
 
   #newMember(): Member {
     const { workerId, steals, newIncarnation } = this.#options;
-    const failoverTimeMillis = this.#options.failoverTimeMillis();
     const incarnation = newIncarnation();
     this.#incarnations.add(incarnation);
     const [oldest] = this.#incarnations;
@@ -192,7 +191,7 @@ export class Membership {
       state: "joining" satisfies MemberState,
       maxLeases: undefined,
       steals,
-      failoverTimeMillis,
+      ...this.#options.published(),
     };
   }
 }

@@ -12,6 +12,7 @@ import {
 } from "../../../services/consumer/core/lease.ts";
 import type { SimEvent } from "../world/history.ts";
 import { Allowances } from "./allowances.ts";
+import { idOf } from "./troubles.ts";
 import { type Evidence, invalid, VALID, type Verdict } from "./verdict.ts";
 
 interface ShardState {
@@ -45,9 +46,10 @@ export function checkCheckpoints({ events, swarm }: Evidence): Verdict {
     if (event.type === "handled") for (const number of event.sequenceNumbers) handled.add(number);
     const names = event.type === "iterator" ? event.position.kind : undefined;
     if (event.type === "iterator" && (names === "trim-horizon" || names === "at-timestamp")) {
-      // Kinesis has refused no number here: nothing is trimmed while the fleet is up.
+      // Kinesis has refused no number here: nothing is trimmed while the fleet is up. A worker that was blocked while its
+      // lease was taken begins where that stood.
       const row = rows.get(event.shardId);
-      if (row !== undefined && !isSentinel(row.checkpoint))
+      if (row !== undefined && row.owner === idOf(event.worker) && !isSentinel(row.checkpoint))
         return invalid(
           "L2: reading went back to a time although no number was refused",
           last.get(event.shardId),

@@ -26,6 +26,23 @@ describe("a handler that blocks the event loop in every call", () => {
   );
 });
 
+describe("the same for the one shard of a fleet whose other workers watch", () => {
+  const calls = [1, 1.2].flatMap((part) => [2, 3, 4, 5, 8].map((workers) => [part, workers, 2] as const));
+  it.each([...calls, [3, 2, 2] as const, [3, 3, 4] as const, [3, 5, 4] as const, [3, 8, 4] as const])(
+    "for %d failover times, %d workers: through at try %d at the latest, and once later",
+    { timeout: 60_000 },
+    async (part, workers, tries) => {
+      const blocks = { blockMillis: part * FAILOVER_MILLIS, blockMillisPerRecord: 0 };
+      const fleet = { workers, shards: 1, failoverTimeMillis: FAILOVER_MILLIS, records: 50 };
+      const seen = await blockedFleet({ ...fleet, ...blocks });
+      expect(seen.unhandled).toBe(0);
+      expect(seen.mostTries).toBeLessThanOrEqual(tries);
+      expect(seen.twice[1]).toBe(0);
+      expect(seen.declaredDead[1]).toBe(0);
+    },
+  );
+});
+
 describe("a handler that blocks the event loop for every record", () => {
   it.each(FLEETS)("200 ms, %d workers: later batches are fitted", { timeout: 60_000 }, async (workers) => {
     const seen = await run(workers, { blockMillis: 0, blockMillisPerRecord: 200 });

@@ -32,6 +32,32 @@ describe("silent members", () => {
   });
 });
 
+describe("members that may have a batch that blocked another worker", () => {
+  const lease = (owner: string, switches: number) =>
+    row(`shard-${owner}`, { owner, ownerSwitchesSinceCheckpoint: switches });
+
+  it.each([
+    ["has a lease that moved since its last checkpoint", 1, true, 3],
+    ["has none that moved", 0, true, 1],
+    ["has one, and no worker covers a block", 1, false, 1],
+  ])("are given as much time: one that %s", (_, switches, covers, times) => {
+    const view = new FleetView(10 * FAILOVER_MILLIS);
+    view.wrote(lease("ann", switches));
+    const bob = (heartbeat: number) =>
+      member("bob", { heartbeat, failoverTimeMillis: 3 * FAILOVER_MILLIS, ...(covers && { covers }) });
+    const look = (atMillis: number) =>
+      view.sawPage(
+        { page: 0, generation: 1, shardSyncRequests: 0, members: [ann(), bob(atMillis)] },
+        atMillis,
+      );
+    look(0);
+    look(times * FAILOVER_MILLIS);
+    expect(view.silentMembers()).toEqual(new Set());
+    look(times * FAILOVER_MILLIS + 1);
+    expect(view.silentMembers()).toEqual(new Set(["ann"]));
+  });
+});
+
 describe("leases of foreign owners", () => {
   const view = () => {
     const made = new FleetView(FAILOVER_MILLIS);
