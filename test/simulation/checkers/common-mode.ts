@@ -28,10 +28,18 @@ export function checkCommonMode(evidence: Evidence): Verdict {
   return VALID;
 }
 
+interface Joined {
+  readonly event: SimEvent;
+  readonly incarnation: string;
+  /** Until then, the answer to its join may have been lost: it does not know that it is a member, and joins again. */
+  hasBeaten: boolean;
+}
+
 function checkMembership({ swarm, events }: Evidence): Verdict {
   const troubles = new Troubles(events);
+  const outages = new Outages(events);
   /** Up workers by their newest incarnation. */
-  const joined = new Map<string, { readonly event: SimEvent; readonly incarnation: string }>();
+  const joined = new Map<string, Joined>();
   const handMade = new Map<string, number>();
   let allHandMade = Number.NEGATIVE_INFINITY;
   for (const event of events) {
@@ -49,19 +57,20 @@ function checkMembership({ swarm, events }: Evidence): Verdict {
     const excused = troubles.between(about, from, event.t) !== undefined;
     if (operation === "declareDead" && known?.incarnation === incarnation && !excused)
       return invalid("L9: a worker that was well was declared dead", known.event, event);
+    // It has to join again, whenever it hears of it.
+    if (operation === "declareDead" && known?.incarnation === incarnation) joined.delete(about);
+    if (operation === "beat" && known?.incarnation === incarnation) known.hasBeaten = true;
     if (operation !== "join") continue;
     const deleted = Math.max(allHandMade, handMade.get(about) ?? Number.NEGATIVE_INFINITY) >= from;
     // While it joins, a lost answer has it try again.
     const again = known !== undefined && known.incarnation !== incarnation;
-    if (again && !excused && !deleted && !inOutage(events, known.event.t, event.t))
+    const wasUnanswered = known !== undefined && !known.hasBeaten && outages.between(known.event.t, event.t);
+    if (again && !excused && !deleted && !wasUnanswered)
       return invalid("L9: a worker that was well joined again", known.event, event);
-    joined.set(about, { event, incarnation });
+    joined.set(about, { event, incarnation, hasBeaten: false });
   }
   return VALID;
 }
-
-const inOutage = (events: readonly SimEvent[], from: number, to: number): boolean =>
-  events.some((event) => event.type === "outage" && event.t <= to && event.until >= from && event.t > to - 1);
 
 function checkHeartbeats({ swarm, events }: Evidence): Verdict {
   const troubles = new Troubles(events);
