@@ -176,10 +176,10 @@ export class Coordinator {
     };
     try {
       // Before anything is written: a wrong name must not become a table and a fleet that waits for ever.
-      const shards = await this.#patience.until("stream listing", () => stream.listShards());
+      await this.#patience.until("stream listing", () => stream.listShards());
       await this.#patience.until("lease table", () => store.ensureTable(this.#options.createLeaseTable));
       // Together: the others see the joiner while it still finds out where the application began.
-      const began = async () => this.#upkeep.duties.began(await findBeginning(this.#entrance, shards));
+      const began = async () => this.#upkeep.duties.began(await findBeginning(this.#entrance));
       const failed = (error: unknown) => this.#startEnds.abort(error);
       await Promise.all([began().catch(failed), join().catch(failed)]);
       this.#startEnds.signal.throwIfAborted();

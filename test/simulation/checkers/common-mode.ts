@@ -19,6 +19,7 @@ const STORM_MILLIS = 10_000;
 const MAX_SCANS = 10;
 /** For each shard that was opened and each worker that came or went meanwhile: what they lead to waited for the end. */
 const SCANS_A_CHANGE = 2;
+const MEMBERSHIP: ReadonlySet<string> = new Set(["join", "declareDead", "leave"]);
 
 export function checkCommonMode(evidence: Evidence): Verdict {
   for (const check of [checkMembership, checkHeartbeats, checkStorms]) {
@@ -103,13 +104,14 @@ function checkStorms({ events }: Evidence): Verdict {
     const piledUp = events.filter(
       ({ type, t }) => (type === "shard" || type === "worker") && outage.t <= t && t <= end,
     );
-    const most = MAX_SCANS + SCANS_A_CHANGE * piledUp.length;
+    let most = MAX_SCANS + SCANS_A_CHANGE * piledUp.length;
     const scans = new Map<string, number>();
     for (const event of events) {
       if (event.t < end || event.t > end + STORM_MILLIS) continue;
       // What else happens may need scans of its own.
       if (event.type === "outage" || event.type === "tampered") break;
       if (event.type === "worker" || event.type === "shard" || event.type === "trouble") break;
+      if (event.type === "member" && MEMBERSHIP.has(event.operation)) most += SCANS_A_CHANGE;
       if (event.type !== "scan") continue;
       const count = (scans.get(event.worker) ?? 0) + 1;
       scans.set(event.worker, count);
