@@ -18,6 +18,8 @@ export interface Expected {
   /** Workers that are up, each with the cap it should have (undefined: none). */
   readonly caps: ReadonlyMap<string, number | undefined>;
   readonly steals: boolean;
+  /** How far the counts may be apart. Default: 1. */
+  readonly apart?: number;
 }
 
 /**
@@ -25,7 +27,10 @@ export interface Expected {
  * that is up (as far as the caps allow), and the counts within one of each other (unless a cap
  * or switched-off stealing is in the way).
  */
-export function unbalance(leases: readonly Lease[], { caps, steals }: Expected): string | undefined {
+export function unbalance(
+  leases: readonly Lease[],
+  { caps, steals, apart = 1 }: Expected,
+): string | undefined {
   const runnable = runnableLeases(leases);
   const counts = new Map([...caps.keys()].map((worker) => [worker, 0]));
   const unowned: string[] = [];
@@ -48,5 +53,5 @@ export function unbalance(leases: readonly Lease[], { caps, steals }: Expected):
   }
   const least = Math.min(...withRoom.map((worker) => counts.get(worker)!));
   const most = Math.max(...counts.values());
-  return most - least > 1 ? `counts differ by ${most - least} (${distribution})` : undefined;
+  return most - least > apart ? `counts differ by ${most - least} (${distribution})` : undefined;
 }

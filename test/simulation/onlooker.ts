@@ -75,6 +75,8 @@ export class Onlooker {
       // What a cap that answers at random lets through is more than an even share.
       caps: new Map(up.map((worker) => [worker.id, swarm.faults.capNoise > 0 ? undefined : cap])),
       steals: swarm.steals && swarm.faults.notStealing === 0,
+      // Two versions that deal the odd leases out in opposite orders each find the other's result even enough.
+      apart: swarm.faults.otherPlanner > 0 ? 2 : 1,
     });
     if (problem !== undefined) return problem;
     const ending = leases.find(

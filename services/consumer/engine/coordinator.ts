@@ -15,7 +15,6 @@
 import type { Decisions } from "../core/decide.ts";
 import { StoppedError } from "../core/errors.ts";
 import type { Pace } from "../core/pace.ts";
-import type { Shard } from "../core/shard.ts";
 import { createByteBudget } from "./byte-budget.ts";
 import { Cap } from "./cap.ts";
 import { Chores } from "./chores.ts";
@@ -188,11 +187,11 @@ export class Coordinator {
     };
     try {
       // Before anything is written: a wrong name must not become a table and a fleet that waits for ever.
-      const shards = await this.#patience.until("stream listing", () => stream.listShards());
+      await this.#patience.until("stream listing", () => stream.listShards());
       await this.#patience.until("lease table", () => store.ensureTable(this.#options.createLeaseTable));
       // Together: the others see the joiner while it still finds out where the application began.
       const failed = (error: unknown) => this.#startEnds.abort(error);
-      await Promise.all([this.#begin(shards).catch(failed), join().catch(failed)]);
+      await Promise.all([this.#begin().catch(failed), join().catch(failed)]);
       this.#startEnds.signal.throwIfAborted();
     } catch (error) {
       this.#stopped.abort();
@@ -202,8 +201,8 @@ export class Coordinator {
     this.#loop = this.#run();
   }
 
-  async #begin(shards: readonly Shard[]): Promise<void> {
-    this.#upkeep.duties.began(await findBeginning(this.#entrance, shards));
+  async #begin(): Promise<void> {
+    this.#upkeep.duties.began(await findBeginning(this.#entrance));
   }
 
   async #join(): Promise<void> {
@@ -335,9 +334,8 @@ export class Coordinator {
 
   async #startOver(): Promise<void> {
     await this.#tasks.loseAll("the stream was replaced");
-    const { stream } = this.#ports;
-    stream.bind(undefined);
-    await this.#begin(await stream.listShards());
+    this.#ports.stream.bind(undefined);
+    await this.#begin();
     this.#startsOver = false;
     if (this.#wish === "leaving") return;
     this.#wish = "joining";

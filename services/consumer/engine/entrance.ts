@@ -13,8 +13,8 @@ import {
   type StreamIdentity,
 } from "../core/application.ts";
 import { DuplicateWorkerIdError, StreamReplacedError } from "../core/errors.ts";
+import type { Lease } from "../core/lease.ts";
 import type { Member } from "../core/member.ts";
-import type { Shard } from "../core/shard.ts";
 import { StoreUnavailable } from "../ports/lease-store.ts";
 import { StreamError } from "../ports/stream.ts";
 import { forEachBounded } from "./bounded.ts";
@@ -43,10 +43,10 @@ export interface EntranceDeps {
 }
 
 /** @returns where the application began. The table must be there. */
-export async function findBeginning(deps: EntranceDeps, shards: readonly Shard[]): Promise<Application> {
+export async function findBeginning(deps: EntranceDeps): Promise<Application> {
   const { ports, options, patience } = deps;
   const stream = await describe(deps);
-  const application = await patience.until("lease table", () => decideBeginning(deps, stream, shards));
+  const application = await patience.until("lease table", () => decideBeginning(deps, stream));
   const wanted = positionNameOf(options.initialPosition);
   if (wanted !== application.initialPosition)
     ports.logger.warn(
@@ -81,29 +81,34 @@ async function describe({ ports, patience }: EntranceDeps): Promise<StreamIdenti
   return description?.identity;
 }
 
-async function decideBeginning(
-  deps: EntranceDeps,
-  stream: StreamIdentity | undefined,
-  shards: readonly Shard[],
-): Promise<Application> {
+async function decideBeginning(deps: EntranceDeps, stream: StreamIdentity | undefined): Promise<Application> {
   const { ports, options } = deps;
-  const { store, clock } = ports;
+  const { store } = ports;
   let application = await store.readApplication();
   if (application === undefined) {
     const { leases } = await store.list({ consistent: true });
-    application = await store.createApplication(
-      beginApplication(options.initialPosition, stream, { leases, shards }, clock.wallMillis()),
-    );
+    application = await store.createApplication(await beginNow(deps, stream, leases));
   }
   if (application.isClearing) return clearLeases(deps, application);
   if (!isReplaced(application, stream)) return application;
   if (options.onStreamReplaced === "refuse")
     throw new StreamReplacedError(describeIdentity(application.stream), describeIdentity(stream));
-  const anew = beginApplication(options.initialPosition, stream, { leases: [], shards }, clock.wallMillis());
+  const anew = await beginNow(deps, stream, []);
   const clearing = { ...anew, isClearing: true };
   if ((await store.replaceApplication(application, clearing)) === "changed")
     throw new StoreUnavailable("another worker is replacing the application's row");
   return clearLeases(deps, clearing);
+}
+
+/** Listed at that moment, after it was noted: what is opened later begins at its first record, and nothing in between is lost. */
+async function beginNow(
+  { ports, options, patience }: EntranceDeps,
+  stream: StreamIdentity | undefined,
+  leases: readonly Lease[],
+): Promise<Application> {
+  const nowMillis = ports.clock.wallMillis();
+  const shards = await patience.until("stream listing", () => ports.stream.listShards());
+  return beginApplication(options.initialPosition, stream, { leases, shards }, nowMillis);
 }
 
 /** Deletes the rows of the stream before. Another worker may do the same: a row made since is at counter 0 and is made again. */

@@ -5,6 +5,7 @@
  * S2: a claim answered after this worker joined anew is not acted on: the row is ours by name only, and is claimed again
  *     under the new incarnation. One answered after the end is released.
  */
+import { backoffMillis } from "../../shared/random.ts";
 import type { Decisions, HeldLeaseFacts } from "../core/decide.ts";
 import { actualOwner, type Lease } from "../core/lease.ts";
 import { forEachBounded } from "./bounded.ts";
@@ -13,6 +14,9 @@ import type { FleetWatch } from "./fleet-watch.ts";
 import { ownLease } from "./held-lease.ts";
 import { ShardTask, type ShardTaskSurroundings } from "./shard-task.ts";
 
+/** A claim without an answer has the table read anew: one that fails again and again is made ever less often. */
+const CLAIM_PAUSE_BASE_MILLIS = 100;
+const CLAIM_PAUSE_CAP_MILLIS = 3_000;
 /** Claims under way at once: enough for a scale-out, few enough for two cores and the SDK's sockets. */
 const MAX_CLAIMS_UNDER_WAY = 16;
 
@@ -30,6 +34,8 @@ export class ShardTasks {
   /** Claims that may have happened: nobody has been told of them. */
   readonly #unanswered = new Set<string>();
   readonly #claiming = new Map<string, { readonly counter: number; readonly answered: Promise<void> }>();
+  /** Claims that failed, in a row: how many, and when the next one may be made. */
+  readonly #failed = new Map<string, { readonly times: number; readonly untilMillis: number }>();
   #closed = false;
   #lost = 0;
 
@@ -89,11 +95,22 @@ export class ShardTasks {
     const { leaseKey } = lease;
     if (this.#closed || this.#claiming.has(leaseKey) || this.#tasks.has(leaseKey)) return;
     if (this.#claiming.size >= MAX_CLAIMS_UNDER_WAY) return;
+    const { clock } = this.#ports;
+    if (clock.monotonicMillis() < (this.#failed.get(leaseKey)?.untilMillis ?? 0)) return;
     const answered = this.#attempt(lease, reason)
+      .then(() => void this.#failed.delete(leaseKey))
       .catch((error: unknown) => {
         // It may have happened: only the table knows.
         this.#around.watch.distrust();
         this.#unanswered.add(leaseKey);
+        const times = (this.#failed.get(leaseKey)?.times ?? 0) + 1;
+        const pause = backoffMillis(
+          times,
+          this.#ports.random,
+          CLAIM_PAUSE_BASE_MILLIS,
+          CLAIM_PAUSE_CAP_MILLIS,
+        );
+        this.#failed.set(leaseKey, { times, untilMillis: clock.monotonicMillis() + pause });
         this.#ports.logger.debug({ err: error, shardId: leaseKey }, "claim not answered");
       })
       .finally(() => {
@@ -116,6 +133,7 @@ export class ShardTasks {
   async loseAll(reason: string): Promise<void> {
     for (const task of this.#tasks.values()) task.lose(reason);
     await Promise.all(this.all.map((task) => task.done));
+    this.#failed.clear();
   }
 
   /** No claim is begun any more; resolves when those under way are answered. */

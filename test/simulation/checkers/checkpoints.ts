@@ -49,7 +49,9 @@ export function checkCheckpoints({ events, swarm }: Evidence): Verdict {
       // Kinesis has refused no number here: nothing is trimmed while the fleet is up. A worker that was blocked while its
       // lease was taken begins where that stood.
       const row = rows.get(event.shardId);
-      if (row !== undefined && row.owner === idOf(event.worker) && !isSentinel(row.checkpoint))
+      // Who has lost the lease and has not heard of it knows of no checkpoint that was written since.
+      const isOwn = row?.owner === idOf(event.worker);
+      if (row !== undefined && isOwn && !isSentinel(row.checkpoint))
         return invalid(
           "L2: reading went back to a time although no number was refused",
           last.get(event.shardId),

@@ -20,6 +20,7 @@ const STORM_MILLIS = 10_000;
 const MAX_SCANS = 10;
 /** For each shard that was opened and each worker that came or went meanwhile: what they lead to waited for the end. */
 const SCANS_A_CHANGE = 2;
+const MEMBERSHIP: ReadonlySet<string> = new Set(["join", "declareDead", "leave"]);
 
 export function checkCommonMode(evidence: Evidence): Verdict {
   for (const check of [checkMembership, checkHeartbeats, checkStorms]) {
@@ -29,11 +30,19 @@ export function checkCommonMode(evidence: Evidence): Verdict {
   return VALID;
 }
 
+interface Joined {
+  readonly event: SimEvent;
+  readonly incarnation: string;
+  /** Until then, the answer to its join may have been lost: it does not know that it is a member, and joins again. */
+  hasBeaten: boolean;
+}
+
 function checkMembership({ swarm, events }: Evidence): Verdict {
   const troubles = new Troubles(events);
   const blocks = new KnownBlocks(swarm, events);
+  const outages = new Outages(events);
   /** Up workers by their newest incarnation. */
-  const joined = new Map<string, { readonly event: SimEvent; readonly incarnation: string }>();
+  const joined = new Map<string, Joined>();
   const handMade = new Map<string, number>();
   let allHandMade = Number.NEGATIVE_INFINITY;
   for (const event of events) {
@@ -54,19 +63,20 @@ function checkMembership({ swarm, events }: Evidence): Verdict {
       : troubles.between(about, from, event.t) !== undefined;
     if (operation === "declareDead" && known?.incarnation === incarnation && !excused)
       return invalid("L9: a worker that was well was declared dead", known.event, event);
+    // It has to join again, whenever it hears of it.
+    if (operation === "declareDead" && known?.incarnation === incarnation) joined.delete(about);
+    if (operation === "beat" && known?.incarnation === incarnation) known.hasBeaten = true;
     if (operation !== "join") continue;
     const deleted = Math.max(allHandMade, handMade.get(about) ?? Number.NEGATIVE_INFINITY) >= from;
     // While it joins, a lost answer has it try again.
     const again = known !== undefined && known.incarnation !== incarnation;
-    if (again && !excused && !isBlock && !deleted && !inOutage(events, known.event.t, event.t))
+    const wasUnanswered = known !== undefined && !known.hasBeaten && outages.between(known.event.t, event.t);
+    if (again && !excused && !isBlock && !deleted && !wasUnanswered)
       return invalid("L9: a worker that was well joined again", known.event, event);
-    joined.set(about, { event, incarnation });
+    joined.set(about, { event, incarnation, hasBeaten: false });
   }
   return VALID;
 }
-
-const inOutage = (events: readonly SimEvent[], from: number, to: number): boolean =>
-  events.some((event) => event.type === "outage" && event.t <= to && event.until >= from && event.t > to - 1);
 
 function checkHeartbeats({ swarm, events }: Evidence): Verdict {
   const troubles = new Troubles(events);
@@ -99,13 +109,14 @@ function checkStorms({ events }: Evidence): Verdict {
     const piledUp = events.filter(
       ({ type, t }) => (type === "shard" || type === "worker") && outage.t <= t && t <= end,
     );
-    const most = MAX_SCANS + SCANS_A_CHANGE * piledUp.length;
+    let most = MAX_SCANS + SCANS_A_CHANGE * piledUp.length;
     const scans = new Map<string, number>();
     for (const event of events) {
       if (event.t < end || event.t > end + STORM_MILLIS) continue;
       // What else happens may need scans of its own.
       if (event.type === "outage" || event.type === "tampered") break;
       if (event.type === "worker" || event.type === "shard" || event.type === "trouble") break;
+      if (event.type === "member" && MEMBERSHIP.has(event.operation)) most += SCANS_A_CHANGE;
       if (event.type !== "scan") continue;
       const count = (scans.get(event.worker) ?? 0) + 1;
       scans.set(event.worker, count);

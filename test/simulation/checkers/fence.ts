@@ -30,6 +30,8 @@ export function checkFence({ swarm, events }: Evidence): Verdict {
   /** By entry: a worker that joined again on another fleet row leaves its dead entry behind. */
   const lastBeat = new Map<string, SimEvent>();
   const lastWrite = new Map<string, SimEvent>();
+  /** When a worker was last declared dead, rightly (below): what is in its name since before is anybody's. */
+  const dead = new Map<string, number>();
   /** Since when a lease has been a Java worker's that was nobody's or a living member's before: else it was watched already. */
   const foreignSince = new Map<string, SimEvent>();
   const owned = new Map<string, { owner: string | undefined; since: SimEvent }>();
@@ -48,6 +50,7 @@ export function checkFence({ swarm, events }: Evidence): Verdict {
       if (moved) lastBeat.set(`${event.about} ${event.member?.incarnation}`, event);
     }
     if (event.type === "member" && event.operation === "declareDead") {
+      dead.set(event.about, event.t);
       const sign = lastBeat.get(`${event.about} ${event.member?.incarnation}`);
       const published = sign?.type === "member" ? sign.member?.failoverTimeMillis : undefined;
       const failoverTimeMillis = Math.max(published ?? 0, failoverOf(swarm, event.about));
@@ -94,7 +97,9 @@ export function checkFence({ swarm, events }: Evidence): Verdict {
             ((e.type === "worker" && e.worker === from && e.action === "stopped") ||
               (e.type === "member" && e.operation === "leave" && e.about === from)),
         );
-        if (sign && !excuse && !away) return invalid("L1: claimed from an owner that was well", sign, event);
+        const isOfTheDead = (lastWrite.get(leaseKey)?.t ?? 0) < (dead.get(from) ?? 0);
+        if (sign && !excuse && !away && !isOfTheDead)
+          return invalid("L1: claimed from an owner that was well", sign, event);
         if (!sign && quietFor < failoverOf(swarm, worker) * (1 - CLOCK_ERROR) - 1)
           return invalid("L1: claimed from an unknown owner within the failover time", unseen, event);
       }

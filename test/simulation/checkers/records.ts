@@ -89,7 +89,10 @@ export function checkRecords(evidence: Evidence): Verdict {
           troubles.between(event.worker, earlier.t - window, event.t);
         const byHand =
           tampered.between(put.shardId, earlier.t - window, event.t) || stoppedShort.has(earlier.worker);
-        if (excuse === undefined && !untold && !stolen && !byHand)
+        // A checkpoint cannot pass a record that still failed when the lease was handed over.
+        const isHeldUp = () =>
+          start !== undefined && isBehindUnfinished(put, start, [...puts.values()], delivered);
+        if (excuse === undefined && !untold && !stolen && !byHand && !isHeldUp())
           return invalid(
             `L4: ${put.key}#${put.n} was handled twice although nothing had gone wrong`,
             earlier,
@@ -140,6 +143,23 @@ export function checkRecords(evidence: Evidence): Verdict {
     return invalid(`L4: ${put.key}#${put.n} was never handled`, put);
   }
   return VALID;
+}
+
+/** Between the checkpoint with which the lease was got and this record there is one that nobody had finished then. */
+function isBehindUnfinished(
+  { shardId, sequenceNumber }: Put,
+  { row, event }: { readonly row: Lease; readonly event: SimEvent },
+  puts: readonly Put[],
+  delivered: ReadonlyMap<string, Handled>,
+): boolean {
+  const at = (number: string) => ({ sequenceNumber: number, subSequenceNumber: 0 });
+  return puts.some((other) => {
+    if (other.shardId !== shardId) return false;
+    if (compareCheckpoints(at(other.sequenceNumber), at(sequenceNumber)) >= 0) return false;
+    if (!isSentinel(row.checkpoint) && compareCheckpoints(at(other.sequenceNumber), row.checkpoint) <= 0)
+      return false;
+    return (delivered.get(other.sequenceNumber)?.t ?? Number.POSITIVE_INFINITY) > event.t;
+  });
 }
 
 /** The shard is halted, or waits for one that is. */

@@ -44,7 +44,7 @@ export function checkReports({ swarm, events }: Evidence): Verdict {
       for (const entry of due) entry.workers.delete(event.worker);
     if (event.type === "log") {
       for (const entry of due) {
-        if (!entry.workers.has(event.worker)) continue;
+        // Also one that was paused meanwhile, and reads: the others may have no shard to find it out with.
         if (entry.any) entry.workers.clear();
         else entry.workers.delete(event.worker);
       }

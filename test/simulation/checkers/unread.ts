@@ -95,7 +95,10 @@ class Unread {
       shard.hasRow = event.after !== undefined;
       shard.ended = ended;
       // Another owner's handler is called anew.
-      if (event.before?.owner !== event.after?.owner) shard.isFailing = false;
+      if (shard.isFailing && event.before?.owner !== event.after?.owner) {
+        shard.isFailing = false;
+        shard.since = event.t;
+      }
     } else if (event.type === "tampered" && event.leaseKey !== undefined) {
       const shard = this.#shard(event.leaseKey);
       if (event.what === "deleted") shard.hasRow = false;

@@ -225,6 +225,8 @@ const KINDS = {
     ready: false,
     draw: (dice, swarm) => ({
       plan: { duplicates: [{ at: dice.between(3_000, swarm.safetyMillis), who: dice.next() }] },
+      // Nor may it stop.
+      swarm: { schedule: swarm.schedule.filter(({ action }) => action.kind !== "stop") },
     }),
   },
   /** All workers replaced within seconds. */
