@@ -37,7 +37,7 @@ async function main(settings: ConsumerSettings): Promise<void> {
     onEvent: (event) => {
       history.write(historyEvent(worker.workerId, event));
       // The worker has ended by itself, and has said why: whatever runs this container starts another.
-      if (event.type === "error") void stop("failure", 1);
+      if (event.type === "error" && event.hasEnded) void stop("failure", 1);
     },
   });
   if (settings.historyDirectory !== undefined)
@@ -115,7 +115,13 @@ function historyEvent(worker: string, event: WorkerEvent): HistoryEvent {
         error: event.error,
       };
     case "error":
-      return { type: "event", t: event.atMillis, name: "worker-failed", worker, error: event.error.message };
+      return {
+        type: "event",
+        t: event.atMillis,
+        name: event.hasEnded ? "worker-failed" : "call-refused",
+        worker,
+        error: event.error.message,
+      };
     case "resumed":
     case "retry":
     case "skipped":

@@ -107,7 +107,9 @@ export class Coordinator {
     this.#watch = new FleetWatch(ports, options, loop);
     const { view, membership } = this.#watch;
     const budget = createByteBudget(options.maxBufferedBytes);
-    this.#reports = new ErrorReports(ports);
+    this.#reports = new ErrorReports(ports, (error) =>
+      options.observe({ type: "error", error, hasEnded: false, atMillis: ports.clock.wallMillis() }),
+    );
     const reports = this.#reports;
     this.#chores = new Chores(reports);
     const wake = { changed: () => this.#changed(), wakeUp: () => this.#wakeUp() };
@@ -236,7 +238,7 @@ export class Coordinator {
     this.#failure = error;
     const { logger, clock } = this.#ports;
     logger.error({ err: error }, `this worker has ended: ${error.message}`);
-    this.#options.observe({ type: "error", error, atMillis: clock.wallMillis() });
+    this.#options.observe({ type: "error", error, hasEnded: true, atMillis: clock.wallMillis() });
     this.#chores.start("releasing leases", () =>
       forceRelease(this.#departure, this.#tasks.all, error.message),
     );

@@ -64,5 +64,9 @@ export type WorkerEvent =
       readonly reason: string;
       readonly atMillis: number;
     }
-  /** The worker has ended by itself and takes no part any more: `error` says why and what to do. */
-  | { readonly type: "error"; readonly error: Error; readonly atMillis: number };
+  /**
+   * Something needs a person: `error` says what and what to do. `hasEnded`: the worker has ended by itself and takes no
+   * part any more; else a call is refused, and tried again until it works (told at its first failure, then every five
+   * minutes).
+   */
+  | { readonly type: "error"; readonly error: Error; readonly hasEnded: boolean; readonly atMillis: number };

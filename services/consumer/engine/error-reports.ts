@@ -53,11 +53,17 @@ export interface LastError {
 
 export class ErrorReports {
   readonly #ports: { readonly clock: Clock; readonly logger: Logger; readonly metrics: Metrics };
+  readonly #needsPerson: (error: Error) => void;
   readonly #failing = new Map<string, Failing>();
   #last: LastError | undefined;
 
-  constructor(ports: { readonly clock: Clock; readonly logger: Logger; readonly metrics: Metrics }) {
+  /** @param needsPerson told of each error line, for the event `error` */
+  constructor(
+    ports: { readonly clock: Clock; readonly logger: Logger; readonly metrics: Metrics },
+    needsPerson: (error: Error) => void = () => undefined,
+  ) {
     this.#ports = ports;
+    this.#needsPerson = needsPerson;
   }
 
   /** The newest failure of any source; undefined before the first. */
@@ -112,6 +118,7 @@ export class ErrorReports {
       err: error,
     };
     logger[isLoud ? "error" : "warn"](fields, `${source} fails (${errorClass}): trying again until it works`);
+    if (isLoud) this.#needsPerson(error instanceof Error ? error : new Error(message));
   }
 
   /** `subject` is no longer this worker's: whether it would work again is not known. */

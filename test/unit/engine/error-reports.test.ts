@@ -1,7 +1,7 @@
 /** Said once loudly and then seldom; counted each time; and said when it is over. */
 import { describe, expect, it } from "vitest";
 import { ErrorReports } from "../../../services/consumer/engine/error-reports.ts";
-import { noMetrics } from "../../../services/consumer/ports/metrics.ts";
+import { type Metrics, noMetrics } from "../../../services/consumer/ports/metrics.ts";
 import { VirtualClock } from "../reader/virtual-clock.ts";
 
 function setup() {
@@ -10,26 +10,30 @@ function setup() {
   const log = (level: string) => (fields: object, message: string) =>
     void lines.push({ level, message, fields: fields as Record<string, unknown> });
   const counted: string[] = [];
-  const reports = new ErrorReports({
+  const told: string[] = [];
+  const metrics: Metrics = {
+    ...noMetrics,
+    record: (name, _value, _unit, { Operation, ErrorClass }) =>
+      void counted.push([name, Operation, ErrorClass].filter((part) => part !== undefined).join("/")),
+  };
+  const ports = {
     clock,
+    metrics,
     logger: { debug: log("debug"), info: log("info"), warn: log("warn"), error: log("error") },
-    metrics: {
-      ...noMetrics,
-      record: (name, _value, _unit, { Operation, ErrorClass }) =>
-        void counted.push([name, Operation, ErrorClass].filter((part) => part !== undefined).join("/")),
-    },
-  });
-  return { clock, lines, counted, reports };
+  };
+  const reports = new ErrorReports(ports, (error) => told.push(error.message));
+  return { clock, lines, counted, told, reports };
 }
 
 describe("error reports", () => {
   it("report at once what needs a person, remind every five minutes, and say when it is over", async () => {
-    const { clock, lines, reports } = setup();
+    const { clock, lines, told, reports } = setup();
     for (let second = 0; second < 301; second++) {
       reports.failed("reading", "denied", new Error("no"), `shard-${second % 7}`);
       await clock.advance(1_000);
     }
     expect(lines.map(({ level }) => level)).toEqual(["error", "error"]);
+    expect(told).toEqual(["no", "no"]);
     expect(lines[1]?.fields).toMatchObject({ failures: 301, of: 7 });
     for (let shard = 0; shard < 7; shard++) reports.recovered("reading", `shard-${shard}`);
     expect(lines.at(-1)).toMatchObject({ level: "warn", message: "reading works again" });
@@ -37,7 +41,7 @@ describe("error reports", () => {
   });
 
   it("are silent about a hiccup, and warn about what lasts", async () => {
-    const { clock, lines, reports } = setup();
+    const { clock, lines, told, reports } = setup();
     reports.failed("lease table", "throttled", new Error("slow down"));
     reports.recovered("lease table");
     expect(lines).toEqual([]);
@@ -46,6 +50,7 @@ describe("error reports", () => {
       await clock.advance(1_000);
     }
     expect(lines).toMatchObject([{ level: "warn", fields: { errorClass: "throttled", failures: 6 } }]);
+    expect(told).toEqual([]);
   });
 
   it("count every failure, by source and class and in all", () => {

@@ -167,7 +167,8 @@ async function remadeUnder(onStreamReplaced: "refuse" | "start-over") {
               handled.push(`${remade.state} ${shardId} ${sequenceNumber}`);
           },
           observe: (event) => {
-            if (event.type === "error") failures.push({ worker: options.workerId, error: event.error });
+            if (event.type === "error" && event.hasEnded)
+              failures.push({ worker: options.workerId, error: event.error });
           },
         },
       );
