@@ -51,22 +51,26 @@ const judgesByItsOwnFailover: Mutation = {
   },
 };
 
-/** An answer without rows is a table without rows. */
+/** An answer without leases is a table without leases, although the fleet was there a moment ago. */
 const believesEmptyListing: Mutation = {
   name: "believes-an-empty-listing",
   only: "malformed",
-  store: (store) => ({
-    ...store,
-    list: async (options) => {
-      try {
-        const listing = await store.list(options);
-        return { ...listing, hasApplication: true };
-      } catch (error) {
-        if (!(error instanceof StoreError) || error.errorClass !== "malformed-answer") throw error;
-        return { leases: [], corrupt: [], pages: [], hasApplication: true };
-      }
-    },
-  }),
+  store: (store) => {
+    let pages: readonly FleetPage[] = [];
+    return {
+      ...store,
+      list: async (options) => {
+        try {
+          const listing = await store.list(options);
+          if (listing.pages.length > 0) pages = listing.pages;
+          return { ...listing, pages, hasApplication: true };
+        } catch (error) {
+          if (!(error instanceof StoreError) || error.errorClass !== "malformed-answer") throw error;
+          return { leases: [], corrupt: [], pages, hasApplication: true };
+        }
+      },
+    };
+  },
 };
 
 /** Refused credentials are a refused position: the next iterator begins at the trim horizon. */

@@ -36,6 +36,11 @@ export class Outages {
     for (const event of events) if (event.type === "outage") this.#windows.push(disturbanceOf(event)!);
   }
 
+  /** When the last that began before `to` is over; -Infinity: there was none. */
+  lastEnd(to: number): number {
+    return Math.max(...this.#windows.filter(({ from }) => from <= to).map(({ until }) => until));
+  }
+
   between(from: number, to: number): boolean {
     return this.#windows.some((window) => window.from <= to && window.until >= from);
   }

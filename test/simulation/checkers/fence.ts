@@ -7,7 +7,7 @@
 
 import { failoverOf, longestFailover } from "../faults/unequal.ts";
 import type { SimEvent } from "../world/history.ts";
-import { Tampered } from "./disturbances.ts";
+import { Outages, Tampered } from "./disturbances.ts";
 import { idOf, isJava, Troubles } from "./troubles.ts";
 import { type Evidence, invalid, VALID, type Verdict } from "./verdict.ts";
 
@@ -25,6 +25,7 @@ interface Loss {
 export function checkFence({ swarm, events }: Evidence): Verdict {
   const troubles = new Troubles(events);
   const tampered = new Tampered(events);
+  const outages = new Outages(events);
   const failover = longestFailover(swarm);
   const lastSign = new Map<string, SimEvent>();
   /** By entry: a worker that joined again on another fleet row leaves its dead entry behind. */
@@ -128,7 +129,8 @@ export function checkFence({ swarm, events }: Evidence): Verdict {
         return invalid("L1: read by a worker that never owned the lease", owned.get(shardId)?.since, event);
       // Asked while the lease was its own; what comes back now is dropped (L4 would see it handled).
       if (event.sentAt <= loss.event.t) continue;
-      const healthySince = troubles.lastEnd(worker, event.t) ?? 0;
+      // In an outage nobody hears anything.
+      const healthySince = Math.max(troubles.lastEnd(worker, event.t) ?? 0, outages.lastEnd(event.t));
       // A row that was edited by hand moves no version. Its owner hears of it from the next write of the row: as long as
       // there is nothing to checkpoint, there is nothing to do wrong either.
       if (loss.event.type === "tampered" && event.count > 0) loss.broughtMillis ??= event.t;
