@@ -31,10 +31,10 @@ async function failures(runs: readonly Run[]): Promise<string[]> {
 }
 
 describe("simulation", () => {
-  it("holds every law in 150 fixed seeds", { timeout: 120_000 }, async () => {
-    // The third generation of draws is for `npm run simulate`: its laws still take a join that is repeated because its
-    // answer was lost for a second one (seed 63).
-    expect(await failures(FIXED_SEEDS.map((seed) => ({ seed, draws: 2 })))).toEqual([]);
+  it("holds every law in 150 fixed seeds", { timeout: 240_000 }, async () => {
+    // Half of them with every kind of fault, which take longer.
+    const draws = (seed: number) => (seed % 2 === 0 ? 3 : 2);
+    expect(await failures(FIXED_SEEDS.map((seed) => ({ seed, draws: draws(seed) })))).toEqual([]);
   });
 
   it("holds every law in seeds that once failed", { timeout: 120_000 }, async () => {

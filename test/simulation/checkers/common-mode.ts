@@ -18,7 +18,7 @@ const HEARTBEAT_MARGIN_MILLIS = 700;
 const STORM_MILLIS = 10_000;
 /** Of one worker, within `STORM_MILLIS` of the end of an outage. */
 const MAX_SCANS = 10;
-/** For each shard that was opened and each worker that came or went meanwhile: what they lead to waited for the end. */
+/** For each shard that was opened and each worker that came or went meanwhile or shortly before: what they lead to waited for the end. */
 const SCANS_A_CHANGE = 2;
 const MEMBERSHIP: ReadonlySet<string> = new Set(["join", "declareDead", "leave"]);
 
@@ -107,7 +107,7 @@ function checkStorms({ events }: Evidence): Verdict {
     if (outage.type !== "outage" || outage.service !== "store") continue;
     const end = outage.until;
     const piledUp = events.filter(
-      ({ type, t }) => (type === "shard" || type === "worker") && outage.t <= t && t <= end,
+      ({ type, t }) => (type === "shard" || type === "worker") && outage.t - STORM_MILLIS <= t && t <= end,
     );
     let most = MAX_SCANS + SCANS_A_CHANGE * piledUp.length;
     const scans = new Map<string, number>();

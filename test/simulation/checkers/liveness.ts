@@ -34,9 +34,13 @@ export function checkQuiet({ swarm, events, unsettled, quietMillis, quietCalls }
   const workers = new Set<string>();
   /** Removing rows that have done their duty is work for a quiet hour: one bump tells the others. */
   const cleaned = new Set<string>();
+  const halted = new Set<string>();
   for (const event of events) {
     if (event.type === "phase") quiet = event.name === "quiet";
+    if (event.type === "halted") halted.add(event.shardId);
     if (!quiet) continue;
+    // Tried again once a minute: when it works, the shard and its children go on.
+    if (event.type === "handled" && halted.has(event.shardId)) return VALID;
     if (event.type === "member" && event.operation === "beat") workers.add(event.worker);
     // Where some do not steal only the planner knows what is even: who was passed over for a while gets its share later.
     const isMove = event.type === "write" && (event.operation === "handOver" || event.operation === "claim");
