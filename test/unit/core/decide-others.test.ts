@@ -1,7 +1,6 @@
-/** Leases of owners that are no members, and leases that their planned owner does not take. */
+/** Leases of owners that are no members. */
 import { describe, expect, it } from "vitest";
 import type { Decisions } from "../../../services/consumer/core/decide.ts";
-import { untakenKey } from "../../../services/consumer/core/untaken.ts";
 import { decideFor, names } from "./decide-round.ts";
 import { member, row } from "./rows.ts";
 
@@ -39,26 +38,5 @@ describe("owners that are no members (Java workers, or rows left behind)", () =>
   it("count as workers for the cap", () => {
     const computeCap = ({ workers }: { workers: number }) => workers;
     expect(decideFor("a", { rows, members, computeCap }).cap).toBe(3);
-  });
-});
-
-describe("leases that others do not take", () => {
-  const rows = ["s1", "s2", "s3", "s4"].map((key) => row(key));
-  const members = [member("a"), member("b", { state: "joining" })];
-
-  it("a stuck joiner is no worker for the cap: the others have room for what it is not given", () => {
-    const computeCap = ({ shards, workers }: { shards: number; workers: number }) => shards / workers;
-    expect(decideFor("a", { rows, members, computeCap }).cap).toBe(2);
-    expect(decideFor("a", { rows, members, computeCap, stuckJoiners: new Set(["b"]) }).cap).toBe(4);
-  });
-
-  it("a lease that changed hands since it was overdue is not taken: its new owner has its own time", () => {
-    const pending = (counter: number) => [row("s1", { owner: "b", counter, isPending: true })];
-    const both = [member("a"), member("b")];
-    const overdue = new Set([untakenKey(pending(3)[0]!)]);
-    const claimed = (counter: number) =>
-      decideFor("a", { rows: pending(counter), members: both, overdue }).claim.map(({ reason }) => reason);
-    expect(claimed(3)).toEqual(["untaken"]);
-    expect(claimed(4)).toEqual([]);
   });
 });
