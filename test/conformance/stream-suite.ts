@@ -288,7 +288,11 @@ const text = (record: StreamRecord): string => new TextDecoder().decode(record.d
 const inOrder = (shards: readonly Shard[]): readonly Shard[] =>
   shards.toSorted((a, b) => (a.hashRange.start < b.hashRange.start ? -1 : 1));
 
-const comparable = (shard: Shard): Shard => ({ ...shard, parentShardIds: shard.parentShardIds.toSorted() });
+/** What a last read and a listing both tell of a child. */
+const comparable = ({ shardId, parentShardIds, hashRange, closed }: Shard): Shard => ({
+  ...{ shardId, hashRange, closed },
+  parentShardIds: parentShardIds.toSorted(),
+});
 
 async function problemOf(call: Promise<unknown>): Promise<StreamProblem | "none"> {
   try {

@@ -14,7 +14,6 @@
  */
 import type { Decisions } from "../core/decide.ts";
 import { StoppedError } from "../core/errors.ts";
-import type { Pace } from "../core/pace.ts";
 import { createByteBudget } from "./byte-budget.ts";
 import { Cap } from "./cap.ts";
 import { Chores } from "./chores.ts";
@@ -30,7 +29,7 @@ import type { EngineOptions, Ports } from "./engine-context.ts";
 import { awaitPredecessor, type EntranceDeps, findBeginning, livingRival } from "./entrance.ts";
 import { ErrorReports, errorClassIn, portOf } from "./error-reports.ts";
 import { FleetUpkeep } from "./fleet-upkeep.ts";
-import { FleetWatch } from "./fleet-watch.ts";
+import { FleetWatch, type Wish } from "./fleet-watch.ts";
 import { gate } from "./gate.ts";
 import { type FactSources, gatherFacts } from "./gather-facts.ts";
 import { guardedObserve } from "./guarded-observe.ts";
@@ -193,7 +192,9 @@ export class Coordinator {
       await this.#patience.until("lease table", () => store.ensureTable(this.#options.createLeaseTable));
       // Together: the others see the joiner while it still finds out where the application began.
       const failed = (error: unknown) => this.#startEnds.abort(error);
-      await Promise.all([this.#begin().catch(failed), join().catch(failed)]);
+      const begun = this.#begin().catch(failed);
+      const beating = join().then(() => this.#watch.beatWhile(begun, this.#wishes, this.#reports));
+      await Promise.all([begun, beating.catch(failed)]);
       this.#startEnds.signal.throwIfAborted();
     } catch (error) {
       this.#stopped.abort();
@@ -201,6 +202,10 @@ export class Coordinator {
       throw error;
     }
     this.#loop = this.#run();
+  }
+
+  get #wishes(): Wish {
+    return { state: this.#wish, maxLeases: this.#cap, ...this.#loopWatch.published };
   }
 
   async #begin(): Promise<void> {
@@ -267,9 +272,9 @@ export class Coordinator {
   async #turn(): Promise<void> {
     if (this.#startsOver) await this.#startOver();
     if (!this.#isMember) return this.#join();
-    const pace = this.#watch.pace;
-    const wish = { state: this.#wish, maxLeases: this.#cap, ...this.#loopWatch.published };
-    const seen = await this.#watch.look(wish, pace, this.#isBusy(pace), this.#decisions?.leads ?? false);
+    const [pace, wish] = [this.#watch.pace, this.#wishes];
+    const isBusy = this.#rhythm.isBusy(pace, this.#wish);
+    const seen = await this.#watch.look(wish, pace, isBusy, this.#decisions?.leads ?? false);
     if (seen.kind !== "seen") return this.#rejoin(seen.kind);
     const scanned = await this.#watch.scanWhenDue(wish, pace);
     if (scanned.kind !== "seen") return this.#rejoin(scanned.kind);
@@ -366,14 +371,10 @@ export class Coordinator {
   #pauseMillis(): number {
     const pace = this.#watch.pace;
     const now = this.#now();
-    return this.#rhythm.pauseMillis(pace, this.#isBusy(pace), {
+    return this.#rhythm.pauseMillis(pace, this.#rhythm.isBusy(pace, this.#wish), {
       untilBeatMillis: pace.beatMillis - (now - this.#watch.membership.sentMillis),
       untilActiveMillis: this.#wish === "joining" ? this.#settling.leftMillis(now) : Number.POSITIVE_INFINITY,
     });
-  }
-
-  #isBusy(pace: Pace): boolean {
-    return this.#rhythm.isBusy(pace) || this.#wish === "leaving";
   }
 
   #troubled(error: unknown): void {

@@ -18,11 +18,14 @@ import type { FleetPage, Member } from "../core/member.ts";
 import { beatSlackMillis, type Pace, paceOf } from "../core/pace.ts";
 import { type LeaseListing, StoreUnavailable } from "../ports/lease-store.ts";
 import type { EngineOptions, Ports } from "./engine-context.ts";
+import { type ErrorReports, errorClassIn } from "./error-reports.ts";
 import { FleetView } from "./fleet-view.ts";
 import { type Gate, gate } from "./gate.ts";
 import type { LoopWatch } from "./loop-watch.ts";
 import { type HeartbeatResult, Membership } from "./membership.ts";
 
+/** After a heartbeat that failed. */
+const BEAT_AGAIN_MILLIS = 250;
 /** Of one reading of the table. */
 const MOST_SCANS = 3;
 /** Leases of owners without an entry are read so often: three readings, and a look or two, tell who is silent. */
@@ -206,6 +209,25 @@ export class FleetWatch {
     return seen;
   }
 
+  /** W3, for a joiner that still finds out where the application began. Ends with `work`, or when the place is lost. */
+  async beatWhile(work: Promise<unknown>, wish: Wish, reports: Pick<ErrorReports, "failed">): Promise<void> {
+    const over = new AbortController();
+    void work.finally(() => over.abort());
+    const { clock } = this.#ports;
+    for (let pauseMillis = 0; !over.signal.aborted; ) {
+      const untilBeatMillis = this.pace.beatMillis - (this.#now() - this.membership.sentMillis);
+      await clock.sleep(Math.max(pauseMillis, untilBeatMillis), over.signal);
+      if (over.signal.aborted) return;
+      try {
+        if ((await this.#beat(wish, false)).kind !== "seen") return;
+        pauseMillis = 0;
+      } catch (error) {
+        reports.failed("lease table", errorClassIn(error), error);
+        pauseMillis = BEAT_AGAIN_MILLIS;
+      }
+    }
+  }
+
   /** One after another: a scan must not take rows written during a later one for old (V1). */
   scan(): Promise<void> {
     const scan = this.#scanning.then(() => this.#scanOnce());
@@ -300,6 +322,8 @@ export class FleetWatch {
       this.#beatFails = true;
       throw error;
     });
+    // A stop whose budget is spent removes the entry while a heartbeat may be under way.
+    if (beaten.kind !== "ok" && this.#closed) return SEEN;
     if (beaten.kind === "removed") return this.#restore();
     if (beaten.kind !== "ok") return beaten;
     const { page } = beaten;

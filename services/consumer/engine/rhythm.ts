@@ -37,7 +37,8 @@ export class Rhythm {
     this.#lastChange = change;
   }
 
-  isBusy({ busyForMillis }: Pace): boolean {
+  isBusy({ busyForMillis }: Pace, wish: "joining" | "active" | "leaving"): boolean {
+    if (wish === "leaving") return true;
     return this.#ports.clock.monotonicMillis() - this.#changedMillis < busyForMillis;
   }
 
