@@ -20,18 +20,18 @@ export type Observations = ReadonlyMap<string, Observation>;
 
 /**
  * @param current key → a token that changes with every sign of life. Keys that are gone are forgotten.
- * @param maxGapMillis the most that the time between two sightings counts as observed
+ * @param maxGapMillis the most that the time between two sightings of a key counts as observed
  */
 export function observe(
   before: Observations,
   current: Iterable<readonly [string, string]>,
   nowMillis: number,
-  maxGapMillis: number,
+  maxGapMillis: (key: string) => number,
 ): Observations {
   const next = new Map<string, Observation>();
   for (const [key, token] of current) {
     const known = before.get(key);
-    const gapMillis = known === undefined ? 0 : Math.min(nowMillis - known.lastSeenMillis, maxGapMillis);
+    const gapMillis = known === undefined ? 0 : Math.min(nowMillis - known.lastSeenMillis, maxGapMillis(key));
     next.set(key, {
       token,
       unmovedMillis: known?.token === token ? known.unmovedMillis + gapMillis : 0,

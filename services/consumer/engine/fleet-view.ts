@@ -14,6 +14,8 @@ import type { FleetPage, Member } from "../core/member.ts";
 import { isExpired, isObservedInFull, type Observations, observe } from "../core/observe.ts";
 import type { LeaseListing } from "../ports/lease-store.ts";
 
+/** W4. This part of the failover time: one heartbeat, due every third, may be late or fail once. */
+export const OBSERVING_PART = 1 / 2;
 /** Longer than an eventually consistent read lags behind. */
 const STALE_READ_MILLIS = 2_000;
 /** Longer than any hand-over takes; bounds what is remembered by the workers that come and go within it. */
@@ -142,10 +144,12 @@ export class FleetView {
       else if (!this.#joiningSince.has(incarnation)) this.#joiningSince.set(incarnation, nowMillis);
     }
     const signs = page.members.map((m) => [entryKey(m), `${m.heartbeat}:${m.state}`] as const);
-    this.#memberSigns.set(
-      page.page,
-      observe(this.#memberSigns.get(page.page) ?? new Map(), signs, nowMillis, this.#gapOf(page.page)),
-    );
+    const gapMillis = this.#gapOf(page.page);
+    // Of a member with a short failover time less counts: this worker's own heartbeats may be too seldom to show an outage.
+    const gaps = new Map(page.members.map((m) => [entryKey(m), m.failoverTimeMillis * OBSERVING_PART]));
+    const before = this.#memberSigns.get(page.page) ?? new Map();
+    const gapOf = (key: string) => Math.min(gapMillis, gaps.get(key) ?? gapMillis);
+    this.#memberSigns.set(page.page, observe(before, signs, nowMillis, gapOf));
     return outcome;
   }
 
@@ -285,7 +289,8 @@ export class FleetView {
     for (const [id, { seenMillis }] of this.#known)
       if (nowMillis - seenMillis > KNOWN_FOR_MILLIS) this.#known.delete(id);
     const signs = foreign.map((lease) => [lease.leaseKey, signOf(lease)] as const);
-    this.#foreignSigns = observe(this.#foreignSigns, signs, nowMillis, this.#gapOf("table"));
+    const gapMillis = this.#gapOf("table");
+    this.#foreignSigns = observe(this.#foreignSigns, signs, nowMillis, () => gapMillis);
   }
 
   #gapOf(read: number | "table"): number {

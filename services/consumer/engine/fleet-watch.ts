@@ -19,7 +19,7 @@ import { beatSlackMillis, type Pace, paceOf } from "../core/pace.ts";
 import { type LeaseListing, StoreUnavailable } from "../ports/lease-store.ts";
 import type { EngineOptions, Ports } from "./engine-context.ts";
 import { type ErrorReports, errorClassIn } from "./error-reports.ts";
-import { FleetView } from "./fleet-view.ts";
+import { FleetView, OBSERVING_PART } from "./fleet-view.ts";
 import { type Gate, gate } from "./gate.ts";
 import type { LoopWatch } from "./loop-watch.ts";
 import { type HeartbeatResult, Membership } from "./membership.ts";
@@ -32,8 +32,6 @@ const MOST_SCANS = 3;
 const FOREIGN_PART = 1 / 3;
 /** While a row cannot be read the table is read so often: who repairs it by hand moves no generation. */
 const REPAIR_POLL_MILLIS = 3_000;
-/** W4. This part of the failover time: one heartbeat, due every third, may be late or fail once. */
-const OBSERVING_PART = 1 / 2;
 /** W5. Of the failover time: with a third for the heartbeat before it, more than a third is left to write the next one. */
 const BLOCKED_GAP_PART = 1 / 4;
 

@@ -55,7 +55,9 @@ export class Rhythm {
   pauseMillis(pace: Pace, isBusy: boolean, { untilBeatMillis, untilActiveMillis }: Due): number {
     const { clock, random } = this.#ports;
     if (this.#troublesInARow > 0) {
-      return random.next() * Math.min(TROUBLE_CAP_MILLIS, TROUBLE_BASE_MILLIS * 2 ** this.#troublesInARow);
+      // After an outage the heartbeat comes at once: others observe again, too.
+      const capMillis = Math.min(TROUBLE_CAP_MILLIS, pace.beatMillis / 2);
+      return random.next() * Math.min(capMillis, TROUBLE_BASE_MILLIS * 2 ** this.#troublesInARow);
     }
     if (!isBusy)
       return idlePauseMillis(pace, { wallMillis: clock.wallMillis(), untilBeatMillis }, this.#phase);

@@ -13,7 +13,7 @@ const GAP = 5_000;
 /** Sightings of one key: when (my clock) and with which token. */
 function sight(...sightings: readonly (readonly [number, string])[]) {
   let seen: Observations = new Map();
-  for (const [atMillis, token] of sightings) seen = observe(seen, [["a", token]], atMillis, GAP);
+  for (const [atMillis, token] of sightings) seen = observe(seen, [["a", token]], atMillis, () => GAP);
   return seen.get("a")!;
 }
 
@@ -45,10 +45,10 @@ describe("whether a worker is expired", () => {
   });
 
   it("not when it went away and came back: it is observed from the start", () => {
-    let seen = observe(new Map(), [["a", "1"]], 0, GAP);
-    seen = observe(seen, [], 5_000, GAP);
+    let seen = observe(new Map(), [["a", "1"]], 0, () => GAP);
+    seen = observe(seen, [], 5_000, () => GAP);
     expect(seen.size).toBe(0);
-    seen = observe(seen, [["a", "1"]], 20_000, GAP);
+    seen = observe(seen, [["a", "1"]], 20_000, () => GAP);
     expect(isExpired(seen.get("a")!, FAILOVER)).toBe(false);
   });
 

@@ -12,13 +12,23 @@ describe("silent members", () => {
 
   it("are those whose heartbeat was seen unmoved for longer than the failover time", () => {
     const view = new FleetView(FAILOVER_MILLIS);
-    look(view, 0, ann(), 0);
-    look(view, 0, ann(), FAILOVER_MILLIS);
+    for (const at of [0, 0.5, 1]) look(view, 0, ann(), at * FAILOVER_MILLIS);
     expect(view.silentMembers()).toEqual(new Set());
     look(view, 0, ann(), FAILOVER_MILLIS + 1);
     expect(view.silentMembers()).toEqual(new Set(["ann"]));
     look(view, 0, ann({ heartbeat: 2 }), FAILOVER_MILLIS + 2);
     expect(view.silentMembers()).toEqual(new Set());
+  });
+
+  it("are no workers that a gap hides: of a time without a look, half of a member's own failover time counts", () => {
+    // This worker's own failover time is long: its heartbeats were not due while nobody could be looked at.
+    const view = new FleetView(10 * FAILOVER_MILLIS);
+    look(view, 0, ann(), 0);
+    look(view, 0, ann(), 0.4 * FAILOVER_MILLIS);
+    look(view, 0, ann(), 3 * FAILOVER_MILLIS);
+    expect(view.silentMembers()).toEqual(new Set());
+    look(view, 0, ann(), 3.2 * FAILOVER_MILLIS);
+    expect(view.silentMembers()).toEqual(new Set(["ann"]));
   });
 
   it("are not told from the dead entry that a living namesake left on another page", () => {
@@ -50,8 +60,7 @@ describe("members that may have a batch that blocked another worker", () => {
         { page: 0, generation: 1, shardSyncRequests: 0, members: [ann(), bob(atMillis)] },
         atMillis,
       );
-    look(0);
-    look(times * FAILOVER_MILLIS);
+    for (let at = 0; at <= times; at += 0.5) look(at * FAILOVER_MILLIS);
     expect(view.silentMembers()).toEqual(new Set());
     look(times * FAILOVER_MILLIS + 1);
     expect(view.silentMembers()).toEqual(new Set(["ann"]));
