@@ -38,6 +38,7 @@ export function checkFence({ swarm, events }: Evidence): Verdict {
   const owned = new Map<string, { owner: string | undefined; since: SimEvent }>();
   /** `worker/lease` → the event with which the worker lost it, and whether it gave it away itself. */
   const lost = new Map<string, Loss>();
+  let entriesRemovedAt = Number.NEGATIVE_INFINITY;
 
   for (const event of events) {
     if (event.type === "member" && (event.operation === "join" || event.operation === "beat")) {
@@ -62,6 +63,7 @@ export function checkFence({ swarm, events }: Evidence): Verdict {
           event,
         );
     }
+    if (event.type === "tampered" && event.leaseKey === undefined) entriesRemovedAt = event.t;
     if (event.type === "tampered" && event.leaseKey !== undefined) {
       const { leaseKey } = event;
       const was = owned.get(leaseKey)?.owner;
@@ -99,7 +101,10 @@ export function checkFence({ swarm, events }: Evidence): Verdict {
               (e.type === "member" && e.operation === "leave" && e.about === from)),
         );
         const isOfTheDead = (lastWrite.get(leaseKey)?.t ?? 0) < (dead.get(from) ?? 0);
-        if (sign && !excuse && !away && !isOfTheDead)
+        // An entry that is removed by hand while its worker leaves cannot be told from one that has left.
+        const isTakenForLeft =
+          sign?.type === "member" && sign.member?.state === "leaving" && entriesRemovedAt >= sign.t;
+        if (sign && !excuse && !away && !isOfTheDead && !isTakenForLeft)
           return invalid("L1: claimed from an owner that was well", sign, event);
         if (!sign && quietFor < failoverOf(swarm, worker) * (1 - CLOCK_ERROR) - 1)
           return invalid("L1: claimed from an unknown owner within the failover time", unseen, event);

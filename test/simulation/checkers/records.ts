@@ -99,7 +99,8 @@ export function checkRecords(evidence: Evidence): Verdict {
             start?.event,
             event,
           );
-        const from = start?.row.checkpoint;
+        // Who read the shard before its row was edited goes on from its own place until it hears of that.
+        const from = byHand ? undefined : start?.row.checkpoint;
         if (
           from &&
           !isSentinel(from) &&
