@@ -27,14 +27,14 @@ const STEP_LEAST_MILLIS = 500;
 
 /**
  * How long this worker waits before it takes an untaken lease; undefined: others are before it.
- * @param active ids of the active workers
+ * @param withRoom ids of the active workers that may take a lease more
  */
 export function rescueAfterMillis(
   workerId: string,
-  active: readonly string[],
+  withRoom: readonly string[],
   failoverTimeMillis: number,
 ): number | undefined {
-  const rank = active.toSorted().indexOf(workerId);
+  const rank = withRoom.toSorted().indexOf(workerId);
   if (rank < 0 || rank >= RESCUERS) return undefined;
   const firstMillis = Math.max(FIRST_LEAST_MILLIS, failoverTimeMillis * FIRST_PART);
   return firstMillis + rank * Math.max(STEP_LEAST_MILLIS, failoverTimeMillis * STEP_PART);

@@ -102,11 +102,19 @@ export class FleetView {
     return new Set(this.corrupt.map(({ leaseKey }) => leaseKey));
   }
 
-  /** Members that are not dead: every one of them polls and scans. */
-  activeIds(): readonly string[] {
-    return this.members().flatMap(({ workerId, state }) => (state === "active" ? [workerId] : []));
+  /** Active members that may take a lease more. */
+  idsWithRoom(): readonly string[] {
+    const loads = new Map<string, number>();
+    for (const lease of this.table.values()) {
+      const owner = isEnded(lease) ? undefined : actualOwner(lease);
+      if (owner !== undefined) loads.set(owner, (loads.get(owner) ?? 0) + 1);
+    }
+    return this.members().flatMap(({ workerId, state, maxLeases = Number.POSITIVE_INFINITY }) =>
+      state === "active" && (loads.get(workerId) ?? 0) < maxLeases ? [workerId] : [],
+    );
   }
 
+  /** Members that are not dead: every one of them polls and scans. */
   livingMembers(): number {
     let count = 0;
     for (const { members } of this.pages.values())

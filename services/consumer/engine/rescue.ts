@@ -46,13 +46,13 @@ export class Rescue {
   /** Overdue leases are looked up first: a new owner's taking up moves no generation. */
   watchOver(watch: FleetWatch, untaken: readonly UntakenLease[], nowMillis: number): void {
     if (!watch.isObserving) this.reset();
-    else if (this.observe(untaken, watch.view.activeIds(), nowMillis) === "look-up") watch.distrust();
+    else if (this.observe(untaken, watch.view.idsWithRoom(), nowMillis) === "look-up") watch.distrust();
   }
 
   /** @returns "look-up": scan now, for some are overdue and may only look untaken */
   observe(
     leases: readonly UntakenLease[],
-    active: readonly string[],
+    withRoom: readonly string[],
     nowMillis: number,
   ): "look-up" | undefined {
     this.#untaken = observeUntaken(
@@ -60,7 +60,7 @@ export class Rescue {
       leases.map(({ lease }) => lease),
       nowMillis,
     );
-    const afterMillis = rescueAfterMillis(this.#workerId, active, this.#failoverTimeMillis);
+    const afterMillis = rescueAfterMillis(this.#workerId, withRoom, this.#failoverTimeMillis);
     const due =
       afterMillis === undefined ? new Set<string>() : overdue(this.#untaken, afterMillis, nowMillis);
     const isKnown = [...due].every((key) => this.#verified.has(key));

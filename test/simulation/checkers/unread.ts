@@ -15,6 +15,8 @@ import { type Evidence, invalid, VALID, type Verdict } from "./verdict.ts";
 const MARGIN_MILLIS = 5_000;
 /** Readings of the table from a change to a claim, beyond the two that the margin is for. */
 const SCANS = 3;
+/** Of the failover time: a third between the scans that watch it, and half until somebody else may take it. */
+const GHOST_PART = 5 / 6;
 
 interface ShardState {
   parents: readonly string[];
@@ -49,7 +51,10 @@ class Unread {
     const { handlerMillis, latencyMillis, scanSegments } = swarm;
     // Where a reading of the table takes most of a second, changes outrun it now and then.
     const scansMillis = SCANS * scanSegments * 2 * latencyMillis.high;
-    this.#limit = longestFailover(swarm) + MARGIN_MILLIS + 2 * handlerMillis.high + scansMillis;
+    // An owner without an entry is watched from scan to scan, and who takes its lease may be planned otherwise by another.
+    const ghostMillis =
+      swarm.ghosts && swarm.faults.otherPlanner > 0 ? GHOST_PART * longestFailover(swarm) : 0;
+    this.#limit = longestFailover(swarm) + MARGIN_MILLIS + 2 * handlerMillis.high + scansMillis + ghostMillis;
   }
 
   add(event: SimEvent): Verdict {
