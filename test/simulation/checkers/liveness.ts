@@ -8,7 +8,7 @@
 import { failoverOf, longestFailover } from "../faults/unequal.ts";
 import type { SimEvent } from "../world/history.ts";
 import { Allowances } from "./allowances.ts";
-import { Outages } from "./disturbances.ts";
+import { Outages, Tampered } from "./disturbances.ts";
 import { Troubles } from "./troubles.ts";
 import { type Evidence, invalid, VALID, type Verdict } from "./verdict.ts";
 
@@ -35,6 +35,7 @@ export function checkQuiet({ swarm, events, unsettled, quietMillis, quietCalls }
   /** Removing rows that have done their duty is work for a quiet hour: one bump tells the others. */
   const cleaned = new Set<string>();
   const halted = new Set<string>();
+  const tampered = new Tampered(events);
   for (const event of events) {
     if (event.type === "phase") quiet = event.name === "quiet";
     if (event.type === "halted") halted.add(event.shardId);
@@ -45,6 +46,8 @@ export function checkQuiet({ swarm, events, unsettled, quietMillis, quietCalls }
     // Where some do not steal only the planner knows what is even: who was passed over for a while gets its share later.
     const isMove = event.type === "write" && (event.operation === "handOver" || event.operation === "claim");
     if (isMove && swarm.faults.notStealing > 0) continue;
+    // A row edited by hand that nobody has written since is found by whoever reads the table next.
+    if (isMove && tampered.between(event.leaseKey, 0, event.t)) continue;
     if (event.type === "write" && OWNERSHIP.has(event.operation))
       return invalid("L6: ownership was written in a quiet fleet", event);
     if (event.type === "write" && event.operation === "remove") cleaned.add(event.worker);

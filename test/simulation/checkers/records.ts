@@ -40,6 +40,7 @@ export function checkRecords(evidence: Evidence): Verdict {
   const stolenAt = new Map<string, number>();
   const up = new Set<string>();
   let settled = false;
+  let entriesRemovedAt = Number.NEGATIVE_INFINITY;
   const beginsLate = swarm.initialPosition !== "TRIM_HORIZON";
 
   for (const event of events) {
@@ -62,6 +63,7 @@ export function checkRecords(evidence: Evidence): Verdict {
       puts.set(event.sequenceNumber, event);
       numbers.set(`${event.key}#${event.n}`, event.sequenceNumber);
     }
+    if (event.type === "tampered" && event.leaseKey === undefined) entriesRemovedAt = event.t;
     if (event.type === "shard" && event.action === "trimmed") trimmed.add(event.shardId);
     if (event.type === "write" && event.after !== undefined) {
       const { owner } = event.after;
@@ -87,8 +89,13 @@ export function checkRecords(evidence: Evidence): Verdict {
         const excuse =
           troubles.between(earlier.worker, earlier.t - window, event.t) ??
           troubles.between(event.worker, earlier.t - window, event.t);
+        // Who finds its entry gone after an outage cannot tell whether it was marked dead meanwhile.
+        const entryGone =
+          entriesRemovedAt >= earlier.t - window && outages.between(entriesRemovedAt, event.t);
         const byHand =
-          tampered.between(put.shardId, earlier.t - window, event.t) || stoppedShort.has(earlier.worker);
+          entryGone ||
+          tampered.between(put.shardId, earlier.t - window, event.t) ||
+          stoppedShort.has(earlier.worker);
         // A checkpoint cannot pass a record that still failed when the lease was handed over.
         const isHeldUp = () =>
           start !== undefined && isBehindUnfinished(put, start, [...puts.values()], delivered);
