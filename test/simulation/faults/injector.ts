@@ -160,6 +160,8 @@ export class FaultInjector {
       if (worker.state === "starting" && scheduler.now < giveUpAt)
         return void scheduler.after(POLL_MILLIS, "crash loop waits", whenJoined);
       scheduler.after(loop.livesMillis, "crash loop", () => {
+        // Whatever else has ended it starts it again, if anything does: twice would be two processes with one id.
+        if (worker.state === "gone") return;
         this.#cluster.crash(worker, "crash loop");
         const next = loop.sameId ? id : `crasher${times}`;
         if (times > 1) this.#crashLoop(loop, times - 1, next);
