@@ -148,7 +148,10 @@ export class JavaWorker {
         const result = await stream.read(iterator, MOST_RECORDS);
         if (!this.#holds(held) || !(await this.#process(held, result))) return;
         iterator = result.nextIterator;
-        if (iterator === undefined) return void (await this.#complete(held, result.children));
+        if (iterator !== undefined) continue;
+        const children = await this.#childrenOf(leaseKey, result.children);
+        // As KCL: an answer without a next iterator and without children is no answer, and is asked for again.
+        if (children.length > 0) return void (await this.#complete(held, children));
       } catch {
         // From the checkpoint again, with a new iterator: what was not checkpointed comes twice.
         iterator = undefined;
@@ -160,8 +163,16 @@ export class JavaWorker {
 
   async #areDone(parents: readonly string[]): Promise<boolean> {
     if (parents.length === 0) return true;
-    const { leases } = await this.#parts.store.list({ consistent: true });
+    const { leases, corrupt } = await this.#parts.store.list({ consistent: true });
+    // KCL reads the parent's row, and tries again when it cannot: only a row that is not there holds nobody up.
+    if (corrupt.some(({ leaseKey }) => parents.includes(leaseKey))) return false;
     return leases.every((lease) => !parents.includes(lease.leaseKey) || isEnded(lease));
+  }
+
+  /** Where the answer does not name them, the listing does. */
+  async #childrenOf(leaseKey: string, told: readonly Shard[] | undefined): Promise<readonly Shard[]> {
+    const shards = told ?? (await this.#parts.stream.listShards());
+    return shards.filter((shard) => shard.parentShardIds.includes(leaseKey));
   }
 
   async #process({ lease: { leaseKey: shardId } }: Held, { records }: ReadResult): Promise<boolean> {
@@ -176,13 +187,11 @@ export class JavaWorker {
   }
 
   /** Children's rows first. A merged child waits until both its parents have rows, or it would be read at once. */
-  async #complete(held: Held, told: readonly Shard[] | undefined): Promise<void> {
-    const { store, stream, clock } = this.#parts;
+  async #complete(held: Held, children: readonly Shard[]): Promise<void> {
+    const { store, clock } = this.#parts;
     const { leaseKey } = held.lease;
     while (this.#holds(held)) {
       try {
-        const shards = told ?? (await stream.listShards());
-        const children = shards.filter((shard) => shard.parentShardIds.includes(leaseKey));
         const rows = new Set((await store.list({ consistent: true })).leases.map((lease) => lease.leaseKey));
         if (children.every((child) => child.parentShardIds.every((parent) => rows.has(parent)))) {
           for (const child of children) await store.create(childLease(child, FROM_ITS_START));
@@ -192,7 +201,7 @@ export class JavaWorker {
           return;
         }
       } catch {
-        // The table or the stream cannot be reached: again in a moment.
+        // The table cannot be reached: again in a moment.
       }
       await clock.sleep(IDLE_MILLIS);
     }

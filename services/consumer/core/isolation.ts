@@ -127,15 +127,20 @@ export class Isolation {
       : undefined;
   }
 
-  /** Undefined: every record is settled. Not to be called while there is a verdict. */
-  next(): IsolationCall | undefined {
+  /**
+   * Undefined: every record is settled. Not to be called while there is a verdict.
+   *
+   * @param most records of a call, whatever the search for a bad one asks for: more would block the event loop for long
+   */
+  next(most = Number.POSITIVE_INFINITY): IsolationCall | undefined {
     if (this.#first >= this.#keys.length) return undefined;
     const ahead = this.#aheadIsDue ? this.#candidateAhead() : undefined;
     if (ahead !== undefined) return { kind: "ahead", indexes: [ahead] };
     const indexes: number[] = [];
     // One of the records up to `#badEnd` has failed while others passed: half of what is left of them comes next.
     const knownBad = this.#badEnd - this.#first + 1;
-    const size = knownBad > 1 ? Math.min(this.#size, Math.ceil(knownBad / 2)) : this.#size;
+    const wanted = knownBad > 1 ? Math.min(this.#size, Math.ceil(knownBad / 2)) : this.#size;
+    const size = Math.min(wanted, most);
     for (let index = this.#first; index < this.#keys.length && indexes.length < size; index += 1) {
       if (this.#named.has(index)) break;
       if (!this.#settledAhead.has(index)) indexes.push(index);

@@ -34,6 +34,8 @@ export interface HandlerPolicyParts {
   readonly checkpointer: Checkpointer;
   readonly onError: OnError;
   readonly retry: Retry;
+  /** Of the next call, by what the calls before have blocked the event loop for. */
+  readonly mostRecords: () => number;
   /** A `deadLetter` that takes longer has failed: its answer may have been lost. */
   readonly deadLetterLimitMillis: number;
   /** `processed`: by the handler. Else the record was given up. Everything before it is settled too. */

@@ -92,7 +92,7 @@ export class FailingBatch {
       else if (interrupted.aborted) return INTERRUPTED;
       else await this.#failed(call, failure);
       if (interrupted.aborted) return INTERRUPTED;
-      const next = isolation.next();
+      const next = isolation.next(this.#parts.mostRecords());
       if (next === undefined) return DONE;
       call = next;
       const outcome = await this.#call(call);

@@ -72,6 +72,7 @@ export class ShardDelivery {
       checkpointer,
       onError: options.onError,
       retry: retryOf(options.retry),
+      mostRecords: () => this.#mostRecords,
       deadLetterLimitMillis: options.processTimeoutMillis ?? HOOK_LIMIT_MILLIS,
       takeAhead: () => this.#takeAhead(),
       settled: (last, processed) => this.#settled(last, processed),
@@ -157,8 +158,12 @@ export class ShardDelivery {
     this.#batches.push({ batch, count: this.#rest.length });
   }
 
+  get #mostRecords(): number {
+    return this.#fit?.limit ?? Number.POSITIVE_INFINITY;
+  }
+
   #nextPart(): readonly ConsumerRecord[] {
-    const limit = this.#fit?.limit ?? Number.POSITIVE_INFINITY;
+    const limit = this.#mostRecords;
     const part = this.#rest.length <= limit ? this.#rest : this.#rest.slice(0, limit);
     this.#rest = part === this.#rest ? [] : this.#rest.slice(limit);
     const last = part.at(-1);

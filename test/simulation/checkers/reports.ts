@@ -1,14 +1,26 @@
 /**
  * L10: what fails for long is reported: a warning or an error in the log within 30 s. A trouble that lasts less than
- * `SHORTEST_MILLIS` may pass in silence.
+ * `SHORTEST_MILLIS` may pass in silence. A handler that is already reported as failing is not reported again.
  */
 import type { SimEvent } from "../world/history.ts";
 import { type Evidence, invalid, VALID, type Verdict } from "./verdict.ts";
 
 const SHORTEST_MILLIS = 15_000;
 const WITHIN_MILLIS = 30_000;
+/** A read of the stream that has no answer has failed only after this: nobody knows of a trouble before. */
+const NO_ANSWER_MILLIS = 10_000;
+/** Until the read under way when it began is answered, and the next one is sent. */
+const OF_A_ROUND_MILLIS = 2_000;
+/** The engine's patience with what may pass by itself, which begins with the first failure. */
+const PATIENCE_MILLIS = 5_000;
 /** The next answer that is well may come so long after an outage. */
 const OVER_MILLIS = 15_000;
+
+/** A black hole of the stream is seen at the first read that is given up; what follows must then outlast the patience. */
+const shortestOf = ({ service, how }: Extract<SimEvent, { type: "outage" }>): number =>
+  service === "stream" && how === "black-hole"
+    ? Math.max(SHORTEST_MILLIS, NO_ANSWER_MILLIS + PATIENCE_MILLIS + OF_A_ROUND_MILLIS)
+    : SHORTEST_MILLIS;
 
 interface Due {
   readonly event: SimEvent;
@@ -24,6 +36,8 @@ export function checkReports({ swarm, events }: Evidence): Verdict {
   /** By service. What begins before the last is over is the same trouble to the engine. */
   const troubledUntil = new Map<string, number>();
   let downstream: Extract<SimEvent, { type: "outage" }> | undefined;
+  /** Whose handler is reported as failing, because of a sick record for instance, and not yet as well again. */
+  const reported = new Set<string>();
   for (const event of events) {
     for (const entry of due) {
       if (event.t <= entry.until || entry.workers.size === 0) continue;
@@ -35,6 +49,7 @@ export function checkReports({ swarm, events }: Evidence): Verdict {
     if (event.type === "worker") {
       if (event.action === "joined") up.add(event.worker);
       else up.delete(event.worker);
+      if (event.action === "started") reported.delete(event.worker);
     }
     const isGone =
       event.type === "trouble" &&
@@ -43,6 +58,8 @@ export function checkReports({ swarm, events }: Evidence): Verdict {
     if (isGone || (event.type === "worker" && event.action !== "joined"))
       for (const entry of due) entry.workers.delete(event.worker);
     if (event.type === "log") {
+      if (event.message.startsWith("handler fails (")) reported.add(event.worker);
+      if (event.message === "handler works again") reported.delete(event.worker);
       for (const entry of due) {
         // Also one that was paused meanwhile, and reads: the others may have no shard to find it out with.
         if (entry.any) entry.workers.clear();
@@ -56,15 +73,15 @@ export function checkReports({ swarm, events }: Evidence): Verdict {
         Math.max(event.until, troubledUntil.get(event.service) ?? 0) + OVER_MILLIS,
       );
     if (event.type === "outage" && event.service === "downstream" && !follows) downstream = event;
-    if (event.type === "threw" && downstream !== undefined) {
-      // Only a worker whose handler is called can know.
+    // Only a worker whose handler is called can know; and one that has said so says it again only after minutes.
+    if (event.type === "threw" && downstream !== undefined && !reported.has(event.worker)) {
       const until = Math.min(downstream.until, event.t + WITHIN_MILLIS);
       if (until - event.t >= SHORTEST_MILLIS)
         due.push({ event, until, workers: new Set([event.worker]), any: false });
       downstream = undefined;
     }
     const isSeen = event.type === "outage" && event.share === 1 && event.service !== "downstream" && !follows;
-    if (isSeen && event.until - event.t >= SHORTEST_MILLIS) {
+    if (isSeen && event.until - event.t >= shortestOf(event)) {
       const until = Math.min(event.until, event.t + WITHIN_MILLIS) + swarm.timeoutMillis;
       due.push({ event, until, workers: new Set(up), any: event.service !== "store" });
     }

@@ -5,6 +5,7 @@ import type { Member } from "../../../services/consumer/core/member.ts";
 import type { Cluster, SimWorker } from "../cluster.ts";
 import { Dice } from "../world/dice.ts";
 import { CRASH_LOOP_MILLIS, type Outage, type TamperingPlan, type Window } from "./plan.ts";
+import { failoverOf } from "./unequal.ts";
 
 const POLL_MILLIS = 100;
 
@@ -102,6 +103,8 @@ export class FaultInjector {
   #stuckJoiner(workerId: string, { millis }: Window): void {
     const { table, scheduler, swarm, history } = this.#cluster;
     const until = scheduler.now + millis;
+    // As a worker of this id would have it, where the options of the workers differ.
+    const failoverTimeMillis = failoverOf(swarm, workerId);
     let heartbeat = 0;
     const entry = (): Member => ({
       workerId,
@@ -110,7 +113,7 @@ export class FaultInjector {
       state: "joining",
       maxLeases: undefined,
       steals: true,
-      failoverTimeMillis: swarm.failoverTimeMillis,
+      failoverTimeMillis,
     });
     const joined = [0, 1, 2].find((page) => table.join(workerId, page, entry()).kind === "ok");
     if (joined === undefined) return;
@@ -127,7 +130,7 @@ export class FaultInjector {
         return;
       }
       table.beat(workerId, joined, entry(), false);
-      scheduler.after(swarm.failoverTimeMillis / 3, "stuck joiner beats", beat);
+      scheduler.after(failoverTimeMillis / 3, "stuck joiner beats", beat);
     };
     beat();
   }
@@ -157,6 +160,8 @@ export class FaultInjector {
       if (worker.state === "starting" && scheduler.now < giveUpAt)
         return void scheduler.after(POLL_MILLIS, "crash loop waits", whenJoined);
       scheduler.after(loop.livesMillis, "crash loop", () => {
+        // Whatever else has ended it starts it again, if anything does: twice would be two processes with one id.
+        if (worker.state === "gone") return;
         this.#cluster.crash(worker, "crash loop");
         const next = loop.sameId ? id : `crasher${times}`;
         if (times > 1) this.#crashLoop(loop, times - 1, next);

@@ -58,6 +58,20 @@ const upTo = (count: number) => Array.from({ length: count }, (_, index) => inde
 const keysOf = (count: number, keys: number) => upTo(count).map((index) => `k${(index * 7_919) % keys}`);
 const batch = fc.record({ count: fc.integer({ min: 1, max: 60 }), keys: fc.integer({ min: 1, max: 12 }) });
 
+describe("a handler that must not be given many records", () => {
+  it("is given no more of them in any call, and all of them", () => {
+    const isolation = new Isolation(keysOf(40, 5), SKIP, { longestRecovery: 0 });
+    const sizes: number[] = [];
+    for (let call = isolation.next(3); call !== undefined; call = isolation.next(3)) {
+      sizes.push(call.indexes.length);
+      if (sizes.length <= 5) isolation.failed(call);
+      else isolation.passed(call);
+    }
+    expect(Math.max(...sizes)).toBe(3);
+    expect(isolation.first).toBe(40);
+  });
+});
+
 describe("a downstream that is down", () => {
   it.each([
     ["skip or deadLetter", SKIP],

@@ -68,3 +68,28 @@ describe.each([0, 1, 3])("with %d first rows that cannot be written at once", (f
     );
   });
 });
+
+it("an application does not begin with a listing that has no shard in it", async () => {
+  let isEmpty = true;
+  const fleet = new FaultyFleet({
+    swarm: { shards: 2, initialPosition: "LATEST" },
+    ports: (ports) => ({
+      ...ports,
+      stream: {
+        ...ports.stream,
+        listShards: async () => (isEmpty ? [] : ports.stream.listShards()),
+      },
+    }),
+  });
+  await fleet.run(1_000);
+  fleet.cluster.startWorker();
+  await fleet.run(5_000);
+  const begun = () => fleet.cluster.history.events.find(({ type }) => type === "began");
+  expect(begun()).toBeUndefined();
+  isEmpty = false;
+  await fleet.settle(15_000);
+  expect(begun()).toBeDefined();
+  fleet.put();
+  await fleet.settle(5_000);
+  expect(handled(fleet)).toBeGreaterThan(0);
+});
