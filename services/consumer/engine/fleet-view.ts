@@ -12,6 +12,7 @@
 import { actualOwner, isEnded, type Lease } from "../core/lease.ts";
 import type { FleetPage, Member } from "../core/member.ts";
 import { isExpired, isObservedInFull, type Observations, observe } from "../core/observe.ts";
+import { evidenceAmong } from "../core/trial.ts";
 import type { LeaseListing } from "../ports/lease-store.ts";
 
 /** Longer than an eventually consistent read lags behind. */
@@ -236,6 +237,18 @@ export class FleetView {
       });
     });
     return new Set(expired.map(({ workerId }) => workerId));
+  }
+
+  /** Who died young, and was not first seen dead more than `millis` of observation ago (`core/trial.ts`). */
+  evidence(millis: number): string | undefined {
+    const dead = this.members().filter(({ state }) => state === "dead");
+    const fresh = dead.filter((member) =>
+      [...this.#memberSigns.values()].some((signs) => {
+        const sign = signs.get(entryKey(member));
+        return sign !== undefined && !isExpired(sign, millis);
+      }),
+    );
+    return evidenceAmong(fresh)?.workerId;
   }
 
   /**
