@@ -10,14 +10,19 @@ import { failoverOf } from "./faults/unequal.ts";
 const WORKERS = 3;
 const SHARDS = 20;
 const FAILOVER_MILLIS = 4_000;
-const CRASHES = 5;
+/** Longer than the failover time: the others know of the death. */
+const RESTART_MILLIS = 6_000;
 const PUT_MILLIS = 100;
 const PUTS = 20;
 const STEP_MILLIS = 50;
 const GIVEN_UP_MILLIS = 120_000;
 
 export interface CrashLoop {
+  readonly crashes: number;
+  /** From its taking part to its end. */
   readonly livesMillis: number;
+  /** From its end to the next start. */
+  readonly pauseMillis: number;
   readonly sameId: boolean;
 }
 
@@ -33,20 +38,22 @@ export interface JoinerFigures {
   readonly moves: number;
 }
 
-export async function measureCrashLoop({ livesMillis, sameId }: CrashLoop): Promise<CrashLoopFigures> {
+export async function measureCrashLoop(loop: CrashLoop): Promise<CrashLoopFigures> {
+  const { crashes, livesMillis, pauseMillis, sameId } = loop;
   const cluster = await evenFleet();
   const { scheduler } = cluster;
   const from = cluster.history.events.length;
-  for (let crash = 1; crash <= CRASHES; crash++) {
+  for (let crash = 1; crash <= crashes; crash++) {
     const worker = cluster.startWorker(sameId ? "crasher" : `crasher${crash}`);
     await until(cluster, () => worker.state !== "starting");
     await scheduler.run(scheduler.now + livesMillis);
     cluster.crash(worker, "crash loop");
+    await scheduler.run(scheduler.now + pauseMillis);
   }
   await until(cluster, () => isEven(cluster, WORKERS));
   const figures = {
-    movesPerCrash: movesSince(cluster, from) / CRASHES,
-    twicePerCrash: handledTwice(cluster) / CRASHES,
+    movesPerCrash: movesSince(cluster, from) / crashes,
+    twicePerCrash: handledTwice(cluster) / crashes,
   };
   return { ...figures, joiner: await join(cluster, sameId ? "crasher" : "healthy") };
 }
@@ -121,15 +128,21 @@ function handledTwice({ history }: Cluster): number {
 }
 
 export async function runCrashLoops(say: (line: string) => void): Promise<void> {
-  say(`${WORKERS} workers, ${SHARDS} shards, failover ${FAILOVER_MILLIS} ms, ${CRASHES} crashes`);
+  say(`${WORKERS} workers, ${SHARDS} shards, failover time ${FAILOVER_MILLIS} ms, ${(PUTS * 1_000) / PUT_MILLIS} records a second`);
   const shown = ({ evenAfterMillis, moves }: JoinerFigures) =>
-    evenAfterMillis === undefined ? "never" : `even after ${(evenAfterMillis / 1_000).toFixed(1)} s, ${moves} moves`;
-  for (const sameId of [true, false])
-    for (const livesMillis of [500, 2_000, 5_000]) {
-      const { movesPerCrash, twicePerCrash, joiner } = await measureCrashLoop({ livesMillis, sameId });
-      say(
-        `${sameId ? "same id" : "new ids"}, lives ${livesMillis} ms: ${movesPerCrash.toFixed(1)} moves and ${twicePerCrash.toFixed(1)} records twice a crash; a healthy joiner then: ${shown(joiner)}`,
-      );
-    }
+    evenAfterMillis === undefined
+      ? "never even"
+      : `even after ${(evenAfterMillis / 1_000).toFixed(1)} s, ${moves} moves`;
   say(`a healthy joiner after no death: ${shown(await measureJoiner())}`);
+  for (const crashes of [1, 5])
+    for (const sameId of [true, false])
+      for (const pauseMillis of [0, RESTART_MILLIS])
+        for (const livesMillis of [500, 2_000, 5_000]) {
+          const loop = { crashes, livesMillis, pauseMillis, sameId };
+          const { movesPerCrash, twicePerCrash, joiner } = await measureCrashLoop(loop);
+          say(
+            `${crashes} × ${sameId ? "same id" : "new id"}, lives ${livesMillis} ms, back after ${pauseMillis} ms: ` +
+              `${movesPerCrash.toFixed(1)} moves and ${twicePerCrash.toFixed(1)} records twice a crash; a healthy joiner then: ${shown(joiner)}`,
+          );
+        }
 }

@@ -15,7 +15,7 @@ import type { Member } from "./member.ts";
 const YOUNG_FAILOVERS = 2;
 /** The trial doubles with each death, up to this many times. */
 const MAX_DOUBLINGS = 2;
-/** In failover times, from when the entry is first seen dead: a minute by default, in which ECS starts a next task. */
+/** In failover times, from when the leader first sees the entry dead: a minute by default, in which ECS starts a next task. */
 const EVIDENCE_FAILOVERS = 6;
 
 /** How long a worker is young after it has joined. */

@@ -27,6 +27,8 @@ export class FleetView {
   #foreignSigns: Observations = new Map();
   /** By incarnation: since when it has been seen joining. */
   readonly #joiningSince = new Map<string, number>();
+  /** By incarnation: since when it has been seen dead. */
+  readonly #deadSince = new Map<string, number>();
   readonly #maxGapMillis: number;
   /** Fleet rows, and "table": the most of the time up to the next reading that counts as observed. */
   readonly #interrupted = new Map<number | "table", number>();
@@ -139,6 +141,7 @@ export class FleetView {
       this.shardSyncRequests = page.shardSyncRequests;
     }
     for (const { incarnation, state } of page.members) {
+      if (state === "dead" && !this.#deadSince.has(incarnation)) this.#deadSince.set(incarnation, nowMillis);
       if (state !== "joining") this.#joiningSince.delete(incarnation);
       else if (!this.#joiningSince.has(incarnation)) this.#joiningSince.set(incarnation, nowMillis);
     }
@@ -239,16 +242,14 @@ export class FleetView {
     return new Set(expired.map(({ workerId }) => workerId));
   }
 
-  /** Who died young, and was not first seen dead more than `millis` of observation ago (`core/trial.ts`). */
-  evidence(millis: number): string | undefined {
+  /** Who died young, and was first seen dead less than `millis` ago (`core/trial.ts`). */
+  evidence(millis: number, nowMillis: number): string | undefined {
     const dead = this.members().filter(({ state }) => state === "dead");
-    const fresh = dead.filter((member) =>
-      [...this.#memberSigns.values()].some((signs) => {
-        const sign = signs.get(entryKey(member));
-        return sign !== undefined && !isExpired(sign, millis);
-      }),
-    );
-    return evidenceAmong(fresh)?.workerId;
+    const known = new Set(dead.map(({ incarnation }) => incarnation));
+    for (const incarnation of this.#deadSince.keys())
+      if (!known.has(incarnation)) this.#deadSince.delete(incarnation);
+    const since = ({ incarnation }: Member) => this.#deadSince.get(incarnation) ?? nowMillis;
+    return evidenceAmong(dead.filter((member) => nowMillis - since(member) < millis))?.workerId;
   }
 
   /**

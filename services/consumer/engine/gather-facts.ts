@@ -46,7 +46,7 @@ export function gatherFacts(
     computeCap: (fleet) => cap.of(fleet),
     overdue: rescue.due,
     reluctant: rescue.reluctant(nowMillis),
-    evidence: view.evidence(evidenceMillis(failoverTimeMillis)),
+    evidence: view.evidence(evidenceMillis(failoverTimeMillis), nowMillis),
     stuckJoiners: view.stuckJoiners(Math.max(STUCK_JOINER_MILLIS, failoverTimeMillis / 2), nowMillis),
   };
 }
