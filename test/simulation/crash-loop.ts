@@ -128,7 +128,9 @@ function handledTwice({ history }: Cluster): number {
 }
 
 export async function runCrashLoops(say: (line: string) => void): Promise<void> {
-  say(`${WORKERS} workers, ${SHARDS} shards, failover time ${FAILOVER_MILLIS} ms, ${(PUTS * 1_000) / PUT_MILLIS} records a second`);
+  say(
+    `${WORKERS} workers, ${SHARDS} shards, failover time ${FAILOVER_MILLIS} ms, ${(PUTS * 1_000) / PUT_MILLIS} records a second`,
+  );
   const shown = ({ evenAfterMillis, moves }: JoinerFigures) =>
     evenAfterMillis === undefined
       ? "never even"

@@ -14,7 +14,7 @@ const settled = (start: typeof rows, members: typeof old) =>
 describe("a worker on trial", () => {
   it("gets one lease, and its share when its trial is over", () => {
     const onTrial = settled(rows, [...old, member("d", { earlyDeaths: 1 })]);
-    expect(ownedBy(onTrial)["d"]).toBe(1);
+    expect(ownedBy(onTrial).d).toBe(1);
     const shared = settled(onTrial, [...old, member("d")]);
     expect(ownedBy(shared)).toEqual({ a: 5, b: 5, c: 5, d: 5 });
     const owner = new Map(rows.map((lease) => [lease.leaseKey, lease.owner]));
@@ -22,7 +22,7 @@ describe("a worker on trial", () => {
   });
 
   it("that is young after no death gets its share at once", () => {
-    expect(ownedBy(settled(rows, [...old, member("d", { earlyDeaths: 0 })]))["d"]).toBe(5);
+    expect(ownedBy(settled(rows, [...old, member("d", { earlyDeaths: 0 })])).d).toBe(5);
   });
 
   it("keeps what it holds", () => {
@@ -70,7 +70,10 @@ describe("a trial is lifted", () => {
     fc.assert(
       fc.property(fc.array(worker, { minLength: 1, maxLength: 6 }), fc.nat(20), (workers, unowned) => {
         const ids = workers.map((_, index) => `w${index}`);
-        const leases = [...workers.flatMap(({ owns }, index) => Array(owns).fill(ids[index])), ...Array(unowned)];
+        const leases = [
+          ...workers.flatMap(({ owns }, index) => Array(owns).fill(ids[index])),
+          ...Array(unowned),
+        ];
         const some = names("s", leases.length).map((key, index) => row(key, { owner: leases[index] }));
         const membersOf = (trials: boolean) =>
           workers.map(({ earlyDeaths, maxLeases }, index) =>
