@@ -1,5 +1,6 @@
 /** Somebody who sees everything at once, and says when the fleet is as it must be for good. */
 import { SHARD_END } from "../../services/consumer/core/lease.ts";
+import { isOnTrial } from "../../services/consumer/core/trial.ts";
 import { Allowances } from "./checkers/allowances.ts";
 import { isHeldUp } from "./checkers/records.ts";
 import { type Cluster, capOf } from "./cluster.ts";
@@ -63,7 +64,10 @@ export class Onlooker {
     if (missing !== undefined) return `${missing.shard.shardId} is open and has no lease row`;
     const up = this.#cluster.up();
     const owners = new Set(leases.map((lease) => lease.owner));
-    for (const { workerId, state } of table.pages().flatMap((page) => page.members)) {
+    for (const member of table.pages().flatMap((page) => page.members)) {
+      const { workerId, state } = member;
+      // When it has lived long enough it gets its share.
+      if (isOnTrial(member)) return `${workerId} is on trial`;
       const isUp = up.some((worker) => worker.id === workerId);
       // Where the caps leave no room, leases stay in a dead member's name, and its entry with them.
       if (!isUp && !(state === "dead" && owners.has(workerId)))

@@ -2,6 +2,7 @@
  * One seed: build the world, let the schedule happen (safety phase), heal (liveness phase), watch a while in which
  * nothing should move (quiet phase), stop everybody, and have the checkers judge the history.
  */
+import { LONGEST_TRIAL_FAILOVERS } from "../../services/consumer/core/trial.ts";
 import { judge, type Report } from "./checkers/judge.ts";
 import { Cluster, type StartEngine } from "./cluster.ts";
 import { longestPublished } from "./faults/blocked.ts";
@@ -47,7 +48,14 @@ export const livenessBound = (swarm: Swarm): number =>
   60_000 +
   20 * swarm.handlerMillis.high +
   sicknessBound(swarm) +
-  blockedBound(swarm);
+  blockedBound(swarm) +
+  trialBound(swarm);
+
+/** A worker that is started when the faults stop follows those that died before. */
+function trialBound(swarm: Swarm): number {
+  const mayDie = swarm.profile !== "planned" || swarm.faults.kinds.length > 0;
+  return mayDie ? LONGEST_TRIAL_FAILOVERS * longestFailover(swarm) : 0;
+}
 
 /** As if one worker did all the work, twice. */
 function blockedBound({ faults, putsPerSecond, safetyMillis, shards }: Swarm): number {

@@ -72,6 +72,7 @@ function decisionsOver(leases: readonly Lease[], members: readonly Member[]) {
     overdue: new Set(),
     reluctant: new Set(),
     stuckJoiners: new Set(),
+    evidence: undefined,
     held: new Map(),
     mayRelease: false,
     computeCap: () => undefined,

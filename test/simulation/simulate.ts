@@ -1,5 +1,5 @@
 /**
- * `npm run simulate -- --seeds 1000 [--from N] [--jobs 2]`, `-- --seed N [--verbose]`, `-- --scale`. `--draws 2`: a seed
+ * `npm run simulate -- --seeds 1000 [--from N] [--jobs 2]`, `-- --seed N [--verbose]`, `-- --scale`, `-- --crash-loop`. `--draws 2`: a seed
  * as it was before the third generation of draws. `--only outage`: one kind of fault alone; `--kinds` lists them.
  * Exit 0: every law held in every seed; 1: not; 2: wrong use.
  */
@@ -7,6 +7,7 @@ import { fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { complaint } from "./checkers/judge.ts";
+import { runCrashLoops } from "./crash-loop.ts";
 import { startEngine } from "./engine.ts";
 import { FAULT_KIND_NAMES, FAULT_KINDS, type FaultKind } from "./faults/plan.ts";
 import { MUTATIONS, type Mutation } from "./mutation.ts";
@@ -30,7 +31,7 @@ interface SeedOutcome {
 }
 
 const USAGE =
-  "usage: npm run simulate -- [--seeds 1000] [--from 1] [--jobs 1] [--mutation NAME] [--draws 3] [--only KIND] | --seed N [--verbose] | --scale [--large] | --kinds";
+  "usage: npm run simulate -- [--seeds 1000] [--from 1] [--jobs 1] [--mutation NAME] [--draws 3] [--only KIND] | --seed N [--verbose] | --scale [--large] | --crash-loop | --kinds";
 
 async function main(): Promise<number> {
   const asked = readArguments();
@@ -40,6 +41,7 @@ async function main(): Promise<number> {
   }
   if (asked.kinds) return listKinds();
   if (asked.scale) return scale(asked.large);
+  if (asked.crashLoop) return crashLoops();
   if (asked.seed !== undefined) return replay(asked.seed, asked.verbose, asked.world);
   if (asked.child) return runAsChild(asked.from, asked.seeds, asked.world);
   return runMany(asked);
@@ -59,6 +61,7 @@ function readArguments() {
         only: { type: "string" },
         kinds: { type: "boolean", default: false },
         scale: { type: "boolean", default: false },
+        "crash-loop": { type: "boolean", default: false },
         large: { type: "boolean", default: false },
         child: { type: "boolean", default: false },
       },
@@ -77,8 +80,9 @@ function readArguments() {
     const only = FAULT_KIND_NAMES.find((name) => name === (values.only ?? mutation?.only));
     if (values.only !== undefined && only === undefined)
       return `no kind "${values.only}"; there are ${FAULT_KIND_NAMES.join(", ")}`;
-    const { verbose, scale, large, child, kinds } = values;
-    return { ...numbers, seed, verbose, scale, large, child, kinds, world: { mutation, draws, only } };
+    const { verbose, scale, large, child, kinds, "crash-loop": crashLoop } = values;
+    const world = { mutation, draws, only };
+    return { ...numbers, seed, verbose, scale, crashLoop, large, child, kinds, world };
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
   }
@@ -86,6 +90,11 @@ function readArguments() {
 
 async function scale(large: boolean): Promise<number> {
   return (await runScale((line) => process.stdout.write(`${line}\n`), large)) ? 0 : 1;
+}
+
+async function crashLoops(): Promise<number> {
+  await runCrashLoops((line) => process.stdout.write(`${line}\n`));
+  return 0;
 }
 
 function listKinds(): number {

@@ -43,6 +43,8 @@ const ENTRY = {
   failoverTimeMillis: "f",
   /** Absent: it does not, as most do not. */
   covers: "b",
+  /** Absent: it is not young any more, as most are not. */
+  earlyDeaths: "y",
 } as const;
 
 const STATE_LETTERS: Readonly<Record<MemberState, string>> = {
@@ -66,6 +68,7 @@ export function encodeMember(member: Member): AttributeValue {
   if (member.failoverTimeMillis !== DEFAULT_FAILOVER_TIME_MILLIS)
     entry[ENTRY.failoverTimeMillis] = { N: String(Math.round(member.failoverTimeMillis)) };
   if (member.covers) entry[ENTRY.covers] = { BOOL: true };
+  if (member.earlyDeaths !== undefined) entry[ENTRY.earlyDeaths] = { N: String(member.earlyDeaths) };
   if (!member.steals) entry[ENTRY.steals] = { BOOL: false };
   if (member.maxLeases !== undefined) entry[ENTRY.maxLeases] = { N: String(member.maxLeases) };
   return { M: entry };
@@ -119,6 +122,7 @@ export function garbledAttributes(item: Item): readonly string[] {
 
 function decodeMember(workerId: string, entry: Item): Member {
   try {
+    const earlyDeaths = readCount(entry, ENTRY.earlyDeaths);
     const letter = required(readText(entry, ENTRY.state), ENTRY.state);
     const state = STATES.get(letter);
     if (state === undefined)
@@ -132,6 +136,7 @@ function decodeMember(workerId: string, entry: Item): Member {
       steals: readFlag(entry, ENTRY.steals) ?? true,
       failoverTimeMillis: readCount(entry, ENTRY.failoverTimeMillis) ?? DEFAULT_FAILOVER_TIME_MILLIS,
       ...(readFlag(entry, ENTRY.covers) && { covers: true }),
+      ...(earlyDeaths !== undefined && { earlyDeaths }),
     };
   } catch (error) {
     if (error instanceof RowProblem) throw new RowProblem(`member ${shown(workerId)}: ${error.message}`);

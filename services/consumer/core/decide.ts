@@ -7,6 +7,7 @@ import { actualOwner, isEnded, type Lease } from "./lease.ts";
 import { type LeaseTable, lineage, shardCount } from "./lineage.ts";
 import type { Member } from "./member.ts";
 import { type MoveReason, type PlanWorker, planLeases } from "./plan.ts";
+import { isOnTrial, isProven } from "./trial.ts";
 import { untakenKey } from "./untaken.ts";
 
 export interface Facts {
@@ -29,6 +30,8 @@ export interface Facts {
   readonly reluctant: ReadonlySet<string>;
   /** Workers that have been joining for too long: not planned with. */
   readonly stuckJoiners: ReadonlySet<string>;
+  /** The dead member whose entry is to stay for a while although it owns nothing any more: it died young. */
+  readonly evidence: string | undefined;
   /** Leases this worker reads, is about to give away, or has asked for. */
   readonly held: ReadonlyMap<string, HeldLeaseFacts>;
   /** Leaving, and the others had time to raise their caps: what nobody has room for may be released. */
@@ -71,6 +74,8 @@ export interface Decisions {
   readonly declareDead: readonly Member[];
   /** Dead members that own nothing any more: the leader removes their entries. */
   readonly bury: readonly Member[];
+  /** Members that are planned with one lease because others died young. */
+  readonly onTrial: readonly Member[];
   /** Where the plan wants each lease that moves; for hand-overs that were under way when the plan changed. */
   readonly targetOf: ReadonlyMap<string, string>;
   readonly leads: boolean;
@@ -101,22 +106,26 @@ export function decide(facts: Facts): Decisions {
   const aliveById = new Map(alive.map((m) => [m.workerId, m]));
   const everMember = new Set(facts.members.map((m) => m.workerId));
 
+  const leases = lines.runnable.map((l) => {
+    const heading = headingFor(l, held, self.workerId, aliveById);
+    if (heading !== undefined) return { ...l, owner: heading, checkpointOwner: undefined };
+    // A foreign owner's lease that fell silent is free; its other leases may still be alive.
+    return facts.silentLeases.has(l.leaseKey) && isForeign(l, everMember) ? unownedCopy(l) : l;
+  });
+  const onTrial = membersOnTrial(alive);
   const workers = planWorkers(facts, alive, lines.runnable, everMember);
-  const planned = planLeases(
-    lines.runnable.map((l) => {
-      const heading = headingFor(l, held, self.workerId, aliveById);
-      if (heading !== undefined) return { ...l, owner: heading, checkpointOwner: undefined };
-      // A foreign owner's lease that fell silent is free; its other leases may still be alive.
-      return facts.silentLeases.has(l.leaseKey) && isForeign(l, everMember) ? unownedCopy(l) : l;
-    }),
-    workers,
-  );
+  const limited = workers.map((worker) => (onTrial.has(worker.workerId) ? limit(worker, leases) : worker));
+  const withTrials = planLeases(leases, limited);
+  // A trial leaves nothing unread.
+  const isLifted = onTrial.size > 0 && withTrials.spilled.length > 0;
+  const planned = isLifted ? planLeases(leases, workers) : withTrials;
   const leader = leaderOf(alive);
   const leads = leader === self.workerId;
   const mayAct = self.state !== "joining";
   const foreignOwners = workers.filter((w) => w.role === "foreign").length;
   // Who does not take its share leaves it to the others: a cap that counted on it would have shards unread.
-  const takes = (m: Member) => !facts.stuckJoiners.has(m.workerId) && !facts.reluctant.has(m.workerId);
+  const takes = ({ workerId }: Member) =>
+    !facts.stuckJoiners.has(workerId) && !facts.reluctant.has(workerId) && !onTrial.has(workerId);
   const staying = alive.filter((m) => m.state !== "leaving" && takes(m)).length;
   const cap = facts.computeCap({
     shards: shardCount(table, lines),
@@ -201,13 +210,14 @@ export function decide(facts: Facts): Decisions {
     release,
     stop,
     declareDead: alive.filter((m) => m.workerId !== self.workerId && facts.silentMembers.has(m.workerId)),
-    bury: leads ? dead.filter((m) => !owners.has(m.workerId)) : [],
+    bury: leads ? dead.filter((m) => !owners.has(m.workerId) && m.workerId !== facts.evidence) : [],
+    onTrial: alive.filter((m) => onTrial.has(m.workerId)),
     targetOf,
     leads,
     cap,
     changing:
       planned.moves.length > 0 ||
-      facts.silentMembers.size > 0 ||
+      alive.some((m) => facts.silentMembers.has(m.workerId)) ||
       alive.some((m) => m.state === "joining" || m.state === "leaving"),
     fleet: {
       workers: alive.length,
@@ -266,6 +276,20 @@ function planWorkers(
     workers.push({ workerId, role: "foreign", maxLeases: undefined, steals: false });
   return workers;
 }
+
+/** Where no other worker could take the leases there is nothing to try: a whole fleet that starts again is as it was. */
+function membersOnTrial(alive: readonly Member[]): ReadonlySet<string> {
+  return new Set(alive.some(isProven) ? alive.filter(isOnTrial).map((m) => m.workerId) : []);
+}
+
+/** It is given one lease; what it holds already it keeps. */
+const limit = (worker: PlanWorker, leases: readonly Lease[]): PlanWorker => ({
+  ...worker,
+  maxLeases: Math.min(
+    worker.maxLeases ?? Number.POSITIVE_INFINITY,
+    Math.max(1, ownedBy(worker.workerId, leases)),
+  ),
+});
 
 const ownedBy = (workerId: string, runnable: readonly Lease[]): number =>
   runnable.filter((lease) => actualOwner(lease) === workerId).length;

@@ -23,6 +23,8 @@ export interface Member {
   readonly failoverTimeMillis: number;
   /** True: that time covers a block of its event loop that was long enough to cost a worker its place. */
   readonly covers?: boolean;
+  /** Present while this worker is young (`trial.ts`): how many before it died young, in a row. */
+  readonly earlyDeaths?: number;
 }
 
 export interface FleetPage {

@@ -26,7 +26,7 @@ import {
   rowsNaming,
 } from "./departure.ts";
 import type { EngineOptions, Ports } from "./engine-context.ts";
-import { awaitPredecessor, type EntranceDeps, findBeginning, livingRival } from "./entrance.ts";
+import { type EntranceDeps, findBeginning, followPredecessor, livingRival } from "./entrance.ts";
 import { ErrorReports, errorClassIn, portOf } from "./error-reports.ts";
 import { FleetUpkeep } from "./fleet-upkeep.ts";
 import { FleetWatch, type Wish } from "./fleet-watch.ts";
@@ -183,7 +183,7 @@ export class Coordinator {
   async #enter(): Promise<void> {
     const { store, stream } = this.#ports;
     const join = async () => {
-      await awaitPredecessor(this.#entrance);
+      await followPredecessor(this.#entrance);
       await this.#patience.until("lease table", () => this.#join());
     };
     try {

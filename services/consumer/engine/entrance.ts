@@ -13,8 +13,9 @@ import {
   type StreamIdentity,
 } from "../core/application.ts";
 import { DuplicateWorkerIdError, StreamReplacedError } from "../core/errors.ts";
-import type { Lease } from "../core/lease.ts";
+import { actualOwner, isEnded, type Lease } from "../core/lease.ts";
 import type { Member } from "../core/member.ts";
+import { deathsAfter, isProven } from "../core/trial.ts";
 import { StoreUnavailable } from "../ports/lease-store.ts";
 import { type Shard, type Stream, StreamError } from "../ports/stream.ts";
 import { forEachBounded } from "./bounded.ts";
@@ -140,6 +141,7 @@ async function clearLeases({ ports }: EntranceDeps, application: Application): P
 /**
  * Waits until an earlier process of this worker id is proved gone: its entry is dead, removed, or stands still for longer
  * than a heartbeat takes. One that is leaving is waited for.
+ * @returns the entries that the last look met
  * @throws DuplicateWorkerIdError
  */
 export async function awaitPredecessor({
@@ -147,13 +149,13 @@ export async function awaitPredecessor({
   options,
   membership,
   patience,
-}: PredecessorDeps): Promise<void> {
+}: PredecessorDeps): Promise<readonly Member[]> {
   const { clock, logger } = ports;
-  const lookUp = async () => (await patience.until("lease table", () => membership.lookUp())).entry;
+  const lookUp = () => patience.until("lease table", () => membership.lookUp());
   const isGone = (entry: Member | undefined): entry is undefined =>
     entry === undefined || entry.state === "dead" || membership.isOwn(entry);
-  let seen = await lookUp();
-  if (isGone(seen)) return;
+  let { entry: seen, met } = await lookUp();
+  if (isGone(seen)) return met;
   const startedMillis = clock.monotonicMillis();
   let unmovedSinceMillis = startedMillis;
   while (clock.monotonicMillis() - startedMillis < PREDECESSOR_LIMIT_MILLIS) {
@@ -164,17 +166,42 @@ export async function awaitPredecessor({
         { workerId: options.workerId },
         "an earlier process of this worker id is gone: its place is taken",
       );
-      return;
+      return met;
     }
     await clock.sleep(waitMillis / LOOKS_PER_WAIT, patience.signal);
-    const now: Member | undefined = await lookUp();
-    if (isGone(now)) return;
+    const looked = await lookUp();
+    const now: Member | undefined = looked.entry;
+    met = looked.met;
+    if (isGone(now)) return met;
     if (now.heartbeat === seen.heartbeat && now.incarnation === seen.incarnation) continue;
     if (now.state !== "leaving") break;
     seen = now;
     unmovedSinceMillis = clock.monotonicMillis();
   }
   throw new DuplicateWorkerIdError(options.workerId);
+}
+
+/**
+ * Awaits the predecessor, and finds out whether this worker is on trial (`core/trial.ts`). If so, what its predecessor held
+ * is set free: it would be this worker's whole share at once.
+ */
+export async function followPredecessor(
+  deps: PredecessorDeps & { readonly ports: Pick<Ports, "store"> },
+): Promise<void> {
+  const { ports, options, membership, patience } = deps;
+  const { workerId } = options;
+  const met = await awaitPredecessor(deps);
+  const others = met.filter((m) => m.workerId !== workerId);
+  const gone = met.filter((m) => !membership.isOwn(m) && (m.state === "dead" || m.workerId === workerId));
+  const earlyDeaths = deathsAfter(gone);
+  membership.follows(earlyDeaths);
+  // Joining moves the version of the fleet: the others see the free leases then. Without others nothing is to be gained.
+  if (earlyDeaths === 0 || !others.some(isProven)) return;
+  await patience.until("lease table", async () => {
+    const { leases } = await ports.store.list({ consistent: true });
+    const left = leases.filter((lease) => actualOwner(lease) === workerId && !isEnded(lease));
+    await forEachBounded(left, (lease) => ports.store.release(lease, lease.checkpoint));
+  });
 }
 
 /** As `awaitPredecessor`, for a worker whose place another process took: undefined when that one is gone. */

@@ -9,6 +9,7 @@ import { Declarations } from "./declarations.ts";
 import type { EngineOptions, Ports } from "./engine-context.ts";
 import type { FleetWatch } from "./fleet-watch.ts";
 import { LeaderDuties } from "./leader-duties.ts";
+import { Reminders } from "./reminders.ts";
 import type { IdentifiedStream } from "./stream-identity.ts";
 
 export interface FleetUpkeepDeps {
@@ -27,6 +28,7 @@ export class FleetUpkeep {
   readonly duties: LeaderDuties;
   readonly #deps: FleetUpkeepDeps;
   readonly #declarations: Declarations;
+  readonly #trials = new Reminders();
 
   constructor(deps: FleetUpkeepDeps) {
     const { ports, options, watch } = deps;
@@ -71,6 +73,12 @@ export class FleetUpkeep {
   #lead(decisions: Decisions): void {
     const { chores, ports, watch } = this.#deps;
     const now = ports.clock.monotonicMillis();
+    for (const { workerId, earlyDeaths } of decisions.onTrial)
+      if (this.#trials.isDue(workerId, now))
+        ports.logger.warn(
+          { member: workerId, earlyDeaths },
+          "workers died within seconds of joining: this one follows them, and is planned with one lease until it has lived longer",
+        );
     if (!watch.view.hasApplication)
       chores.start("writing the application's row", () => this.duties.restoreApplication());
     if (this.duties.syncIsDue(now)) {

@@ -12,6 +12,7 @@
 import { actualOwner, isEnded, type Lease } from "../core/lease.ts";
 import type { FleetPage, Member } from "../core/member.ts";
 import { isExpired, isObservedInFull, type Observations, observe } from "../core/observe.ts";
+import { evidenceAmong } from "../core/trial.ts";
 import type { LeaseListing } from "../ports/lease-store.ts";
 
 /** W4. This part of the failover time: one heartbeat, due every third, may be late or fail once. */
@@ -28,6 +29,8 @@ export class FleetView {
   #foreignSigns: Observations = new Map();
   /** By incarnation: since when it has been seen joining. */
   readonly #joiningSince = new Map<string, number>();
+  /** By incarnation: since when it has been seen dead. */
+  readonly #deadSince = new Map<string, number>();
   readonly #maxGapMillis: number;
   /** Fleet rows, and "table": the most of the time up to the next reading that counts as observed. */
   readonly #interrupted = new Map<number | "table", number>();
@@ -148,6 +151,7 @@ export class FleetView {
       this.shardSyncRequests = page.shardSyncRequests;
     }
     for (const { incarnation, state } of page.members) {
+      if (state === "dead" && !this.#deadSince.has(incarnation)) this.#deadSince.set(incarnation, nowMillis);
       if (state !== "joining") this.#joiningSince.delete(incarnation);
       else if (!this.#joiningSince.has(incarnation)) this.#joiningSince.set(incarnation, nowMillis);
     }
@@ -248,6 +252,16 @@ export class FleetView {
       });
     });
     return new Set(expired.map(({ workerId }) => workerId));
+  }
+
+  /** Who died young, and was first seen dead less than `millis` ago (`core/trial.ts`). */
+  evidence(millis: number, nowMillis: number): string | undefined {
+    const dead = this.members().filter(({ state }) => state === "dead");
+    const known = new Set(dead.map(({ incarnation }) => incarnation));
+    for (const incarnation of this.#deadSince.keys())
+      if (!known.has(incarnation)) this.#deadSince.delete(incarnation);
+    const since = ({ incarnation }: Member) => this.#deadSince.get(incarnation) ?? nowMillis;
+    return evidenceAmong(dead.filter((member) => nowMillis - since(member) < millis))?.workerId;
   }
 
   /**

@@ -82,6 +82,7 @@ export class FleetWatch {
     this.membership = new Membership(ports.store, {
       workerId: options.workerId,
       steals: options.enableLeaseStealing,
+      failoverTimeMillis: options.failoverTimeMillis,
       published: () => loop.published,
       newIncarnation: ports.newIncarnation,
       monotonicMillis: () => this.#now(),
@@ -134,8 +135,8 @@ export class FleetWatch {
   /** Beats when it is due or `wish` differs from the entry, and reads the pages this worker watches. */
   async look(wish: Wish, pace: Pace, isBusy: boolean, leads: boolean): Promise<Poll> {
     const { member } = this.membership;
-    const differs = wish.maxLeases !== member.maxLeases;
-    // A new cap is read by all with fleet row 0, and nothing of it is in the table: only from another row it needs a bump.
+    const differs = wish.maxLeases !== member.maxLeases || this.membership.isTrialOver;
+    // A new cap, or the end of a trial, is read by all with fleet row 0, and nothing of it is in the table: only from another row it needs a bump.
     const capBumps = differs && this.membership.page > 0;
     const bump = this.#bumpWanted || wish.state !== member.state || capBumps;
     const sinceBeatMillis = this.#now() - this.membership.sentMillis;

@@ -1,5 +1,6 @@
 /** What `decide` is asked about: the rows as last read, what was observed, and what this worker holds. */
 import type { Facts } from "../core/decide.ts";
+import { evidenceMillis } from "../core/trial.ts";
 import type { Cap } from "./cap.ts";
 import type { FleetWatch } from "./fleet-watch.ts";
 import type { LoopWatch } from "./loop-watch.ts";
@@ -45,6 +46,7 @@ export function gatherFacts(
     computeCap: (fleet) => cap.of(fleet),
     overdue: rescue.due,
     reluctant: rescue.reluctant(nowMillis),
+    evidence: view.evidence(evidenceMillis(failoverTimeMillis), nowMillis),
     stuckJoiners: view.stuckJoiners(Math.max(STUCK_JOINER_MILLIS, failoverTimeMillis / 2), nowMillis),
   };
 }

@@ -9,8 +9,11 @@
  *     a heartbeat is that of the first sending of its number.
  * M2: an entry that was marked dead or replaced is never written again; the coordinator drops every lease and joins as a
  *     new incarnation. An entry that was removed while its heartbeat is fresh was removed by hand: it is restored.
+ * M3: an entry says that its worker is young (`core/trial.ts`) from the process's first join on, however often it rejoins;
+ *     one that is leaving does not: what ends then has not died.
  */
 import { type FleetPage, MEMBERS_PER_PAGE, type Member, type MemberState } from "../core/member.ts";
+import { youngMillis } from "../core/trial.ts";
 import type { LeaseStore } from "../ports/lease-store.ts";
 
 /** 1,000 pages are 12,000 workers: far beyond what one lease table is asked to coordinate. */
@@ -23,6 +26,7 @@ const RESTORABLE_PART = 0.8;
 export interface MembershipOptions {
   readonly workerId: string;
   readonly steals: boolean;
+  readonly failoverTimeMillis: number;
   /** What a new entry publishes (`core/block-cover.ts`). */
   readonly published: () => Required<Pick<Member, "failoverTimeMillis" | "covers">>;
   readonly newIncarnation: () => string;
@@ -53,6 +57,9 @@ export class Membership {
   /** Where the last look-up found a place, for the join that follows it. */
   #place: number | undefined;
   #heartbeat = 0;
+  /** M3. How many before this process died young, in a row, and when it first joined. */
+  #earlyDeaths = 0;
+  #joinedMillis: number | undefined;
   /** When the first of the heartbeats was sent that have had no answer. */
   #unansweredSinceMillis: number | undefined;
   /** When the number of the last one was first sent. */
@@ -84,13 +91,28 @@ export class Membership {
     return nowMillis - this.#sentMillis < this.#freshForMillis;
   }
 
+  /** M3. Before the first join: how many before this process died young, in a row. */
+  follows(earlyDeaths: number): void {
+    this.#earlyDeaths = earlyDeaths;
+  }
+
+  /** M3. The entry still says that this worker is on trial, and it has lived long enough. */
+  get isTrialOver(): boolean {
+    return (this.#member.earlyDeaths ?? 0) > 0 && !this.#isYoung;
+  }
+
   isOwn({ incarnation }: Member): boolean {
     return this.#incarnations.has(incarnation);
   }
 
-  /** The entry of this worker id, if any, and the first fleet row with room. Strongly consistent. */
-  async lookUp(): Promise<{ readonly entry: Member | undefined; readonly page: number }> {
+  /** The entry of this worker id, if any, the first fleet row with room, and all entries met on the way. Strongly consistent. */
+  async lookUp(): Promise<{
+    readonly entry: Member | undefined;
+    readonly page: number;
+    readonly met: readonly Member[];
+  }> {
     const { workerId } = this.#options;
+    const met: Member[] = [];
     let free: number | undefined;
     for (let page = 0; page < MAX_PAGES; page += 2) {
       // Two at a time: most fleets have one row, and it takes the next one to know.
@@ -98,14 +120,15 @@ export class Membership {
         [page, page + 1].map((number) => this.#store.readFleet(number, { consistent: true })),
       );
       for (const [index, seen] of pair.entries()) {
+        met.push(...(seen?.members ?? []));
         const entry = seen?.members.find((m) => m.workerId === workerId);
-        if (entry !== undefined) return this.#found({ entry, page: page + index });
+        if (entry !== undefined) return this.#found({ entry, page: page + index, met });
         if (seen === undefined || seen.members.length < MEMBERS_PER_PAGE) free ??= page + index;
         // Rows above a missing one are possible (their members left a gap), but a joiner does not need them.
-        if (seen === undefined) return this.#found({ entry, page: free ?? page + index });
+        if (seen === undefined) return this.#found({ entry, page: free ?? page + index, met });
       }
     }
-    if (free !== undefined) return this.#found({ entry: undefined, page: free });
+    if (free !== undefined) return this.#found({ entry: undefined, page: free, met });
     throw new Error(
       `the fleet has more than ${MAX_PAGES * MEMBERS_PER_PAGE} members: remove dead entries from the lease table`,
     );
@@ -127,7 +150,7 @@ export class Membership {
   restore(): Promise<FleetPage> {
     this.#heartbeat += 1;
     this.#unansweredSinceMillis = undefined;
-    return this.#enter({ ...this.#member, heartbeat: this.#heartbeat });
+    return this.#enter(this.#aged({ ...this.#member, heartbeat: this.#heartbeat }));
   }
 
   /** Writes the entry anew, with `change`. @param bump also move the generation, so that every worker scans. */
@@ -139,7 +162,7 @@ export class Membership {
       this.#numberedMillis = now;
     }
     const sentMillis = this.#numberedMillis;
-    const next: Member = { ...this.#member, ...change, heartbeat: this.#heartbeat };
+    const next = this.#aged({ ...this.#member, ...change, heartbeat: this.#heartbeat });
     this.#freshForMillis = Math.min(this.#freshForMillis, next.failoverTimeMillis);
     const outcome = await this.#store.beat(this.#page, next, { bump });
     this.#unansweredSinceMillis = undefined;
@@ -162,6 +185,7 @@ export class Membership {
       const outcome = await this.#store.join(page, member);
       if (outcome.kind === "full") continue;
       this.#page = page;
+      this.#joinedMillis ??= sentMillis;
       this.#member = member;
       this.#freshForMillis = member.failoverTimeMillis;
       this.#sentMillis = sentMillis;
@@ -184,7 +208,7 @@ export class Membership {
     this.#incarnations.add(incarnation);
     const [oldest] = this.#incarnations;
     if (this.#incarnations.size > INCARNATIONS_KEPT) this.#incarnations.delete(oldest!);
-    return {
+    return this.#aged({
       workerId,
       incarnation,
       heartbeat: 0,
@@ -192,6 +216,16 @@ export class Membership {
       maxLeases: undefined,
       steals,
       ...this.#options.published(),
-    };
+    });
+  }
+
+  get #isYoung(): boolean {
+    const ageMillis = this.#options.monotonicMillis() - (this.#joinedMillis ?? Number.POSITIVE_INFINITY);
+    return ageMillis < youngMillis(this.#earlyDeaths, this.#options.failoverTimeMillis);
+  }
+
+  #aged({ earlyDeaths: _, ...member }: Member): Member {
+    const isYoung = member.state !== "leaving" && this.#isYoung;
+    return isYoung ? { ...member, earlyDeaths: this.#earlyDeaths } : member;
   }
 }

@@ -57,6 +57,7 @@ export function factsOf(workerId: string, { members, rows, held, ...rest }: Scen
     overdue: new Set(),
     reluctant: new Set(),
     stuckJoiners: new Set(),
+    evidence: undefined,
     table: tableOf(rows),
     held: held ?? new Map(reading),
     mayRelease: false,

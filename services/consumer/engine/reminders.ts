@@ -1,0 +1,15 @@
+/** Says what lasts once, and then every five minutes. */
+const REMINDER_MILLIS = 300_000;
+
+export class Reminders {
+  readonly #saidMillis = new Map<string, number>();
+
+  /** Whether it is to be said now. What was said longer ago than a reminder takes is forgotten, so that this does not grow. */
+  isDue(what: string, nowMillis: number): boolean {
+    for (const [said, atMillis] of this.#saidMillis)
+      if (nowMillis - atMillis >= REMINDER_MILLIS) this.#saidMillis.delete(said);
+    if (this.#saidMillis.has(what)) return false;
+    this.#saidMillis.set(what, nowMillis);
+    return true;
+  }
+}
