@@ -43,9 +43,10 @@ export function checkQuiet({ swarm, events, unsettled, quietMillis, quietCalls }
     // Tried again once a minute: when it works, the shard and its children go on.
     if (event.type === "handled" && halted.has(event.shardId)) return VALID;
     if (event.type === "member" && event.operation === "beat") workers.add(event.worker);
-    // Where some do not steal only the planner knows what is even: who was passed over for a while gets its share later.
+    // Where some do not steal, or plan otherwise, only the planner knows what is even: who was passed over for a while gets
+    // its share later.
     const isMove = event.type === "write" && (event.operation === "handOver" || event.operation === "claim");
-    if (isMove && swarm.faults.notStealing > 0) continue;
+    if (isMove && (swarm.faults.notStealing > 0 || swarm.faults.otherPlanner > 0)) continue;
     // A row edited by hand that nobody has written since is found by whoever reads the table next.
     if (isMove && tampered.between(event.leaseKey, 0, event.t)) continue;
     if (event.type === "write" && OWNERSHIP.has(event.operation))
