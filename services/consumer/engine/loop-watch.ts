@@ -55,7 +55,6 @@ export class LoopWatch {
   readonly #spans: HeldSpans;
   /** When the next pulse is due (monotonic); infinite while this worker does not run. */
   #dueMillis = Number.POSITIVE_INFINITY;
-  #blockEndedMillis = Number.NEGATIVE_INFINITY;
   #lastBlockedMillis: number | undefined;
   /** Since the metric was last recorded. */
   #longestMillis = 0;
@@ -99,7 +98,8 @@ export class LoopWatch {
   /** B2. @param sentMillis when the last heartbeat that was answered was sent (monotonic) */
   owesHeartbeat(sentMillis: number): boolean {
     const isDue = this.#now() - sentMillis >= HEARTBEAT_PART * this.optionMillis;
-    return isDue && (this.#currentMillis >= this.#pulseMillis || this.#blockEndedMillis > sentMillis);
+    // Short blocks, of a busy machine say, leave time enough for the heartbeat: only what adds up to a long one counts.
+    return isDue && isNotable(this.blockedSince(sentMillis), this.optionMillis);
   }
 
   /** How much of the time since then the event loop was blocked. @param sinceMillis monotonic, within the last minute */
@@ -153,7 +153,6 @@ export class LoopWatch {
   }
 
   #blocked(millis: number, now: number): void {
-    this.#blockEndedMillis = now;
     this.#longestMillis = Math.max(this.#longestMillis, millis);
     this.#spans.blocked({ fromMillis: now - millis, toMillis: now });
     this.#recent.push({ millis, atMillis: now });
