@@ -8,9 +8,8 @@ import { CreateStreamCommand } from "@aws-sdk/client-kinesis";
 import { afterAll, expect, it } from "vitest";
 import { inProject } from "../../lab/project.ts";
 import { endpointClientConfig } from "../../local/index.ts";
-import { dynamoDbLeaseStore } from "../../services/consumer/adapters/dynamodb-lease-store.ts";
 import { createWorker } from "../../services/consumer/index.ts";
-import { describeLeaseStore } from "./lease-store-suite.ts";
+import { describeOnDynalite } from "./dynalite-lease-store.ts";
 import { startDynalite, startKinesalite } from "./local-servers.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "evenkeel-second-sdk-"));
@@ -23,31 +22,13 @@ const second: typeof import("@aws-sdk/client-dynamodb") = createRequire(import.m
 );
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-let server: Awaited<ReturnType<typeof startDynalite>>;
-let tables = 0;
 const clientOf = (url: string): DynamoDBClient => new second.DynamoDBClient(endpointClientConfig({ url }));
 
 it("is another copy indeed", () => {
   expect(second.ConditionalCheckFailedException).not.toBe(ConditionalCheckFailedException);
 });
 
-describeLeaseStore(
-  "DynamoDB adapter with a client of another copy of the SDK",
-  async () => {
-    const tableName = `leases-${++tables}`;
-    const open = () => dynamoDbLeaseStore({ client: clientOf(server.url), tableName });
-    const store = open();
-    await store.ensureTable(true);
-    return { store, rival: open(), close: async () => undefined };
-  },
-  { returnsOldItem: false },
-  {
-    prepare: async () => {
-      server = await startDynalite();
-    },
-    tearDown: () => server.close(),
-  },
-);
+describeOnDynalite("DynamoDB adapter with a client of another copy of the SDK", ({ url }) => clientOf(url));
 
 it("a worker with such a client starts, owns the shards, and stops", async () => {
   const [dynalite, kinesalite] = await Promise.all([startDynalite(), startKinesalite()]);
