@@ -5,7 +5,8 @@
  * Owns: what was measured, and its report. Never does: choose batches (`core/batch-fit.ts`) or the time that is published
  * (`core/block-cover.ts`).
  * B1: a block counts as soon as anything runs again, before the late pulse itself: promise chains run before timers.
- * B2: after a block, a handler is called only once a heartbeat that is due is answered (`owesHeartbeat`).
+ * B2: after blocks that add up to a third of the failover time since the last heartbeat, a handler is called only once the
+ *     next one is answered (`owesHeartbeat`).
  */
 import type { Clock } from "../../shared/clock.ts";
 import { BlockCover, isNotable } from "../core/block-cover.ts";
