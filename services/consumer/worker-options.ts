@@ -6,6 +6,7 @@ import type { KinesisClient } from "@aws-sdk/client-kinesis";
 import { randomSuffix, systemClock } from "../shared/platform.ts";
 import { consoleLogger } from "./adapters/console-logger.ts";
 import { wrongAddress } from "./aws-addresses.ts";
+import { DEFAULT_ASSIGNS_FROM } from "./core/assignments.ts";
 import { OptionError } from "./core/errors.ts";
 import { isMd5Available } from "./core/md5.ts";
 import type { EngineOptions, Hooks, WorkerEvent } from "./engine/engine-context.ts";
@@ -169,6 +170,7 @@ export function compileOptions(options: WorkerOptions): EngineOptions {
       1024 * 1024,
       2 ** 40,
     ),
+    assignsFrom: DEFAULT_ASSIGNS_FROM,
     checkpointMode: oneOf("checkpointMode", options.checkpointMode ?? "auto", ["auto", "manual"]),
     checkpointIntervalMillis: whole(
       "checkpointIntervalMillis",

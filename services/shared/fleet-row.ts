@@ -21,4 +21,6 @@ export const FLEET_ATTRIBUTES = {
   generation: "generation",
   shardSyncRequests: "shardSyncRequests",
   members: "members",
+  assignments: "assignments",
+  size: "size",
 } as const;

@@ -1,4 +1,5 @@
 /** A world in which nothing goes wrong unless somebody says so: for scenario transcripts and for counting what calls cost. */
+import { DEFAULT_ASSIGNS_FROM } from "../../services/consumer/core/assignments.ts";
 import { NO_FAULT_PLAN } from "./faults/plan.ts";
 import { NO_HABITS } from "./habits.ts";
 import type { Swarm } from "./swarm.ts";
@@ -42,6 +43,7 @@ const CALM: Swarm = {
   stopBudgetMillis: 30_000,
   safetyMillis: 0,
   schedule: [],
+  assignsFrom: DEFAULT_ASSIGNS_FROM,
   faults: NO_FAULT_PLAN,
 };
 

@@ -58,6 +58,7 @@ export function coordinatorOn(
       shardSyncIntervalMillis: swarm.shardSyncIntervalMillis,
       leaseRenewal: swarm.leaseRenewal,
       maxBufferedBytes: 64 * 1_048_576,
+      assignsFrom: swarm.assignsFrom,
       hooks: { shutdownRequested: handler.shutdownRequested, shardEnded: handler.shardEnded },
       observe: (event) => {
         if (event.type === "halted") handler.halted?.(event.shardId);

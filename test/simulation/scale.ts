@@ -73,6 +73,8 @@ function decisionsOver(leases: readonly Lease[], members: readonly Member[]) {
     reluctant: new Set(),
     stuckJoiners: new Set(),
     evidence: undefined,
+    leads: true,
+    lacking: new Set(),
     held: new Map(),
     mayRelease: false,
     computeCap: () => undefined,

@@ -31,7 +31,7 @@ interface SeedOutcome {
 }
 
 const USAGE =
-  "usage: npm run simulate -- [--seeds 1000] [--from 1] [--jobs 1] [--mutation NAME] [--draws 3] [--only KIND] | --seed N [--verbose] | --scale [--large] | --crash-loop | --kinds";
+  "usage: npm run simulate -- [--seeds 1000] [--from 1] [--jobs 1] [--mutation NAME] [--draws 4] [--only KIND] | --seed N [--verbose] | --scale [--large] | --crash-loop | --kinds";
 
 async function main(): Promise<number> {
   const asked = readArguments();
@@ -57,7 +57,7 @@ function readArguments() {
         seed: { type: "string" },
         verbose: { type: "boolean", default: false },
         mutation: { type: "string" },
-        draws: { type: "string", default: "3" },
+        draws: { type: "string", default: "4" },
         only: { type: "string" },
         kinds: { type: "boolean", default: false },
         scale: { type: "boolean", default: false },
@@ -75,8 +75,8 @@ function readArguments() {
     for (const [name, value] of Object.entries({ ...numbers, seed: seed ?? 1 })) {
       if (!Number.isInteger(value) || value < 1) return `--${name} must be a whole number from 1 on`;
     }
-    const draws = ([1, 2, 3] as const).find((generation) => String(generation) === values.draws);
-    if (draws === undefined) return "--draws must be 1, 2 or 3";
+    const draws = ([1, 2, 3, 4] as const).find((generation) => String(generation) === values.draws);
+    if (draws === undefined) return "--draws must be 1, 2, 3 or 4";
     const only = FAULT_KIND_NAMES.find((name) => name === (values.only ?? mutation?.only));
     if (values.only !== undefined && only === undefined)
       return `no kind "${values.only}"; there are ${FAULT_KIND_NAMES.join(", ")}`;
@@ -176,7 +176,7 @@ async function runMany(asked: { from: number; seeds: number; jobs: number; world
 
 const optionsOf = ({ mutation, draws, only }: World): string[] => [
   ...(mutation === undefined ? [] : ["--mutation", mutation.name]),
-  ...(draws === 3 ? [] : ["--draws", String(draws)]),
+  ...(draws === 4 ? [] : ["--draws", String(draws)]),
   ...(only === undefined ? [] : ["--only", only]),
 ];
 

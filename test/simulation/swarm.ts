@@ -2,6 +2,7 @@
  * A seed's whole run, drawn before it starts and printed with it: fleet, stream, options, faults and the schedule
  * of what happens when. Everything a run does follows from this and from the seed's random streams.
  */
+import { DEFAULT_ASSIGNS_FROM } from "../../services/consumer/core/assignments.ts";
 import { drawFaults, type FaultKind, type FaultPlan, NO_FAULT_PLAN } from "./faults/plan.ts";
 import { drawCrowd, drawHabits, drawJavaShifts, type Habits, NO_HABITS } from "./habits.ts";
 import { Dice } from "./world/dice.ts";
@@ -37,9 +38,9 @@ export interface Scheduled {
 
 /**
  * Which draws there are: 1, those that all seeds of before 2026-11-26 were run with; 2, with habits and large fleets as
- * well; 3, with the kinds of faults of `faults/plan.ts`.
+ * well; 3, with the kinds of faults of `faults/plan.ts`; 4, with fleets whose leader assigns the leases.
  */
-export type Draws = 1 | 2 | 3;
+export type Draws = 1 | 2 | 3 | 4;
 
 /** Where an application without leases begins; a time is virtual. */
 export type InitialPosition = "TRIM_HORIZON" | "LATEST" | { readonly atMillis: number };
@@ -85,6 +86,8 @@ export interface Swarm extends Habits {
   readonly endsWithRecords: boolean;
   readonly stopBudgetMillis: number;
   readonly safetyMillis: number;
+  /** Workers × shards from which on the leader assigns. */
+  readonly assignsFrom: number;
   readonly schedule: readonly Scheduled[];
   readonly faults: FaultPlan;
 }
@@ -93,7 +96,7 @@ export interface Swarm extends Habits {
  * Later draws never move earlier ones: each generation has a random stream of its own.
  * @param only of the third generation: this kind of fault, and nothing else that goes wrong
  */
-export function drawSwarm(seed: number, draws: Draws = 3, only?: FaultKind): Swarm {
+export function drawSwarm(seed: number, draws: Draws = 4, only?: FaultKind): Swarm {
   const first = drawFirst(seed, only === undefined ? undefined : "planned");
   if (draws === 1) return { ...first, ...NO_HABITS };
   const dice = new Dice(seed).fork("second draws");
@@ -103,7 +106,17 @@ export function drawSwarm(seed: number, draws: Draws = 3, only?: FaultKind): Swa
   const second = { ...first, ...fleet, ...habits, ...drawJava(dice.fork("java"), first) };
   if (draws === 2) return second;
   const base = only === undefined ? second : { ...second, ...NO_HABITS, handlerFailures: 0 };
-  return drawFaults(new Dice(seed).fork("third draws"), base, only);
+  const third = drawFaults(new Dice(seed).fork("third draws"), base, only);
+  return draws === 3 ? third : { ...third, ...drawAssignment(new Dice(seed).fork("fourth draws"), third) };
+}
+
+/** Small fleets that work as very large ones do, or change from one way to the other while they run. */
+function drawAssignment(dice: Dice, { workers, shards }: Swarm): Partial<Swarm> {
+  if (!dice.chance(0.3)) return {};
+  return {
+    assignsFrom: dice.pick([0, 0, 0.7 * workers * shards]),
+    workers: dice.chance(0.5) ? Math.max(workers, dice.integer(4, 15)) : workers,
+  };
 }
 
 type FirstDraws = Omit<Swarm, keyof Habits>;
@@ -166,6 +179,7 @@ function drawFirst(seed: number, forced: Profile | undefined): FirstDraws {
     stopBudgetMillis: 30_000,
     safetyMillis,
     schedule: drawSchedule(dice.fork("schedule"), profile, safetyMillis, failoverTimeMillis),
+    assignsFrom: DEFAULT_ASSIGNS_FROM,
     faults: NO_FAULT_PLAN,
   };
 }

@@ -16,6 +16,7 @@ import { type FleetPage, MEMBERS_PER_PAGE } from "../core/member.ts";
 import { type LeaseStore, StoreError, StoreUnavailable } from "../ports/lease-store.ts";
 import { type Item, LEASE_KEY, RowProblem } from "./attributes.ts";
 import {
+  assignExpressions,
   beatExpressions,
   bumpExpressions,
   declareDeadExpressions,
@@ -31,7 +32,7 @@ import { isConditionFailure, storeProblem } from "./store-problems.ts";
 
 export type FleetStore = Pick<
   LeaseStore,
-  "readFleet" | "join" | "beat" | "declareDead" | "leave" | "bumpGeneration"
+  "readFleet" | "join" | "beat" | "declareDead" | "assign" | "leave" | "bumpGeneration"
 >;
 
 /** `old`: the row the condition failed on; undefined when there is none, or the endpoint does not return it. */
@@ -232,6 +233,11 @@ export function dynamoDbFleet(client: DynamoDBClient, tableName: string): FleetS
       if (declared.kind === "failed") return "changed";
       await bumpAfter(page);
       return "declared";
+    },
+
+    async assign(page, assignments, size) {
+      const { kind } = await write(page, assignExpressions(assignments, size));
+      return kind === "ok" ? "assigned" : "gone";
     },
 
     async leave(page, member) {

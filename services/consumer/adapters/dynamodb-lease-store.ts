@@ -6,6 +6,7 @@
 import {
   DeleteItemCommand,
   type DynamoDBClient,
+  GetItemCommand,
   PutItemCommand,
   ScanCommand,
   type ScanCommandOutput,
@@ -105,6 +106,21 @@ export function dynamoDbLeaseStore({ client, tableName, clock }: DynamoDbLeaseSt
       } catch (error) {
         if (error instanceof StoreUnavailable) throw error;
         throw storeProblem(error, "Scan", tableName);
+      }
+    },
+
+    async read(leaseKey) {
+      try {
+        const { Item } = await client.send(
+          new GetItemCommand({
+            TableName: tableName,
+            Key: { [LEASE_KEY]: { S: leaseKey } },
+            ConsistentRead: true,
+          }),
+        );
+        return readLease(Item);
+      } catch (error) {
+        throw storeProblem(error, "GetItem", tableName);
       }
     },
 

@@ -8,8 +8,10 @@
 import type { AttributeValue } from "@aws-sdk/client-dynamodb";
 import { FLEET_ATTRIBUTES, fleetRowKey } from "../../shared/fleet-row.ts";
 import {
+  type Assignment,
   DEFAULT_FAILOVER_TIME_MILLIS,
   type FleetPage,
+  type FleetSize,
   type Member,
   type MemberState,
 } from "../core/member.ts";
@@ -45,7 +47,12 @@ const ENTRY = {
   covers: "b",
   /** Absent: it is not young any more, as most are not. */
   earlyDeaths: "y",
+  /** Absent: the leader does not assign. */
+  leases: "l",
 } as const;
+
+const ASSIGNMENT = { worker: "w", to: "t", counter: "c" } as const;
+const SIZE = { workers: "w", shards: "s" } as const;
 
 const STATE_LETTERS: Readonly<Record<MemberState, string>> = {
   joining: "j",
@@ -69,6 +76,7 @@ export function encodeMember(member: Member): AttributeValue {
     entry[ENTRY.failoverTimeMillis] = { N: String(Math.round(member.failoverTimeMillis)) };
   if (member.covers) entry[ENTRY.covers] = { BOOL: true };
   if (member.earlyDeaths !== undefined) entry[ENTRY.earlyDeaths] = { N: String(member.earlyDeaths) };
+  if (member.leases !== undefined) entry[ENTRY.leases] = { N: String(member.leases) };
   if (!member.steals) entry[ENTRY.steals] = { BOOL: false };
   if (member.maxLeases !== undefined) entry[ENTRY.maxLeases] = { N: String(member.maxLeases) };
   return { M: entry };
@@ -92,11 +100,15 @@ export function decodeFleetPage(item: Item): FleetPage {
       unreadable.push(error.message);
     }
   }
+  const assignments = decodeAssignments(item);
+  const size = decodeSize(item);
   return {
     page: Number(page),
     generation: readCount(item, FLEET_ATTRIBUTES.generation) ?? 0,
     shardSyncRequests: readCount(item, FLEET_ATTRIBUTES.shardSyncRequests) ?? 0,
     members,
+    ...(assignments.length > 0 && { assignments }),
+    ...(size && { size }),
     ...(unreadable.length > 0 && { unreadable }),
   };
 }
@@ -123,6 +135,7 @@ export function garbledAttributes(item: Item): readonly string[] {
 function decodeMember(workerId: string, entry: Item): Member {
   try {
     const earlyDeaths = readCount(entry, ENTRY.earlyDeaths);
+    const leases = readCount(entry, ENTRY.leases);
     const letter = required(readText(entry, ENTRY.state), ENTRY.state);
     const state = STATES.get(letter);
     if (state === undefined)
@@ -137,9 +150,41 @@ function decodeMember(workerId: string, entry: Item): Member {
       failoverTimeMillis: readCount(entry, ENTRY.failoverTimeMillis) ?? DEFAULT_FAILOVER_TIME_MILLIS,
       ...(readFlag(entry, ENTRY.covers) && { covers: true }),
       ...(earlyDeaths !== undefined && { earlyDeaths }),
+      ...(leases !== undefined && { leases }),
     };
   } catch (error) {
     if (error instanceof RowProblem) throw new RowProblem(`member ${shown(workerId)}: ${error.message}`);
+    throw error;
+  }
+}
+
+/** What of it cannot be read counts as absent: the leader writes all of it anew. */
+function decodeAssignments(item: Item): readonly Assignment[] {
+  const entries = readable(() => readMap(item, FLEET_ATTRIBUTES.assignments)) ?? {};
+  return Object.keys(entries)
+    .toSorted()
+    .flatMap((leaseKey) => {
+      const entry = readable(() => readMap(entries, leaseKey)) ?? {};
+      const worker = readable(() => readText(entry, ASSIGNMENT.worker));
+      const to = readable(() => readText(entry, ASSIGNMENT.to));
+      const counter = readable(() => readCount(entry, ASSIGNMENT.counter));
+      const isWhole = worker !== undefined && to !== undefined && counter !== undefined;
+      return isWhole ? [{ leaseKey, worker, to, counter }] : [];
+    });
+}
+
+function decodeSize(item: Item): FleetSize | undefined {
+  const entry = readable(() => readMap(item, FLEET_ATTRIBUTES.size)) ?? {};
+  const workers = readable(() => readCount(entry, SIZE.workers));
+  const shards = readable(() => readCount(entry, SIZE.shards));
+  return workers === undefined || shards === undefined ? undefined : { workers, shards };
+}
+
+function readable<T>(read: () => T | undefined): T | undefined {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof RowProblem) return undefined;
     throw error;
   }
 }
@@ -265,6 +310,38 @@ export function leaveExpressions(page: number, member: Member): Expressions {
     UpdateExpression: `REMOVE #members.#id${add}`,
     ExpressionAttributeNames: { ...MEMBERS, ...INCARNATION, "#id": member.workerId, ...names },
     ExpressionAttributeValues: { ":incarnation": { S: member.incarnation }, ...values },
+  };
+}
+
+export function assignExpressions(
+  assignments: readonly Assignment[],
+  size: FleetSize | undefined,
+): Expressions {
+  const entries = assignments.map(({ leaseKey, worker, to, counter }): [string, AttributeValue] => [
+    leaseKey,
+    {
+      M: {
+        [ASSIGNMENT.worker]: { S: worker },
+        [ASSIGNMENT.to]: { S: to },
+        [ASSIGNMENT.counter]: { N: String(counter) },
+      },
+    },
+  ]);
+  const sized = size && {
+    M: { [SIZE.workers]: { N: String(size.workers) }, [SIZE.shards]: { N: String(size.shards) } },
+  };
+  return {
+    ConditionExpression: "attribute_exists(#members)",
+    UpdateExpression: `SET #assignments = :assignments${sized ? ", #size = :size" : " REMOVE #size"}`,
+    ExpressionAttributeNames: {
+      ...MEMBERS,
+      "#assignments": FLEET_ATTRIBUTES.assignments,
+      "#size": FLEET_ATTRIBUTES.size,
+    },
+    ExpressionAttributeValues: {
+      ":assignments": { M: Object.fromEntries(entries) },
+      ...(sized && { ":size": sized }),
+    },
   };
 }
 

@@ -5,7 +5,7 @@
  */
 import { actualOwner, isEnded, type Lease } from "./lease.ts";
 import { type LeaseTable, lineage, shardCount } from "./lineage.ts";
-import type { Member } from "./member.ts";
+import type { Assignment, FleetSize, Member } from "./member.ts";
 import { type MoveReason, type PlanWorker, planLeases } from "./plan.ts";
 import { isOnTrial, isProven } from "./trial.ts";
 import { untakenKey } from "./untaken.ts";
@@ -34,6 +34,10 @@ export interface Facts {
   readonly evidence: string | undefined;
   /** Leases this worker reads, is about to give away, or has asked for. */
   readonly held: ReadonlyMap<string, HeldLeaseFacts>;
+  /** This worker leads (`leaders.ts`). */
+  readonly leads: boolean;
+  /** Workers that hold fewer leases than the rows give them, for longer than a claim takes: they are assigned them all again. */
+  readonly lacking: ReadonlySet<string>;
   /** Leaving, and the others had time to raise their caps: what nobody has room for may be released. */
   readonly mayRelease: boolean;
   readonly computeCap: (fleet: { readonly shards: number; readonly workers: number }) => number | undefined;
@@ -76,6 +80,10 @@ export interface Decisions {
   readonly bury: readonly Member[];
   /** Members that are planned with one lease because others died young. */
   readonly onTrial: readonly Member[];
+  /** What the others are to do, where the leader assigns. */
+  readonly assignments: readonly Assignment[];
+  /** What the cap was computed from. */
+  readonly size: FleetSize;
   /** Where the plan wants each lease that moves; for hand-overs that were under way when the plan changed. */
   readonly targetOf: ReadonlyMap<string, string>;
   readonly leads: boolean;
@@ -119,24 +127,22 @@ export function decide(facts: Facts): Decisions {
   // A trial leaves nothing unread.
   const isLifted = onTrial.size > 0 && withTrials.spilled.length > 0;
   const planned = isLifted ? planLeases(leases, workers) : withTrials;
-  const leader = leaderOf(alive);
-  const leads = leader === self.workerId;
+  const { leads } = facts;
   const mayAct = self.state !== "joining";
   const foreignOwners = workers.filter((w) => w.role === "foreign").length;
   // Who does not take its share leaves it to the others: a cap that counted on it would have shards unread.
   const takes = ({ workerId }: Member) =>
     !facts.stuckJoiners.has(workerId) && !facts.reluctant.has(workerId) && !onTrial.has(workerId);
   const staying = alive.filter((m) => m.state !== "leaving" && takes(m)).length;
-  const cap = facts.computeCap({
-    shards: shardCount(table, lines),
-    workers: Math.max(1, staying + foreignOwners),
-  });
+  const size = { shards: shardCount(table, lines), workers: Math.max(1, staying + foreignOwners) };
+  const cap = facts.computeCap(size);
   // The others plan with the cap this worker has published: it takes nothing under another.
   const mayTake = mayAct && cap === self.maxLeases;
 
   const claim: Decisions["claim"][number][] = [];
   const untaken: UntakenLease[] = [];
   const handOver: Decisions["handOver"][number][] = [];
+  const assignments: Assignment[] = [];
   const targetOf = new Map<string, string>();
   for (const [leaseKey, { to }] of held)
     if (to !== undefined && aliveById.get(to)?.state === "active") targetOf.set(leaseKey, to);
@@ -149,17 +155,21 @@ export function decide(facts: Facts): Decisions {
     const lease = table.get(move.leaseKey)!;
     const holder = move.from === undefined ? undefined : aliveById.get(move.from);
     const isFree = move.reason === "unowned" || move.reason === "owner-gone";
+    const isSteal =
+      isForeign(lease, everMember) &&
+      !facts.silentLeases.has(lease.leaseKey) &&
+      actualOwner(lease) !== undefined;
+    const mayMove = !isSteal || facts.watchedLeases.has(lease.leaseKey);
+    const worker = holder?.workerId ?? move.to;
+    if (worker !== self.workerId && mayMove)
+      assignments.push({ leaseKey: lease.leaseKey, worker, to: move.to, counter: lease.counter });
     if (isFree && move.to !== self.workerId && !held.has(move.leaseKey))
       untaken.push({ lease, taker: move.to });
     if (move.from === self.workerId) {
       if (held.get(move.leaseKey)?.phase === "reading")
         handOver.push({ leaseKey: move.leaseKey, to: move.to, reason: move.reason });
     } else if (mayTake && move.to === self.workerId && holder === undefined && !held.has(move.leaseKey)) {
-      const stolen =
-        isForeign(lease, everMember) &&
-        !facts.silentLeases.has(lease.leaseKey) &&
-        actualOwner(lease) !== undefined;
-      if (!stolen || facts.watchedLeases.has(lease.leaseKey)) claim.push({ lease, reason: move.reason });
+      if (mayMove) claim.push({ lease, reason: move.reason });
     }
   }
   // What the rows call mine and I do not read: the old owner made it mine, or I was restarted under the same id.
@@ -170,8 +180,14 @@ export function decide(facts: Facts): Decisions {
 
   for (const lease of lines.runnable) {
     const owner = actualOwner(lease);
-    if (lease.isPending === true && owner !== undefined && owner !== self.workerId)
-      untaken.push({ lease, taker: owner });
+    if (owner === undefined || owner === self.workerId) continue;
+    if (lease.isPending === true) untaken.push({ lease, taker: owner });
+    if (
+      (lease.isPending === true || facts.lacking.has(owner)) &&
+      aliveById.has(owner) &&
+      !targetOf.has(lease.leaseKey)
+    )
+      assignments.push({ leaseKey: lease.leaseKey, worker: owner, to: owner, counter: lease.counter });
   }
   if (self.state === "active") {
     let room = (self.maxLeases ?? Number.POSITIVE_INFINITY) - held.size - claim.length;
@@ -212,6 +228,8 @@ export function decide(facts: Facts): Decisions {
     declareDead: alive.filter((m) => m.workerId !== self.workerId && facts.silentMembers.has(m.workerId)),
     bury: leads ? dead.filter((m) => !owners.has(m.workerId) && m.workerId !== facts.evidence) : [],
     onTrial: alive.filter((m) => onTrial.has(m.workerId)),
+    assignments,
+    size,
     targetOf,
     leads,
     cap,
@@ -301,15 +319,6 @@ const isForeign = (lease: Lease, members: ReadonlySet<string>): boolean => {
 };
 
 const unownedCopy = (lease: Lease): Lease => ({ ...lease, owner: undefined, checkpointOwner: undefined });
-
-/** The smallest id among the active, else among the living. Nothing is locked: a leader's work is idempotent, and two for a moment do no harm. */
-function leaderOf(alive: readonly Member[]): string | undefined {
-  const active = alive.filter((m) => m.state === "active");
-  let leader: string | undefined;
-  for (const { workerId } of active.length > 0 ? active : alive)
-    if (leader === undefined || workerId < leader) leader = workerId;
-  return leader;
-}
 
 function imbalance(runnable: readonly Lease[], alive: readonly Member[]): number {
   const counts = new Map(alive.filter((m) => m.state === "active").map((m) => [m.workerId, 0]));

@@ -25,6 +25,24 @@ export interface Member {
   readonly covers?: boolean;
   /** Present while this worker is young (`trial.ts`): how many before it died young, in a row. */
   readonly earlyDeaths?: number;
+  /** How many leases it holds. Present while the leader assigns (`assignments.ts`). */
+  readonly leases?: number;
+}
+
+/** What the leader of a very large fleet wants done with one lease (`assignments.ts`). */
+export interface Assignment {
+  readonly leaseKey: string;
+  /** Who is to act: the holder, which hands the lease over, or (`worker` is `to`) the new owner, which claims it. */
+  readonly worker: string;
+  readonly to: string;
+  /** The lease's counter as the leader read it. A row that has moved on since is not claimed. */
+  readonly counter: number;
+}
+
+/** As the leader counted it. */
+export interface FleetSize {
+  readonly workers: number;
+  readonly shards: number;
 }
 
 export interface FleetPage {
@@ -34,6 +52,10 @@ export interface FleetPage {
   /** Page 0 only: counts the requests to list shards now (the resharder's). */
   readonly shardSyncRequests: number;
   readonly members: readonly Member[];
+  /** What the leader of a very large fleet wants the members of this page to do, in the order of the lease keys. */
+  readonly assignments?: readonly Assignment[];
+  /** Page 0 only: present while the leader assigns. */
+  readonly size?: FleetSize;
   /** What is wrong with entries that cannot be read, one line each. Their workers write them anew; no other is touched. */
   readonly unreadable?: readonly string[];
 }

@@ -14,6 +14,7 @@
  */
 import type { Decisions } from "../core/decide.ts";
 import { StoppedError } from "../core/errors.ts";
+import { Assigner } from "./assigner.ts";
 import { createByteBudget } from "./byte-budget.ts";
 import { Cap } from "./cap.ts";
 import { Chores } from "./chores.ts";
@@ -30,6 +31,7 @@ import { type EntranceDeps, findBeginning, followPredecessor, livingRival } from
 import { ErrorReports, errorClassIn, portOf } from "./error-reports.ts";
 import { FleetUpkeep } from "./fleet-upkeep.ts";
 import { FleetWatch, type Wish } from "./fleet-watch.ts";
+import { Follower } from "./follower.ts";
 import { gate } from "./gate.ts";
 import { type FactSources, gatherFacts } from "./gather-facts.ts";
 import { guardedObserve } from "./guarded-observe.ts";
@@ -62,6 +64,8 @@ export class Coordinator {
   readonly #tasks: ShardTasks;
   readonly #upkeep: FleetUpkeep;
   readonly #chores: Chores;
+  readonly #assigner: Assigner;
+  readonly #follower: Follower;
   readonly #reports: ErrorReports;
   readonly #settling = new Settling();
   readonly #sources: FactSources;
@@ -128,14 +132,17 @@ export class Coordinator {
       reports,
       watch: this.#watch,
       startConsumer: (owned) => startShardConsumer(dependencies, options, owned),
-      targetOf: (leaseKey) => this.#decisions?.targetOf.get(leaseKey),
+      targetOf: (leaseKey) => this.#targetOf(leaseKey),
       row: (leaseKey) => this.#watch.row(leaseKey),
       syncShards: async () => (await this.#upkeep.syncShards()).shards,
       created: (lease) => view.wrote(lease),
       application: () => this.#upkeep.duties.application,
       ...wake,
     });
-    const { failoverTimeMillis, maxLeasesForWorker } = options;
+    const { failoverTimeMillis, maxLeasesForWorker, assignsFrom } = options;
+    const assignment = { ports, watch: this.#watch, chores: this.#chores, failoverTimeMillis, assignsFrom };
+    this.#assigner = new Assigner(assignment);
+    this.#follower = new Follower({ ...assignment, tasks: this.#tasks });
     const cap = new Cap(maxLeasesForWorker, ports.logger);
     const seen = { watch: this.#watch, loop, tasks: this.#tasks, rescue: this.#rescue };
     this.#sources = { ...seen, cap, failoverTimeMillis };
@@ -205,7 +212,8 @@ export class Coordinator {
   }
 
   get #wishes(): Wish {
-    return { state: this.#wish, maxLeases: this.#cap, ...this.#loopWatch.published };
+    const leases = this.#watch.role === "reads" ? undefined : this.#tasks.count;
+    return { state: this.#wish, maxLeases: this.#cap, leases, ...this.#loopWatch.published };
   }
 
   async #begin(): Promise<void> {
@@ -274,26 +282,51 @@ export class Coordinator {
     if (!this.#isMember) return this.#join();
     const [pace, wish] = [this.#watch.pace, this.#wishes];
     const isBusy = this.#rhythm.isBusy(pace, this.#wish);
-    const seen = await this.#watch.look(wish, pace, isBusy, this.#decisions?.leads ?? false);
+    const seen = await this.#watch.look(wish, pace, isBusy);
     if (seen.kind !== "seen") return this.#rejoin(seen.kind);
     const scanned = await this.#watch.scanWhenDue(wish, pace);
     if (scanned.kind !== "seen") return this.#rejoin(scanned.kind);
-    const facts = gatherFacts(this.#sources, this.#leavingSinceMillis, this.#now());
+    const facts = gatherFacts(this.#sources, this.#leavingSinceMillis, this.#assigner.lacking(), this.#now());
     const decisions = this.#ports.decide(facts);
     if (!this.#watch.isCurrent) return this.#outrun(decisions);
     this.#decisions = decisions;
     this.#cap = decisions.cap;
     this.#perform(decisions);
+    this.#assigner.assign(decisions);
     this.#rescue.watchOver(this.#watch, decisions.untaken, this.#now());
     if (this.#watch.membership.member.state === "leaving" && this.#tasks.areNone) await this.#leave();
   }
 
   /** C1. Changes outrun our scans: look again soon. Neither what the rows already call ours nor a joiner's becoming active waits for a plan. */
-  #outrun({ claim, cap }: Decisions): void {
+  async #outrun(decisions: Decisions): Promise<void> {
+    if (this.#watch.role !== "reads") return this.#follow(decisions);
+    const { claim, cap } = decisions;
     this.#rhythm.changed();
     for (const { lease, reason } of claim) if (reason === "received") this.#tasks.claim(lease, reason);
     if (this.#decisions === undefined) this.#cap = cap;
     this.#becomeActive();
+  }
+
+  /** W6. The leader has read the table; what follows from the fleet rows alone needs no plan. */
+  async #follow(decisions: Decisions): Promise<void> {
+    const { membership, view, role } = this.#watch;
+    if (role === "follows") {
+      this.#decisions = undefined;
+      this.#cap = decisions.cap;
+    }
+    this.#upkeep.declareDead(decisions);
+    const isLeaving = membership.member.state === "leaving";
+    this.#follower.follow(isLeaving ? this.#now() - this.#leavingSinceMillis : undefined);
+    this.#rhythm.saw(`${view.generation}`);
+    this.#becomeActive();
+    if (membership.member.state !== "joining") this.#takesPart.open();
+    if (isLeaving && this.#tasks.areNone) await this.#leave();
+  }
+
+  #targetOf(leaseKey: string): string | undefined {
+    const { role, isCurrent } = this.#watch;
+    const planned = this.#decisions?.targetOf.get(leaseKey);
+    return role === "reads" || isCurrent ? planned : (this.#follower.targetOf(leaseKey) ?? planned);
   }
 
   #perform(decisions: Decisions): void {
@@ -352,12 +385,14 @@ export class Coordinator {
   /** C2. What was handed to us a moment ago is taken up and given on first; what comes later than that is set free. */
   async #leave(): Promise<void> {
     await this.#chores.done();
-    await this.#watch.scan();
-    if (rowsNaming(this.#departure).length > 0) return this.#wakeUp();
+    // What is handed to a worker that follows and has left, the leader finds with its next reading.
+    const follows = this.#watch.role === "follows";
+    if (!follows) await this.#watch.scan();
+    if (!follows && rowsNaming(this.#departure).length > 0) return this.#wakeUp();
     await this.#watch.membership.leave();
     this.#end();
     await this.#tasks.close();
-    await releaseLateComers(this.#departure);
+    if (!follows) await releaseLateComers(this.#departure);
   }
 
   #end(): void {

@@ -42,6 +42,8 @@ export interface EngineOptions extends ShardReaderOptions {
   readonly shardSyncIntervalMillis: number;
   readonly leaseRenewal: "worker" | "lease";
   readonly maxBufferedBytes: number;
+  /** Workers × shards from which on the leader assigns leases (`core/assignments.ts`). */
+  readonly assignsFrom: number;
   readonly hooks: Hooks;
   readonly observe: (event: WorkerEvent) => void;
 }

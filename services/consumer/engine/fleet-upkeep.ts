@@ -39,8 +39,7 @@ export class FleetUpkeep {
 
   perform(decisions: Decisions): void {
     const { chores, ports, watch } = this.#deps;
-    for (const member of decisions.declareDead)
-      chores.start(`marking ${member.workerId} dead`, () => this.#declareDead(member));
+    this.declareDead(decisions);
     for (const member of decisions.bury)
       chores.start(`removing the entry of ${member.workerId}`, async () => {
         await ports.store.leave(watch.pageOf(member), member);
@@ -52,7 +51,15 @@ export class FleetUpkeep {
     }
   }
 
+  declareDead({ declareDead }: Pick<Decisions, "declareDead">): void {
+    for (const member of declareDead)
+      this.#deps.chores.start(`marking ${member.workerId} dead`, () => this.#declareDead(member));
+  }
+
   async syncShards() {
+    // A worker that follows has not read the table of late, and must not create what is there.
+    const { watch } = this.#deps;
+    if (watch.role !== "reads" && !watch.isCurrent) await watch.scan();
     const synced = await this.duties.syncShards();
     if (synced.created > 0) this.#deps.changed();
     return synced;

@@ -9,8 +9,10 @@
  * V3: the generation only moves forward, but for a fleet row that was deleted or set back by hand. A strongly consistent
  *     answer shows that at once; eventually consistent ones may be old, and are believed when they persist.
  */
+
+import { leadersAmong, leadingPage } from "../core/leaders.ts";
 import { actualOwner, isEnded, type Lease } from "../core/lease.ts";
-import type { FleetPage, Member } from "../core/member.ts";
+import type { FleetPage, FleetSize, Member } from "../core/member.ts";
 import { isExpired, isObservedInFull, type Observations, observe } from "../core/observe.ts";
 import { evidenceAmong } from "../core/trial.ts";
 import type { LeaseListing } from "../ports/lease-store.ts";
@@ -25,6 +27,8 @@ const KNOWN_FOR_MILLIS = 600_000;
 export class FleetView {
   readonly table = new Map<string, Lease>();
   readonly pages = new Map<number, FleetPage>();
+  /** Fleet rows that were looked for and are not there. */
+  readonly #gonePages = new Set<number>();
   readonly #memberSigns = new Map<number, Observations>();
   #foreignSigns: Observations = new Map();
   /** By incarnation: since when it has been seen joining. */
@@ -62,6 +66,7 @@ export class FleetView {
     this.incarnation += 1;
     this.table.clear();
     this.pages.clear();
+    this.#gonePages.clear();
     this.#memberSigns.clear();
     this.#foreignSigns = new Map();
     this.#metForeigner = false;
@@ -86,6 +91,22 @@ export class FleetView {
       }
     }
     return [...newest.values()];
+  }
+
+  /** Present while the leader assigns. */
+  get size(): FleetSize | undefined {
+    return this.pages.get(0)?.size;
+  }
+
+  /** The fleet row whose members lead, or the one that must be read to find out. */
+  leadingPage(ownPage: number): ReturnType<typeof leadingPage> {
+    return leadingPage(this.pages, this.#gonePages, ownPage);
+  }
+
+  /** Ids in the order in which they lead. None: this worker cannot tell yet. */
+  leaders(ownPage: number): readonly string[] {
+    const page = this.leadingPage(ownPage);
+    return page === undefined || "unread" in page ? [] : leadersAmong(page.members);
   }
 
   /** Joiners that have not become active in `millis`. */
@@ -141,6 +162,7 @@ export class FleetView {
     }
     if (page.page === 0) this.#lowerSinceMillis = undefined;
     this.pages.set(page.page, page);
+    this.#gonePages.delete(page.page);
     for (const { workerId, state } of page.members)
       this.#known.set(workerId, {
         seenMillis: nowMillis,
@@ -185,6 +207,7 @@ export class FleetView {
 
   pageGone(page: number): void {
     this.pages.delete(page);
+    this.#gonePages.add(page);
     this.#memberSigns.delete(page);
   }
 

@@ -9,13 +9,14 @@
  *     a longer gap it observes from the start. What keeps this worker from writing may keep the others from it too.
  * W5: but a block of its own event loop is no such gap, or a busy fleet with synchronous handlers would notice no crash.
  *     Of the time with such a block only a part counts: a whole host may have stood still, and all its workers with it.
- * W6: the scans of a large fleet take turns.
+ * W6: the scans of a large fleet take turns. In a very large one only the leader and its deputy scan, and assign
+ *     (`core/assignments.ts`); the others scan once in a long while, in case both fail.
  */
 import { isNotable } from "../core/block-cover.ts";
 import type { Lease } from "../core/lease.ts";
 import { orphans } from "../core/lineage.ts";
 import type { FleetPage, Member } from "../core/member.ts";
-import { beatSlackMillis, type Pace, paceOf } from "../core/pace.ts";
+import { beatSlackMillis, type Pace, paceOf, type Role } from "../core/pace.ts";
 import { type LeaseListing, StoreUnavailable } from "../ports/lease-store.ts";
 import type { EngineOptions, Ports } from "./engine-context.ts";
 import { type ErrorReports, errorClassIn } from "./error-reports.ts";
@@ -23,6 +24,7 @@ import { FleetView, OBSERVING_PART } from "./fleet-view.ts";
 import { type Gate, gate } from "./gate.ts";
 import type { LoopWatch } from "./loop-watch.ts";
 import { type HeartbeatResult, Membership } from "./membership.ts";
+import { PageRounds } from "./page-rounds.ts";
 
 /** After a heartbeat that failed. */
 const BEAT_AGAIN_MILLIS = 250;
@@ -40,6 +42,8 @@ export interface Wish {
   readonly maxLeases: number | undefined;
   readonly failoverTimeMillis: number;
   readonly covers: boolean;
+  /** How many this worker holds; undefined unless the leader assigns. */
+  readonly leases: number | undefined;
 }
 
 /** `dead`: others marked this worker dead. `replaced`: another process has its id. */
@@ -63,9 +67,7 @@ export class FleetWatch {
   #scannedMillis = Number.NEGATIVE_INFINITY;
   /** W6. Undefined: no scan is wanted. */
   #scanDueMillis: number | undefined;
-  #roundRobinPage = 0;
-  /** When each page was last read by a look of its own. */
-  readonly #readMillis = new Map<number, number>();
+  readonly #rounds: PageRounds;
   #scanning: Promise<void> = Promise.resolve();
   /** What the newest scan found of children without parents. */
   #orphans: ReadonlySet<string> = new Set();
@@ -79,6 +81,7 @@ export class FleetWatch {
     this.#loop = loop;
     this.#failoverTimeMillis = options.failoverTimeMillis;
     this.view = new FleetView(options.failoverTimeMillis * OBSERVING_PART);
+    this.#rounds = new PageRounds(this.view, options.failoverTimeMillis);
     this.membership = new Membership(ports.store, {
       workerId: options.workerId,
       steals: options.enableLeaseStealing,
@@ -95,8 +98,26 @@ export class FleetWatch {
   }
 
   get pace(): Pace {
-    const workers = Math.max(1, this.view.livingMembers());
-    return paceOf({ workers, leases: this.view.table.size }, this.#failoverTimeMillis);
+    const { size, table } = this.view;
+    // Where the leader assigns, this worker knows only a part of the fleet.
+    const workers = Math.max(1, size?.workers ?? 0, this.view.livingMembers());
+    const leases = Math.max(size?.shards ?? 0, table.size);
+    const hurries = this.membership.member.state !== "active";
+    return paceOf({ workers, leases }, this.#failoverTimeMillis, this.role, hurries);
+  }
+
+  get leads(): boolean {
+    return this.leaders[0] === this.membership.member.workerId;
+  }
+
+  get role(): Role {
+    if (this.view.size === undefined) return "reads";
+    if (this.leads) return "leads";
+    return this.leaders[1] === this.membership.member.workerId ? "stands-in" : "follows";
+  }
+
+  get leaders(): readonly string[] {
+    return this.view.leaders(this.membership.page);
   }
 
   /** The next look is a heartbeat that tells everybody to read the table. */
@@ -124,7 +145,9 @@ export class FleetWatch {
   async join(): Promise<void> {
     this.view.reset();
     this.#scanning = Promise.resolve();
-    this.#sawPage(await this.membership.join(), "consistent");
+    const joined = await this.membership.join();
+    for (const page of this.membership.takePagesMet()) this.#sawPage(page, "eventual");
+    this.#sawPage(joined, "consistent");
     if (this.membership.page !== 0) {
       const first = await this.#ports.store.readFleet(0, { consistent: true });
       if (first) this.#sawPage(first, "consistent");
@@ -133,7 +156,7 @@ export class FleetWatch {
   }
 
   /** Beats when it is due or `wish` differs from the entry, and reads the pages this worker watches. */
-  async look(wish: Wish, pace: Pace, isBusy: boolean, leads: boolean): Promise<Poll> {
+  async look(wish: Wish, pace: Pace, isBusy: boolean): Promise<Poll> {
     const { member } = this.membership;
     const differs = wish.maxLeases !== member.maxLeases || this.membership.isTrialOver;
     // A new cap, or the end of a trial, is read by all with fleet row 0, and nothing of it is in the table: only from another row it needs a bump.
@@ -146,8 +169,10 @@ export class FleetWatch {
       const beaten = await this.#beat(wish, bump);
       if (beaten.kind !== "seen") return beaten;
     }
-    for (const page of this.#pagesToRead(beats, everyMillis, leads)) {
-      this.#readMillis.set(page, this.#now());
+    const { leads, role } = this;
+    const rounds = { ownPage: this.membership.page, hasBeaten: beats, everyMillis, leads, role };
+    for (const page of this.#rounds.due(rounds, this.#now())) {
+      this.#rounds.reads(page, this.#now());
       const seen = await this.#ports.store.readFleet(page);
       if (seen !== undefined) this.#sawPage(seen, "eventual");
       // An answer without the row may be an empty one of something between. A scan counts what it brings.
@@ -177,7 +202,8 @@ export class FleetWatch {
    * changes go on. A worker that knows nothing, or that knows its view to be wrong, does not wait.
    */
   #dueAtMillis({ scanSpreadMillis }: Pace, now: number): number {
-    if (scanSpreadMillis === 0 || this.view.scannedGeneration < 0) return now;
+    const knowsNothing = this.view.scannedGeneration < 0 && this.role !== "follows";
+    if (scanSpreadMillis === 0 || knowsNothing) return now;
     const earliest = Math.max(now, this.#scannedMillis + scanSpreadMillis / 2);
     this.#scanDueMillis ??= earliest + this.#ports.random.next() * scanSpreadMillis;
     return this.#scanDueMillis;
@@ -350,25 +376,6 @@ export class FleetWatch {
     this.distrust();
     this.#openFreshGate();
     return SEEN;
-  }
-
-  /** Page 0 tells whether anything changed. With more pages, this one and the next with somebody alive watch each other; the leader goes round all. */
-  #pagesToRead(beaten: boolean, everyMillis: number, leads: boolean): readonly number[] {
-    const own = this.membership.page;
-    // Right before a beat there may be a beat's time less than a whole interval: that is not worth another read.
-    const due = (page: number) => this.#now() - (this.#readMillis.get(page) ?? 0) >= everyMillis * 0.85;
-    if (own === 0 && !beaten) return [0];
-    const pages = new Set<number>();
-    if (due(0)) pages.add(0);
-    const living = [...this.view.pages.values()].filter((p) => p.members.some((m) => m.state !== "dead"));
-    if (beaten && living.length > 1) {
-      const sorted = living.map((p) => p.page).toSorted((a, b) => a - b);
-      const next = sorted.find((p) => p > own) ?? sorted[0]!;
-      if (due(next)) pages.add(next);
-      if (leads) pages.add(sorted[this.#roundRobinPage++ % sorted.length]!);
-    }
-    if (beaten) pages.delete(own);
-    return [...pages];
   }
 
   #sawPage(page: FleetPage, consistency: "consistent" | "eventual"): void {

@@ -25,6 +25,7 @@ export interface FactSources {
 export function gatherFacts(
   { watch, loop, tasks, rescue, cap, failoverTimeMillis }: FactSources,
   leavingSinceMillis: number,
+  lacking: ReadonlySet<string>,
   nowMillis: number,
 ): Facts {
   const { view, membership } = watch;
@@ -42,8 +43,11 @@ export function gatherFacts(
     silentLeases: view.silentLeases(failoverTimeMillis),
     watchedLeases: view.watchedLeases(failoverTimeMillis),
     held: tasks.facts(),
+    leads: watch.leads,
+    lacking,
     mayRelease: !staying || nowMillis - leavingSinceMillis > RELEASE_GRACE_MILLIS,
-    computeCap: (fleet) => cap.of(fleet),
+    // Who follows has not read the table of late: the leader has counted.
+    computeCap: (fleet) => cap.of((watch.role === "follows" && view.size) || fleet),
     overdue: rescue.due,
     reluctant: rescue.reluctant(nowMillis),
     evidence: view.evidence(evidenceMillis(failoverTimeMillis), nowMillis),

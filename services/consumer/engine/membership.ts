@@ -33,7 +33,9 @@ export interface MembershipOptions {
   readonly monotonicMillis: () => number;
 }
 
-export type EntryChange = Partial<Pick<Member, "state" | "maxLeases" | "failoverTimeMillis" | "covers">>;
+export type EntryChange = Partial<Pick<Member, "state" | "maxLeases" | "failoverTimeMillis" | "covers">> & {
+  readonly leases?: number | undefined;
+};
 
 export type HeartbeatResult =
   | { readonly kind: "ok"; readonly page: FleetPage }
@@ -56,6 +58,8 @@ export class Membership {
   #page = 0;
   /** Where the last look-up found a place, for the join that follows it. */
   #place: number | undefined;
+  /** Fleet rows that the last look-up read. */
+  #pagesMet: readonly FleetPage[] = [];
   #heartbeat = 0;
   /** M3. How many before this process died young, in a row, and when it first joined. */
   #earlyDeaths = 0;
@@ -113,6 +117,8 @@ export class Membership {
   }> {
     const { workerId } = this.#options;
     const met: Member[] = [];
+    const pages: FleetPage[] = [];
+    this.#pagesMet = pages;
     let free: number | undefined;
     for (let page = 0; page < MAX_PAGES; page += 2) {
       // Two at a time: most fleets have one row, and it takes the next one to know.
@@ -121,6 +127,7 @@ export class Membership {
       );
       for (const [index, seen] of pair.entries()) {
         met.push(...(seen?.members ?? []));
+        if (seen !== undefined) pages.push(seen);
         const entry = seen?.members.find((m) => m.workerId === workerId);
         if (entry !== undefined) return this.#found({ entry, page: page + index, met });
         if (seen === undefined || seen.members.length < MEMBERS_PER_PAGE) free ??= page + index;
@@ -132,6 +139,13 @@ export class Membership {
     throw new Error(
       `the fleet has more than ${MAX_PAGES * MEMBERS_PER_PAGE} members: remove dead entries from the lease table`,
     );
+  }
+
+  /** Where the leader assigns: a joiner does not read the table, and knows the fleet from its look-up. */
+  takePagesMet(): readonly FleetPage[] {
+    const pages = this.#pagesMet[0]?.size === undefined ? [] : this.#pagesMet;
+    this.#pagesMet = [];
+    return pages;
   }
 
   #found<T extends { readonly page: number }>(place: T): T {
@@ -224,7 +238,8 @@ export class Membership {
     return ageMillis < youngMillis(this.#earlyDeaths, this.#options.failoverTimeMillis);
   }
 
-  #aged({ earlyDeaths: _, ...member }: Member): Member {
+  #aged({ earlyDeaths: _, leases, ...rest }: Omit<Member, "leases"> & EntryChange): Member {
+    const member = leases === undefined ? rest : { ...rest, leases };
     const isYoung = member.state !== "leaving" && this.#isYoung;
     return isYoung ? { ...member, earlyDeaths: this.#earlyDeaths } : member;
   }

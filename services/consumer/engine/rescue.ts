@@ -45,8 +45,10 @@ export class Rescue {
 
   /** Overdue leases are looked up first: a new owner's taking up moves no generation. */
   watchOver(watch: FleetWatch, untaken: readonly UntakenLease[], nowMillis: number): void {
+    // Where the leader assigns, only it and its deputy see who does not take what; others are then assigned to it.
+    const rescuers = watch.role === "reads" ? watch.view.idsWithRoom() : watch.leaders;
     if (!watch.isObserving) this.reset();
-    else if (this.observe(untaken, watch.view.idsWithRoom(), nowMillis) === "look-up") watch.distrust();
+    else if (this.observe(untaken, rescuers, nowMillis) === "look-up") watch.distrust();
   }
 
   /** @returns "look-up": scan now, for some are overdue and may only look untaken */

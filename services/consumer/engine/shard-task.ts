@@ -196,10 +196,9 @@ export class ShardTask {
   async #createChildren(told: readonly Shard[] | undefined): Promise<readonly Shard[]> {
     const { leaseKey } = this.#owned;
     const isChild = (shard: Shard) => shard.parentShardIds.includes(leaseKey);
-    const parentsKnown = told?.every((child) =>
-      child.parentShardIds.every((p) => this.#around.row(p) !== undefined),
-    );
-    if (told === undefined || told.length === 0 || !parentsKnown) {
+    const parents = new Set(told?.flatMap((child) => child.parentShardIds));
+    const areThere = await Promise.all([...parents].map((parent) => this.#isThere(parent)));
+    if (told === undefined || told.length === 0 || areThere.includes(false)) {
       const listed = await this.#around.syncShards();
       const children = listed.filter(isChild);
       // A shard ends because it has children: a listing with it and without them lags.
@@ -216,6 +215,12 @@ export class ShardTask {
       this.#around.created(lease);
     }
     return told;
+  }
+
+  /** The view of a worker that follows has its own rows only. */
+  async #isThere(leaseKey: string): Promise<boolean> {
+    if (this.#around.row(leaseKey) !== undefined) return true;
+    return (await this.#around.ports.store.read(leaseKey)) !== undefined;
   }
 
   async #wasLost(): Promise<"lost"> {

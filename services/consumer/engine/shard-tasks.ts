@@ -47,7 +47,7 @@ export class ShardTasks {
 
   /** Nothing is held and nothing is being claimed. */
   get areNone(): boolean {
-    return this.#tasks.size === 0 && this.#claiming.size === 0;
+    return this.count === 0;
   }
 
   get isClaiming(): boolean {
@@ -66,6 +66,16 @@ export class ShardTasks {
       facts.set(leaseKey, { counter: task.owned.lease.counter, phase, to: task.goesTo });
     }
     return facts;
+  }
+
+  /** It is held, or being claimed. */
+  has(leaseKey: string): boolean {
+    return this.#tasks.has(leaseKey) || this.#claiming.has(leaseKey);
+  }
+
+  /** How many are held or being claimed. */
+  get count(): number {
+    return this.#tasks.size + this.#claiming.size;
   }
 
   get(leaseKey: string): ShardTask | undefined {

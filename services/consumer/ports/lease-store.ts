@@ -11,7 +11,7 @@ import type { Application } from "../core/application.ts";
 import type { ErrorClass } from "../core/error-class.ts";
 import { codeOf, EvenkeelError } from "../core/errors.ts";
 import type { Checkpoint, Lease } from "../core/lease.ts";
-import type { FleetPage, Member } from "../core/member.ts";
+import type { Assignment, FleetPage, FleetSize, Member } from "../core/member.ts";
 
 export type WriteOutcome =
   /** `lease`: the row as it stands after the write. */
@@ -62,6 +62,8 @@ export interface LeaseStore {
 
   /** Every row, paginated, strongly consistent when asked. */
   list(options: { readonly consistent: boolean }): Promise<LeaseListing>;
+  /** One lease's row, strongly consistent; undefined: there is none, or it cannot be read. */
+  read(leaseKey: string): Promise<Lease | undefined>;
   /** Condition: the row does not exist. Counter starts at 0. `exists` leaves the row as it is. */
   create(lease: Lease): Promise<"created" | "exists">;
   /** Makes `owner` the owner of an unowned or expired lease. Condition: counter and owner are as in `seen`; adds an owner switch when it had another owner; removes `checkpointOwner`. */
@@ -100,6 +102,12 @@ export interface LeaseStore {
   beat(page: number, member: Member, options: { readonly bump: boolean }): Promise<BeatOutcome>;
   /** Marks a member dead and bumps. Condition: incarnation and heartbeat are as seen. */
   declareDead(page: number, seen: Member): Promise<"declared" | "changed">;
+  /** Sets the page's assignments, and on page 0 the fleet's size (undefined: removes it). Condition: the page is there. Bumps nothing. */
+  assign(
+    page: number,
+    assignments: readonly Assignment[],
+    size: FleetSize | undefined,
+  ): Promise<"assigned" | "gone">;
   /** Removes an entry (one's own at the end, or a dead one without leases) and bumps. Condition: the incarnation; an entry that is gone counts as left. Deletes the page when it was the last entry and `page` > 0 or no other page has members, and an empty page 0 with the last member of any page. */
   leave(page: number, member: Member): Promise<"left" | "changed">;
   /** Moves the generation of page 0, so that everybody scans at the next look. No-op when there is no page 0. */

@@ -14,7 +14,13 @@ import {
   SHARD_END,
   sentinel,
 } from "../../../services/consumer/core/lease.ts";
-import { type FleetPage, MEMBERS_PER_PAGE, type Member } from "../../../services/consumer/core/member.ts";
+import {
+  type Assignment,
+  type FleetPage,
+  type FleetSize,
+  MEMBERS_PER_PAGE,
+  type Member,
+} from "../../../services/consumer/core/member.ts";
 import type {
   BeatOutcome,
   LeaseListing,
@@ -284,6 +290,18 @@ export class LeaseTable {
       member: dead,
     });
     return "declared";
+  }
+
+  assign(page: number, assignments: readonly Assignment[], size: FleetSize | undefined): "assigned" | "gone" {
+    const current = this.page(page);
+    if (current === undefined) return "gone";
+    const { assignments: _, size: __, ...rest } = current;
+    this.#pages.set(page, {
+      ...rest,
+      ...(assignments.length > 0 && { assignments }),
+      ...(size && { size }),
+    });
+    return "assigned";
   }
 
   leave(by: string, page: number, member: Member): "left" | "changed" {

@@ -90,6 +90,11 @@ export function memoryLeaseStore(table: LeaseTable, options: MemoryLeaseStoreOpt
       count("list", { read: Math.max(1, Math.ceil(bytes / READ_UNIT_BYTES)) * (consistent ? 1 : 0.5) });
       return { leases, corrupt, pages, hasApplication };
     },
+    read(leaseKey) {
+      count("read", { read: 1 });
+      const look = () => (table.isGarbled(leaseKey) ? undefined : table.lease(leaseKey));
+      return call("read", look, unavailable("read"), () => undefined);
+    },
     create: (lease: Lease) => write("create", () => table.create(worker, lease)),
     claim: (seen, owner) => write("claim", () => table.claim(worker, seen, owner)),
     renew: (held) => write("renew", () => table.renew(worker, held)),
@@ -130,6 +135,7 @@ export function memoryLeaseStore(table: LeaseTable, options: MemoryLeaseStoreOpt
         (outcome) => outcome === "declared",
         write("declareDead", () => table.declareDead(worker, page, seen)),
       ),
+    assign: (page, assignments, size) => write("assign", () => table.assign(page, assignments, size)),
     leave: (page, member) =>
       withBump(
         page,

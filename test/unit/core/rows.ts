@@ -1,5 +1,6 @@
 /** Short ways to write lease rows, shards and members down in tests. */
 import type { Facts, HeldLeaseFacts } from "../../../services/consumer/core/decide.ts";
+import { leadersAmong } from "../../../services/consumer/core/leaders.ts";
 import { type Lease, SHARD_END, sentinel, TRIM_HORIZON } from "../../../services/consumer/core/lease.ts";
 import { tableOf } from "../../../services/consumer/core/lineage.ts";
 import type { Member } from "../../../services/consumer/core/member.ts";
@@ -58,6 +59,8 @@ export function factsOf(workerId: string, { members, rows, held, ...rest }: Scen
     reluctant: new Set(),
     stuckJoiners: new Set(),
     evidence: undefined,
+    leads: leadersAmong(members)[0] === workerId,
+    lacking: new Set(),
     table: tableOf(rows),
     held: held ?? new Map(reading),
     mayRelease: false,

@@ -1,0 +1,68 @@
+/**
+ * Lease assignment in a very large fleet. Where a reading of the table by each worker costs too much, the leader alone
+ * reads it, plans, and writes into the fleet rows what each worker is to do; the others read only their own fleet row.
+ *
+ * An assignment states what the plan wants now. The leader writes all of a row's assignments anew after each reading, so
+ * one that is lost, done or outdated needs no removal. Nothing depends on it for safety: the writes of a lease row are
+ * conditional, as ever.
+ */
+import { actualOwner, isEnded, type Lease } from "./lease.ts";
+import type { Assignment, FleetPage, FleetSize, Member } from "./member.ts";
+
+/**
+ * Workers × shards. Below it each worker reads the table for itself, in turns of at most half a minute (`pace.ts`), and a
+ * lease moves within a second or two.
+ */
+export const DEFAULT_ASSIGNS_FROM = 300_000;
+/** A fleet at the bound must not change its way again and again. */
+const UNTIL_PART = 0.5;
+/** Of one fleet row: about 5 KB. What is left waits for the next reading, a second or so later. */
+export const MOST_ASSIGNMENTS = 60;
+
+/** What fleet row 0 is to say of the fleet's size: exactly, because caps are computed from it. */
+export function publishedSize(
+  before: FleetSize | undefined,
+  now: FleetSize,
+  assignsFrom: number,
+): FleetSize | undefined {
+  const bound = assignsFrom * (before === undefined ? 1 : UNTIL_PART);
+  return now.workers * now.shards < bound ? undefined : now;
+}
+
+export interface PageChange {
+  readonly page: number;
+  readonly assignments: readonly Assignment[];
+}
+
+/** The fleet rows whose assignments are not what the plan wants. */
+export function changedPages(
+  pages: Iterable<FleetPage>,
+  wanted: readonly Assignment[],
+): readonly PageChange[] {
+  const byWorker = new Map<string, Assignment[]>();
+  for (const assignment of wanted) {
+    const others = byWorker.get(assignment.worker);
+    if (others === undefined) byWorker.set(assignment.worker, [assignment]);
+    else others.push(assignment);
+  }
+  const changes: PageChange[] = [];
+  for (const { page, members, assignments = [] } of pages) {
+    const all = members.filter(isAlive).flatMap(({ workerId }) => byWorker.get(workerId) ?? []);
+    const next = all.slice(0, MOST_ASSIGNMENTS).toSorted(byKey);
+    if (JSON.stringify(next) !== JSON.stringify(assignments)) changes.push({ page, assignments: next });
+  }
+  return changes;
+}
+
+const isAlive = ({ state }: Member): boolean => state !== "dead";
+const byKey = (a: Assignment, b: Assignment): number => (a.leaseKey < b.leaseKey ? -1 : 1);
+
+/** How many leases the rows give to each worker that has taken them up. */
+export function countsByOwner(leases: Iterable<Lease>): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>();
+  for (const lease of leases) {
+    const owner = isEnded(lease) || lease.isPending ? undefined : actualOwner(lease);
+    if (owner !== undefined) counts.set(owner, (counts.get(owner) ?? 0) + 1);
+  }
+  return counts;
+}

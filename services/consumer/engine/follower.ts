@@ -1,0 +1,88 @@
+/**
+ * The other side of lease assignment: does what the leader wants of this worker (`core/assignments.ts`).
+ *
+ * Owns: which assignments were found outdated. Never does: plan.
+ * A1: a lease is claimed as its row stands, and only where the row is as the leader read it.
+ * A2: a leaver that is not told whom its leases go to releases them, so that a stop never waits for a leader.
+ */
+import { actualOwner } from "../core/lease.ts";
+import type { Assignment } from "../core/member.ts";
+import { forEachBounded } from "./bounded.ts";
+import type { Chores } from "./chores.ts";
+import type { Ports } from "./engine-context.ts";
+import type { FleetWatch } from "./fleet-watch.ts";
+import type { ShardTasks } from "./shard-tasks.ts";
+
+export interface FollowerDeps {
+  readonly ports: Pick<Ports, "store">;
+  readonly watch: FleetWatch;
+  readonly tasks: ShardTasks;
+  readonly chores: Chores;
+}
+
+/** A2. The leader reads the table, and this worker its fleet row, several times within it. */
+const UNTOLD_MILLIS = 6_000;
+
+export class Follower {
+  readonly #deps: FollowerDeps;
+  /** A1. By lease key: the counter of an assignment that is outdated. */
+  #outdated: ReadonlyMap<string, number> = new Map();
+
+  constructor(deps: FollowerDeps) {
+    this.#deps = deps;
+  }
+
+  /** Whom a lease that this worker holds is to go to. */
+  targetOf(leaseKey: string): string | undefined {
+    return this.#own().find((assignment) => assignment.leaseKey === leaseKey && !this.#isForSelf(assignment))
+      ?.to;
+  }
+
+  /** @param leavingMillis how long this worker has been leaving; undefined while it stays */
+  follow(leavingMillis: number | undefined): void {
+    const { watch, tasks, chores } = this.#deps;
+    const { state } = watch.membership.member;
+    if (state === "joining") return;
+    const own = this.#own();
+    for (const assignment of own)
+      if (!this.#isForSelf(assignment))
+        tasks.get(assignment.leaseKey)?.handOver(assignment.to, "assigned by the leader");
+    if (leavingMillis !== undefined && leavingMillis > UNTOLD_MILLIS)
+      for (const { owned, phase } of tasks.all)
+        if (phase === "reading") tasks.get(owned.leaseKey)?.release("stopping, and nobody is assigned to it");
+    const wanted = own.filter((assignment) => this.#isForSelf(assignment) && !tasks.has(assignment.leaseKey));
+    const fresh = wanted.filter(({ leaseKey, counter }) => this.#outdated.get(leaseKey) !== counter);
+    this.#outdated = new Map(
+      wanted.filter((one) => !fresh.includes(one)).map(({ leaseKey, counter }) => [leaseKey, counter]),
+    );
+    if (fresh.length > 0) chores.start("claiming assigned leases", () => this.#take(fresh));
+  }
+
+  async #take(wanted: readonly Assignment[]): Promise<void> {
+    const { ports, watch, tasks } = this.#deps;
+    const { workerId, incarnation } = watch.membership.member;
+    const outdated = new Map(this.#outdated);
+    await forEachBounded(wanted, async ({ leaseKey, counter }) => {
+      const row = await ports.store.read(leaseKey);
+      if (watch.membership.member.incarnation !== incarnation) return;
+      if (row?.counter !== counter) {
+        outdated.set(leaseKey, counter);
+        return;
+      }
+      const owner = actualOwner(row);
+      const reason = owner === workerId ? "received" : owner === undefined ? "unowned" : "owner-gone";
+      tasks.claim(row, reason);
+    });
+    this.#outdated = outdated;
+  }
+
+  #isForSelf({ to }: Assignment): boolean {
+    return to === this.#deps.watch.membership.member.workerId;
+  }
+
+  #own(): readonly Assignment[] {
+    const { view, membership } = this.#deps.watch;
+    const assignments = view.pages.get(membership.page)?.assignments ?? [];
+    return assignments.filter(({ worker }) => worker === membership.member.workerId);
+  }
+}
