@@ -168,8 +168,8 @@ function decodeAssignments(item: Item): readonly Assignment[] {
       const worker = readable(() => readText(entry, ASSIGNMENT.worker));
       const to = readable(() => readText(entry, ASSIGNMENT.to));
       const counter = readable(() => readCount(entry, ASSIGNMENT.counter));
-      const isWhole = worker !== undefined && to !== undefined && counter !== undefined;
-      return isWhole ? [{ leaseKey, worker, to, counter }] : [];
+      const isWhole = worker !== undefined && to !== undefined;
+      return isWhole ? [{ leaseKey, worker, to, ...(counter !== undefined && { counter }) }] : [];
     });
 }
 
@@ -323,7 +323,7 @@ export function assignExpressions(
       M: {
         [ASSIGNMENT.worker]: { S: worker },
         [ASSIGNMENT.to]: { S: to },
-        [ASSIGNMENT.counter]: { N: String(counter) },
+        ...(counter !== undefined && { [ASSIGNMENT.counter]: { N: String(counter) } }),
       },
     },
   ]);

@@ -29,6 +29,39 @@ export function publishedSize(
   return now.workers * now.shards < bound ? undefined : now;
 }
 
+export interface PlannedMove {
+  readonly lease: Lease;
+  /** The member that owns it; undefined: nobody alive does. */
+  readonly holder: string | undefined;
+  readonly to: string;
+}
+
+/** What the other workers are to do: whoever owns a lease and has not taken it up takes it first, wherever it is to go. */
+export function assignmentsOf(
+  moves: readonly PlannedMove[],
+  runnable: readonly Lease[],
+  fleet: {
+    readonly self: string;
+    readonly isAlive: (workerId: string) => boolean;
+    readonly lacking: ReadonlySet<string>;
+  },
+): readonly Assignment[] {
+  const assignments = new Map<string, Assignment>();
+  for (const { lease, holder, to } of moves) {
+    const { leaseKey, counter } = lease;
+    const claims = { leaseKey, worker: to, to, counter };
+    assignments.set(leaseKey, holder === undefined ? claims : { leaseKey, worker: holder, to });
+  }
+  for (const lease of runnable) {
+    const { leaseKey, counter } = lease;
+    const owner = actualOwner(lease);
+    if (owner === undefined || !fleet.isAlive(owner)) continue;
+    if (lease.isPending || fleet.lacking.has(owner))
+      assignments.set(leaseKey, { leaseKey, worker: owner, to: owner, counter });
+  }
+  return [...assignments.values()].filter(({ worker }) => worker !== fleet.self);
+}
+
 export interface PageChange {
   readonly page: number;
   readonly assignments: readonly Assignment[];

@@ -3,6 +3,7 @@
  * engine all run the very same code. Facts in, decisions with reasons out; the engine performs them and comes
  * back with new facts.
  */
+import { assignmentsOf, type PlannedMove } from "./assignments.ts";
 import { actualOwner, isEnded, type Lease } from "./lease.ts";
 import { type LeaseTable, lineage, shardCount } from "./lineage.ts";
 import type { Assignment, FleetSize, Member } from "./member.ts";
@@ -142,7 +143,7 @@ export function decide(facts: Facts): Decisions {
   const claim: Decisions["claim"][number][] = [];
   const untaken: UntakenLease[] = [];
   const handOver: Decisions["handOver"][number][] = [];
-  const assignments: Assignment[] = [];
+  const toMove: PlannedMove[] = [];
   const targetOf = new Map<string, string>();
   for (const [leaseKey, { to }] of held)
     if (to !== undefined && aliveById.get(to)?.state === "active") targetOf.set(leaseKey, to);
@@ -160,9 +161,7 @@ export function decide(facts: Facts): Decisions {
       !facts.silentLeases.has(lease.leaseKey) &&
       actualOwner(lease) !== undefined;
     const mayMove = !isSteal || facts.watchedLeases.has(lease.leaseKey);
-    const worker = holder?.workerId ?? move.to;
-    if (worker !== self.workerId && mayMove)
-      assignments.push({ leaseKey: lease.leaseKey, worker, to: move.to, counter: lease.counter });
+    if (mayMove) toMove.push({ lease, holder: holder?.workerId, to: move.to });
     if (isFree && move.to !== self.workerId && !held.has(move.leaseKey))
       untaken.push({ lease, taker: move.to });
     if (move.from === self.workerId) {
@@ -182,12 +181,6 @@ export function decide(facts: Facts): Decisions {
     const owner = actualOwner(lease);
     if (owner === undefined || owner === self.workerId) continue;
     if (lease.isPending === true) untaken.push({ lease, taker: owner });
-    if (
-      (lease.isPending === true || facts.lacking.has(owner)) &&
-      aliveById.has(owner) &&
-      !targetOf.has(lease.leaseKey)
-    )
-      assignments.push({ leaseKey: lease.leaseKey, worker: owner, to: owner, counter: lease.counter });
   }
   if (self.state === "active") {
     let room = (self.maxLeases ?? Number.POSITIVE_INFINITY) - held.size - claim.length;
@@ -228,7 +221,11 @@ export function decide(facts: Facts): Decisions {
     declareDead: alive.filter((m) => m.workerId !== self.workerId && facts.silentMembers.has(m.workerId)),
     bury: leads ? dead.filter((m) => !owners.has(m.workerId) && m.workerId !== facts.evidence) : [],
     onTrial: alive.filter((m) => onTrial.has(m.workerId)),
-    assignments,
+    assignments: assignmentsOf(toMove, lines.runnable, {
+      self: self.workerId,
+      isAlive: (id) => aliveById.has(id),
+      lacking: facts.lacking,
+    }),
     size,
     targetOf,
     leads,

@@ -35,8 +35,8 @@ export interface Assignment {
   /** Who is to act: the holder, which hands the lease over, or (`worker` is `to`) the new owner, which claims it. */
   readonly worker: string;
   readonly to: string;
-  /** The lease's counter as the leader read it. A row that has moved on since is not claimed. */
-  readonly counter: number;
+  /** Of a lease to claim: its counter as the leader read it. A row that has moved on since is not claimed. */
+  readonly counter?: number;
 }
 
 /** As the leader counted it. */

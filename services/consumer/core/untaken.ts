@@ -21,6 +21,9 @@ const RESCUERS = 3;
 /** The first rescuer acts after half a failover time, the last at the end of a whole one (or of 3 s). */
 const FIRST_PART = 0.5;
 const STEP_PART = 0.25;
+/** Of a heartbeat in each third one has failed or come late, and the leader has read the table twice. */
+const ASSIGNED_FIRST_PART = 0.8;
+const ASSIGNED_FIRST_LEAST_MILLIS = 4_000;
 /** With a failover time of a second or two: an owner that is well needs a reading of the table or two, and a claim. */
 const FIRST_LEAST_MILLIS = 2_000;
 const STEP_LEAST_MILLIS = 500;
@@ -28,15 +31,19 @@ const STEP_LEAST_MILLIS = 500;
 /**
  * How long this worker waits before it takes an untaken lease; undefined: others are before it.
  * @param withRoom ids of the active workers that may take a lease more
+ * @param isAssigned the new owner learns of a lease by its own fleet row: it looks there less often than others at the table
  */
 export function rescueAfterMillis(
   workerId: string,
   withRoom: readonly string[],
   failoverTimeMillis: number,
+  isAssigned = false,
 ): number | undefined {
   const rank = withRoom.toSorted().indexOf(workerId);
   if (rank < 0 || rank >= RESCUERS) return undefined;
-  const firstMillis = Math.max(FIRST_LEAST_MILLIS, failoverTimeMillis * FIRST_PART);
+  const firstMillis = isAssigned
+    ? Math.max(ASSIGNED_FIRST_LEAST_MILLIS, failoverTimeMillis * ASSIGNED_FIRST_PART)
+    : Math.max(FIRST_LEAST_MILLIS, failoverTimeMillis * FIRST_PART);
   return firstMillis + rank * Math.max(STEP_LEAST_MILLIS, failoverTimeMillis * STEP_PART);
 }
 

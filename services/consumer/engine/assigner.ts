@@ -48,11 +48,16 @@ export class Assigner {
     return new Set([...this.#lackingSince].filter(([, millis]) => isLong(millis)).map(([id]) => id));
   }
 
-  /** @param decisions made on a table as new as the newest generation seen */
-  assign({ assignments, size, leads }: Decisions): void {
+  /**
+   * @param decisions made on a table as new as the newest generation seen
+   * @param isOverdue leases are unread for so long that the deputy assigns as well. At other times two who may judge a worker
+   *   differently would move leases back and forth.
+   */
+  assign({ assignments, size, leads }: Decisions, isOverdue: boolean): void {
     const { ports, watch, chores, assignsFrom } = this.#deps;
     const { role, view } = watch;
-    if (role === "follows" || (role === "reads" && !leads)) return;
+    const mayAssign = leads || (role === "stands-in" && isOverdue);
+    if (!mayAssign) return;
     const published = publishedSize(view.size, size, assignsFrom);
     const assigns = published !== undefined;
     if (leads && assigns !== this.#assigns) {

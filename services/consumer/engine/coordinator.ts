@@ -139,7 +139,9 @@ export class Coordinator {
       application: () => this.#upkeep.duties.application,
       ...wake,
     });
-    const { failoverTimeMillis, maxLeasesForWorker, assignsFrom } = options;
+    const { failoverTimeMillis, maxLeasesForWorker } = options;
+    // Beside Java workers, which take leases without asking, every worker must see its own rows.
+    const assignsFrom = options.leaseRenewal === "lease" ? Number.POSITIVE_INFINITY : options.assignsFrom;
     const assignment = { ports, watch: this.#watch, chores: this.#chores, failoverTimeMillis, assignsFrom };
     this.#assigner = new Assigner(assignment);
     this.#follower = new Follower({ ...assignment, tasks: this.#tasks });
@@ -288,11 +290,11 @@ export class Coordinator {
     if (scanned.kind !== "seen") return this.#rejoin(scanned.kind);
     const facts = gatherFacts(this.#sources, this.#leavingSinceMillis, this.#assigner.lacking(), this.#now());
     const decisions = this.#ports.decide(facts);
-    if (!this.#watch.isCurrent) return this.#outrun(decisions);
+    if (!this.#watch.mayPlan) return this.#outrun(decisions);
     this.#decisions = decisions;
     this.#cap = decisions.cap;
     this.#perform(decisions);
-    this.#assigner.assign(decisions);
+    this.#assigner.assign(decisions, this.#rescue.due.size > 0);
     this.#rescue.watchOver(this.#watch, decisions.untaken, this.#now());
     if (this.#watch.membership.member.state === "leaving" && this.#tasks.areNone) await this.#leave();
   }
@@ -316,8 +318,8 @@ export class Coordinator {
     }
     this.#upkeep.declareDead(decisions);
     const isLeaving = membership.member.state === "leaving";
-    this.#follower.follow(isLeaving ? this.#now() - this.#leavingSinceMillis : undefined);
-    this.#rhythm.saw(`${view.generation}`);
+    const assigned = this.#follower.follow(isLeaving ? this.#now() - this.#leavingSinceMillis : undefined);
+    this.#rhythm.saw(`${view.generation} ${JSON.stringify(assigned)}`);
     this.#becomeActive();
     if (membership.member.state !== "joining") this.#takesPart.open();
     if (isLeaving && this.#tasks.areNone) await this.#leave();
@@ -388,7 +390,9 @@ export class Coordinator {
     // What is handed to a worker that follows and has left, the leader finds with its next reading.
     const follows = this.#watch.role === "follows";
     if (!follows) await this.#watch.scan();
-    if (!follows && rowsNaming(this.#departure).length > 0) return this.#wakeUp();
+    const isNamed = !follows && rowsNaming(this.#departure).length > 0;
+    // An assigned lease may have been claimed meanwhile.
+    if (isNamed || !this.#tasks.areNone) return this.#wakeUp();
     await this.#watch.membership.leave();
     this.#end();
     await this.#tasks.close();

@@ -69,6 +69,7 @@ export class FleetWatch {
   #scanDueMillis: number | undefined;
   readonly #rounds: PageRounds;
   #scanning: Promise<void> = Promise.resolve();
+  #hasJustScanned = false;
   /** What the newest scan found of children without parents. */
   #orphans: ReadonlySet<string> = new Set();
 
@@ -95,6 +96,15 @@ export class FleetWatch {
   /** The table is as new as the newest generation seen. */
   get isCurrent(): boolean {
     return this.view.scannedGeneration === this.view.generation;
+  }
+
+  /**
+   * C1. The fleet of a leader that assigns changes all the time: it plans from what it has just read, whatever has changed
+   * meanwhile. The conditions of the writes hold, and the next reading is a second or so away.
+   */
+  get mayPlan(): boolean {
+    const assigns = this.role === "leads" || this.role === "stands-in";
+    return this.isCurrent || (assigns && this.#hasJustScanned);
   }
 
   get pace(): Pace {
@@ -183,6 +193,7 @@ export class FleetWatch {
   }
 
   async scanWhenDue(wish: Wish, pace: Pace): Promise<Poll> {
+    this.#hasJustScanned = false;
     const now = this.#now();
     const sinceMillis = now - this.#scannedMillis;
     const foreignDue = this.view.hasForeignLeases && sinceMillis > this.#failoverTimeMillis * FOREIGN_PART;
@@ -194,7 +205,9 @@ export class FleetWatch {
     if (now < this.#dueAtMillis(pace, now)) return SEEN;
     this.#scannedMillis = now;
     this.#scanDueMillis = undefined;
-    return this.#beatDuring(this.#scanAgainIfOutrun(pace), wish, pace);
+    const seen = await this.#beatDuring(this.#scanAgainIfOutrun(pace), wish, pace);
+    this.#hasJustScanned = seen.kind === "seen";
+    return seen;
   }
 
   /**

@@ -26,7 +26,7 @@ const UNTOLD_MILLIS = 6_000;
 export class Follower {
   readonly #deps: FollowerDeps;
   /** A1. By lease key: the counter of an assignment that is outdated. */
-  #outdated: ReadonlyMap<string, number> = new Map();
+  #outdated: ReadonlyMap<string, number | undefined> = new Map();
 
   constructor(deps: FollowerDeps) {
     this.#deps = deps;
@@ -38,12 +38,15 @@ export class Follower {
       ?.to;
   }
 
-  /** @param leavingMillis how long this worker has been leaving; undefined while it stays */
-  follow(leavingMillis: number | undefined): void {
+  /**
+   * @param leavingMillis how long this worker has been leaving; undefined while it stays
+   * @returns what is assigned to it: while that changes, it looks often
+   */
+  follow(leavingMillis: number | undefined): readonly Assignment[] {
     const { watch, tasks, chores } = this.#deps;
     const { state } = watch.membership.member;
-    if (state === "joining") return;
     const own = this.#own();
+    if (state === "joining") return own;
     for (const assignment of own)
       if (!this.#isForSelf(assignment))
         tasks.get(assignment.leaseKey)?.handOver(assignment.to, "assigned by the leader");
@@ -52,10 +55,10 @@ export class Follower {
         if (phase === "reading") tasks.get(owned.leaseKey)?.release("stopping, and nobody is assigned to it");
     const wanted = own.filter((assignment) => this.#isForSelf(assignment) && !tasks.has(assignment.leaseKey));
     const fresh = wanted.filter(({ leaseKey, counter }) => this.#outdated.get(leaseKey) !== counter);
-    this.#outdated = new Map(
-      wanted.filter((one) => !fresh.includes(one)).map(({ leaseKey, counter }) => [leaseKey, counter]),
-    );
+    const old = wanted.filter((one) => !fresh.includes(one));
+    this.#outdated = new Map(old.map(({ leaseKey, counter }) => [leaseKey, counter]));
     if (fresh.length > 0) chores.start("claiming assigned leases", () => this.#take(fresh));
+    return own;
   }
 
   async #take(wanted: readonly Assignment[]): Promise<void> {
@@ -65,7 +68,7 @@ export class Follower {
     await forEachBounded(wanted, async ({ leaseKey, counter }) => {
       const row = await ports.store.read(leaseKey);
       if (watch.membership.member.incarnation !== incarnation) return;
-      if (row?.counter !== counter) {
+      if (row === undefined || row.counter !== counter) {
         outdated.set(leaseKey, counter);
         return;
       }

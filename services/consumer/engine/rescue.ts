@@ -46,9 +46,10 @@ export class Rescue {
   /** Overdue leases are looked up first: a new owner's taking up moves no generation. */
   watchOver(watch: FleetWatch, untaken: readonly UntakenLease[], nowMillis: number): void {
     // Where the leader assigns, only it and its deputy see who does not take what; others are then assigned to it.
-    const rescuers = watch.role === "reads" ? watch.view.idsWithRoom() : watch.leaders;
+    const reads = watch.role === "reads";
+    const rescuers = reads ? watch.view.idsWithRoom() : watch.leaders;
     if (!watch.isObserving) this.reset();
-    else if (this.observe(untaken, rescuers, nowMillis) === "look-up") watch.distrust();
+    else if (this.observe(untaken, rescuers, nowMillis, !reads) === "look-up") watch.distrust();
   }
 
   /** @returns "look-up": scan now, for some are overdue and may only look untaken */
@@ -56,13 +57,14 @@ export class Rescue {
     leases: readonly UntakenLease[],
     withRoom: readonly string[],
     nowMillis: number,
+    isAssigned = false,
   ): "look-up" | undefined {
     this.#untaken = observeUntaken(
       this.#untaken,
       leases.map(({ lease }) => lease),
       nowMillis,
     );
-    const afterMillis = rescueAfterMillis(this.#workerId, withRoom, this.#failoverTimeMillis);
+    const afterMillis = rescueAfterMillis(this.#workerId, withRoom, this.#failoverTimeMillis, isAssigned);
     const due =
       afterMillis === undefined ? new Set<string>() : overdue(this.#untaken, afterMillis, nowMillis);
     const isKnown = [...due].every((key) => this.#verified.has(key));

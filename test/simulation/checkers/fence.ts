@@ -5,7 +5,8 @@
  * steal from the living, and are stolen from when they have been watched for the failover time.
  */
 
-import { failoverOf, longestFailover } from "../faults/unequal.ts";
+import { DEFAULT_ASSIGNS_FROM } from "../../../services/consumer/core/assignments.ts";
+import { failoverOf, longestFailover, shortestFailover } from "../faults/unequal.ts";
 import type { SimEvent } from "../world/history.ts";
 import { Outages, Tampered } from "./disturbances.ts";
 import { idOf, isJava, Troubles } from "./troubles.ts";
@@ -106,7 +107,10 @@ export function checkFence({ swarm, events }: Evidence): Verdict {
           sign?.type === "member" && sign.member?.state === "leaving" && entriesRemovedAt >= sign.t;
         if (sign && !excuse && !away && !isOfTheDead && !isTakenForLeft)
           return invalid("L1: claimed from an owner that was well", sign, event);
-        if (!sign && quietFor < failoverOf(swarm, worker) * (1 - CLOCK_ERROR) - 1)
+        // Where the leader assigns, it has judged the owner, by its own failover time.
+        const judgedBy =
+          swarm.assignsFrom < DEFAULT_ASSIGNS_FROM ? shortestFailover(swarm) : failoverOf(swarm, worker);
+        if (!sign && quietFor < judgedBy * (1 - CLOCK_ERROR) - 1)
           return invalid("L1: claimed from an unknown owner within the failover time", unseen, event);
       }
       if (operation === "claim" && isJava(from) && !isJava(worker)) {

@@ -5,6 +5,7 @@
  * L7: stop() comes back when everything is handed over or released, and nothing is done after it.
  */
 
+import { DEFAULT_ASSIGNS_FROM } from "../../../services/consumer/core/assignments.ts";
 import { failoverOf, longestFailover } from "../faults/unequal.ts";
 import type { SimEvent } from "../world/history.ts";
 import { Allowances } from "./allowances.ts";
@@ -92,7 +93,10 @@ export function checkStop({ swarm, events, finalLeases, finalPages, unsettled }:
       const to = event.after?.owner;
       owner.set(event.leaseKey, to);
       const late =
-        event.operation === "handOver" && to !== undefined && (stopping.has(to) || stopped.has(to));
+        event.operation === "handOver" &&
+        to !== undefined &&
+        // Where the leader assigns, a worker does not read the table before it leaves: the leader finds what it was given last.
+        (stopping.has(to) || stopped.has(to) || swarm.assignsFrom < DEFAULT_ASSIGNS_FROM);
       if (late) givenLate.add(event.leaseKey);
       else givenLate.delete(event.leaseKey);
     }

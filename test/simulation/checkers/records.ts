@@ -52,6 +52,13 @@ export function checkRecords(evidence: Evidence): Verdict {
     }
     if (event.type === "shard" && event.action === "opened") parents.set(event.shardId, event.parents);
     if (!settled && event.type === "write") owners.set(event.leaseKey, event.after?.owner);
+    if (
+      !settled &&
+      event.type === "tampered" &&
+      event.leaseKey !== undefined &&
+      event.what.startsWith("owner")
+    )
+      owners.set(event.leaseKey, event.about);
     if (event.type === "worker" && event.action === "stopped" && event.detail !== "")
       if (outages.between(event.t - swarm.stopBudgetMillis, event.t)) stoppedShort.add(event.worker);
     if (!settled && event.type === "worker") {

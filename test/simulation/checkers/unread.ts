@@ -122,8 +122,12 @@ class Unread {
       if (event.action === "joined") this.#up.add(event.worker);
       else this.#up.delete(event.worker);
     } else if (event.type === "trouble" && event.kind === "crash") this.#up.delete(event.worker);
-    else if (event.type === "trouble" && event.kind === "refused" && event.detail.startsWith("store"))
+    else if (event.type === "trouble" && event.kind === "refused" && event.detail.startsWith("store")) {
       this.#refusedUntil.set(event.worker, event.until ?? Number.POSITIVE_INFINITY);
+      // Nobody else is there to read in its place.
+      const until = [...this.#up].map((worker) => this.#refusedUntil.get(worker) ?? event.t);
+      if (until.length > 0) this.#undisturbedSince = Math.max(this.#undisturbedSince, Math.min(...until));
+    }
   }
 
   /** A worker comes back, with room for what the caps may have left no room for. */

@@ -20,6 +20,9 @@ export function failoverOf(swarm: Swarm, workerId: string): number {
 export const longestFailover = ({ failoverTimeMillis, faults }: Swarm): number =>
   Math.max(failoverTimeMillis, ...faults.failoverTimesMillis);
 
+export const shortestFailover = ({ failoverTimeMillis, faults }: Swarm): number =>
+  Math.min(failoverTimeMillis, ...faults.failoverTimesMillis);
+
 export function plansOtherwise(swarm: Swarm, workerId: string): boolean {
   const { otherPlanner } = swarm.faults;
   return otherPlanner > 0 && drawFor(swarm, workerId, "planner").chance(otherPlanner);
