@@ -79,6 +79,8 @@ export class SimHandler {
   readonly #parts: HandlerParts;
   /** By shard: the last record that a call was given, and the last of a call that ended well. */
   readonly #given = new Map<string, ConsumerRecord>();
+  /** A record that fails is given again after those behind it. */
+  readonly #furthest = new Map<string, ConsumerRecord>();
   readonly #finished = new Map<string, ConsumerRecord>();
 
   constructor(parts: HandlerParts) {
@@ -93,6 +95,8 @@ export class SimHandler {
     const sequenceNumbers = records.map((record) => record.sequenceNumber);
     const last = records[records.length - 1]!;
     this.#given.set(shardId, last);
+    const furthest = this.#furthest.get(shardId);
+    if (furthest === undefined || isBefore(furthest, last)) this.#furthest.set(shardId, last);
     // The signal aborts for a lost lease as well: only a call whose time is up has failed.
     const isTooLate = () => signal.aborted && clock.monotonicMillis() - startedAt >= limit - SLACK_MILLIS;
     const onAbort = () => {
@@ -132,7 +136,7 @@ export class SimHandler {
 
   /** As KCL demands of a shard's end: everything that was given is done. */
   readonly shardEnded: ShardEnded = ({ shardId, checkpoint }) => {
-    const given = this.#given.get(shardId);
+    const given = this.#furthest.get(shardId);
     if (this.#parts.swarm.checkpointMode !== "manual" || given === undefined) return;
     this.#checkpoint(shardId, () => checkpoint(), given, { named: false });
   };
@@ -236,6 +240,9 @@ export class SimHandler {
     return true;
   }
 }
+
+const isBefore = (a: ConsumerRecord, b: ConsumerRecord): boolean =>
+  BigInt(a.sequenceNumber) < BigInt(b.sequenceNumber);
 
 const aborted = (signal: AbortSignal): Promise<void> =>
   signal.aborted

@@ -48,6 +48,8 @@ export interface DynamoDbLeaseStoreOptions {
 }
 
 const HANDOVER: readonly string[] = [LEASE_ATTRIBUTES.checkpointOwner];
+/** What a hand-over leaves in a row, ours or Java's. */
+const UNCLAIMED: readonly string[] = [...HANDOVER, LEASE_ATTRIBUTES.pendingFor];
 
 export function dynamoDbLeaseStore({ client, tableName, clock }: DynamoDbLeaseStoreOptions): LeaseStore {
   const key = (lease: Lease) => ({ [LEASE_KEY]: { S: lease.leaseKey } });
@@ -141,7 +143,7 @@ export function dynamoDbLeaseStore({ client, tableName, clock }: DynamoDbLeaseSt
       }
     },
 
-    claim: async (seen, owner) => write(seen, claimed(seen, owner), asSeen(seen), HANDOVER),
+    claim: async (seen, owner) => write(seen, claimed(seen, owner), asSeen(seen), UNCLAIMED),
     renew: async (held) => write(held, renewed(held), asHeld(held)),
     checkpoint: async (held, checkpoint) =>
       write(held, checkpointed(held, checkpoint), asHeld(held), PENDING),

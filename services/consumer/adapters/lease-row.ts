@@ -15,7 +15,6 @@ import {
   LEASE_KEY,
   RowProblem,
   readCount,
-  readFlag,
   readText,
   readTextSet,
   required,
@@ -40,8 +39,8 @@ export const LEASE_ATTRIBUTES = {
   checkpointOwner: "checkpointOwner",
   /** Ours, and unknown to KCL, which leaves it alone: `Lease.startMillis`. */
   startMillis: "evenkeelStartMillis",
-  /** Ours as well: `Lease.isPending`. */
-  isPending: "evenkeelPending",
+  /** Ours as well, `Lease.isPending`: who is to take the lease up. Once Java KCL has taken it, the owner is another. */
+  pendingFor: "evenkeelPendingFor",
   /** Only in the rows of KCL's multi-stream mode. */
   streamName: "streamName",
 } as const;
@@ -86,8 +85,13 @@ export function decodeLease(item: Item): Lease {
     hashRange: decodeHashRange(item),
     checkpointOwner: readText(item, NAMES.checkpointOwner),
     startMillis: readCount(item, NAMES.startMillis),
-    ...(readFlag(item, NAMES.isPending) === true && { isPending: true }),
+    ...(isPending(item) && { isPending: true }),
   };
+}
+
+function isPending(item: Item): boolean {
+  const taker = readText(item, NAMES.pendingFor);
+  return taker !== undefined && taker === readText(item, NAMES.leaseOwner);
 }
 
 function decodeCheckpoint(item: Item): Checkpoint {
@@ -155,7 +159,7 @@ export function encodeLease(lease: Lease): Record<string, AttributeValue> {
     [NAMES.ownerSwitches]: { N: String(lease.ownerSwitchesSinceCheckpoint) },
   };
   if (lease.owner !== undefined) item[NAMES.leaseOwner] = { S: lease.owner };
-  if (lease.isPending === true) item[NAMES.isPending] = { BOOL: true };
+  if (lease.isPending === true && lease.owner !== undefined) item[NAMES.pendingFor] = { S: lease.owner };
   if (lease.startMillis !== undefined) item[NAMES.startMillis] = { N: String(lease.startMillis) };
   if (lease.checkpointOwner !== undefined) item[NAMES.checkpointOwner] = { S: lease.checkpointOwner };
   if (lease.parentShardIds.length > 0) item[NAMES.parentShardId] = { SS: [...lease.parentShardIds] };

@@ -304,9 +304,12 @@ export class FleetView {
   silentLeases(failoverTimeMillis: number): ReadonlySet<string> {
     const silent = new Set<string>();
     for (const [key, sign] of this.#foreignSigns) {
-      const owner = actualOwner(this.table.get(key) ?? { owner: undefined, checkpointOwner: undefined });
+      const lease = this.table.get(key);
+      const owner = lease && actualOwner(lease);
       const isGone = owner !== undefined && (this.#known.get(owner)?.mayBeGone ?? false);
-      if (isGone || isExpired(sign, failoverTimeMillis)) silent.add(key);
+      // Handed to a worker that is no member: it has not taken the lease up, so it reads nothing of it.
+      const isUntaken = lease?.isPending === true;
+      if (isGone || isUntaken || isExpired(sign, failoverTimeMillis)) silent.add(key);
     }
     return silent;
   }

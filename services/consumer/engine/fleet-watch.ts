@@ -295,7 +295,8 @@ export class FleetWatch {
     const readable = [...before].filter((leaseKey) => !unreadable.has(leaseKey));
     if (readable.length > 0) {
       logger.warn({ rows: readable }, "lease rows can be read again, or are gone");
-      this.wantBump();
+      // Who reads the table once in a long while has no news for the others.
+      if (this.role !== "follows") this.wantBump();
     }
   }
 

@@ -64,7 +64,8 @@ export class PageRounds {
       if (this.#isDue(page, everyMillis, nowMillis)) pages.add(page);
     }
     const living = this.#living();
-    if (hasBeaten && living.length > 1) pages.add(this.#next(living, ownPage));
+    const next = living.length > 1 ? this.#next(living, ownPage) : undefined;
+    if (hasBeaten && next !== undefined && this.#isDue(next, everyMillis, nowMillis)) pages.add(next);
     if (role === "leads") {
       const roundMillis = this.#failoverTimeMillis / ROUNDS_IN_A_FAILOVER;
       const count = Math.min(living.length, Math.ceil((living.length * everyMillis) / roundMillis));

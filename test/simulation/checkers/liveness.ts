@@ -7,6 +7,7 @@
 
 import { DEFAULT_ASSIGNS_FROM } from "../../../services/consumer/core/assignments.ts";
 import { failoverOf, longestFailover } from "../faults/unequal.ts";
+import type { Swarm } from "../swarm.ts";
 import type { SimEvent } from "../world/history.ts";
 import { Allowances } from "./allowances.ts";
 import { Outages, Tampered } from "./disturbances.ts";
@@ -63,7 +64,8 @@ export function checkQuiet({ swarm, events, unsettled, quietMillis, quietCalls }
     beat: sum(workers, (worker) => (quietMillis / (failoverOf(swarm, worker) / 3) + 2) * 1.1),
     // The last change (a clean-up of ended leases, say) may be a moment old: everybody looks often for three seconds
     // after one. A worker that always looks that often makes seven times as many.
-    readFleet: workers.size * (quietMillis / 700 + 3 + 35),
+    // Where the leader assigns, a look reads two fleet rows: the worker's own, and row 0.
+    readFleet: workers.size * (((isAssigned(swarm) ? 2 : 1) * quietMillis) / 700 + 3 + 35),
     listShards: (quietMillis / swarm.shardSyncIntervalMillis + 3) * 1.1,
   };
   for (const [name, most] of Object.entries(budget)) {
@@ -75,6 +77,8 @@ export function checkQuiet({ swarm, events, unsettled, quietMillis, quietCalls }
   }
   return VALID;
 }
+
+const isAssigned = ({ assignsFrom }: Swarm): boolean => assignsFrom < DEFAULT_ASSIGNS_FROM;
 
 const sum = (workers: Iterable<string>, of: (worker: string) => number): number =>
   [...workers].reduce((total, worker) => total + of(worker), 0);
@@ -96,7 +100,7 @@ export function checkStop({ swarm, events, finalLeases, finalPages, unsettled }:
         event.operation === "handOver" &&
         to !== undefined &&
         // Where the leader assigns, a worker does not read the table before it leaves: the leader finds what it was given last.
-        (stopping.has(to) || stopped.has(to) || swarm.assignsFrom < DEFAULT_ASSIGNS_FROM);
+        (stopping.has(to) || stopped.has(to) || isAssigned(swarm));
       if (late) givenLate.add(event.leaseKey);
       else givenLate.delete(event.leaseKey);
     }

@@ -2,6 +2,7 @@
  * L10: what fails for long is reported: a warning or an error in the log within 30 s. A trouble that lasts less than
  * `SHORTEST_MILLIS` may pass in silence. A handler that is already reported as failing is not reported again.
  */
+import { longestFailover } from "../faults/unequal.ts";
 import type { SimEvent } from "../world/history.ts";
 import { type Evidence, invalid, VALID, type Verdict } from "./verdict.ts";
 
@@ -17,10 +18,15 @@ const PATIENCE_MILLIS = 5_000;
 const OVER_MILLIS = 15_000;
 
 /** A black hole of the stream is seen at the first read that is given up; what follows must then outlast the patience. */
-const shortestOf = ({ service, how }: Extract<SimEvent, { type: "outage" }>): number =>
-  service === "stream" && how === "black-hole"
-    ? Math.max(SHORTEST_MILLIS, NO_ANSWER_MILLIS + PATIENCE_MILLIS + OF_A_ROUND_MILLIS)
-    : SHORTEST_MILLIS;
+const shortestOf = (
+  { service, how }: Extract<SimEvent, { type: "outage" }>,
+  failoverMillis: number,
+): number => {
+  if (how !== "black-hole" && how !== "mute") return SHORTEST_MILLIS;
+  // A reading of the lease table that is under way is given up after a failover time at most.
+  const noAnswerMillis = service === "stream" ? NO_ANSWER_MILLIS : failoverMillis;
+  return Math.max(SHORTEST_MILLIS, noAnswerMillis + PATIENCE_MILLIS + OF_A_ROUND_MILLIS);
+};
 
 interface Due {
   readonly event: SimEvent;
@@ -81,7 +87,7 @@ export function checkReports({ swarm, events }: Evidence): Verdict {
       downstream = undefined;
     }
     const isSeen = event.type === "outage" && event.share === 1 && event.service !== "downstream" && !follows;
-    if (isSeen && event.until - event.t >= shortestOf(event)) {
+    if (isSeen && event.until - event.t >= shortestOf(event, longestFailover(swarm))) {
       const until = Math.min(event.until, event.t + WITHIN_MILLIS) + swarm.timeoutMillis;
       due.push({ event, until, workers: new Set(up), any: event.service !== "store" });
     }
