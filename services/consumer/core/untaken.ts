@@ -23,7 +23,7 @@ const FIRST_PART = 0.5;
 const STEP_PART = 0.25;
 /** Of a heartbeat in each third one has failed or come late, and the leader has read the table twice. */
 const ASSIGNED_FIRST_PART = 0.8;
-const ASSIGNED_FIRST_LEAST_MILLIS = 4_000;
+const ASSIGNED_FIRST_LEAST_MILLIS = 3_000;
 /** With a failover time of a second or two: an owner that is well needs a reading of the table or two, and a claim. */
 const FIRST_LEAST_MILLIS = 2_000;
 const STEP_LEAST_MILLIS = 500;
