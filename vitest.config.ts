@@ -19,7 +19,7 @@ export default defineConfig({
           name: "unit",
           include: ["test/{unit,fuzz,scenarios,simulation,infra}/**/*.test.ts"],
           exclude: PROGRAMS,
-          // They leave nothing behind in their process, and loading the modules again for each file took a third of the CPU.
+          // They leave nothing behind in their process, and loading the modules again for each file takes longer than most files.
           isolate: false,
           maxWorkers: WORKERS,
           testTimeout: 30_000,
