@@ -1,4 +1,15 @@
+import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
+
+/** Also on two cores, where Vitest's default is one: some files compute, others wait for processes and sockets. */
+const WORKERS = Math.max(2, availableParallelism() - 1);
+
+/** Tests of whole programs, of SDK clients and of servers, which the environment reaches: a process for each file. */
+const PROGRAMS = [
+  "test/unit/*.test.ts",
+  "test/unit/{adapters,cli,tools}/**/*.test.ts",
+  "test/conformance/**/*.test.ts",
+];
 
 export default defineConfig({
   test: {
@@ -6,16 +17,41 @@ export default defineConfig({
       {
         test: {
           name: "unit",
-          include: ["test/{unit,fuzz,scenarios,simulation,conformance,infra}/**/*.test.ts"],
+          // The rest of test/unit. With an `exclude` here, Vitest would ignore the command line's `--exclude`.
+          include: [
+            "test/{fuzz,scenarios,simulation,infra}/**/*.test.ts",
+            "test/unit/!(adapters|cli|tools)/**/*.test.ts",
+          ],
+          // They leave nothing behind in their process, and loading the modules again for each file takes longer than most files.
+          isolate: false,
+          maxWorkers: WORKERS,
           testTimeout: 30_000,
         },
       },
       {
         test: {
+          name: "programs",
+          include: PROGRAMS,
+          maxWorkers: WORKERS,
+          testTimeout: 30_000,
+        },
+      },
+      {
+        test: {
+          // Starts an endpoint of its own and mostly waits for it, so it runs beside the unit tests.
+          name: "e2e",
+          include: ["test/e2e/**/*.test.ts"],
+          maxWorkers: WORKERS,
+          testTimeout: 60_000,
+          hookTimeout: 180_000,
+        },
+      },
+      {
+        test: {
           name: "endpoint",
-          include: ["test/{integration,e2e}/**/*.test.ts"],
+          include: ["test/integration/**/*.test.ts"],
           globalSetup: ["test/integration/endpoint-setup.ts"],
-          // One endpoint serves them all, and two cores carry it: one file after the other.
+          // They share one endpoint, its faults and its tasks: one file after the other, when the others are done.
           fileParallelism: false,
           testTimeout: 60_000,
           hookTimeout: 180_000,
@@ -26,9 +62,11 @@ export default defineConfig({
           // In a real Chromium; `npm run test:browser`, not part of `npm test`.
           name: "browser",
           include: ["test/browser/**/*.test.ts"],
+          // Not beside the unit tests: a browser that is starved of both cores may drop a key press.
+          fileParallelism: false,
           testTimeout: 30_000,
           hookTimeout: 60_000,
-          // A browser starved of both cores by the other projects may drop a key press: once more, and no more.
+          // Another user of the machine can starve it too: once more, and no more.
           retry: 1,
         },
       },

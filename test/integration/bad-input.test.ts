@@ -36,7 +36,8 @@ const consumer = (environment: Record<string, string>) =>
     ...environment,
   });
 
-describe("wrong names", () => {
+// Each test is a process of its own that mostly waits between tries, so they run at once.
+describe.concurrent("wrong names", () => {
   beforeAll(async () => {
     await kinesis.send(new CreateStreamCommand({ StreamName: STREAM, ShardCount: 1 }));
     await dynamoDb.send(

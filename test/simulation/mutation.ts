@@ -1,6 +1,6 @@
 /**
  * The engine broken on purpose, at its ports: tests of the tests. Each must be found by the checkers within a few
- * hundred seeds, or the checkers are not worth their name.
+ * hundred seeds, or the checkers are not worth their name (mutants.test.ts).
  */
 
 import type { EngineOptions } from "../../services/consumer/engine/engine-context.ts";
