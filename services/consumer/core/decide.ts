@@ -218,7 +218,7 @@ export function decide(facts: Facts): Decisions {
     handOver,
     release,
     stop,
-    declareDead: alive.filter((m) => m.workerId !== self.workerId && facts.silentMembers.has(m.workerId)),
+    declareDead: expiredMembers(facts),
     bury: leads ? dead.filter((m) => !owners.has(m.workerId) && m.workerId !== facts.evidence) : [],
     onTrial: alive.filter((m) => onTrial.has(m.workerId)),
     assignments: assignmentsOf(toMove, lines.runnable, {
@@ -251,6 +251,12 @@ export function decide(facts: Facts): Decisions {
     },
   };
 }
+
+/** The fleet rows alone say who these are: a worker that has not read the table declares them dead too. */
+export const expiredMembers = ({ members, self, silentMembers }: Facts): readonly Member[] =>
+  members.filter(
+    ({ workerId, state }) => state !== "dead" && workerId !== self.workerId && silentMembers.has(workerId),
+  );
 
 /**
  * Whose a lease will be once what this worker has begun is done. Planned with it as it stands in the rows, a worker

@@ -12,7 +12,7 @@
  *                 ▲          │ marked dead
  *                 └──────────┴──▶ failed (another process has the worker id; the stream was replaced)
  */
-import type { Decisions } from "../core/decide.ts";
+import { type Decisions, expiredMembers, type Facts } from "../core/decide.ts";
 import { StoppedError } from "../core/errors.ts";
 import { Assigner } from "./assigner.ts";
 import { createByteBudget } from "./byte-budget.ts";
@@ -289,6 +289,7 @@ export class Coordinator {
     const scanned = await this.#watch.scanWhenDue(wish, pace);
     if (scanned.kind !== "seen") return this.#rejoin(scanned.kind);
     const facts = gatherFacts(this.#sources, this.#leavingSinceMillis, this.#assigner.lacking(), this.#now());
+    if (!this.#watch.mayPlan && this.#watch.role !== "reads") return this.#follow(facts);
     const decisions = this.#ports.decide(facts);
     if (!this.#watch.mayPlan) return this.#outrun(decisions);
     this.#decisions = decisions;
@@ -300,9 +301,7 @@ export class Coordinator {
   }
 
   /** C1. Changes outrun our scans: look again soon. Neither what the rows already call ours nor a joiner's becoming active waits for a plan. */
-  async #outrun(decisions: Decisions): Promise<void> {
-    if (this.#watch.role !== "reads") return this.#follow(decisions);
-    const { claim, cap } = decisions;
+  #outrun({ claim, cap }: Decisions): void {
     this.#rhythm.changed();
     for (const { lease, reason } of claim) if (reason === "received") this.#tasks.claim(lease, reason);
     if (this.#decisions === undefined) this.#cap = cap;
@@ -310,13 +309,13 @@ export class Coordinator {
   }
 
   /** W6. The leader has read the table; what follows from the fleet rows alone needs no plan. */
-  async #follow(decisions: Decisions): Promise<void> {
+  async #follow(facts: Facts): Promise<void> {
     const { membership, view, role } = this.#watch;
     if (role === "follows") {
       this.#decisions = undefined;
-      this.#cap = decisions.cap;
+      this.#cap = view.size && facts.computeCap(view.size);
     }
-    this.#upkeep.declareDead(decisions);
+    this.#upkeep.declareDead(expiredMembers(facts));
     const isLeaving = membership.member.state === "leaving";
     const assigned = this.#follower.follow(isLeaving ? this.#now() - this.#leavingSinceMillis : undefined);
     this.#rhythm.saw(`${view.generation} ${JSON.stringify(assigned)}`);

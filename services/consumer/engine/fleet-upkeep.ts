@@ -39,7 +39,7 @@ export class FleetUpkeep {
 
   perform(decisions: Decisions): void {
     const { chores, ports, watch } = this.#deps;
-    this.declareDead(decisions);
+    this.declareDead(decisions.declareDead);
     for (const member of decisions.bury)
       chores.start(`removing the entry of ${member.workerId}`, async () => {
         await ports.store.leave(watch.pageOf(member), member);
@@ -51,8 +51,8 @@ export class FleetUpkeep {
     }
   }
 
-  declareDead({ declareDead }: Pick<Decisions, "declareDead">): void {
-    for (const member of declareDead)
+  declareDead(members: readonly Member[]): void {
+    for (const member of members)
       this.#deps.chores.start(`marking ${member.workerId} dead`, () => this.#declareDead(member));
   }
 

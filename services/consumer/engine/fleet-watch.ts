@@ -218,7 +218,10 @@ export class FleetWatch {
     const knowsNothing = this.view.scannedGeneration < 0 && this.role !== "follows";
     if (scanSpreadMillis === 0 || knowsNothing) return now;
     const earliest = Math.max(now, this.#scannedMillis + scanSpreadMillis / 2);
-    this.#scanDueMillis ??= earliest + this.#ports.random.next() * scanSpreadMillis;
+    const drawn = this.#scanDueMillis;
+    // Drawn from a longer time: this worker has begun to lead since, or the fleet has become smaller.
+    if (drawn !== undefined && drawn <= earliest + scanSpreadMillis) return drawn;
+    this.#scanDueMillis = earliest + this.#ports.random.next() * scanSpreadMillis;
     return this.#scanDueMillis;
   }
 
