@@ -233,7 +233,7 @@ export class Coordinator {
     // Before the end: what waits for a fresh heartbeat must not reach a handler any more.
     const released = forceRelease(this.#departure, left, "the stop budget is spent");
     this.#end();
-    await this.#budget.outlastsInAll(released);
+    await this.#budget.outlastsInAll(Promise.all([released, this.#loop]));
     return left.map((task) => task.owned.leaseKey);
   }
 
@@ -353,6 +353,7 @@ export class Coordinator {
   async #leave(): Promise<void> {
     await this.#chores.done();
     await this.#watch.scan();
+    if (this.#stopped.signal.aborted) return; // the stop budget was spent meanwhile
     if (rowsNaming(this.#departure).length > 0) return this.#wakeUp();
     await this.#watch.membership.leave();
     this.#end();
