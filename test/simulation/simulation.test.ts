@@ -93,6 +93,7 @@ describe("the checkers find an engine broken on purpose", () => {
     "publishes-its-option": /^L9/,
     "ignores-published-times": /^L1/,
     "does-not-fit-batches": /^L12/,
+    "trials-never-end": /^L5/,
     "says-nothing": /^L10/,
   };
   it.each(MUTATIONS.map((mutation) => [mutation.name, mutation] as const))(
