@@ -369,7 +369,8 @@ export class Cluster {
       type: "trouble",
       worker: worker.id,
       kind,
-      until: this.scheduler.now + millis,
+      // Healing ends what would last longer.
+      until: Math.min(this.scheduler.now + millis, Math.max(this.scheduler.now, this.swarm.safetyMillis)),
       detail,
     });
   }

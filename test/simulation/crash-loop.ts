@@ -6,6 +6,7 @@ import { calmSwarm } from "./calm.ts";
 import { Cluster } from "./cluster.ts";
 import { startEngine } from "./engine.ts";
 import { failoverOf } from "./faults/unequal.ts";
+import type { Mutation } from "./mutation.ts";
 
 const WORKERS = 3;
 const SHARDS = 20;
@@ -38,9 +39,9 @@ export interface JoinerFigures {
   readonly moves: number;
 }
 
-export async function measureCrashLoop(loop: CrashLoop): Promise<CrashLoopFigures> {
+export async function measureCrashLoop(loop: CrashLoop, mutation?: Mutation): Promise<CrashLoopFigures> {
   const { crashes, livesMillis, pauseMillis, sameId } = loop;
-  const cluster = await evenFleet();
+  const cluster = await evenFleet(mutation);
   const { scheduler } = cluster;
   const from = cluster.history.events.length;
   for (let crash = 1; crash <= crashes; crash++) {
@@ -61,7 +62,7 @@ export async function measureCrashLoop(loop: CrashLoop): Promise<CrashLoopFigure
 /** A healthy worker joins a fleet in which no worker has died. */
 export const measureJoiner = async (): Promise<JoinerFigures> => join(await evenFleet(), "healthy");
 
-async function evenFleet(): Promise<Cluster> {
+async function evenFleet(mutation?: Mutation): Promise<Cluster> {
   const cluster = new Cluster(
     calmSwarm({
       shards: SHARDS,
@@ -69,6 +70,7 @@ async function evenFleet(): Promise<Cluster> {
       handlerMillis: { low: 0, high: 20 },
     }),
     startEngine,
+    mutation,
   );
   const put = () => {
     cluster.putSome(PUTS);

@@ -192,6 +192,38 @@ const doesNotFitBatches: Mutation = {
   options: { fitsBatches: false },
 };
 
+/** Who was once on trial stays on trial for all others, however long it lives. */
+const trialsNeverEnd: Mutation = {
+  name: "trials-never-end",
+  only: "crash-loop",
+  decide: (decide) => {
+    const tried = new Set<string>();
+    return (facts) => {
+      for (const { workerId, earlyDeaths = 0 } of facts.members) if (earlyDeaths > 0) tried.add(workerId);
+      const members = facts.members.map((member) =>
+        tried.has(member.workerId)
+          ? { ...member, earlyDeaths: Math.max(1, member.earlyDeaths ?? 0) }
+          : member,
+      );
+      return decide({ ...facts, members });
+    };
+  },
+};
+
+/**
+ * Who follows early deaths gets its whole share at once. No law forbids that: each death costs moves and records twice, as
+ * a crash may. The measure of `crash-loop.ts` finds it.
+ */
+export const NO_TRIALS: Mutation = {
+  name: "no-trials",
+  only: "crash-loop",
+  decide: (decide) => (facts) =>
+    decide({
+      ...facts,
+      members: facts.members.map(({ earlyDeaths: _, ...member }) => member),
+    }),
+};
+
 /** Nothing is reported. */
 const saysNothing: Mutation = { name: "says-nothing", only: "outage", isMute: true };
 
@@ -207,5 +239,6 @@ export const FAULT_MUTATIONS: readonly Mutation[] = [
   publishesItsOption,
   ignoresPublishedTimes,
   doesNotFitBatches,
+  trialsNeverEnd,
   saysNothing,
 ];

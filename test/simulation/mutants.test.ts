@@ -40,6 +40,7 @@ const EXPECTED: Readonly<Record<string, Expected>> = {
   "publishes-its-option": { law: /^L9/, seed: 3 },
   "ignores-published-times": { law: /^L1/, seed: 3 },
   "does-not-fit-batches": { law: /^L12/, seed: 9 },
+  "trials-never-end": { law: /^L5/, seed: 1 },
   "says-nothing": { law: /^L10/, seed: 17 },
 };
 

@@ -40,10 +40,6 @@ export function kinesisStream(options: KinesisStreamOptions): Stream {
           throw problem(error, "ListShards");
         }
       } while (token !== undefined);
-      // Every stream has an open shard from its creation to its end.
-      if (shards.length === 0) {
-        throw new StreamError("malformed-answer", `ListShards of stream ${streamId} names no shard`);
-      }
       return shards;
     },
 

@@ -3,7 +3,7 @@
  * every parent that has a row is at SHARD_END (L3). A parent without a row does not block: it was cleaned up
  * after completion, or trimmed away before we came (KCL: `BlockOnParentShardTask`). One whose row cannot be read does.
  */
-import { isEnded, type Lease, TRIM_HORIZON } from "./lease.ts";
+import { isEnded, isSentinel, type Lease } from "./lease.ts";
 
 export type Readiness = "runnable" | "blocked" | "ended";
 
@@ -38,7 +38,7 @@ export function orphans(leases: Iterable<Lease>): string[] {
   const rows = [...leases];
   const keys = new Set(rows.map((lease) => lease.leaseKey));
   return rows
-    .filter((lease) => lease.checkpoint.sequenceNumber === TRIM_HORIZON)
+    .filter((lease) => isSentinel(lease.checkpoint) && !isEnded(lease))
     .flatMap(({ leaseKey, parentShardIds }) =>
       parentShardIds.filter((parent) => !keys.has(parent)).map((parent) => `${leaseKey} ${parent}`),
     );

@@ -2,7 +2,7 @@
  * One worker's part in the fleet: polls, decides, performs, and hands everything over at the end.
  *
  * Owns: when to poll, and this worker's state. Never does: choose (core decides) or read records (shard tasks do).
- * C1: decisions are made only on a table as new as the newest generation seen.
+ * C1: decisions are made only on a table as new as the newest generation seen (but see `outrun-plans.ts`).
  * C2: this worker leaves only when it holds nothing, claims nothing, and a table read after that names it nowhere;
  *     a giver that had not heard of its leaving may still name it, so one more read sets such rows free.
  *
@@ -36,6 +36,7 @@ import { gate } from "./gate.ts";
 import { type FactSources, gatherFacts } from "./gather-facts.ts";
 import { guardedObserve } from "./guarded-observe.ts";
 import { LoopWatch } from "./loop-watch.ts";
+import { OutrunPlans } from "./outrun-plans.ts";
 import { Patience } from "./patience.ts";
 import { Rescue } from "./rescue.ts";
 import { Rhythm } from "./rhythm.ts";
@@ -72,6 +73,7 @@ export class Coordinator {
   readonly #own: ReportSources;
   readonly #rescue: Rescue;
   readonly #rhythm: Rhythm;
+  readonly #outrunPlans = new OutrunPlans();
   readonly #stopped = new AbortController();
   readonly #takesPart = gate();
   /** Ends what a start waits for. */
@@ -108,7 +110,6 @@ export class Coordinator {
     const loop = new LoopWatch(ports, options.failoverTimeMillis);
     this.#loopWatch = loop;
     this.#watch = new FleetWatch(ports, options, loop);
-    const { view, membership } = this.#watch;
     const budget = createByteBudget(options.maxBufferedBytes);
     this.#reports = new ErrorReports(ports, (error) =>
       options.observe({ type: "error", error, hasEnded: false, atMillis: ports.clock.wallMillis() }),
@@ -121,7 +122,7 @@ export class Coordinator {
     this.#budget = new StopBudget(ports.clock);
     this.#turnEndedMillis = ports.clock.monotonicMillis();
     this.#departure = { ports, watch: this.#watch, workerId: options.workerId };
-    this.#entrance = { ports, options, membership, patience: this.#patience };
+    this.#entrance = { ports, options, membership: this.#watch.membership, patience: this.#patience };
     const whenFresh = (signal: AbortSignal) => this.#watch.whenFresh(signal);
     this.#own = { ports, options, watch: this.#watch, loop, reports, tasks: () => this.#tasks };
     this.#measurements = new Measurements(this.#own);
@@ -135,19 +136,19 @@ export class Coordinator {
       targetOf: (leaseKey) => this.#targetOf(leaseKey),
       row: (leaseKey) => this.#watch.row(leaseKey),
       syncShards: async () => (await this.#upkeep.syncShards()).shards,
-      created: (lease) => view.wrote(lease),
+      created: (lease) => this.#watch.view.wrote(lease),
       application: () => this.#upkeep.duties.application,
       ...wake,
     });
-    const { failoverTimeMillis, maxLeasesForWorker } = options;
+    const { failoverTimeMillis } = options;
     // Beside Java workers, which take leases without asking, every worker must see its own rows.
     const assignsFrom = options.leaseRenewal === "lease" ? Number.POSITIVE_INFINITY : options.assignsFrom;
     const assignment = { ports, watch: this.#watch, chores: this.#chores, failoverTimeMillis, assignsFrom };
     this.#assigner = new Assigner(assignment);
     this.#follower = new Follower({ ...assignment, tasks: this.#tasks });
-    const cap = new Cap(maxLeasesForWorker, ports.logger);
+    const cap = new Cap(options.maxLeasesForWorker, ports.logger);
     const seen = { watch: this.#watch, loop, tasks: this.#tasks, rescue: this.#rescue };
-    this.#sources = { ...seen, cap, failoverTimeMillis };
+    this.#sources = { ...seen, cap, failoverTimeMillis: options.failoverTimeMillis };
   }
 
   /** Resolves when this worker takes part: it is an active member and the leases it was due are its own (C3). */
@@ -243,7 +244,7 @@ export class Coordinator {
     // Before the end: what waits for a fresh heartbeat must not reach a handler any more.
     const released = forceRelease(this.#departure, left, "the stop budget is spent");
     this.#end();
-    await this.#budget.outlastsInAll(released);
+    await this.#budget.outlastsInAll(Promise.all([released, this.#loop]));
     return left.map((task) => task.owned.leaseKey);
   }
 
@@ -289,27 +290,27 @@ export class Coordinator {
     const scanned = await this.#watch.scanWhenDue(wish, pace);
     if (scanned.kind !== "seen") return this.#rejoin(scanned.kind);
     const facts = gatherFacts(this.#sources, this.#leavingSinceMillis, this.#assigner.lacking(), this.#now());
-    if (!this.#watch.mayPlan && this.#watch.role !== "reads") return this.#follow(facts);
-    const decisions = this.#ports.decide(facts);
-    if (!this.#watch.mayPlan) return this.#outrun(decisions);
-    this.#decisions = decisions;
-    this.#cap = decisions.cap;
-    this.#perform(decisions);
-    this.#assigner.assign(decisions, this.#rescue.due.size > 0);
-    this.#rescue.watchOver(this.#watch, decisions.untaken, this.#now());
+    const { mayPlan, role } = this.#watch;
+    if (!mayPlan && role !== "reads") this.#follow(facts);
+    else {
+      const decisions = this.#ports.decide(facts);
+      if (mayPlan) this.#perform(decisions);
+      else this.#outrun(decisions);
+    }
     if (this.#watch.membership.member.state === "leaving" && this.#tasks.areNone) await this.#leave();
   }
 
-  /** C1. Changes outrun our scans: look again soon. Neither what the rows already call ours nor a joiner's becoming active waits for a plan. */
-  #outrun({ claim, cap }: Decisions): void {
+  /** C1. Changes outrun our scans: look again soon. A joiner's becoming active and its first cap wait for no plan, nor does what scan after scan says. */
+  #outrun(decisions: Decisions): void {
     this.#rhythm.changed();
-    for (const { lease, reason } of claim) if (reason === "received") this.#tasks.claim(lease, reason);
-    if (this.#decisions === undefined) this.#cap = cap;
+    const { claims, isCapKnown } = this.#outrunPlans.add(decisions, this.#watch.view.scannedGeneration);
+    for (const { lease, reason } of claims) this.#tasks.claim(lease, reason);
+    if (isCapKnown || this.#cap === undefined) this.#cap = decisions.cap;
     this.#becomeActive();
   }
 
   /** W6. The leader has read the table; what follows from the fleet rows alone needs no plan. */
-  async #follow(facts: Facts): Promise<void> {
+  #follow(facts: Facts): void {
     const { membership, view, role } = this.#watch;
     if (role === "follows") {
       this.#decisions = undefined;
@@ -321,7 +322,6 @@ export class Coordinator {
     this.#rhythm.saw(`${view.generation} ${JSON.stringify(assigned)}`);
     this.#becomeActive();
     if (membership.member.state !== "joining") this.#takesPart.open();
-    if (isLeaving && this.#tasks.areNone) await this.#leave();
   }
 
   #targetOf(leaseKey: string): string | undefined {
@@ -331,6 +331,8 @@ export class Coordinator {
   }
 
   #perform(decisions: Decisions): void {
+    this.#decisions = decisions;
+    this.#cap = decisions.cap;
     this.#tasks.perform(decisions);
     this.#upkeep.perform(decisions);
     if (this.#options.leaseRenewal === "lease") {
@@ -342,6 +344,8 @@ export class Coordinator {
     const { state } = this.#watch.membership.member;
     if (state !== "joining" && decisions.claim.length === 0 && !this.#tasks.isClaiming)
       this.#takesPart.open();
+    this.#assigner.assign(decisions, this.#rescue.due.size > 0);
+    this.#rescue.watchOver(this.#watch, decisions.untaken, this.#now());
   }
 
   #becomeActive(): void {
@@ -389,6 +393,7 @@ export class Coordinator {
     // What is handed to a worker that follows and has left, the leader finds with its next reading.
     const follows = this.#watch.role === "follows";
     if (!follows) await this.#watch.scan();
+    if (this.#stopped.signal.aborted) return; // the stop budget was spent meanwhile
     const isNamed = !follows && rowsNaming(this.#departure).length > 0;
     // An assigned lease may have been claimed meanwhile.
     if (isNamed || !this.#tasks.areNone) return this.#wakeUp();
@@ -407,8 +412,7 @@ export class Coordinator {
   }
 
   #pauseMillis(): number {
-    const pace = this.#watch.pace;
-    const now = this.#now();
+    const [pace, now] = [this.#watch.pace, this.#now()];
     return this.#rhythm.pauseMillis(pace, this.#rhythm.isBusy(pace, this.#wish), {
       untilBeatMillis: pace.beatMillis - (now - this.#watch.membership.sentMillis),
       untilActiveMillis: this.#wish === "joining" ? this.#settling.leftMillis(now) : Number.POSITIVE_INFINITY,

@@ -17,7 +17,7 @@ import { actualOwner, isEnded, type Lease } from "../core/lease.ts";
 import type { Member } from "../core/member.ts";
 import { deathsAfter, isProven } from "../core/trial.ts";
 import { StoreUnavailable } from "../ports/lease-store.ts";
-import { type Shard, type Stream, StreamError } from "../ports/stream.ts";
+import { StreamError } from "../ports/stream.ts";
 import { forEachBounded } from "./bounded.ts";
 import type { EngineOptions, Ports } from "./engine-context.ts";
 import type { Membership } from "./membership.ts";
@@ -109,19 +109,9 @@ async function beginNow(
 ): Promise<Application> {
   const { nowMillis, shards } = await patience.until("stream listing", async () => ({
     nowMillis: ports.clock.wallMillis(),
-    shards: await listSome(ports.stream),
+    shards: await ports.stream.listShards(),
   }));
   return beginApplication(options.initialPosition, stream, { leases, shards }, nowMillis);
-}
-
-/**
- * Every stream has a shard: a listing without one is none, and what is begun with it would not know which shards there
- * were. Those that are closed before the next listing would not be read.
- */
-async function listSome(stream: Stream): Promise<readonly Shard[]> {
-  const shards = await stream.listShards();
-  if (shards.length === 0) throw new StreamError("malformed-answer", "ListShards answers without a shard");
-  return shards;
 }
 
 /** Deletes the rows of the stream before. Another worker may do the same: a row made since is at counter 0 and is made again. */

@@ -17,7 +17,14 @@ import type { Metrics } from "../ports/metrics.ts";
 import { StreamError } from "../ports/stream.ts";
 
 /** The kinds of calls that fail independently of each other. */
-export type ErrorSource = "lease table" | "stream listing" | "reading" | "handler" | "hook" | "checkpoint";
+export type ErrorSource =
+  | "lease table"
+  | "stream listing"
+  | "claiming"
+  | "reading"
+  | "handler"
+  | "hook"
+  | "checkpoint";
 
 /** Of a failed call of a port. What is none is an error of the program, or of what a user gave it. */
 export function errorClassIn(error: unknown): ErrorClass {

@@ -205,7 +205,7 @@ export class FleetWatch {
     if (now < this.#dueAtMillis(pace, now)) return SEEN;
     this.#scannedMillis = now;
     this.#scanDueMillis = undefined;
-    const seen = await this.#beatDuring(this.#scanAgainIfOutrun(pace), wish, pace);
+    const seen = await this.#beatDuring(this.#scanAgainIfOutrun(pace), wish);
     this.#hasJustScanned = seen.kind === "seen";
     return seen;
   }
@@ -232,38 +232,37 @@ export class FleetWatch {
   }
 
   /** W3. A worker that has lost its place does not wait for the scan: what that brings is another incarnation's (V4). */
-  async #beatDuring(scan: Promise<void>, wish: Wish, { beatMillis }: Pace): Promise<Poll> {
-    const over = new AbortController();
-    const ended = scan.finally(() => over.abort());
-    ended.catch(() => undefined); // awaited below
+  async #beatDuring(scan: Promise<void>, wish: Wish): Promise<Poll> {
     let seen: Poll = SEEN;
     try {
-      while (seen.kind === "seen") {
-        const untilBeatMillis = beatMillis - (this.#now() - this.membership.sentMillis);
-        await this.#ports.clock.sleep(Math.max(0, untilBeatMillis), over.signal);
-        if (over.signal.aborted) break;
-        seen = await this.#beat(wish, this.#bumpWanted);
-      }
+      seen = await this.#beatUntil(scan, wish);
     } finally {
-      if (seen.kind === "seen") await ended;
+      if (seen.kind === "seen") await scan;
     }
     return seen;
   }
 
   /** W3, for a joiner that still finds out where the application began. Ends with `work`, or when the place is lost. */
   async beatWhile(work: Promise<unknown>, wish: Wish, reports: Pick<ErrorReports, "failed">): Promise<void> {
+    await this.#beatUntil(work, wish, (error) => reports.failed("lease table", errorClassIn(error), error));
+  }
+
+  /** @param failed told of a heartbeat that failed, which is sent again; default: it rejects */
+  async #beatUntil(work: Promise<unknown>, wish: Wish, failed?: (error: unknown) => void): Promise<Poll> {
     const over = new AbortController();
-    void work.finally(() => over.abort());
-    const { clock } = this.#ports;
-    for (let pauseMillis = 0; !over.signal.aborted; ) {
+    const end = () => over.abort();
+    void work.then(end, end);
+    for (let pauseMillis = 0; ; ) {
       const untilBeatMillis = this.pace.beatMillis - (this.#now() - this.membership.sentMillis);
-      await clock.sleep(Math.max(pauseMillis, untilBeatMillis), over.signal);
-      if (over.signal.aborted) return;
+      await this.#ports.clock.sleep(Math.max(pauseMillis, untilBeatMillis), over.signal);
+      if (over.signal.aborted) return SEEN;
       try {
-        if ((await this.#beat(wish, false)).kind !== "seen") return;
+        const seen = await this.#beat(wish, this.#bumpWanted);
+        if (seen.kind !== "seen") return seen;
         pauseMillis = 0;
       } catch (error) {
-        reports.failed("lease table", errorClassIn(error), error);
+        if (failed === undefined) throw error;
+        failed(error);
         pauseMillis = BEAT_AGAIN_MILLIS;
       }
     }

@@ -12,6 +12,7 @@ import type { Shard } from "../ports/stream.ts";
 import { forEachBounded } from "./bounded.ts";
 import type { Ports } from "./engine-context.ts";
 import type { FleetView } from "./fleet-view.ts";
+import { Reminders } from "./reminders.ts";
 import type { IdentifiedStream } from "./stream-identity.ts";
 
 /** KCL's `leaseCleanupIntervalMillis`: a completed row costs nothing but a line in every scan. */
@@ -23,6 +24,8 @@ const MIN_SYNC_SPACING_MILLIS = 200;
 /** After a listing that failed; at the most twice as long as the default interval, so that children do not wait for it. */
 const BACKOFF_BASE_MILLIS = 500;
 const BACKOFF_CAP_MILLIS = 10_000;
+
+const SPILLOVER = "spillover";
 
 export interface LeaderOptions {
   readonly shardSyncIntervalMillis: number;
@@ -44,6 +47,7 @@ export class LeaderDuties {
   #cleanedMillis: number;
   #holesInARow = 0;
   #spilledBefore = 0;
+  readonly #reminders = new Reminders();
   #application: Application | undefined;
 
   constructor(ports: LeaderPorts, view: FleetView, options: LeaderOptions) {
@@ -153,7 +157,8 @@ export class LeaderDuties {
     this.#ports.metrics.record("LeaseSpillover", spilled, "Count", dimensions);
     this.#ports.metrics.record("TotalLeases", fleet.runnable, "Count", dimensions);
     this.#ports.metrics.record("NumWorkers", fleet.workers, "Count", dimensions);
-    if (spilled > 0) {
+    if (spilled === 0) this.#reminders.isOver(SPILLOVER);
+    else if (this.#reminders.isDue(SPILLOVER, this.#ports.clock.monotonicMillis())) {
       this.#ports.logger.error(
         { spilled, workers: fleet.workers, runnable: fleet.runnable },
         "maxLeasesForWorker × workers is less than the number of shards: shards stay unread; raise the cap or add workers",

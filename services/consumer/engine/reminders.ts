@@ -12,4 +12,9 @@ export class Reminders {
     this.#saidMillis.set(what, nowMillis);
     return true;
   }
+
+  /** It lasts no more: the next time it is news. */
+  isOver(what: string): void {
+    this.#saidMillis.delete(what);
+  }
 }

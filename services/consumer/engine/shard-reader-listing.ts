@@ -8,7 +8,7 @@
  * - A stream that does not exist, or cannot be listed, proves nothing about its shards.
  */
 import type { Clock } from "../../shared/clock.ts";
-import { type Shard, StreamError } from "../ports/stream.ts";
+import type { Shard } from "../ports/stream.ts";
 
 const GONE_AFTER_MILLIS = 60_000;
 
@@ -39,10 +39,6 @@ export class ShardListing {
   /** Lists the shards once. @throws StreamError */
   async look(): Promise<Listed> {
     const shards = await this.#listShards();
-    if (shards.length === 0) {
-      this.#absentSinceMillis = undefined;
-      throw new StreamError("malformed-answer", "the stream lists no shard");
-    }
     const children = shards.filter((shard) => shard.parentShardIds.includes(this.#shardId));
     const listed = shards.find((shard) => shard.shardId === this.#shardId);
     if (listed !== undefined) {

@@ -10,6 +10,7 @@ import type { Decisions, HeldLeaseFacts } from "../core/decide.ts";
 import { actualOwner, type Lease } from "../core/lease.ts";
 import { forEachBounded } from "./bounded.ts";
 import type { EngineOptions, Ports } from "./engine-context.ts";
+import { errorClassIn } from "./error-reports.ts";
 import type { FleetWatch } from "./fleet-watch.ts";
 import { ownLease } from "./held-lease.ts";
 import { ShardTask, type ShardTaskSurroundings } from "./shard-task.ts";
@@ -17,6 +18,8 @@ import { ShardTask, type ShardTaskSurroundings } from "./shard-task.ts";
 /** A claim without an answer has the table read anew: one that fails again and again is made ever less often. */
 const CLAIM_PAUSE_BASE_MILLIS = 100;
 const CLAIM_PAUSE_CAP_MILLIS = 3_000;
+/** A lease not claimed for so long is another's by now. Longer than the minute in which the others plan with no claim of ours. */
+const FAILURE_KEPT_MILLIS = 120_000;
 /** Claims under way at once: enough for a scale-out, few enough for two cores and the SDK's sockets. */
 const MAX_CLAIMS_UNDER_WAY = 16;
 
@@ -83,6 +86,9 @@ export class ShardTasks {
   }
 
   perform({ stop, claim, handOver, release }: Decisions): void {
+    const now = this.#ports.clock.monotonicMillis();
+    for (const [leaseKey, { untilMillis }] of this.#failed)
+      if (now - untilMillis > FAILURE_KEPT_MILLIS) this.#forget(leaseKey);
     for (const { leaseKey, reason } of stop) this.get(leaseKey)?.lose(reason);
     for (const { lease, reason } of claim) this.claim(lease, reason);
     for (const { leaseKey, to, reason } of handOver) this.get(leaseKey)?.handOver(to, reason);
@@ -108,7 +114,9 @@ export class ShardTasks {
     const { clock } = this.#ports;
     if (clock.monotonicMillis() < (this.#failed.get(leaseKey)?.untilMillis ?? 0)) return;
     const answered = this.#attempt(lease, reason)
-      .then(() => void this.#failed.delete(leaseKey))
+      .then(() => {
+        if (this.#failed.delete(leaseKey)) this.#around.reports.recovered("claiming", leaseKey);
+      })
       .catch((error: unknown) => {
         // It may have happened: only the table knows.
         this.#around.watch.distrust();
@@ -121,7 +129,7 @@ export class ShardTasks {
           CLAIM_PAUSE_CAP_MILLIS,
         );
         this.#failed.set(leaseKey, { times, untilMillis: clock.monotonicMillis() + pause });
-        this.#ports.logger.debug({ err: error, shardId: leaseKey }, "claim not answered");
+        this.#around.reports.failed("claiming", errorClassIn(error), error, leaseKey);
       })
       .finally(() => {
         this.#claiming.delete(leaseKey);
@@ -143,7 +151,12 @@ export class ShardTasks {
   async loseAll(reason: string): Promise<void> {
     for (const task of this.#tasks.values()) task.lose(reason);
     await Promise.all(this.all.map((task) => task.done));
-    this.#failed.clear();
+    for (const leaseKey of this.#failed.keys()) this.#forget(leaseKey);
+  }
+
+  #forget(leaseKey: string): void {
+    this.#failed.delete(leaseKey);
+    this.#around.reports.forget("claiming", leaseKey);
   }
 
   /** No claim is begun any more; resolves when those under way are answered. */

@@ -49,11 +49,16 @@ export class IdentifiedStream implements Stream {
     this.#confirmedMillis = Number.NEGATIVE_INFINITY;
   }
 
+  /**
+   * Every stream has an open shard from its creation to its end: a listing without one is none. What is begun with it would
+   * not know which shards there were, and those that are closed before the next listing would not be read.
+   */
   async listShards(): Promise<readonly Shard[]> {
     const shards = await this.#deps.stream.listShards().catch((error: unknown) => {
       this.#isDoubted ||= error instanceof StreamError && error.problem === "not-found";
       throw error;
     });
+    if (shards.length === 0) throw new StreamError("malformed-answer", "ListShards names no shard");
     this.#compare(shards);
     if (this.#isDoubted) await this.confirm();
     this.#isDoubted = false;

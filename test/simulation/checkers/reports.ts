@@ -1,6 +1,6 @@
 /**
  * L10: what fails for long is reported: a warning or an error in the log within 30 s. A trouble that lasts less than
- * `SHORTEST_MILLIS` may pass in silence. A handler that is already reported as failing is not reported again.
+ * `SHORTEST_MILLIS` may pass in silence. What is already reported as failing is not reported again.
  */
 import { longestFailover } from "../faults/unequal.ts";
 import type { SimEvent } from "../world/history.ts";
@@ -44,6 +44,8 @@ export function checkReports({ swarm, events }: Evidence): Verdict {
   let downstream: Extract<SimEvent, { type: "outage" }> | undefined;
   /** Whose handler is reported as failing, because of a sick record for instance, and not yet as well again. */
   const reported = new Set<string>();
+  /** The same of the lease table, because this worker alone is refused for instance. */
+  const tableReported = new Set<string>();
   for (const event of events) {
     for (const entry of due) {
       if (event.t <= entry.until || entry.workers.size === 0) continue;
@@ -55,7 +57,10 @@ export function checkReports({ swarm, events }: Evidence): Verdict {
     if (event.type === "worker") {
       if (event.action === "joined") up.add(event.worker);
       else up.delete(event.worker);
-      if (event.action === "started") reported.delete(event.worker);
+      if (event.action === "started") {
+        reported.delete(event.worker);
+        tableReported.delete(event.worker);
+      }
     }
     const isGone =
       event.type === "trouble" &&
@@ -66,6 +71,8 @@ export function checkReports({ swarm, events }: Evidence): Verdict {
     if (event.type === "log") {
       if (event.message.startsWith("handler fails (")) reported.add(event.worker);
       if (event.message === "handler works again") reported.delete(event.worker);
+      if (event.message.startsWith("lease table fails (")) tableReported.add(event.worker);
+      if (event.message === "lease table works again") tableReported.delete(event.worker);
       for (const entry of due) {
         // Also one that was paused meanwhile, and reads: the others may have no shard to find it out with.
         if (entry.any) entry.workers.clear();
@@ -89,7 +96,9 @@ export function checkReports({ swarm, events }: Evidence): Verdict {
     const isSeen = event.type === "outage" && event.share === 1 && event.service !== "downstream" && !follows;
     if (isSeen && event.until - event.t >= shortestOf(event, longestFailover(swarm))) {
       const until = Math.min(event.until, event.t + WITHIN_MILLIS) + swarm.timeoutMillis;
-      due.push({ event, until, workers: new Set(up), any: event.service !== "store" });
+      const isKnown = (worker: string) => event.service === "store" && tableReported.has(worker);
+      const workers = new Set([...up].filter((worker) => !isKnown(worker)));
+      due.push({ event, until, workers, any: event.service !== "store" });
     }
     if (
       event.type === "trouble" &&

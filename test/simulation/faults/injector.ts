@@ -165,6 +165,8 @@ export class FaultInjector {
         this.#cluster.crash(worker, "crash loop");
         const next = loop.sameId ? id : `crasher${times}`;
         if (times > 1) this.#crashLoop(loop, times - 1, next);
+        // The version that was mended.
+        else this.#cluster.startWorker(next);
       });
     };
     whenJoined();

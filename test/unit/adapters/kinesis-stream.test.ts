@@ -127,7 +127,6 @@ describe("the Kinesis adapter", () => {
 
   it.each<[string, object]>([
     ["that is empty", {}],
-    ["that names no shard", { Shards: [] }],
     ["with a shard that is null", { Shards: [null] }],
     ["with a shard without an id", { Shards: [{ ...SHARD, ShardId: undefined }] }],
     ["with a shard without a hash range", { Shards: [{ ...SHARD, HashKeyRange: {} }] }],

@@ -1,11 +1,22 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { Lease } from "../../../services/consumer/core/lease.ts";
-import { lineage, readiness, shardCount, tableOf } from "../../../services/consumer/core/lineage.ts";
+import { AT_TIMESTAMP, LATEST, type Lease, sentinel } from "../../../services/consumer/core/lease.ts";
+import { lineage, orphans, readiness, shardCount, tableOf } from "../../../services/consumer/core/lineage.ts";
 import { at, ENDED, row } from "./rows.ts";
 
 const keys = (leases: readonly Lease[]) => leases.map((l) => l.leaseKey);
 const shardsOf = (...rows: Lease[]) => shardCount(tableOf(rows), lineage(tableOf(rows)));
+
+describe("children without a parent's row", () => {
+  it("are doubted wherever they begin, while they have not begun", () => {
+    const child = row("s1", { parentShardIds: ["s0"] });
+    for (const checkpoint of [child.checkpoint, sentinel(AT_TIMESTAMP), sentinel(LATEST)])
+      expect(orphans([{ ...child, checkpoint }])).toEqual(["s1 s0"]);
+    expect(orphans([{ ...child, checkpoint: at("5") }])).toEqual([]);
+    expect(orphans([{ ...child, ...ENDED }])).toEqual([]);
+    expect(orphans([row("s0"), child])).toEqual([]);
+  });
+});
 
 describe("which leases may be read", () => {
   it("not a child before its parent is at SHARD_END", () => {

@@ -1,6 +1,7 @@
 /** What a version that dies seconds after joining costs, and what it must not cost. Failover time 4 s. */
 import { describe, expect, it } from "vitest";
 import { measureCrashLoop, measureJoiner } from "../../simulation/crash-loop.ts";
+import { NO_TRIALS } from "../../simulation/fault-mutations.ts";
 import { FaultyFleet } from "./faulty-fleet.ts";
 
 const FAILOVER_MILLIS = 4_000;
@@ -21,6 +22,14 @@ describe("a crash loop", () => {
     expect(joiner.moves).toBe(5);
     expect(joiner.evenAfterMillis).toBeLessThan(8 * FAILOVER_MILLIS + 3_000);
   });
+
+  it.each([true, false])(
+    "costs more than twice as many records without trials (same id: %s)",
+    async (sameId) => {
+      const loop = { crashes: 5, livesMillis: 5_000, pauseMillis: 6_000, sameId };
+      expect((await measureCrashLoop(loop, NO_TRIALS)).twicePerCrash).toBeGreaterThan(80);
+    },
+  );
 });
 
 describe("a healthy joiner", () => {

@@ -105,8 +105,9 @@ describe("a refusal of the stream", () => {
   });
 
   it("makes a listing that works again prove whose it is", async () => {
-    const { identified, fails, told } = guarded(async () => madeAt(2));
+    const { identified, fails, shards, told } = guarded(async () => madeAt(2));
     identified.bind(madeAt(1));
+    shards.push(shard("s1"));
     fails.problem = "not-found";
     expect(await problemOf(identified.listShards())).toBe("not-found");
     fails.problem = undefined;
@@ -116,6 +117,13 @@ describe("a refusal of the stream", () => {
 });
 
 describe("a listing", () => {
+  it("without a shard is none", async () => {
+    const { identified, shards } = guarded(async () => madeAt(1));
+    expect(await problemOf(identified.listShards())).toBe("malformed-answer");
+    shards.push(shard("s1"));
+    expect(await identified.listShards()).toHaveLength(1);
+  });
+
   it("in which a known shard begins with another number proves whose it is; a new shard is no reason", async () => {
     const { identified, shards, told, asked } = guarded(async () => madeAt(2));
     identified.bind(madeAt(1));

@@ -1,0 +1,73 @@
+/** Claims that fail again and again: told once and then seldom, all counted, and told when they work again. */
+import { describe, expect, it } from "vitest";
+import type { ErrorClass } from "../../../services/consumer/core/error-class.ts";
+import { StoreUnavailable } from "../../../services/consumer/ports/lease-store.ts";
+import { FaultyFleet, storeThrough } from "./faulty-fleet.ts";
+
+/** The claims of w1 fail until they are healed. */
+function failingClaims(errorClass: ErrorClass, steals = true) {
+  let fails = true;
+  let failures = 0;
+  const fleet = new FaultyFleet({
+    swarm: { shards: 6, steals },
+    ports: (ports, workerId) => ({
+      ...ports,
+      store: storeThrough(ports.store, (name, act) => {
+        if (name !== "claim" || workerId !== "w1" || !fails) return act();
+        failures += 1;
+        return Promise.reject(new StoreUnavailable("no", { errorClass }));
+      }),
+    }),
+  });
+  const said = () => fleet.said.filter(({ message }) => message.startsWith("claiming"));
+  const heal = () => {
+    fails = false;
+  };
+  return { fleet, said, heal, failures: () => failures };
+}
+
+describe("claims that fail", () => {
+  it("are an error line at once where that needs a person, and each is counted", async () => {
+    const { fleet, said, heal, failures } = failingClaims("denied");
+    await fleet.start(1);
+    await fleet.run(60_000);
+    expect(said()).toMatchObject([{ level: "error", fields: { errorClass: "denied" } }]);
+    expect(fleet.engine("w1").health().reasons.join()).toContain("claiming fails (denied)");
+    heal();
+    await fleet.run(10_000);
+    expect(new Set(fleet.owners())).toEqual(new Set(["w1"]));
+    expect(said().slice(1)).toMatchObject([
+      { message: "claiming works again", fields: { failures: failures() } },
+    ]);
+    expect(fleet.engine("w1").health().ready).toBe(true);
+  });
+
+  it("are a warning where it lasts", async () => {
+    const { fleet, said } = failingClaims("throttled");
+    await fleet.start(1);
+    await fleet.run(60_000);
+    expect(said()).toMatchObject([{ level: "warn", fields: { errorClass: "throttled" } }]);
+  });
+
+  it("are not told where it passes by itself", async () => {
+    const { fleet, said, heal, failures } = failingClaims("throttled");
+    await fleet.start(1);
+    await fleet.run(3_000);
+    heal();
+    await fleet.run(60_000);
+    expect(failures()).toBeGreaterThan(0);
+    expect(said()).toEqual([]);
+  });
+
+  it("are told of by a worker whose leases others take meanwhile, and forgotten in the end", async () => {
+    const { fleet, said } = failingClaims("denied", false);
+    await fleet.start(2);
+    await fleet.run(30_000);
+    expect(new Set(fleet.owners())).toEqual(new Set(["w2"]));
+    expect(said()).toMatchObject([{ level: "error", worker: "w1" }]);
+    expect(fleet.engine("w1").health().ready).toBe(false);
+    await fleet.run(150_000);
+    expect(fleet.engine("w1").health().ready).toBe(true);
+    expect(said()).toHaveLength(1);
+  });
+});
