@@ -51,7 +51,7 @@ const ENTRY = {
   leases: "l",
 } as const;
 
-const ASSIGNMENT = { worker: "w", to: "t", counter: "c" } as const;
+const ASSIGNMENT = { worker: "w", to: "t", counter: "c", owner: "o" } as const;
 const SIZE = { workers: "w", shards: "s" } as const;
 
 const STATE_LETTERS: Readonly<Record<MemberState, string>> = {
@@ -168,8 +168,10 @@ function decodeAssignments(item: Item): readonly Assignment[] {
       const worker = readable(() => readText(entry, ASSIGNMENT.worker));
       const to = readable(() => readText(entry, ASSIGNMENT.to));
       const counter = readable(() => readCount(entry, ASSIGNMENT.counter));
+      const owner = readable(() => readText(entry, ASSIGNMENT.owner));
       const isWhole = worker !== undefined && to !== undefined;
-      return isWhole ? [{ leaseKey, worker, to, ...(counter !== undefined && { counter }) }] : [];
+      const seen = { ...(counter !== undefined && { counter }), ...(owner !== undefined && { owner }) };
+      return isWhole ? [{ leaseKey, worker, to, ...seen }] : [];
     });
 }
 
@@ -317,13 +319,14 @@ export function assignExpressions(
   assignments: readonly Assignment[],
   size: FleetSize | undefined,
 ): Expressions {
-  const entries = assignments.map(({ leaseKey, worker, to, counter }): [string, AttributeValue] => [
+  const entries = assignments.map(({ leaseKey, worker, to, counter, owner }): [string, AttributeValue] => [
     leaseKey,
     {
       M: {
         [ASSIGNMENT.worker]: { S: worker },
         [ASSIGNMENT.to]: { S: to },
         ...(counter !== undefined && { [ASSIGNMENT.counter]: { N: String(counter) } }),
+        ...(owner !== undefined && { [ASSIGNMENT.owner]: { S: owner } }),
       },
     },
   ]);

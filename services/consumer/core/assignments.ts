@@ -48,19 +48,27 @@ export function assignmentsOf(
 ): readonly Assignment[] {
   const assignments = new Map<string, Assignment>();
   for (const { lease, holder, to } of moves) {
-    const { leaseKey, counter } = lease;
-    const claims = { leaseKey, worker: to, to, counter };
-    assignments.set(leaseKey, holder === undefined ? claims : { leaseKey, worker: holder, to });
+    const { leaseKey } = lease;
+    const assigned = holder === undefined ? claimOf(lease, to) : { leaseKey, worker: holder, to };
+    assignments.set(leaseKey, assigned);
   }
   for (const lease of runnable) {
-    const { leaseKey, counter } = lease;
     const owner = actualOwner(lease);
     if (owner === undefined || !fleet.isAlive(owner)) continue;
-    if (lease.isPending || fleet.lacking.has(owner))
-      assignments.set(leaseKey, { leaseKey, worker: owner, to: owner, counter });
+    if (lease.isPending || fleet.lacking.has(owner)) assignments.set(lease.leaseKey, claimOf(lease, owner));
   }
   return [...assignments.values()].filter(({ worker }) => worker !== fleet.self);
 }
+
+function claimOf(lease: Lease, to: string): Assignment {
+  const { leaseKey, counter } = lease;
+  const owner = actualOwner(lease);
+  return { leaseKey, worker: to, to, counter, ...(owner !== undefined && { owner }) };
+}
+
+/** The row is as the leader read it. */
+export const isAsAssigned = (row: Lease, { counter, owner }: Assignment): boolean =>
+  row.counter === counter && actualOwner(row) === owner;
 
 export interface PageChange {
   readonly page: number;

@@ -35,8 +35,9 @@ export interface Assignment {
   /** Who is to act: the holder, which hands the lease over, or (`worker` is `to`) the new owner, which claims it. */
   readonly worker: string;
   readonly to: string;
-  /** Of a lease to claim: its counter as the leader read it. A row that has moved on since is not claimed. */
+  /** Of a lease to claim: its counter and owner as the leader read them. A row that has changed since is not claimed. */
   readonly counter?: number;
+  readonly owner?: string;
 }
 
 /** As the leader counted it. */

@@ -25,27 +25,39 @@ export class Assigner {
   readonly #deps: AssignerDeps;
   /** By worker id: since when it holds fewer leases than the rows give it (monotonic). */
   readonly #lackingSince = new Map<string, number>();
+  /** When no worker lacked any, or the table was last read anew because some did. */
+  #doubtedMillis = Number.NEGATIVE_INFINITY;
   #assigns = false;
 
   constructor(deps: AssignerDeps) {
     this.#deps = deps;
   }
 
-  /** Call after each reading of the table. */
+  /** Workers that have held fewer leases than the rows give them for longer than a claim takes. */
   lacking(): ReadonlySet<string> {
     const { ports, watch, failoverTimeMillis } = this.#deps;
-    const now = ports.clock.monotonicMillis();
-    const isLong = (millis: number) => now - millis > LACKING_PART * failoverTimeMillis;
-    if (watch.role === "reads" || watch.role === "follows") this.#lackingSince.clear();
-    else {
-      const counts = countsByOwner(watch.view.table.values());
-      for (const { workerId, leases, state } of watch.view.members()) {
-        const lacks = state !== "dead" && leases !== undefined && (counts.get(workerId) ?? 0) > leases;
-        if (!lacks) this.#lackingSince.delete(workerId);
-        else if (!this.#lackingSince.has(workerId)) this.#lackingSince.set(workerId, now);
-      }
+    const { role, view } = watch;
+    if (role === "reads" || role === "follows") {
+      this.#lackingSince.clear();
+      return new Set();
     }
-    return new Set([...this.#lackingSince].filter(([, millis]) => isLong(millis)).map(([id]) => id));
+    const now = ports.clock.monotonicMillis();
+    const counts = countsByOwner(view.table.values());
+    const lacking = new Set<string>();
+    for (const { workerId, leases, state } of view.members()) {
+      const lacks = state !== "dead" && leases !== undefined && (counts.get(workerId) ?? 0) > leases;
+      const since = this.#lackingSince.get(workerId) ?? now;
+      if (lacks) this.#lackingSince.set(workerId, since);
+      else this.#lackingSince.delete(workerId);
+      if (lacks && now - since > LACKING_PART * failoverTimeMillis) lacking.add(workerId);
+    }
+    // What they were assigned has not helped: the rows may be others than this worker has read.
+    if (lacking.size === 0) this.#doubtedMillis = now;
+    else if (now - this.#doubtedMillis > failoverTimeMillis) {
+      this.#doubtedMillis = now;
+      watch.distrust();
+    }
+    return lacking;
   }
 
   /**

@@ -100,11 +100,11 @@ export class FleetWatch {
 
   /**
    * C1. The fleet of a leader that assigns changes all the time: it plans from what it has just read, whatever has changed
-   * meanwhile. The conditions of the writes hold, and the next reading is a second or so away.
+   * meanwhile. The conditions of the writes hold, and the next reading is a second or so away. Who follows plans only then.
    */
   get mayPlan(): boolean {
-    const assigns = this.role === "leads" || this.role === "stands-in";
-    return this.isCurrent || (assigns && this.#hasJustScanned);
+    if (this.role === "reads") return this.isCurrent;
+    return this.#hasJustScanned || (this.role !== "follows" && this.isCurrent);
   }
 
   get pace(): Pace {

@@ -5,6 +5,7 @@
  * A1: a lease is claimed as its row stands, and only where the row is as the leader read it.
  * A2: a leaver that is not told whom its leases go to releases them, so that a stop never waits for a leader.
  */
+import { isAsAssigned } from "../core/assignments.ts";
 import { actualOwner } from "../core/lease.ts";
 import type { Assignment } from "../core/member.ts";
 import { forEachBounded } from "./bounded.ts";
@@ -25,8 +26,8 @@ const UNTOLD_MILLIS = 6_000;
 
 export class Follower {
   readonly #deps: FollowerDeps;
-  /** A1. By lease key: the counter of an assignment that is outdated. */
-  #outdated: ReadonlyMap<string, number | undefined> = new Map();
+  /** A1. Assignments (as JSON) whose rows were looked up and had changed. */
+  #outdated: ReadonlySet<string> = new Set();
 
   constructor(deps: FollowerDeps) {
     this.#deps = deps;
@@ -54,9 +55,9 @@ export class Follower {
       for (const { owned, phase } of tasks.all)
         if (phase === "reading") tasks.get(owned.leaseKey)?.release("stopping, and nobody is assigned to it");
     const wanted = own.filter((assignment) => this.#isForSelf(assignment) && !tasks.has(assignment.leaseKey));
-    const fresh = wanted.filter(({ leaseKey, counter }) => this.#outdated.get(leaseKey) !== counter);
-    const old = wanted.filter((one) => !fresh.includes(one));
-    this.#outdated = new Map(old.map(({ leaseKey, counter }) => [leaseKey, counter]));
+    const fresh = wanted.filter((assignment) => !this.#outdated.has(JSON.stringify(assignment)));
+    const old = wanted.filter((assignment) => !fresh.includes(assignment));
+    this.#outdated = new Set(old.map((assignment) => JSON.stringify(assignment)));
     if (fresh.length > 0) chores.start("claiming assigned leases", () => this.#take(fresh));
     return own;
   }
@@ -64,12 +65,12 @@ export class Follower {
   async #take(wanted: readonly Assignment[]): Promise<void> {
     const { ports, watch, tasks } = this.#deps;
     const { workerId, incarnation } = watch.membership.member;
-    const outdated = new Map(this.#outdated);
-    await forEachBounded(wanted, async ({ leaseKey, counter }) => {
-      const row = await ports.store.read(leaseKey);
+    const outdated = new Set(this.#outdated);
+    await forEachBounded(wanted, async (assignment) => {
+      const row = await ports.store.read(assignment.leaseKey);
       if (watch.membership.member.incarnation !== incarnation) return;
-      if (row === undefined || row.counter !== counter) {
-        outdated.set(leaseKey, counter);
+      if (row === undefined || !isAsAssigned(row, assignment)) {
+        outdated.add(JSON.stringify(assignment));
         return;
       }
       const owner = actualOwner(row);
