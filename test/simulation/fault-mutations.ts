@@ -224,6 +224,18 @@ export const NO_TRIALS: Mutation = {
     }),
 };
 
+/** In a very large fleet, the leader plans and tells nobody. */
+const assignsNothing: Mutation = {
+  name: "assigns-nothing",
+  decide: (decide) => (facts) => ({ ...decide(facts), assignments: [] }),
+};
+
+/** In a very large fleet, nobody notices that a worker does not read what the rows give it. */
+const ignoresTheLacking: Mutation = {
+  name: "ignores-the-lacking",
+  decide: (decide) => (facts) => decide({ ...facts, lacking: new Set() }),
+};
+
 /** Nothing is reported. */
 const saysNothing: Mutation = { name: "says-nothing", only: "outage", isMute: true };
 
@@ -240,5 +252,7 @@ export const FAULT_MUTATIONS: readonly Mutation[] = [
   ignoresPublishedTimes,
   doesNotFitBatches,
   trialsNeverEnd,
+  assignsNothing,
+  ignoresTheLacking,
   saysNothing,
 ];

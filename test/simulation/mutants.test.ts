@@ -41,6 +41,8 @@ const EXPECTED: Readonly<Record<string, Expected>> = {
   "ignores-published-times": { law: /^L1/, seed: 3 },
   "does-not-fit-batches": { law: /^L12/, seed: 9 },
   "trials-never-end": { law: /^L5/, seed: 1 },
+  "assigns-nothing": { law: /^L[158]/, seed: 16 },
+  "ignores-the-lacking": { law: /^L[58]/, seed: 8 },
   "says-nothing": { law: /^L10/, seed: 17 },
 };
 

@@ -325,9 +325,8 @@ export class Coordinator {
   }
 
   #targetOf(leaseKey: string): string | undefined {
-    const { role, isCurrent } = this.#watch;
     const planned = this.#decisions?.targetOf.get(leaseKey);
-    return role === "reads" || isCurrent ? planned : (this.#follower.targetOf(leaseKey) ?? planned);
+    return this.#watch.role === "reads" ? planned : (planned ?? this.#follower.targetOf(leaseKey));
   }
 
   #perform(decisions: Decisions): void {

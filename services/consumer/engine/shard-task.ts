@@ -109,8 +109,9 @@ export class ShardTask {
   async #run(): Promise<"gone" | "lost"> {
     for (;;) {
       const written = await this.#lap().catch((error: unknown) => this.#broke(error));
-      if (written === "lost") return this.#wasLost();
       if (written === "gone") return "gone";
+      // Also one that was kept, and taken from this worker while that was written.
+      if (written === "lost" || this.#lost.signal.aborted) return this.#wasLost();
       this.#phase = { kind: "reading" };
       this.#consumer = this.#around.startConsumer(this.#owned);
     }

@@ -1,7 +1,8 @@
 /**
  * L12: a synchronous handler is given batches that are fitted to it. Where every record blocks the event loop for as long
  * as the others, a call after one that blocked for more than a third of the failover time blocks for less, or has one
- * record; two only once, to see whether it is the records that block.
+ * record; two only once, to see whether it is the records that block. Once it may be more: a block counts for all calls
+ * under way, so the call of a few records may have been charged with the block of another shard.
  */
 import { failoverOf } from "../faults/unequal.ts";
 import type { SimEvent } from "../world/history.ts";
@@ -13,6 +14,7 @@ interface Tenure {
   /** The first call that blocked for long. */
   readonly first: SimEvent;
   hasProbed: boolean;
+  hasErred: boolean;
 }
 
 export function checkFitted({ swarm, events }: Evidence): Verdict {
@@ -36,8 +38,9 @@ export function checkFitted({ swarm, events }: Evidence): Verdict {
     const key = `${event.worker} ${shardId}`;
     const tenure = tenures.get(key);
     if (count * perRecord <= NOTABLE_PART * failoverOf(swarm, event.worker)) continue;
-    if (tenure === undefined) tenures.set(key, { first: event, hasProbed: false });
+    if (tenure === undefined) tenures.set(key, { first: event, hasProbed: false, hasErred: false });
     else if (count === 2 && !tenure.hasProbed) tenure.hasProbed = true;
+    else if (count > 1 && !tenure.hasErred) tenure.hasErred = true;
     else if (count > 1)
       return invalid(`L12: ${count} records, although they were seen to block`, tenure.first, event);
   }
