@@ -181,6 +181,38 @@ export function fleetConditions(under: () => LeaseStoreUnderTest): void {
       });
     });
 
+    describe("assign", () => {
+      const claim = { leaseKey: "shard-1", worker: "a", to: "a", counter: 7, owner: "gone" };
+      const handOver = { leaseKey: "shard-2", worker: "a", to: "b" };
+      const size = { workers: 1_000, shards: 10_000 };
+      const page = (number: number) => rival.readFleet(number, { consistent: true });
+
+      it("sets the page's assignments and the fleet's size, and takes both away again", async () => {
+        await store.join(0, member("a"));
+        expect(await store.assign(0, [claim, handOver], size)).toBe("assigned");
+        expect(await page(0)).toMatchObject({ assignments: [claim, handOver], size, generation: 1 });
+        expect(await rival.assign(0, [handOver], size)).toBe("assigned");
+        expect((await page(0))?.assignments).toEqual([handOver]);
+        expect(await store.assign(0, [], undefined)).toBe("assigned");
+        const last = await page(0);
+        expect([last?.assignments, last?.size]).toEqual([undefined, undefined]);
+      });
+
+      it("is kept by joins and heartbeats, which show it", async () => {
+        await store.join(0, member("a"));
+        await store.assign(0, [claim], size);
+        await rival.join(0, member("b"));
+        const beaten = await store.beat(0, member("a", { heartbeat: 2, leases: 3 }), { bump: false });
+        expect(beaten).toMatchObject({ kind: "ok", page: { assignments: [claim], size } });
+        expect(beaten.kind === "ok" && beaten.page.members[0]?.leases).toBe(3);
+      });
+
+      it("makes no page where there is none", async () => {
+        expect(await store.assign(3, [claim], undefined)).toBe("gone");
+        expect(await page(3)).toBeUndefined();
+      });
+    });
+
     describe("leave", () => {
       it("removes the entry and wakes the fleet", async () => {
         await store.join(0, member("a"));

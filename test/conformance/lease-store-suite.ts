@@ -247,6 +247,13 @@ export function describeLeaseStore(
       },
     ];
 
+    it("one row is read by its key, as the newest write left it", async () => {
+      const mine = await claimed("shard-1", "me");
+      const newest = okLease(await rival.checkpoint(mine, at("150")));
+      expect(await store.read("shard-1")).toEqual(newest);
+      expect(await store.read("shard-9")).toBeUndefined();
+    });
+
     describe.each(writes)("$name", ({ run, makes }) => {
       /** Held since it was taken from another, so that owner switches show. */
       const held = async () => {

@@ -1,0 +1,117 @@
+import { describe, expect, it } from "vitest";
+import {
+  changedPages,
+  isAsAssigned,
+  MOST_ASSIGNMENTS,
+  publishedSize,
+} from "../../../services/consumer/core/assignments.ts";
+import { decide } from "../../../services/consumer/core/decide.ts";
+import { leadersAmong, leadingPage } from "../../../services/consumer/core/leaders.ts";
+import type { Assignment, FleetPage } from "../../../services/consumer/core/member.ts";
+import { factsOf, member, row } from "./rows.ts";
+
+const page = (number: number, ids: readonly string[], rest: Partial<FleetPage> = {}): FleetPage => ({
+  page: number,
+  generation: 0,
+  shardSyncRequests: 0,
+  members: ids.map((id) => member(id)),
+  ...rest,
+});
+
+describe("a leader assigns", () => {
+  const members = [member("a"), member("b"), member("c")];
+
+  it("who holds too many is to hand over, and who has too few is to claim what is free", () => {
+    const rows = [
+      row("s1", { owner: "b", counter: 3 }),
+      row("s2", { owner: "b", counter: 4 }),
+      row("s3", { owner: "a", counter: 5 }),
+      row("s4", { owner: "gone", counter: 6 }),
+    ];
+    const facts = factsOf("a", { members, rows, silentLeases: new Set(["s4"]) });
+    const { assignments, claim, handOver } = decide(facts);
+    expect(assignments).toEqual([{ leaseKey: "s4", worker: "c", to: "c", counter: 6, owner: "gone" }]);
+    expect([claim, handOver]).toEqual([[], []]);
+    const lopsided = decide(factsOf("a", { members, rows: rows.slice(0, 3) }));
+    expect(lopsided.assignments).toEqual([{ leaseKey: "s1", worker: "b", to: "c" }]);
+  });
+
+  it("whoever has not taken up a lease takes it first, wherever it is to go", () => {
+    const rows = [
+      row("s1", { owner: "b", counter: 3, isPending: true }),
+      row("s2", { owner: "b", counter: 4 }),
+      row("s3", { owner: "a", counter: 5 }),
+    ];
+    const takes = { leaseKey: "s1", worker: "b", to: "b", counter: 3, owner: "b" };
+    expect(decide(factsOf("a", { members, rows })).assignments).toEqual([takes]);
+  });
+
+  it("a worker that lacks leases is assigned all that the rows give it", () => {
+    const rows = [
+      row("s1", { owner: "b", counter: 3 }),
+      row("s2", { owner: "a", counter: 4 }),
+      row("s3", { owner: "c", counter: 5 }),
+    ];
+    const { assignments } = decide(factsOf("a", { members, rows, lacking: new Set(["b"]) }));
+    expect(assignments).toEqual([{ leaseKey: "s1", worker: "b", to: "b", counter: 3, owner: "b" }]);
+  });
+
+  it("a row is claimed only as the leader has read it", () => {
+    const assignment = { leaseKey: "s1", worker: "b", to: "b", counter: 3, owner: "gone" };
+    expect(isAsAssigned(row("s1", { owner: "gone", counter: 3 }), assignment)).toBe(true);
+    expect(isAsAssigned(row("s1", { owner: "gone", counter: 4 }), assignment)).toBe(false);
+    expect(isAsAssigned(row("s1", { owner: "c", counter: 3 }), assignment)).toBe(false);
+    expect(isAsAssigned(row("s1", { counter: 3 }), assignment)).toBe(false);
+  });
+});
+
+describe("the fleet rows", () => {
+  const claim = (leaseKey: string, worker: string): Assignment => ({
+    leaseKey,
+    worker,
+    to: worker,
+    counter: 1,
+  });
+
+  it("are written where they differ from the plan, each with its own members' assignments", () => {
+    const pages = [page(0, ["a"]), page(1, ["b"], { assignments: [claim("s1", "b")] }), page(2, ["c"])];
+    const wanted = [claim("s3", "a"), claim("s1", "b")];
+    expect(changedPages(pages, wanted)).toEqual([{ page: 0, assignments: [claim("s3", "a")] }]);
+    expect(changedPages(pages, [])).toEqual([{ page: 1, assignments: [] }]);
+  });
+
+  it("hold a bounded number, and none for the dead", () => {
+    const many = Array.from({ length: 100 }, (_, index) => claim(`s${index}`, "a"));
+    expect(changedPages([page(0, ["a"])], many)[0]?.assignments).toHaveLength(MOST_ASSIGNMENTS);
+    const dead = page(0, [], { members: [member("a", { state: "dead" })] });
+    expect(changedPages([dead], many)).toEqual([]);
+  });
+
+  it("say the fleet's size from the bound on, and until it is half of that", () => {
+    const size = { workers: 10, shards: 10 };
+    expect(publishedSize(undefined, size, 101)).toBeUndefined();
+    expect(publishedSize(undefined, size, 100)).toEqual(size);
+    expect(publishedSize(size, { workers: 5, shards: 10 }, 100)).toEqual({ workers: 5, shards: 10 });
+    expect(publishedSize(size, { workers: 4, shards: 10 }, 100)).toBeUndefined();
+  });
+});
+
+describe("who leads", () => {
+  const pages = (...all: FleetPage[]) => new Map(all.map((one) => [one.page, one]));
+
+  it("is the smallest id among the active of the first fleet row that has any", () => {
+    const joining = [member("a", { state: "joining" }), member("d"), member("c")];
+    expect(leadersAmong(joining)).toEqual(["c", "d"]);
+    expect(leadersAmong([member("a", { state: "joining" })])).toEqual(["a"]);
+    const none = page(0, [], { members: [member("a", { state: "dead" })] });
+    expect(leadingPage(pages(none, page(1, ["b"])), new Set(), 1)).toMatchObject({ page: 1 });
+  });
+
+  it("cannot be told before the rows below one's own are read", () => {
+    const own = page(2, ["z"]);
+    const empty = page(0, []);
+    expect(leadingPage(pages(empty, own), new Set(), 2)).toEqual({ unread: 1 });
+    expect(leadingPage(pages(empty, own), new Set([1]), 2)).toBe(own);
+    expect(leadingPage(pages(empty, page(1, ["y"]), own), new Set(), 2)).toMatchObject({ page: 1 });
+  });
+});
