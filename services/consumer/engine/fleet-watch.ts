@@ -65,8 +65,8 @@ export class FleetWatch {
   /** The last heartbeat failed, and none has succeeded since. */
   #beatFails = false;
   #scannedMillis = Number.NEGATIVE_INFINITY;
-  /** W6. Undefined: no scan is wanted. */
-  #scanDueMillis: number | undefined;
+  /** W6. Since when a scan is wanted, and this worker's place in the turn, from 0 to 1. Undefined: none is wanted. */
+  #scanTurn: { readonly sinceMillis: number; readonly place: number } | undefined;
   readonly #rounds: PageRounds;
   #scanning: Promise<void> = Promise.resolve();
   #hasJustScanned = false;
@@ -170,7 +170,8 @@ export class FleetWatch {
     const { member } = this.membership;
     const differs = wish.maxLeases !== member.maxLeases || this.membership.isTrialOver;
     // A new cap, or the end of a trial, is read by all with fleet row 0, and nothing of it is in the table: only from another row it needs a bump.
-    const capBumps = differs && this.membership.page > 0;
+    // A leader that assigns reads all rows in turn.
+    const capBumps = differs && this.membership.page > 0 && this.role === "reads";
     const bump = this.#bumpWanted || wish.state !== member.state || capBumps;
     const sinceBeatMillis = this.#now() - this.membership.sentMillis;
     const beats = bump || differs || sinceBeatMillis >= pace.beatMillis - beatSlackMillis(pace, isBusy);
@@ -199,12 +200,12 @@ export class FleetWatch {
     const foreignDue = this.view.hasForeignLeases && sinceMillis > this.#failoverTimeMillis * FOREIGN_PART;
     const repairDue = this.view.corrupt.length > 0 && sinceMillis > REPAIR_POLL_MILLIS;
     if (this.isCurrent && !foreignDue && !repairDue) {
-      this.#scanDueMillis = undefined;
+      this.#scanTurn = undefined;
       return SEEN;
     }
     if (now < this.#dueAtMillis(pace, now)) return SEEN;
     this.#scannedMillis = now;
-    this.#scanDueMillis = undefined;
+    this.#scanTurn = undefined;
     const seen = await this.#beatDuring(this.#scanAgainIfOutrun(pace), wish);
     this.#hasJustScanned = seen.kind === "seen";
     return seen;
@@ -217,12 +218,10 @@ export class FleetWatch {
   #dueAtMillis({ scanSpreadMillis }: Pace, now: number): number {
     const knowsNothing = this.view.scannedGeneration < 0 && this.role !== "follows";
     if (scanSpreadMillis === 0 || knowsNothing) return now;
-    const earliest = Math.max(now, this.#scannedMillis + scanSpreadMillis / 2);
-    const drawn = this.#scanDueMillis;
-    // Drawn from a longer time: this worker has begun to lead since, or the fleet has become smaller.
-    if (drawn !== undefined && drawn <= earliest + scanSpreadMillis) return drawn;
-    this.#scanDueMillis = earliest + this.#ports.random.next() * scanSpreadMillis;
-    return this.#scanDueMillis;
+    // By the pace of now: the fleet may have grown since, or this worker may have begun to lead.
+    this.#scanTurn ??= { sinceMillis: now, place: this.#ports.random.next() };
+    const { sinceMillis, place } = this.#scanTurn;
+    return Math.max(sinceMillis, this.#scannedMillis + scanSpreadMillis / 2) + place * scanSpreadMillis;
   }
 
   /** What changed during a scan is read at once, not at the next look: others are handing over, and wait for nobody. Only where a scan is cheap. */

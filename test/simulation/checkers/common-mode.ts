@@ -3,6 +3,7 @@
  * again, its heartbeats are never late because of its other work, and after an outage the fleet does not read the table
  * again and again. A block of its event loop excuses it only when it is longer than what it has measured before.
  */
+import { DEFAULT_ASSIGNS_FROM } from "../../../services/consumer/core/assignments.ts";
 import { KnownBlocks } from "../faults/blocked.ts";
 import { failoverOf } from "../faults/unequal.ts";
 import type { Swarm } from "../swarm.ts";
@@ -102,14 +103,21 @@ function checkHeartbeats({ swarm, events }: Evidence): Verdict {
 const heartbeatLimit = (swarm: Swarm, worker: string): number =>
   failoverOf(swarm, worker) / 2 + HEARTBEAT_MARGIN_MILLIS + 4 * swarm.latencyMillis.high;
 
-function checkStorms({ events }: Evidence): Verdict {
+/** A claim without an answer has the table read anew. */
+const CLAIM_SCANS = 3;
+/** A leader that assigns reads the table at each look while changes go on. */
+const ASSIGNER_SCANS = 5;
+
+function checkStorms({ swarm, events }: Evidence): Verdict {
+  const readers = swarm.assignsFrom < DEFAULT_ASSIGNS_FROM ? ASSIGNER_SCANS : 1;
+  const claims = swarm.faults.kinds.includes("failing-claims") ? CLAIM_SCANS : 1;
   for (const outage of events) {
     if (outage.type !== "outage" || outage.service !== "store") continue;
     const end = outage.until;
     const piledUp = events.filter(
       ({ type, t }) => (type === "shard" || type === "worker") && outage.t - STORM_MILLIS <= t && t <= end,
     );
-    let most = MAX_SCANS + SCANS_A_CHANGE * piledUp.length;
+    let most = readers * claims * (MAX_SCANS + SCANS_A_CHANGE * piledUp.length);
     const scans = new Map<string, number>();
     for (const event of events) {
       if (event.t < end || event.t > end + STORM_MILLIS) continue;

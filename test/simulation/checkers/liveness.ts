@@ -36,15 +36,25 @@ export function checkQuiet({ swarm, events, unsettled, quietMillis, quietCalls }
   const workers = new Set<string>();
   /** Removing rows that have done their duty is work for a quiet hour: one bump tells the others. */
   const cleaned = new Set<string>();
+  const caps = new Map<string, number | undefined>();
+  /** Workers that have published another cap. */
+  const recapped = new Set<string>();
   const halted = new Set<string>();
   const tampered = new Tampered(events);
   for (const event of events) {
     if (event.type === "phase") quiet = event.name === "quiet";
     if (event.type === "halted") halted.add(event.shardId);
+    if (event.type === "member" && event.member !== undefined) {
+      const { workerId, maxLeases } = event.member;
+      if (caps.has(workerId) && caps.get(workerId) !== maxLeases) recapped.add(workerId);
+      caps.set(workerId, maxLeases);
+    }
     if (!quiet) continue;
     // Tried again once a minute: when it works, the shard and its children go on.
     if (event.type === "handled" && halted.has(event.shardId)) return VALID;
     if (event.type === "member" && event.operation === "beat") workers.add(event.worker);
+    // Who was passed over for a while counts again, and caps follow from that.
+    if (event.type === "member" && event.operation === "bump" && recapped.delete(event.worker)) continue;
     // Where some do not steal, or plan otherwise, only the planner knows what is even: who was passed over for a while gets
     // its share later.
     const isMove = event.type === "write" && (event.operation === "handOver" || event.operation === "claim");
