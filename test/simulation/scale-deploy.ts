@@ -2,9 +2,11 @@
  * A whole deploy of a large fleet: every worker is replaced, the starts spread over a minute, by real engines on the
  * simulated table. Counts the rows that the fleet's scans read, and how long it takes to be even.
  */
+import { DEFAULT_ASSIGNS_FROM } from "../../services/consumer/core/assignments.ts";
 import { calmSwarm } from "./calm.ts";
 import { Cluster } from "./cluster.ts";
 import { startEngine } from "./engine.ts";
+import { freshLease } from "./world/fresh-lease.ts";
 
 export interface DeploySize {
   readonly workers: number;
@@ -27,7 +29,6 @@ export interface DeployFigures {
   readonly startRowsPerSecond: number;
 }
 
-const FIRST_WORKERS = 80;
 const SPREAD_MILLIS = 60_000;
 const STEP_MILLIS = 250;
 const GIVEN_UP_MILLIS = 600_000;
@@ -37,11 +38,9 @@ export async function measureDeploy({ workers, shards }: DeploySize): Promise<De
   const swarm = calmSwarm({ shards, failoverTimeMillis: 10_000, idleTimeBetweenReadsMillis: 30_000 });
   const cluster = new Cluster(swarm, startEngine);
   const { scheduler, history } = cluster;
-  // A first few, then all others: what is measured is the deploy, not a first start.
-  for (const size of [Math.min(workers, FIRST_WORKERS), workers]) {
-    while (cluster.up().length < size) cluster.startWorker();
-    await until(cluster, () => isEven(cluster, size, shards));
-  }
+  if (workers * shards >= DEFAULT_ASSIGNS_FROM) standStill(cluster, workers, shards);
+  for (let index = 0; index < workers; index++) cluster.startWorker();
+  await until(cluster, () => isEven(cluster, workers, shards));
   const old = cluster.up();
   const startRows = peakRows(cluster, 0);
   await scheduler.run(scheduler.now + 10_000);
@@ -66,6 +65,14 @@ export async function measureDeploy({ workers, shards }: DeploySize): Promise<De
     handOvers: events.filter((event) => event.type === "write" && event.operation === "handOver").length,
     startRowsPerSecond: startRows,
   };
+}
+
+/** The table of a very large fleet that was stopped: it starts as one, in a time that can be simulated. */
+function standStill({ table, stream }: Cluster, workers: number, shards: number): void {
+  for (const { shard } of stream.shards())
+    table.put(freshLease(shard.shardId, { hashRange: shard.hashRange }));
+  const first = { page: 0, generation: 1, shardSyncRequests: 0, members: [], size: { workers, shards } };
+  table.editPageByHand(0, first, "a fleet that was stopped");
 }
 
 /** In any second from this event on. */

@@ -36,6 +36,7 @@ interface Joined {
   readonly incarnation: string;
   /** Until then, the answer to its join may have been lost: it does not know that it is a member, and joins again. */
   hasBeaten: boolean;
+  beatenAt: number;
 }
 
 function checkMembership({ swarm, events }: Evidence): Verdict {
@@ -66,15 +67,20 @@ function checkMembership({ swarm, events }: Evidence): Verdict {
       return invalid("L9: a worker that was well was declared dead", known.event, event);
     // It has to join again, whenever it hears of it.
     if (operation === "declareDead" && known?.incarnation === incarnation) joined.delete(about);
-    if (operation === "beat" && known?.incarnation === incarnation) known.hasBeaten = true;
+    if (operation === "beat" && known?.incarnation === incarnation) {
+      known.hasBeaten = true;
+      known.beatenAt = event.t;
+    }
     if (operation !== "join") continue;
-    const deleted = Math.max(allHandMade, handMade.get(about) ?? Number.NEGATIVE_INFINITY) >= from;
+    // What was deleted in an outage is met when it is over.
+    const since = Math.min(from, known?.beatenAt ?? from);
+    const deleted = Math.max(allHandMade, handMade.get(about) ?? Number.NEGATIVE_INFINITY) >= since;
     // While it joins, a lost answer has it try again.
     const again = known !== undefined && known.incarnation !== incarnation;
     const wasUnanswered = known !== undefined && !known.hasBeaten && outages.between(known.event.t, event.t);
     if (again && !excused && !isBlock && !deleted && !wasUnanswered)
       return invalid("L9: a worker that was well joined again", known.event, event);
-    joined.set(about, { event, incarnation, hasBeaten: false });
+    joined.set(about, { event, incarnation, hasBeaten: false, beatenAt: event.t });
   }
   return VALID;
 }
