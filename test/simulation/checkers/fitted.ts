@@ -22,6 +22,8 @@ export function checkFitted({ swarm, events }: Evidence): Verdict {
   if (perRecord === 0) return VALID;
   /** By worker and shard, since the worker took the lease last. */
   const tenures = new Map<string, Tenure>();
+  /** By worker: the shard whose handler blocked last. */
+  const lastBlocked = new Map<string, string>();
   for (const event of events) {
     // Retries have the records of several batches; another owner, or the same once more, begins anew.
     if (event.type === "threw" || event.type === "too-late")
@@ -37,6 +39,10 @@ export function checkFitted({ swarm, events }: Evidence): Verdict {
     const count = Number(records);
     const key = `${event.worker} ${shardId}`;
     const tenure = tenures.get(key);
+    // Blocks of two shards that follow each other without a pulse between cannot be told apart.
+    const before = lastBlocked.get(event.worker);
+    lastBlocked.set(event.worker, shardId!);
+    if (before !== undefined && before !== shardId) continue;
     if (count * perRecord <= NOTABLE_PART * failoverOf(swarm, event.worker)) continue;
     if (tenure === undefined) tenures.set(key, { first: event, hasProbed: false, hasErred: false });
     else if (count === 2 && !tenure.hasProbed) tenure.hasProbed = true;
