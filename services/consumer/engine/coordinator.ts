@@ -136,7 +136,7 @@ export class Coordinator {
       targetOf: (leaseKey) => this.#targetOf(leaseKey),
       row: (leaseKey) => this.#watch.row(leaseKey),
       syncShards: async () => (await this.#upkeep.syncShards()).shards,
-      created: (lease) => this.#watch.view.wrote(lease),
+      saw: (lease) => this.#watch.view.wrote(lease),
       application: () => this.#upkeep.duties.application,
       ...wake,
     });

@@ -35,7 +35,8 @@ export interface ShardTaskSurroundings {
   row(leaseKey: string): Lease | undefined;
   /** Creates every row the stream asks for and the table lacks. */
   syncShards(): Promise<readonly Shard[]>;
-  created(lease: Lease): void;
+  /** The row is there, whoever made it. */
+  saw(lease: Lease): void;
   /** Where children begin. */
   application(): Application;
   /** The lease changed hands, ended or was lost: everybody should look. */
@@ -213,7 +214,7 @@ export class ShardTask {
       const lease = childLease(child, this.#around.application());
       await this.#around.ports.store.create(lease);
       // Whoever made it: the row is there from now on.
-      this.#around.created(lease);
+      this.#around.saw(lease);
     }
     return told;
   }
@@ -221,7 +222,10 @@ export class ShardTask {
   /** The view of a worker that follows has its own rows only. */
   async #isThere(leaseKey: string): Promise<boolean> {
     if (this.#around.row(leaseKey) !== undefined) return true;
-    return (await this.#around.ports.store.read(leaseKey)) !== undefined;
+    const row = await this.#around.ports.store.read(leaseKey);
+    // A child whose parent is not in the view would be read at once (L3).
+    if (row !== undefined) this.#around.saw(row);
+    return row !== undefined;
   }
 
   async #wasLost(): Promise<"lost"> {
