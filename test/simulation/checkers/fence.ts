@@ -156,8 +156,11 @@ export function checkFence({ swarm, events }: Evidence): Verdict {
       const allowedUntil = Math.max(heardAt, healthySince) + failover + 5_000;
       const stolen = loss.event.type === "write" && (isJava(loss.event.worker) || isJava(worker));
       const since = loss.event.t - 3 * failover - 10_000;
+      // Whose entry another hand removed may be taken for one that has left.
       const inTrouble =
-        tampered.between(shardId, since, event.t) || troubles.between(worker, since, event.t) !== undefined;
+        tampered.between(shardId, since, event.t) ||
+        entriesRemovedAt >= since ||
+        troubles.between(worker, since, event.t) !== undefined;
       const excused = !loss.itself && (stolen || inTrouble);
       if (!excused || event.t > allowedUntil)
         return invalid("L1: read after the lease was lost", loss.event, event);

@@ -4,6 +4,7 @@
  * shards whose handler is failing or that are halted, and those that the caps leave no room for. A crash in a fleet where
  * a worker was blocked or paused counts from when the failover time that covers it is over (`faults/blocked.ts`).
  */
+import { DEFAULT_ASSIGNS_FROM } from "../../../services/consumer/core/assignments.ts";
 import { isEnded } from "../../../services/consumer/core/lease.ts";
 import { PublishedTimes } from "../faults/blocked.ts";
 import { longestFailover } from "../faults/unequal.ts";
@@ -54,7 +55,15 @@ class Unread {
     // An owner without an entry is watched from scan to scan, and who takes its lease may be planned otherwise by another.
     const ghostMillis =
       swarm.ghosts && swarm.faults.otherPlanner > 0 ? GHOST_PART * longestFailover(swarm) : 0;
-    this.#limit = longestFailover(swarm) + MARGIN_MILLIS + 2 * handlerMillis.high + scansMillis + ghostMillis;
+    // Where the leader assigns, only it and its deputy watch; the next leader begins anew.
+    const watchMillis = swarm.ghosts && swarm.assignsFrom < DEFAULT_ASSIGNS_FROM ? longestFailover(swarm) : 0;
+    this.#limit =
+      longestFailover(swarm) +
+      MARGIN_MILLIS +
+      2 * handlerMillis.high +
+      scansMillis +
+      ghostMillis +
+      watchMillis;
   }
 
   add(event: SimEvent): Verdict {

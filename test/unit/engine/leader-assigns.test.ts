@@ -42,7 +42,7 @@ describe("a leader that assigns", () => {
     expect(counts(fleet).filter((count) => count > 0)).toEqual([4, 5, 5, 5, 5]);
     const { w1 = 0, w2: _, ...others } = Object.fromEntries(scans(fleet, since));
     expect(w1).toBeGreaterThan(2);
-    expect(others["w6"]).toBeUndefined();
+    expect(others.w6).toBeUndefined();
     // Once in half a minute, in case both leaders fail.
     expect(Math.max(0, ...Object.values(others))).toBeLessThanOrEqual(1);
     await fleet.settle();
