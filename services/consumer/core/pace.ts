@@ -45,7 +45,7 @@ export function paceOf(
   switch (role) {
     case "reads":
       return pace;
-    // While changes go on the leader reads 10,000 rows a second, its deputy half of that, and all others together 10,000.
+    // While changes go on the leader reads 10,000 rows a second, its deputy half of that, and all others together 2,000.
     case "leads":
       return { ...quick(pace), scanSpreadMillis: leases < CHEAP_LEASES ? 0 : leases / 10 };
     case "stands-in":
@@ -53,7 +53,7 @@ export function paceOf(
     case "follows":
       return {
         ...(hurries ? quick(pace) : pace),
-        scanSpreadMillis: Math.max(FOLLOWER_LEAST_MILLIS, (workers * leases) / 10),
+        scanSpreadMillis: Math.max(FOLLOWER_LEAST_MILLIS, (workers * leases) / 2),
       };
   }
 }

@@ -4,6 +4,7 @@
  */
 import { changedPages, countsByOwner, publishedSize } from "../core/assignments.ts";
 import type { Decisions } from "../core/decide.ts";
+import type { FleetSize } from "../core/member.ts";
 import { forEachBounded } from "./bounded.ts";
 import type { Chores } from "./chores.ts";
 import type { Ports } from "./engine-context.ts";
@@ -18,6 +19,8 @@ export interface AssignerDeps {
   readonly assignsFrom: number;
 }
 
+/** A fleet that starts again as a whole is small for a moment. */
+const SMALL_FOR_MILLIS = 60_000;
 /** Of the failover time: a heartbeat, with the count of a lease just claimed, comes every third. */
 const LACKING_PART = 0.5;
 
@@ -28,6 +31,8 @@ export class Assigner {
   /** When no worker lacked any, or the table was last read anew because some did. */
   #doubtedMillis = Number.NEGATIVE_INFINITY;
   #assigns = false;
+  /** Since when the fleet has been small although the leader assigns (monotonic). */
+  #smallSince: number | undefined;
 
   constructor(deps: AssignerDeps) {
     this.#deps = deps;
@@ -66,11 +71,11 @@ export class Assigner {
    *   differently would move leases back and forth.
    */
   assign({ assignments, size, leads }: Decisions, isOverdue: boolean): void {
-    const { ports, watch, chores, assignsFrom } = this.#deps;
+    const { ports, watch, chores } = this.#deps;
     const { role, view } = watch;
     const mayAssign = leads || (role === "stands-in" && isOverdue);
     if (!mayAssign) return;
-    const published = publishedSize(view.size, size, assignsFrom);
+    const published = this.#sizeToPublish(size);
     const assigns = published !== undefined;
     if (leads && assigns !== this.#assigns) {
       this.#assigns = assigns;
@@ -94,5 +99,18 @@ export class Assigner {
         ports.store.assign(page, next, page === 0 ? published : undefined),
       );
     });
+  }
+
+  #sizeToPublish(size: FleetSize): FleetSize | undefined {
+    const { ports, watch, assignsFrom } = this.#deps;
+    const before = watch.view.size;
+    const published = publishedSize(before, size, assignsFrom);
+    if (before === undefined || published !== undefined) {
+      this.#smallSince = undefined;
+      return published;
+    }
+    const now = ports.clock.monotonicMillis();
+    this.#smallSince ??= now;
+    return now - this.#smallSince > SMALL_FOR_MILLIS ? undefined : size;
   }
 }
