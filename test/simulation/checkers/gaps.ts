@@ -6,6 +6,8 @@ import { isEnded } from "../../../services/consumer/core/lease.ts";
 import type { SimEvent } from "../world/history.ts";
 import { type Evidence, invalid, VALID, type Verdict } from "./verdict.ts";
 
+const JOINS_AGAIN_MILLIS = 5_000;
+
 export function checkGaps({ swarm, events }: Evidence): Verdict {
   if (swarm.profile !== "planned") return VALID;
   const given = new Map<string, SimEvent>();
@@ -19,6 +21,9 @@ export function checkGaps({ swarm, events }: Evidence): Verdict {
     }
     if (event.type === "outage" || event.type === "trouble")
       disturbedUntil = Math.max(disturbedUntil, event.until ?? event.t + swarm.failoverTimeMillis);
+    // Joiners that could not list the stream ask again after a pause, and only then take part.
+    if (event.type === "outage" && event.service === "stream")
+      disturbedUntil = Math.max(disturbedUntil, event.until + JOINS_AGAIN_MILLIS);
     // Whoever it was given to may be the one.
     if (event.type === "trouble" && event.kind === "crash") given.clear();
     if (event.type === "tampered") disturbedUntil = Math.max(disturbedUntil, event.t);
