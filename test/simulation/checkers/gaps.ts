@@ -21,9 +21,9 @@ export function checkGaps({ swarm, events }: Evidence): Verdict {
     }
     if (event.type === "outage" || event.type === "trouble")
       disturbedUntil = Math.max(disturbedUntil, event.until ?? event.t + swarm.failoverTimeMillis);
-    // Joiners that could not list the stream ask again after a pause, and only then take part.
+    // A whole fleet of joiners that could not list the stream takes part when it can: L8 bounds how long that takes.
     if (event.type === "outage" && event.service === "stream")
-      disturbedUntil = Math.max(disturbedUntil, event.until + JOINS_AGAIN_MILLIS);
+      disturbedUntil = Math.max(disturbedUntil, event.until + swarm.failoverTimeMillis + JOINS_AGAIN_MILLIS);
     // Whoever it was given to may be the one.
     if (event.type === "trouble" && event.kind === "crash") given.clear();
     if (event.type === "tampered") disturbedUntil = Math.max(disturbedUntil, event.t);
