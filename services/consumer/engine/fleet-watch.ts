@@ -14,10 +14,8 @@
  */
 import { isNotable } from "../core/block-cover.ts";
 import type { Lease } from "../core/lease.ts";
-import { orphans } from "../core/lineage.ts";
 import type { FleetPage, Member } from "../core/member.ts";
 import { beatSlackMillis, type Pace, paceOf, type Role } from "../core/pace.ts";
-import { type LeaseListing, StoreUnavailable } from "../ports/lease-store.ts";
 import type { EngineOptions, Ports } from "./engine-context.ts";
 import { type ErrorReports, errorClassIn } from "./error-reports.ts";
 import { FleetView, OBSERVING_PART } from "./fleet-view.ts";
@@ -25,11 +23,10 @@ import { type Gate, gate } from "./gate.ts";
 import type { LoopWatch } from "./loop-watch.ts";
 import { type HeartbeatResult, Membership } from "./membership.ts";
 import { PageRounds } from "./page-rounds.ts";
+import { TableListing } from "./table-listing.ts";
 
 /** After a heartbeat that failed. */
 const BEAT_AGAIN_MILLIS = 250;
-/** Of one reading of the table. */
-const MOST_SCANS = 3;
 /** Leases of owners without an entry are read so often: three readings, and a look or two, tell who is silent. */
 const FOREIGN_PART = 1 / 3;
 /** While a row cannot be read the table is read so often: who repairs it by hand moves no generation. */
@@ -68,10 +65,9 @@ export class FleetWatch {
   /** W6. Since when a scan is wanted, and this worker's place in the turn, from 0 to 1. Undefined: none is wanted. */
   #scanTurn: { readonly sinceMillis: number; readonly place: number } | undefined;
   readonly #rounds: PageRounds;
+  readonly #listing: TableListing;
   #scanning: Promise<void> = Promise.resolve();
   #hasJustScanned = false;
-  /** What the newest scan found of children without parents. */
-  #orphans: ReadonlySet<string> = new Set();
 
   constructor(
     ports: Ports,
@@ -79,6 +75,7 @@ export class FleetWatch {
     loop: LoopWatch,
   ) {
     this.#ports = ports;
+    this.#listing = new TableListing(ports);
     this.#loop = loop;
     this.#failoverTimeMillis = options.failoverTimeMillis;
     this.view = new FleetView(options.failoverTimeMillis * OBSERVING_PART);
@@ -278,51 +275,12 @@ export class FleetWatch {
     const { generation, incarnation } = this.view;
     const before = this.view.unreadable;
     this.view.scanStarts();
-    const listing = await this.#list();
+    const listing = await this.#listing.read(this.#closed);
     if (this.view.incarnation !== incarnation) return;
     this.view.scanned(listing, generation, this.#now());
-    this.#reportUnreadable(before);
-  }
-
-  #reportUnreadable(before: ReadonlySet<string>): void {
-    const { unreadable, corrupt } = this.view;
-    const { logger } = this.#ports;
-    const fresh = corrupt.filter(({ leaseKey }) => !before.has(leaseKey));
-    if (fresh.length > 0)
-      logger.error(
-        { rows: fresh.slice(0, 5), of: corrupt.length },
-        "lease rows cannot be read: their shards and the children of these wait until they are repaired or deleted",
-      );
-    const readable = [...before].filter((leaseKey) => !unreadable.has(leaseKey));
-    if (readable.length > 0) {
-      logger.warn({ rows: readable }, "lease rows can be read again, or are gone");
-      // Who reads the table once in a long while has no news for the others.
-      if (this.role !== "follows") this.wantBump();
-    }
-  }
-
-  /** Every row; a parent that is missing is missing in two scans, the second begun after the first had ended (L3: see `orphans`). */
-  async #list(): Promise<LeaseListing> {
-    for (let round = 1; ; round++) {
-      const listing = await this.#listOnce();
-      const found = orphans(listing.leases);
-      const fresh = new Set(found.filter((orphan) => !this.#orphans.has(orphan)));
-      this.#orphans = new Set(found);
-      if (fresh.size === 0) return listing;
-      if (round < MOST_SCANS) continue;
-      // Reshards faster than scans: the newest children are left for the next look.
-      const children = new Set([...fresh].map((orphan) => orphan.split(" ")[0]));
-      return { ...listing, leases: listing.leases.filter((lease) => !children.has(lease.leaseKey)) };
-    }
-  }
-
-  /** A member's own fleet row is in the table, so an answer with no row at all is none: the leases are kept, and it is asked again. */
-  async #listOnce(): Promise<LeaseListing> {
-    const listing = await this.#ports.store.list({ consistent: true });
-    const { leases, corrupt, pages } = listing;
-    if (this.#closed || leases.length + corrupt.length + pages.length > 0) return listing;
-    const message = "the lease table is listed without a single row, and this worker's own must be there";
-    throw new StoreUnavailable(message, { errorClass: "malformed-answer" });
+    // Who reads the table once in a long while has no news for the others.
+    const isNews = this.#listing.report(before, this.view) && this.role !== "follows";
+    if (isNews) this.wantBump();
   }
 
   pageOf(member: Member): number {
