@@ -68,6 +68,11 @@ export function checkReports({ swarm, events }: Evidence): Verdict {
     if (isGone) up.delete(event.worker);
     if (isGone || (event.type === "worker" && event.action !== "joined"))
       for (const entry of due) entry.workers.delete(event.worker);
+    // Whose shard it is no more has nothing to report.
+    if (event.type === "write" && event.before?.owner !== event.after?.owner)
+      for (const entry of due)
+        if (entry.event.type === "threw" && entry.event.shardId === event.leaseKey)
+          entry.workers.delete(event.before?.owner ?? "");
     if (event.type === "log") {
       if (event.message.startsWith("handler fails (")) reported.add(event.worker);
       if (event.message === "handler works again") reported.delete(event.worker);

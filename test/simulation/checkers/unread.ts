@@ -52,9 +52,9 @@ class Unread {
     const { handlerMillis, latencyMillis, scanSegments } = swarm;
     // Where a reading of the table takes most of a second, changes outrun it now and then.
     const scansMillis = SCANS * scanSegments * 2 * latencyMillis.high;
-    // An owner without an entry is watched from scan to scan, and who takes its lease may be planned otherwise by another.
-    const ghostMillis =
-      swarm.ghosts && swarm.faults.otherPlanner > 0 ? GHOST_PART * longestFailover(swarm) : 0;
+    // An owner without an entry is watched from scan to scan, and who is to take its lease may be planned otherwise, or fail.
+    const isTakenLate = swarm.faults.otherPlanner > 0 || swarm.faults.kinds.includes("failing-claims");
+    const ghostMillis = swarm.ghosts && isTakenLate ? GHOST_PART * longestFailover(swarm) : 0;
     // Where the leader assigns, only it and its deputy watch; the next leader begins anew.
     const watchMillis = swarm.ghosts && swarm.assignsFrom < DEFAULT_ASSIGNS_FROM ? longestFailover(swarm) : 0;
     this.#limit =
