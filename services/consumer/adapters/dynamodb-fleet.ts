@@ -2,7 +2,8 @@
  * The fleet's pages in DynamoDB. Every change of a page is one conditional UpdateItem. On pages above 0 a bump of
  * the generation is a second write, to page 0, and always *after* the entry: whoever the bump wakes then sees the
  * entry. The other way round a watcher could look in between, see nothing new, and sleep on. If the second write
- * fails the caller gets `StoreUnavailable` and repeats the whole operation: each may be repeated.
+ * fails the caller gets `StoreUnavailable` and repeats the whole operation: each may be repeated. (A heartbeat has
+ * succeeded all the same, and says so.)
  */
 import {
   DeleteItemCommand,
@@ -224,8 +225,13 @@ export function dynamoDbFleet(client: DynamoDBClient, tableName: string): FleetS
         const now = beaten.old ?? (await readFleet(page, { consistent: true }));
         return { kind: "superseded", entry: now?.members.find((one) => one.workerId === member.workerId) };
       }
-      if (bump) await bumpAfter(page);
-      return beaten;
+      if (!bump) return beaten;
+      // Who is well must not pass for silent because page 0 is throttled.
+      const bumpError = await bumpAfter(page).then(
+        () => undefined,
+        (error: unknown) => error,
+      );
+      return bumpError === undefined ? beaten : { ...beaten, bumpError };
     },
 
     async declareDead(page, seen) {

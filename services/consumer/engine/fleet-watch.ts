@@ -334,6 +334,10 @@ export class FleetWatch {
     const ownNews = bump && page.generation === before + 1;
     if (ownNews && this.view.scannedGeneration === before) this.view.scannedGeneration = page.generation;
     this.#openFreshGate();
+    if (beaten.bumpError !== undefined) {
+      this.#bumpWanted = true;
+      throw beaten.bumpError;
+    }
     return SEEN;
   }
 

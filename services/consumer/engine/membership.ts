@@ -38,7 +38,8 @@ export type EntryChange = Partial<Pick<Member, "state" | "maxLeases" | "failover
 };
 
 export type HeartbeatResult =
-  | { readonly kind: "ok"; readonly page: FleetPage }
+  /** `bumpError`: the heartbeat is written, and the generation was not moved. */
+  | { readonly kind: "ok"; readonly page: FleetPage; readonly bumpError?: unknown }
   /** `dead`: marked dead, or removed after that. */
   | { readonly kind: "dead" }
   /** The entry was removed although this worker is well. */
@@ -184,7 +185,7 @@ export class Membership {
     this.#member = next;
     this.#freshForMillis = next.failoverTimeMillis;
     this.#sentMillis = sentMillis;
-    return { kind: "ok", page: outcome.page };
+    return outcome;
   }
 
   async leave(): Promise<void> {

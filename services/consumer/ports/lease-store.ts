@@ -20,7 +20,8 @@ export type WriteOutcome =
   | { readonly kind: "lost"; readonly current: Lease | undefined };
 
 export type BeatOutcome =
-  | { readonly kind: "ok"; readonly page: FleetPage }
+  /** `bumpError`: the entry is written, and the write of page 0 that moves the generation failed. */
+  | { readonly kind: "ok"; readonly page: FleetPage; readonly bumpError?: unknown }
   /**
    * This incarnation is no longer a member. `entry`: what the row has under its worker id instead: its own entry, marked
    * dead; another incarnation's (a second process with this id); or nothing (it was removed).

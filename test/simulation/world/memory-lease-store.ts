@@ -123,12 +123,15 @@ export function memoryLeaseStore(table: LeaseTable, options: MemoryLeaseStoreOpt
         ({ kind }) => kind === "ok",
         write("join", () => table.join(worker, page, member)),
       ),
-    beat: (page, member, { bump }) =>
-      withBump(
-        page,
-        ({ kind }) => bump && kind === "ok",
-        write("beat", () => table.beat(worker, page, member, bump)),
-      ),
+    async beat(page, member, { bump }) {
+      const beaten = await write("beat", () => table.beat(worker, page, member, bump));
+      if (page === 0 || !bump || beaten.kind !== "ok") return beaten;
+      const bumpError = await write("bumpGeneration", () => table.bumpGeneration(worker)).then(
+        () => undefined,
+        (error: unknown) => error,
+      );
+      return bumpError === undefined ? beaten : { ...beaten, bumpError };
+    },
     declareDead: (page, seen) =>
       withBump(
         page,
