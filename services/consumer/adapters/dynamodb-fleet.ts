@@ -2,8 +2,8 @@
  * The fleet's pages in DynamoDB. Every change of a page is one conditional UpdateItem. On pages above 0 a bump of
  * the generation is a second write, to page 0, and always *after* the entry: whoever the bump wakes then sees the
  * entry. The other way round a watcher could look in between, see nothing new, and sleep on. If the second write
- * fails the caller gets `StoreUnavailable` and repeats the whole operation: each may be repeated. (A heartbeat has
- * succeeded all the same, and says so.)
+ * fails the caller gets `StoreUnavailable` and repeats the whole operation: each may be repeated. (A join or a
+ * heartbeat has succeeded all the same, and says so.)
  */
 import {
   DeleteItemCommand,
@@ -14,7 +14,7 @@ import {
 } from "@aws-sdk/client-dynamodb";
 import { FLEET_ATTRIBUTES, FLEET_ROW_PREFIX } from "../../shared/fleet-row.ts";
 import { type FleetPage, MEMBERS_PER_PAGE } from "../core/member.ts";
-import { type LeaseStore, StoreError, StoreUnavailable } from "../ports/lease-store.ts";
+import { type LeaseStore, StoreError, StoreUnavailable, type Written } from "../ports/lease-store.ts";
 import { type Item, LEASE_KEY, RowProblem } from "./attributes.ts";
 import {
   assignExpressions,
@@ -135,6 +135,15 @@ export function dynamoDbFleet(client: DynamoDBClient, tableName: string): FleetS
     if (page > 0) await bumpGeneration();
   }
 
+  /** Who is well must not pass for silent because page 0 is throttled: the entry is written, and says so. */
+  async function bumped(page: number, written: Written): Promise<Written> {
+    const bumpError = await bumpAfter(page).then(
+      () => undefined,
+      (error: unknown) => error,
+    );
+    return bumpError === undefined ? written : { ...written, bumpError };
+  }
+
   /**
    * Deletes a page without members. Page 0 only if its generation has not moved since it was read: a joiner or a
    * leaver of another page may have come by.
@@ -212,8 +221,7 @@ export function dynamoDbFleet(client: DynamoDBClient, tableName: string): FleetS
         if (isFull && !old.members.some((one) => one.workerId === member.workerId)) return { kind: "full" };
         const done = joined.kind === "ok" ? joined : await write(page, firstJoinExpressions(page, member));
         if (done.kind === "failed") continue; // a rival made the page first: join that one
-        await bumpAfter(page);
-        return done;
+        return bumped(page, done);
       }
       throw new StoreUnavailable(`fleet page ${page} of lease table ${tableName} keeps changing`);
     },
@@ -225,13 +233,7 @@ export function dynamoDbFleet(client: DynamoDBClient, tableName: string): FleetS
         const now = beaten.old ?? (await readFleet(page, { consistent: true }));
         return { kind: "superseded", entry: now?.members.find((one) => one.workerId === member.workerId) };
       }
-      if (!bump) return beaten;
-      // Who is well must not pass for silent because page 0 is throttled.
-      const bumpError = await bumpAfter(page).then(
-        () => undefined,
-        (error: unknown) => error,
-      );
-      return bumpError === undefined ? beaten : { ...beaten, bumpError };
+      return bump ? bumped(page, beaten) : beaten;
     },
 
     async declareDead(page, seen) {

@@ -154,7 +154,8 @@ export class FleetWatch {
     this.#scanning = Promise.resolve();
     const joined = await this.membership.join();
     for (const page of this.membership.takePagesMet()) this.#sawPage(page, "eventual");
-    this.#sawPage(joined, "consistent");
+    this.#sawPage(joined.page, "consistent");
+    if (joined.bumpError !== undefined) this.wantBump();
     if (this.membership.page !== 0) {
       const first = await this.#ports.store.readFleet(0, { consistent: true });
       if (first) this.#sawPage(first, "consistent");
@@ -343,7 +344,8 @@ export class FleetWatch {
 
   /** The entry, or its whole fleet row, was removed by hand. No other worker holds what this one holds (M2). */
   async #restore(): Promise<Poll> {
-    const page = await this.membership.restore();
+    const { page, bumpError } = await this.membership.restore();
+    if (bumpError !== undefined) this.wantBump();
     this.#ports.logger.error(
       { fleetRow: page.page },
       "this worker's entry was removed from its fleet row by another hand: it is written again, and the leases are kept",

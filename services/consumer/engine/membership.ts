@@ -14,7 +14,7 @@
  */
 import { type FleetPage, MEMBERS_PER_PAGE, type Member, type MemberState } from "../core/member.ts";
 import { youngMillis } from "../core/trial.ts";
-import type { LeaseStore } from "../ports/lease-store.ts";
+import type { LeaseStore, Written } from "../ports/lease-store.ts";
 
 /** 1,000 pages are 12,000 workers: far beyond what one lease table is asked to coordinate. */
 const MAX_PAGES = 1_000;
@@ -38,8 +38,7 @@ export type EntryChange = Partial<Pick<Member, "state" | "maxLeases" | "failover
 };
 
 export type HeartbeatResult =
-  /** `bumpError`: the heartbeat is written, and the generation was not moved. */
-  | { readonly kind: "ok"; readonly page: FleetPage; readonly bumpError?: unknown }
+  | Written
   /** `dead`: marked dead, or removed after that. */
   | { readonly kind: "dead" }
   /** The entry was removed although this worker is well. */
@@ -155,14 +154,14 @@ export class Membership {
   }
 
   /** Takes the first place with room (or that of an earlier entry of this id), as a new incarnation. */
-  async join(): Promise<FleetPage> {
+  async join(): Promise<Written> {
     this.#member = this.#newMember();
     this.#unansweredSinceMillis = undefined;
     return this.#enter(this.#member);
   }
 
   /** Writes the entry again as it was: it was removed by hand. */
-  restore(): Promise<FleetPage> {
+  restore(): Promise<Written> {
     this.#heartbeat += 1;
     this.#unansweredSinceMillis = undefined;
     return this.#enter(this.#aged({ ...this.#member, heartbeat: this.#heartbeat }));
@@ -192,7 +191,7 @@ export class Membership {
     await this.#store.leave(this.#page, this.#member);
   }
 
-  async #enter(member: Member): Promise<FleetPage> {
+  async #enter(member: Member): Promise<Written> {
     let page = this.#place ?? (await this.lookUp()).page;
     this.#place = undefined;
     for (; page < MAX_PAGES; page++) {
@@ -204,7 +203,7 @@ export class Membership {
       this.#member = member;
       this.#freshForMillis = member.failoverTimeMillis;
       this.#sentMillis = sentMillis;
-      return outcome.page;
+      return outcome;
     }
     throw new Error(`no fleet row below ${MAX_PAGES} has room for worker ${member.workerId}`);
   }

@@ -19,9 +19,15 @@ export type WriteOutcome =
   /** Somebody else wrote the row. `current`: the row as it stands, where the store can tell; undefined when gone or unknown. */
   | { readonly kind: "lost"; readonly current: Lease | undefined };
 
+/** `bumpError`: the entry is written, and the write of page 0 that moves the generation failed. */
+export interface Written {
+  readonly kind: "ok";
+  readonly page: FleetPage;
+  readonly bumpError?: unknown;
+}
+
 export type BeatOutcome =
-  /** `bumpError`: the entry is written, and the write of page 0 that moves the generation failed. */
-  | { readonly kind: "ok"; readonly page: FleetPage; readonly bumpError?: unknown }
+  | Written
   /**
    * This incarnation is no longer a member. `entry`: what the row has under its worker id instead: its own entry, marked
    * dead; another incarnation's (a second process with this id); or nothing (it was removed).
@@ -92,10 +98,7 @@ export interface LeaseStore {
   /** Eventually consistent by default: half a read unit. Undefined: no such page. */
   readFleet(page: number, options?: { readonly consistent?: boolean }): Promise<FleetPage | undefined>;
   /** Adds (or replaces a namesake of) the member on a page with room, making the page when missing; bumps the page-0 generation. */
-  join(
-    page: number,
-    member: Member,
-  ): Promise<{ readonly kind: "ok"; readonly page: FleetPage } | { readonly kind: "full" }>;
+  join(page: number, member: Member): Promise<Written | { readonly kind: "full" }>;
   /**
    * Writes this member's entry (heartbeat, state, cap) and returns its whole page: a heartbeat is a look too.
    * `bump`: also move the generation. Condition: the entry has this incarnation and is not dead.

@@ -105,12 +105,14 @@ export function checkFence({ swarm, events }: Evidence): Verdict {
         // An entry that is removed by hand while its worker leaves cannot be told from one that has left.
         const isTakenForLeft =
           sign?.type === "member" && sign.member?.state === "leaving" && entriesRemovedAt >= sign.t;
-        // Who hands a lease over tells its new owner afterwards. One that nobody told of it has not taken it up.
+        // Who hands a lease over tells its new owner afterwards. One that nobody told of it, or that an outage keeps
+        // from claiming it, has not taken it up.
         const given = lastWrite.get(leaseKey);
         const isUntold =
           given?.type === "write" &&
           given.operation === "handOver" &&
-          troubles.between(given.worker, given.t, event.t) !== undefined;
+          (troubles.between(given.worker, given.t, event.t) !== undefined ||
+            outages.between(given.t, event.t));
         if (sign && !excuse && !away && !isOfTheDead && !isTakenForLeft && !isUntold)
           return invalid("L1: claimed from an owner that was well", sign, event);
         // Where the leader assigns, it has judged the owner, by its own failover time.

@@ -74,8 +74,8 @@ export function checkQuiet({ swarm, events, unsettled, quietMillis, quietCalls }
     beat: sum(workers, (worker) => (quietMillis / (failoverOf(swarm, worker) / 3) + 2) * 1.1),
     // The last change (a clean-up of ended leases, say) may be a moment old: everybody looks often for three seconds
     // after one. A worker that always looks that often makes seven times as many.
-    // Where the leader assigns, a look reads two fleet rows: the worker's own, and row 0.
-    readFleet: workers.size * (((isAssigned(swarm) ? 2 : 1) * quietMillis) / 700 + 3 + 35),
+    // Where the leader assigns, a look reads two fleet rows: the worker's own, and row 0; the leader goes round all.
+    readFleet: workers.size * (((isAssigned(swarm) ? 2.2 : 1) * quietMillis) / 700 + 3 + 35),
     listShards: (quietMillis / swarm.shardSyncIntervalMillis + 3) * 1.1,
   };
   for (const [name, most] of Object.entries(budget)) {

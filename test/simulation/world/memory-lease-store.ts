@@ -6,6 +6,7 @@ import {
   type LeaseStore,
   StoreUnavailable,
   StoreUnusable,
+  type Written,
 } from "../../../services/consumer/ports/lease-store.ts";
 import type { LeaseTable } from "./lease-table.ts";
 import { type Call, directCall, type Failure } from "./network.ts";
@@ -69,6 +70,15 @@ export function memoryLeaseStore(table: LeaseTable, options: MemoryLeaseStoreOpt
     return outcome;
   };
 
+  const bumped = async (page: number, written: Written): Promise<Written> => {
+    if (page === 0) return written;
+    const bumpError = await write("bumpGeneration", () => table.bumpGeneration(worker)).then(
+      () => undefined,
+      (error: unknown) => error,
+    );
+    return bumpError === undefined ? written : { ...written, bumpError };
+  };
+
   return {
     ensureTable: async () => call("ensureTable", () => undefined, unavailable("ensureTable")),
     async list({ consistent }) {
@@ -117,20 +127,13 @@ export function memoryLeaseStore(table: LeaseTable, options: MemoryLeaseStoreOpt
       const look = () => table.page(page, consistent ? undefined : asOf?.());
       return call("readFleet", look, unavailable("readFleet"), () => undefined);
     },
-    join: (page, member) =>
-      withBump(
-        page,
-        ({ kind }) => kind === "ok",
-        write("join", () => table.join(worker, page, member)),
-      ),
+    async join(page, member) {
+      const joined = await write("join", () => table.join(worker, page, member));
+      return joined.kind === "ok" ? bumped(page, joined) : joined;
+    },
     async beat(page, member, { bump }) {
       const beaten = await write("beat", () => table.beat(worker, page, member, bump));
-      if (page === 0 || !bump || beaten.kind !== "ok") return beaten;
-      const bumpError = await write("bumpGeneration", () => table.bumpGeneration(worker)).then(
-        () => undefined,
-        (error: unknown) => error,
-      );
-      return bumpError === undefined ? beaten : { ...beaten, bumpError };
+      return bump && beaten.kind === "ok" ? bumped(page, beaten) : beaten;
     },
     declareDead: (page, seen) =>
       withBump(
