@@ -56,6 +56,7 @@ class Unread {
     const isTakenLate = swarm.faults.otherPlanner > 0 || swarm.faults.kinds.includes("failing-claims");
     const ghostMillis = swarm.ghosts && isTakenLate ? GHOST_PART * longestFailover(swarm) : 0;
     // Where the leader assigns, only it and its deputy watch; the next leader begins anew.
+    const slowMillis = swarm.rates.slow > 0 ? swarm.timeoutMillis : 0;
     const watchMillis = swarm.ghosts && swarm.assignsFrom < DEFAULT_ASSIGNS_FROM ? longestFailover(swarm) : 0;
     this.#limit =
       longestFailover(swarm) +
@@ -63,7 +64,8 @@ class Unread {
       2 * handlerMillis.high +
       scansMillis +
       ghostMillis +
-      watchMillis;
+      watchMillis +
+      slowMillis;
   }
 
   add(event: SimEvent): Verdict {
