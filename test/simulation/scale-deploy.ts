@@ -13,6 +13,8 @@ export interface DeploySize {
   readonly shards: number;
   readonly maxRowsPerSecond: number;
   readonly maxEvenMillis: number;
+  /** Workers × shards from which on the leader assigns. Default: the engine's. */
+  readonly assignsFrom?: number;
 }
 
 export const DEPLOYS: Readonly<Record<"deploy" | "large-deploy", DeploySize>> = {
@@ -33,12 +35,18 @@ const SPREAD_MILLIS = 60_000;
 const STEP_MILLIS = 250;
 const GIVEN_UP_MILLIS = 600_000;
 
-export async function measureDeploy({ workers, shards }: DeploySize): Promise<DeployFigures> {
+export async function measureDeploy(size: DeploySize): Promise<DeployFigures> {
+  const { workers, shards, assignsFrom = DEFAULT_ASSIGNS_FROM } = size;
   // Few reads: what is measured is the coordination.
-  const swarm = calmSwarm({ shards, failoverTimeMillis: 10_000, idleTimeBetweenReadsMillis: 30_000 });
+  const swarm = calmSwarm({
+    shards,
+    failoverTimeMillis: 10_000,
+    idleTimeBetweenReadsMillis: 30_000,
+    assignsFrom,
+  });
   const cluster = new Cluster(swarm, startEngine);
   const { scheduler, history } = cluster;
-  if (workers * shards >= DEFAULT_ASSIGNS_FROM) standStill(cluster, workers, shards);
+  if (workers * shards >= assignsFrom) standStill(cluster, workers, shards);
   for (let index = 0; index < workers; index++) cluster.startWorker();
   await until(cluster, () => isEven(cluster, workers, shards));
   const old = cluster.up();

@@ -2,6 +2,17 @@
 import { expect, it } from "vitest";
 import { measureDeploy } from "../../simulation/scale-deploy.ts";
 
+it("where the leader assigns, the same deploy reads a fifth of the rows, and moves fewer leases", {
+  timeout: 60_000,
+}, async () => {
+  const size = { workers: 40, shards: 250, maxRowsPerSecond: 5_000, maxEvenMillis: 15_000 };
+  const deployed = await measureDeploy({ ...size, assignsFrom: 5_000 });
+  expect(deployed.meanRowsPerSecond).toBeLessThanOrEqual(2_000);
+  expect(deployed.peakRowsPerSecond).toBeLessThanOrEqual(size.maxRowsPerSecond);
+  expect(deployed.evenAfterMillis).toBeLessThanOrEqual(size.maxEvenMillis);
+  expect(deployed.handOvers).toBeLessThanOrEqual(1.2 * size.shards);
+});
+
 it("a deploy of 40 workers on 250 shards keeps the rate of scans, moves little, and ends even", {
   timeout: 60_000,
 }, async () => {
