@@ -69,8 +69,10 @@ export class Onlooker {
       // When it has lived long enough it gets its share.
       if (isOnTrial(member)) return `${workerId} is on trial`;
       const isUp = up.some((worker) => worker.id === workerId);
-      // Where the caps leave no room, leases stay in a dead member's name, and its entry with them.
-      if (!isUp && !(state === "dead" && owners.has(workerId)))
+      // Where the caps leave no room, leases stay in a dead member's name, and its entry with them. When a Java worker has
+      // taken them since, the table has changed without a new generation.
+      const mayBeNamed = owners.has(workerId) || (swarm.cap.kind !== "none" && swarm.javaShifts.length > 0);
+      if (!isUp && !(state === "dead" && mayBeNamed))
         return `${workerId} is gone and still a member (${state})`;
     }
     const open = stream.openShards().length;

@@ -63,7 +63,9 @@ function checkMembership({ swarm, events }: Evidence): Verdict {
     const excused = isBlock
       ? blocks.excuse(about, event.t)
       : troubles.between(about, from, event.t) !== undefined;
-    if (operation === "declareDead" && known?.incarnation === incarnation && !excused)
+    // A joiner without an answer does not know yet that it is a member.
+    const isUnaware = known !== undefined && !known.hasBeaten && outages.between(known.event.t, event.t);
+    if (operation === "declareDead" && known?.incarnation === incarnation && !excused && !isUnaware)
       return invalid("L9: a worker that was well was declared dead", known.event, event);
     // It has to join again, whenever it hears of it.
     if (operation === "declareDead" && known?.incarnation === incarnation) joined.delete(about);

@@ -98,7 +98,7 @@ export function checkRecords(evidence: Evidence): Verdict {
           troubles.between(event.worker, earlier.t - window, event.t);
         // Who finds its entry gone after an outage cannot tell whether it was marked dead meanwhile.
         const entryGone =
-          entriesRemovedAt >= earlier.t - window && outages.between(entriesRemovedAt, event.t);
+          entriesRemovedAt >= earlier.t - window && outages.between(entriesRemovedAt - window, event.t);
         const byHand =
           entryGone ||
           tampered.between(put.shardId, earlier.t - window, event.t) ||
