@@ -47,9 +47,18 @@ export class Rescue {
   watchOver(watch: FleetWatch, untaken: readonly UntakenLease[], nowMillis: number): void {
     // Where the leader assigns, only it and its deputy see who does not take what; others are then assigned to it.
     const reads = watch.role === "reads";
-    const rescuers = reads ? watch.view.idsWithRoom() : watch.leaders;
+    const rescuers = reads ? this.#rescuers(watch, untaken) : watch.leaders;
     if (!watch.isObserving) this.reset();
     else if (this.observe(untaken, rescuers, nowMillis, !reads) === "look-up") watch.distrust();
+  }
+
+  /** Who has room; where only those have that do not take their leases, anybody: caps grow once they are passed over. */
+  #rescuers({ view }: FleetWatch, untaken: readonly UntakenLease[]): readonly string[] {
+    const takers = new Set(untaken.map(({ taker }) => taker));
+    const withRoom = view.idsWithRoom();
+    if (withRoom.some((id) => !takers.has(id))) return withRoom;
+    const active = view.members().filter(({ state }) => state === "active");
+    return active.map(({ workerId }) => workerId).filter((id) => !takers.has(id));
   }
 
   /** @returns "look-up": scan now, for some are overdue and may only look untaken */

@@ -23,6 +23,9 @@ interface Loss {
   broughtMillis?: number;
 }
 
+/** Of the failover time, clocks and all (`core/untaken.ts`). */
+const RESCUE_PART = 0.45;
+
 export function checkFence({ swarm, events }: Evidence): Verdict {
   const troubles = new Troubles(events);
   const tampered = new Tampered(events);
@@ -113,7 +116,11 @@ export function checkFence({ swarm, events }: Evidence): Verdict {
           given.operation === "handOver" &&
           (troubles.between(given.worker, given.t, event.t) !== undefined ||
             outages.between(given.t, event.t));
-        if (sign && !excuse && !away && !isOfTheDead && !isTakenForLeft && !isUntold)
+        // Handed over, and not taken up for so long that the next in line takes it. Nobody reads it meanwhile.
+        const isRescue =
+          before?.isPending === true &&
+          event.t - (given?.t ?? event.t) >= RESCUE_PART * failoverOf(swarm, worker);
+        if (sign && !excuse && !away && !isOfTheDead && !isTakenForLeft && !isUntold && !isRescue)
           return invalid("L1: claimed from an owner that was well", sign, event);
         // Where the leader assigns, it has judged the owner, by its own failover time.
         const judgedBy =

@@ -11,13 +11,16 @@ const JOINS_AGAIN_MILLIS = 5_000;
 export function checkGaps({ swarm, events }: Evidence): Verdict {
   if (swarm.profile !== "planned") return VALID;
   const given = new Map<string, SimEvent>();
+  /** Nobody has noticed yet, or will. */
+  const crashed = new Set<string>();
   let disturbedUntil = Number.NEGATIVE_INFINITY;
   const limit = gapLimit(swarm);
   for (const event of events) {
     if (event.type === "phase" && event.name === "end") break;
     if (event.type === "write") {
       if (event.after === undefined || isEnded(event.after)) given.delete(event.leaseKey);
-      else if (event.operation === "handOver") given.set(event.leaseKey, event);
+      else if (event.operation === "handOver" && !crashed.has(event.after.owner ?? ""))
+        given.set(event.leaseKey, event);
     }
     if (event.type === "outage" || event.type === "trouble")
       disturbedUntil = Math.max(disturbedUntil, event.until ?? event.t + swarm.failoverTimeMillis);
@@ -25,7 +28,11 @@ export function checkGaps({ swarm, events }: Evidence): Verdict {
     if (event.type === "outage" && event.service === "stream")
       disturbedUntil = Math.max(disturbedUntil, event.until + swarm.failoverTimeMillis + JOINS_AGAIN_MILLIS);
     // Whoever it was given to may be the one.
-    if (event.type === "trouble" && event.kind === "crash") given.clear();
+    if (event.type === "trouble" && event.kind === "crash") {
+      given.clear();
+      crashed.add(event.worker);
+    }
+    if (event.type === "worker" && event.action === "joined") crashed.delete(event.worker);
     if (event.type === "tampered") disturbedUntil = Math.max(disturbedUntil, event.t);
     if (event.type === "read") {
       const since = given.get(event.shardId);

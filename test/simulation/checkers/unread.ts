@@ -55,8 +55,11 @@ class Unread {
     // An owner without an entry is watched from scan to scan, and who is to take its lease may be planned otherwise, or fail.
     const isTakenLate = swarm.faults.otherPlanner > 0 || swarm.faults.kinds.includes("failing-claims");
     const ghostMillis = swarm.ghosts && isTakenLate ? GHOST_PART * longestFailover(swarm) : 0;
-    // Where the leader assigns, only it and its deputy watch; the next leader begins anew.
+    // Where the leader assigns, who does not take a lease is passed over by the leader after 3 s at least, and what it does next is one reading on.
+    const passedOverMillis =
+      swarm.assignsFrom < DEFAULT_ASSIGNS_FROM && swarm.faults.kinds.includes("failing-claims") ? 3_000 : 0;
     const slowMillis = swarm.rates.slow > 0 ? swarm.timeoutMillis : 0;
+    // And only it and its deputy watch: the next leader begins anew.
     const watchMillis = swarm.ghosts && swarm.assignsFrom < DEFAULT_ASSIGNS_FROM ? longestFailover(swarm) : 0;
     this.#limit =
       longestFailover(swarm) +
@@ -65,7 +68,8 @@ class Unread {
       scansMillis +
       ghostMillis +
       watchMillis +
-      slowMillis;
+      slowMillis +
+      passedOverMillis;
   }
 
   add(event: SimEvent): Verdict {
