@@ -216,7 +216,7 @@ export class Coordinator {
 
   get #wishes(): Wish {
     const leases = this.#watch.role === "reads" ? undefined : this.#tasks.count;
-    return { state: this.#wish, maxLeases: this.#cap, leases, ...this.#loopWatch.published };
+    return { state: this.#wish, maxLeases: this.#cap, leases };
   }
 
   async #begin(): Promise<void> {

@@ -37,8 +37,6 @@ const BLOCKED_GAP_PART = 1 / 4;
 export interface Wish {
   readonly state: "joining" | "active" | "leaving";
   readonly maxLeases: number | undefined;
-  readonly failoverTimeMillis: number;
-  readonly covers: boolean;
   /** How many this worker holds; undefined unless the leader assigns. */
   readonly leases: number | undefined;
 }

@@ -27,13 +27,13 @@ export interface MembershipOptions {
   readonly workerId: string;
   readonly steals: boolean;
   readonly failoverTimeMillis: number;
-  /** What a new entry publishes (`core/block-cover.ts`). */
+  /** What an entry publishes (`core/block-cover.ts`). */
   readonly published: () => Required<Pick<Member, "failoverTimeMillis" | "covers">>;
   readonly newIncarnation: () => string;
   readonly monotonicMillis: () => number;
 }
 
-export type EntryChange = Partial<Pick<Member, "state" | "maxLeases" | "failoverTimeMillis" | "covers">> & {
+export type EntryChange = Partial<Pick<Member, "state" | "maxLeases">> & {
   readonly leases?: number | undefined;
 };
 
@@ -176,7 +176,9 @@ export class Membership {
       this.#numberedMillis = now;
     }
     const sentMillis = this.#numberedMillis;
-    const next = this.#aged({ ...this.#member, ...change, heartbeat: this.#heartbeat });
+    // What covers a block that has just ended goes with the heartbeat right after it, whoever asked for that one before.
+    const published = this.#options.published();
+    const next = this.#aged({ ...this.#member, ...change, ...published, heartbeat: this.#heartbeat });
     this.#freshForMillis = Math.min(this.#freshForMillis, next.failoverTimeMillis);
     const outcome = await this.#store.beat(this.#page, next, { bump });
     this.#unansweredSinceMillis = undefined;

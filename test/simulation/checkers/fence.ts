@@ -119,7 +119,8 @@ export function checkFence({ swarm, events }: Evidence): Verdict {
         // Handed over, and not taken up for so long that the next in line takes it. Nobody reads it meanwhile.
         const isRescue =
           before?.isPending === true &&
-          event.t - (given?.t ?? event.t) >= RESCUE_PART * failoverOf(swarm, worker);
+          (event.t - (given?.t ?? event.t) >= RESCUE_PART * failoverOf(swarm, worker) ||
+            entriesRemovedAt >= event.t - 3 * failover);
         if (sign && !excuse && !away && !isOfTheDead && !isTakenForLeft && !isUntold && !isRescue)
           return invalid("L1: claimed from an owner that was well", sign, event);
         // Where the leader assigns, it has judged the owner, by its own failover time.
