@@ -78,8 +78,7 @@ const SLACK_MILLIS = 1e-3;
 export class SimHandler {
   readonly #parts: HandlerParts;
   /** By shard: the last record that a call was given, and the last of a call that ended well. */
-  readonly #given = new Map<string, ConsumerRecord>();
-  /** A record that fails is given again after those behind it. */
+  /** The furthest record given: one that fails is given again after those behind it. */
   readonly #furthest = new Map<string, ConsumerRecord>();
   readonly #finished = new Map<string, ConsumerRecord>();
 
@@ -94,7 +93,6 @@ export class SimHandler {
     const startedAt = clock.monotonicMillis();
     const sequenceNumbers = records.map((record) => record.sequenceNumber);
     const last = records[records.length - 1]!;
-    this.#given.set(shardId, last);
     const furthest = this.#furthest.get(shardId);
     if (furthest === undefined || isBefore(furthest, last)) this.#furthest.set(shardId, last);
     // The signal aborts for a lost lease as well: only a call whose time is up has failed.
@@ -128,7 +126,7 @@ export class SimHandler {
   readonly shutdownRequested: ShutdownRequested = async ({ shardId, checkpoint }) => {
     const { checkpointsAtShutdown, checkpointMode } = this.#parts.swarm;
     if (checkpointMode !== "manual" || checkpointsAtShutdown === "never") return;
-    const [finished, given] = [this.#finished.get(shardId), this.#given.get(shardId)];
+    const [finished, given] = [this.#finished.get(shardId), this.#furthest.get(shardId)];
     if (checkpointsAtShutdown === "finished") {
       if (finished !== undefined) this.#checkpoint(shardId, () => checkpoint(finished), finished);
     } else if (given !== undefined) this.#checkpoint(shardId, () => checkpoint(), given, { named: false });

@@ -170,6 +170,8 @@ export function checkFence({ swarm, events }: Evidence): Verdict {
       const inTrouble =
         tampered.between(shardId, since, event.t) ||
         entriesRemovedAt >= since ||
+        // Who was paused before an outage hears of its loss after it.
+        outages.between(since, event.t) ||
         troubles.between(worker, since, event.t) !== undefined;
       const excused = !loss.itself && (stolen || inTrouble);
       if (!excused || event.t > allowedUntil)

@@ -10,6 +10,8 @@ const SHORTEST_MILLIS = 15_000;
 const WITHIN_MILLIS = 30_000;
 /** A read of the stream that has no answer has failed only after this: nobody knows of a trouble before. */
 const NO_ANSWER_MILLIS = 10_000;
+/** A worker with a shard reads at least so often. */
+const READS_WITHIN_MILLIS = 12_000;
 /** Until the read under way when it began is answered, and the next one is sent. */
 const OF_A_ROUND_MILLIS = 2_000;
 /** The engine's patience with what may pass by itself, which begins with the first failure. */
@@ -46,7 +48,10 @@ export function checkReports({ swarm, events }: Evidence): Verdict {
   const reported = new Set<string>();
   /** The same of the lease table, because this worker alone is refused for instance. */
   const tableReported = new Set<string>();
+  /** By worker. */
+  const lastRead = new Map<string, number>();
   for (const event of events) {
+    if (event.type === "read") lastRead.set(event.worker, event.t);
     for (const entry of due) {
       if (event.t <= entry.until || entry.workers.size === 0) continue;
       const who = entry.any ? "any worker" : [...entry.workers].join(", ");
@@ -111,7 +116,11 @@ export function checkReports({ swarm, events }: Evidence): Verdict {
       (event.until ?? 0) - event.t >= SHORTEST_MILLIS
     ) {
       const until = Math.min(event.until ?? 0, event.t + WITHIN_MILLIS) + swarm.timeoutMillis;
-      const workers = new Set(up.has(event.worker) ? [event.worker] : []);
+      // Without a shard it asks the stream nothing, and has nothing to report.
+      const asks =
+        event.detail !== "stream" ||
+        event.t - (lastRead.get(event.worker) ?? -Infinity) <= READS_WITHIN_MILLIS;
+      const workers = new Set(up.has(event.worker) && asks ? [event.worker] : []);
       due.push({ event, until, workers, any: false });
     }
   }
