@@ -175,7 +175,9 @@ describe("a wrong option is refused, naming the option, the value and the remedy
 
 describe("what is not given", () => {
   it("has the contract's defaults", () => {
-    const { workerId, processRecords, hooks, observe, maxLeasesForWorker, ...rest } = compile({});
+    const { workerId, processRecords, hooks, observe, maxLeasesForWorker, assignsFrom, ...rest } = compile(
+      {},
+    );
     expect(rest).toEqual({
       createLeaseTable: true,
       enableLeaseStealing: true,
@@ -200,6 +202,8 @@ describe("what is not given", () => {
       initialPosition: "TRIM_HORIZON",
       onStreamReplaced: "refuse",
     });
+    // No option of the contract: the engine's own bound.
+    expect(assignsFrom).toBe(300_000);
     expect(maxLeasesForWorker({ shards: 1_000, workers: 1 })).toBeUndefined();
     expect(Object.values(hooks)).toEqual([undefined, undefined, undefined]);
   });

@@ -3,38 +3,29 @@
  *
  * Owns: when to poll, and this worker's state. Never does: choose (core decides) or read records (shard tasks do).
  * C1: decisions are made only on a table as new as the newest generation seen (but see `outrun-plans.ts`).
- * C2: this worker leaves only when it holds nothing, claims nothing, and a table read after that names it nowhere;
- *     a giver that had not heard of its leaving may still name it, so one more read sets such rows free.
- *
+ * C2: this worker leaves only when it holds nothing, claims nothing, and no row names it (`departure.ts`).
  * C3: `start()` rejects within half a minute on what cannot work, and `stop()` resolves within its budget, at any moment.
  *
  *   created ─▶ joining ─▶ active ─▶ leaving ─▶ stopped
  *                 ▲          │ marked dead
  *                 └──────────┴──▶ failed (another process has the worker id; the stream was replaced)
  */
-import { type Decisions, expiredMembers, type Facts } from "../core/decide.ts";
+import type { Decisions, Facts } from "../core/decide.ts";
 import { StoppedError } from "../core/errors.ts";
-import { Assigner } from "./assigner.ts";
 import { createByteBudget } from "./byte-budget.ts";
 import { Cap } from "./cap.ts";
 import { Chores } from "./chores.ts";
 import { withDeadlines } from "./deadlines.ts";
-import {
-  type DepartureDeps,
-  forceRelease,
-  leaveBriefly,
-  releaseLateComers,
-  rowsNaming,
-} from "./departure.ts";
+import { type DepartureDeps, forceRelease, leaveBriefly, leaveWhenFree } from "./departure.ts";
 import type { EngineOptions, Ports } from "./engine-context.ts";
-import { type EntranceDeps, findBeginning, followPredecessor, livingRival } from "./entrance.ts";
+import { type EntranceDeps, findBeginning, followPredecessor, livingRival, PLACE_LOST } from "./entrance.ts";
 import { ErrorReports, errorClassIn, portOf } from "./error-reports.ts";
 import { FleetUpkeep } from "./fleet-upkeep.ts";
 import { FleetWatch, type Wish } from "./fleet-watch.ts";
-import { Follower } from "./follower.ts";
 import { gate } from "./gate.ts";
 import { type FactSources, gatherFacts } from "./gather-facts.ts";
 import { guardedObserve } from "./guarded-observe.ts";
+import { LeaseAssignment } from "./lease-assignment.ts";
 import { LoopWatch } from "./loop-watch.ts";
 import { OutrunPlans } from "./outrun-plans.ts";
 import { Patience } from "./patience.ts";
@@ -54,9 +45,6 @@ import {
   type WorkerState,
 } from "./worker-report.ts";
 
-/** Several hand-overs cause one version bump. */
-const GATHER_MILLIS = 15;
-
 export class Coordinator {
   readonly #ports: Ports & { readonly stream: IdentifiedStream };
   readonly #options: EngineOptions;
@@ -65,8 +53,7 @@ export class Coordinator {
   readonly #tasks: ShardTasks;
   readonly #upkeep: FleetUpkeep;
   readonly #chores: Chores;
-  readonly #assigner: Assigner;
-  readonly #follower: Follower;
+  readonly #assignment: LeaseAssignment;
   readonly #reports: ErrorReports;
   readonly #settling = new Settling();
   readonly #sources: FactSources;
@@ -100,17 +87,16 @@ export class Coordinator {
 
   constructor(world: Ports, given: EngineOptions) {
     const options = { ...given, observe: guardedObserve(given.observe, world) };
-    const timed = withDeadlines(world, options.failoverTimeMillis);
+    const { failoverTimeMillis, workerId } = options;
+    const timed = withDeadlines(world, failoverTimeMillis);
     const replaced = (error: Error) => this.#streamReplaced(error);
     const ports = { ...timed, stream: new IdentifiedStream({ ...timed, replaced }) };
     this.#ports = ports;
     this.#options = options;
     this.#rhythm = new Rhythm(ports);
-    this.#rescue = new Rescue(options.workerId, options.failoverTimeMillis);
-    const loop = new LoopWatch(ports, options.failoverTimeMillis);
-    this.#loopWatch = loop;
-    this.#watch = new FleetWatch(ports, options, loop);
-    const budget = createByteBudget(options.maxBufferedBytes);
+    this.#rescue = new Rescue(workerId, failoverTimeMillis);
+    const loop = new LoopWatch(ports, failoverTimeMillis);
+    [this.#loopWatch, this.#watch] = [loop, new FleetWatch(ports, options, loop)];
     this.#reports = new ErrorReports(ports, (error) =>
       options.observe({ type: "error", error, hasEnded: false, atMillis: ports.clock.wallMillis() }),
     );
@@ -121,11 +107,12 @@ export class Coordinator {
     this.#patience = new Patience({ ...ports, reports }, this.#startEnds.signal);
     this.#budget = new StopBudget(ports.clock);
     this.#turnEndedMillis = ports.clock.monotonicMillis();
-    this.#departure = { ports, watch: this.#watch, workerId: options.workerId };
+    this.#departure = { ports, watch: this.#watch, workerId };
     this.#entrance = { ports, options, membership: this.#watch.membership, patience: this.#patience };
     const whenFresh = (signal: AbortSignal) => this.#watch.whenFresh(signal);
     this.#own = { ports, options, watch: this.#watch, loop, reports, tasks: () => this.#tasks };
     this.#measurements = new Measurements(this.#own);
+    const budget = createByteBudget(options.maxBufferedBytes);
     const dependencies = { ...ports, budget, whenFresh, reports, loop, observe: options.observe };
     this.#tasks = new ShardTasks(ports, options, {
       ports,
@@ -133,22 +120,17 @@ export class Coordinator {
       reports,
       watch: this.#watch,
       startConsumer: (owned) => startShardConsumer(dependencies, options, owned),
-      targetOf: (leaseKey) => this.#targetOf(leaseKey),
+      targetOf: (key) => this.#assignment.targetOf(key, this.#decisions?.targetOf.get(key)),
       row: (leaseKey) => this.#watch.row(leaseKey),
       syncShards: async () => (await this.#upkeep.syncShards()).shards,
       saw: (lease) => this.#watch.view.wrote(lease),
       application: () => this.#upkeep.duties.application,
       ...wake,
     });
-    const { failoverTimeMillis } = options;
-    // Beside Java workers, which take leases without asking, every worker must see its own rows.
-    const assignsFrom = options.leaseRenewal === "lease" ? Number.POSITIVE_INFINITY : options.assignsFrom;
-    const assignment = { ports, watch: this.#watch, chores: this.#chores, failoverTimeMillis, assignsFrom };
-    this.#assigner = new Assigner(assignment);
-    this.#follower = new Follower({ ...assignment, tasks: this.#tasks });
+    const parts = { watch: this.#watch, tasks: this.#tasks, chores: this.#chores, upkeep: this.#upkeep };
+    this.#assignment = new LeaseAssignment({ ports, options, ...parts });
     const cap = new Cap(options.maxLeasesForWorker, ports.logger);
-    const seen = { watch: this.#watch, loop, tasks: this.#tasks, rescue: this.#rescue };
-    this.#sources = { ...seen, cap, failoverTimeMillis: options.failoverTimeMillis };
+    this.#sources = { ...parts, loop, rescue: this.#rescue, cap, failoverTimeMillis };
   }
 
   /** Resolves when this worker takes part: it is an active member and the leases it was due are its own (C3). */
@@ -185,9 +167,7 @@ export class Coordinator {
   get #state(): WorkerState {
     if (this.#failure !== undefined) return "failed";
     if (this.#stopped.signal.aborted) return "stopped";
-    if (this.#starting === undefined) return "created";
-    const { state } = this.#watch.membership.member;
-    return state === "dead" ? "joining" : state;
+    return this.#starting === undefined ? "created" : this.#watch.membership.stateShown;
   }
 
   async #enter(): Promise<void> {
@@ -275,8 +255,7 @@ export class Coordinator {
       this.#turnEndedMillis = this.#now();
       this.#measurements.takeWhenDue();
       if (this.#stopped.signal.aborted) return;
-      await this.#ports.clock.sleep(this.#pauseMillis(), this.#wake.signal);
-      if (this.#wake.signal.aborted) await this.#ports.clock.sleep(GATHER_MILLIS);
+      await this.#rhythm.pause(this.#pauseMillis(), this.#wake.signal);
     }
   }
 
@@ -285,11 +264,14 @@ export class Coordinator {
     if (!this.#isMember) return this.#join();
     const [pace, wish] = [this.#watch.pace, this.#wishes];
     const isBusy = this.#rhythm.isBusy(pace, this.#wish);
-    const seen = await this.#watch.look(wish, pace, isBusy);
+    const seen = await this.#watch.lookAndScan(wish, pace, isBusy);
     if (seen.kind !== "seen") return this.#rejoin(seen.kind);
-    const scanned = await this.#watch.scanWhenDue(wish, pace);
-    if (scanned.kind !== "seen") return this.#rejoin(scanned.kind);
-    const facts = gatherFacts(this.#sources, this.#leavingSinceMillis, this.#assigner.lacking(), this.#now());
+    const facts = gatherFacts(
+      this.#sources,
+      this.#leavingSinceMillis,
+      this.#assignment.lacking(),
+      this.#now(),
+    );
     const { mayPlan, role } = this.#watch;
     if (!mayPlan && role !== "reads") this.#follow(facts);
     else {
@@ -309,24 +291,15 @@ export class Coordinator {
     this.#becomeActive();
   }
 
-  /** W6. The leader has read the table; what follows from the fleet rows alone needs no plan. */
   #follow(facts: Facts): void {
     const { membership, view, role } = this.#watch;
     if (role === "follows") {
       this.#decisions = undefined;
       this.#cap = view.size && facts.computeCap(view.size);
     }
-    this.#upkeep.declareDead(expiredMembers(facts));
-    const isLeaving = membership.member.state === "leaving";
-    const assigned = this.#follower.follow(isLeaving ? this.#now() - this.#leavingSinceMillis : undefined);
-    this.#rhythm.saw(`${view.generation} ${JSON.stringify(assigned)}`);
+    this.#rhythm.saw(this.#assignment.follow(facts, this.#now() - this.#leavingSinceMillis));
     this.#becomeActive();
     if (membership.member.state !== "joining") this.#takesPart.open();
-  }
-
-  #targetOf(leaseKey: string): string | undefined {
-    const planned = this.#decisions?.targetOf.get(leaseKey);
-    return this.#watch.role === "reads" ? planned : (planned ?? this.#follower.targetOf(leaseKey));
   }
 
   #perform(decisions: Decisions): void {
@@ -343,7 +316,7 @@ export class Coordinator {
     const { state } = this.#watch.membership.member;
     if (state !== "joining" && decisions.claim.length === 0 && !this.#tasks.isClaiming)
       this.#takesPart.open();
-    this.#assigner.assign(decisions, this.#rescue.due.size > 0);
+    this.#assignment.assign(decisions, this.#rescue.due.size > 0);
     this.#rescue.watchOver(this.#watch, decisions.untaken, this.#now());
   }
 
@@ -355,11 +328,7 @@ export class Coordinator {
 
   /** M2. Everything held is dropped before the new incarnation joins: nothing of the old one is written any more. */
   async #rejoin(why: "dead" | "replaced"): Promise<void> {
-    const message =
-      why === "dead"
-        ? "marked dead by the others (paused or cut off for the failover time?): leases are dropped, and this worker joins anew"
-        : "another process took this worker's id: leases are dropped";
-    this.#ports.logger.warn({ leases: this.#tasks.all.length }, message);
+    this.#ports.logger.warn({ leases: this.#tasks.all.length }, PLACE_LOST[why]);
     await this.#tasks.loseAll("marked dead");
     if (this.#wish === "leaving") return this.#end();
     const rival = why === "replaced" ? await livingRival(this.#entrance) : undefined;
@@ -386,20 +355,10 @@ export class Coordinator {
     this.#isMember = false;
   }
 
-  /** C2. What was handed to us a moment ago is taken up and given on first; what comes later than that is set free. */
   async #leave(): Promise<void> {
     await this.#chores.done();
-    // What is handed to a worker that follows and has left, the leader finds with its next reading.
-    const follows = this.#watch.role === "follows";
-    if (!follows) await this.#watch.scan();
-    if (this.#stopped.signal.aborted) return; // the stop budget was spent meanwhile
-    const isNamed = !follows && rowsNaming(this.#departure).length > 0;
-    // An assigned lease may have been claimed meanwhile.
-    if (isNamed || !this.#tasks.areNone) return this.#wakeUp();
-    await this.#watch.membership.leave();
-    this.#end();
-    await this.#tasks.close();
-    if (!follows) await releaseLateComers(this.#departure);
+    const parts = { tasks: this.#tasks, stopped: this.#stopped.signal, ended: () => this.#end() };
+    if ((await leaveWhenFree(this.#departure, parts)) === "is named") this.#wakeUp();
   }
 
   #end(): void {

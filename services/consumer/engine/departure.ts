@@ -8,6 +8,7 @@ import type { Ports } from "./engine-context.ts";
 import type { FleetWatch } from "./fleet-watch.ts";
 import { settledWithin } from "./settled-within.ts";
 import type { ShardTask } from "./shard-task.ts";
+import type { ShardTasks } from "./shard-tasks.ts";
 
 /** A start that cannot work rejects within half a minute, this included. */
 const LEAVING_MILLIS = 2_000;
@@ -19,15 +20,43 @@ export interface DepartureDeps {
 }
 
 /** Leases that the rows give to this worker, as the newest scan found them. */
-export function rowsNaming({ watch, workerId }: DepartureDeps): readonly Lease[] {
+function rowsNaming({ watch, workerId }: DepartureDeps): readonly Lease[] {
   const ours = (lease: Lease) => actualOwner(lease) === workerId && !isEnded(lease);
   return [...watch.view.table.values()].filter(ours);
 }
 
 /** What a donor that had not heard of the leaving has handed over meanwhile is set free. */
-export async function releaseLateComers(deps: DepartureDeps): Promise<void> {
+async function releaseLateComers(deps: DepartureDeps): Promise<void> {
   await deps.watch.scan();
   await forEachBounded(rowsNaming(deps), (row) => deps.ports.store.release(row, row.checkpoint));
+}
+
+/**
+ * C2. What was handed to this worker a moment ago is taken up and given on first; what comes later than that is set free.
+ *
+ * @returns "is named": the rows, or what has been claimed meanwhile, keep it here
+ */
+export async function leaveWhenFree(
+  deps: DepartureDeps,
+  {
+    tasks,
+    stopped,
+    ended,
+  }: { readonly tasks: ShardTasks; readonly stopped: AbortSignal; readonly ended: () => void },
+): Promise<"has left" | "is named"> {
+  const { watch } = deps;
+  // What is handed to a worker that follows and has left, the leader finds with its next reading.
+  const follows = watch.role === "follows";
+  if (!follows) await watch.scan();
+  if (stopped.aborted) return "has left"; // the stop budget was spent meanwhile
+  const isNamed = !follows && rowsNaming(deps).length > 0;
+  // An assigned lease may have been claimed meanwhile.
+  if (isNamed || !tasks.areNone) return "is named";
+  await watch.membership.leave();
+  ended();
+  await tasks.close();
+  if (!follows) await releaseLateComers(deps);
+  return "has left";
 }
 
 /**

@@ -33,6 +33,12 @@ const PREDECESSOR_LIMIT_MILLIS = 25_000;
 /** A description that fails in a way that may pass is asked for so often; without it the table stays unbound. */
 const DESCRIPTION_TRIES = 3;
 
+/** What is said when others have ended this worker's membership. */
+export const PLACE_LOST: Readonly<Record<"dead" | "replaced", string>> = {
+  dead: "marked dead by the others (paused or cut off for the failover time?): leases are dropped, and this worker joins anew",
+  replaced: "another process took this worker's id: leases are dropped",
+};
+
 export interface EntranceDeps {
   readonly ports: Pick<Ports, "store" | "stream" | "clock" | "random" | "logger" | "describeStream">;
   readonly options: Pick<

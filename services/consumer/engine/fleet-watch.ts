@@ -189,6 +189,11 @@ export class FleetWatch {
     return SEEN;
   }
 
+  async lookAndScan(wish: Wish, pace: Pace, isBusy: boolean): Promise<Poll> {
+    const seen = await this.look(wish, pace, isBusy);
+    return seen.kind === "seen" ? this.scanWhenDue(wish, pace) : seen;
+  }
+
   async scanWhenDue(wish: Wish, pace: Pace): Promise<Poll> {
     this.#hasJustScanned = false;
     const now = this.#now();

@@ -82,6 +82,12 @@ export class Membership {
     return this.#member;
   }
 
+  /** To people: one that was marked dead is on its way back. */
+  get stateShown(): Exclude<MemberState, "dead"> {
+    const { state } = this.#member;
+    return state === "dead" ? "joining" : state;
+  }
+
   get page(): number {
     return this.#page;
   }

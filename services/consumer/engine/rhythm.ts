@@ -5,6 +5,7 @@
 import { idlePauseMillis, type Pace } from "../core/pace.ts";
 import type { Ports } from "./engine-context.ts";
 
+const GATHER_MILLIS = 15;
 const TROUBLE_BASE_MILLIS = 100;
 const TROUBLE_CAP_MILLIS = 1_000;
 
@@ -50,6 +51,13 @@ export class Rhythm {
   troubled(): number {
     this.#troublesInARow += 1;
     return this.#troublesInARow;
+  }
+
+  /** Ends early with `wake`, and then a moment later: several hand-overs cause one move of the generation. */
+  async pause(millis: number, wake: AbortSignal): Promise<void> {
+    const { clock } = this.#ports;
+    await clock.sleep(millis, wake);
+    if (wake.aborted) await clock.sleep(GATHER_MILLIS);
   }
 
   pauseMillis(pace: Pace, isBusy: boolean, { untilBeatMillis, untilActiveMillis }: Due): number {

@@ -4,7 +4,6 @@
  * A condition that fails only because the very same write had already succeeded is `ok`, as the adapter tells it
  * from the old item.
  */
-import type { Application } from "../../../services/consumer/core/application.ts";
 import {
   actualOwner,
   beginsAtATime,
@@ -26,6 +25,7 @@ import type {
   LeaseListing,
   WriteOutcome,
 } from "../../../services/consumer/ports/lease-store.ts";
+import { ApplicationRow } from "./application-row.ts";
 import { textHash } from "./dice.ts";
 import type { Happening, LeaseOperation } from "./history.ts";
 import { VersionedRows } from "./versioned-rows.ts";
@@ -39,7 +39,7 @@ export class LeaseTable {
   readonly #leases: VersionedRows<string, Lease>;
   readonly #pages: VersionedRows<number, FleetPage>;
   readonly #record: (happening: Happening) => void;
-  #application: Application | undefined;
+  readonly application: ApplicationRow;
   /** Rows whose counter somebody has overwritten with something that is no number: no condition on it holds. */
   readonly #garbled = new Set<string>();
 
@@ -47,6 +47,7 @@ export class LeaseTable {
     this.#leases = new VersionedRows(now);
     this.#pages = new VersionedRows(now);
     this.#record = record;
+    this.application = new ApplicationRow(record);
   }
 
   lease(leaseKey: string): Lease | undefined {
@@ -72,30 +73,7 @@ export class LeaseTable {
       .filter(({ leaseKey }) => this.#garbled.has(leaseKey))
       .map(({ leaseKey }) => ({ leaseKey, problem: "leaseCounter is no number" }));
     const pages = segment === 0 ? this.#pages.values(asOf) : [];
-    return { leases, corrupt, pages, hasApplication: this.#application !== undefined };
-  }
-
-  get application(): Application | undefined {
-    return this.#application;
-  }
-
-  /** By another hand. */
-  deleteApplication(): void {
-    this.#application = undefined;
-  }
-
-  createApplication(application: Application): Application {
-    if (this.#application === undefined) {
-      this.#application = application;
-      this.#record({ type: "began", startMillis: application.startMillis });
-    }
-    return this.#application;
-  }
-
-  replaceApplication(seen: Application, next: Application): "replaced" | "changed" {
-    if (this.#application?.stream?.createdMillis !== seen.stream?.createdMillis) return "changed";
-    this.#application = next;
-    return "replaced";
+    return { leases, corrupt, pages, hasApplication: this.application.row !== undefined };
   }
 
   page(page: number, asOf?: number): FleetPage | undefined {

@@ -114,12 +114,12 @@ export function memoryLeaseStore(table: LeaseTable, options: MemoryLeaseStoreOpt
     complete: (held, children) => write("complete", () => table.complete(worker, held, children)),
     readApplication() {
       count("readApplication", { read: 1 });
-      return call("readApplication", () => table.application, unavailable("readApplication"));
+      return call("readApplication", () => table.application.row, unavailable("readApplication"));
     },
     createApplication: (application) =>
-      write("createApplication", () => table.createApplication(application)),
+      write("createApplication", () => table.application.create(application)),
     replaceApplication: (seen, next) =>
-      write("replaceApplication", () => table.replaceApplication(seen, next)),
+      write("replaceApplication", () => table.application.replace(seen, next)),
     remove: (seen) => write("remove", () => table.remove(worker, seen)),
     readFleet(page, readOptions) {
       const consistent = readOptions?.consistent ?? false;

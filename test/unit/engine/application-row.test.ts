@@ -9,17 +9,17 @@ it("is written again as it was, with the next change in the fleet", async () => 
   const { scheduler, table, history } = cluster;
   cluster.startWorker();
   await scheduler.run(10_000);
-  const begun = table.application;
+  const begun = table.application.row;
   expect(begun).toMatchObject({ initialPosition: "LATEST", isClearing: false });
-  table.deleteApplication();
+  table.application.deleteByHand();
   cluster.startWorker();
   // The joiner waits for nobody: it may be the first to write the row, and must not move the beginning.
   await scheduler.run(scheduler.now + 5_000);
-  expect(table.application?.startMillis).toBe(begun?.startMillis);
-  table.deleteApplication();
+  expect(table.application.row?.startMillis).toBe(begun?.startMillis);
+  table.application.deleteByHand();
   cluster.stopWorker(cluster.up()[1]!);
   await scheduler.run(scheduler.now + 5_000);
-  expect(table.application).toEqual(begun);
+  expect(table.application.row).toEqual(begun);
   const told = history.events.filter(
     (event) => event.type === "log" && /application's row was deleted/.test(event.message),
   );

@@ -1,0 +1,65 @@
+/**
+ * Lease assignment in one worker (`core/assignments.ts`): it assigns while it leads or stands in, and does what it is
+ * assigned between its readings of the table.
+ */
+import { type Decisions, expiredMembers, type Facts } from "../core/decide.ts";
+import { Assigner } from "./assigner.ts";
+import type { Chores } from "./chores.ts";
+import type { EngineOptions, Ports } from "./engine-context.ts";
+import type { FleetUpkeep } from "./fleet-upkeep.ts";
+import type { FleetWatch } from "./fleet-watch.ts";
+import { Follower } from "./follower.ts";
+import type { ShardTasks } from "./shard-tasks.ts";
+
+export interface LeaseAssignmentDeps {
+  readonly ports: Ports;
+  readonly options: EngineOptions;
+  readonly watch: FleetWatch;
+  readonly chores: Chores;
+  readonly tasks: ShardTasks;
+  readonly upkeep: FleetUpkeep;
+}
+
+export class LeaseAssignment {
+  readonly #watch: FleetWatch;
+  readonly #upkeep: FleetUpkeep;
+  readonly #assigner: Assigner;
+  readonly #follower: Follower;
+
+  constructor(deps: LeaseAssignmentDeps) {
+    const { failoverTimeMillis, leaseRenewal } = deps.options;
+    // Beside Java workers, which take leases without asking, every worker must see its own rows.
+    const assignsFrom = leaseRenewal === "lease" ? Number.POSITIVE_INFINITY : deps.options.assignsFrom;
+    this.#watch = deps.watch;
+    this.#upkeep = deps.upkeep;
+    this.#assigner = new Assigner({ ...deps, failoverTimeMillis, assignsFrom });
+    this.#follower = new Follower(deps);
+  }
+
+  lacking(): ReadonlySet<string> {
+    return this.#assigner.lacking();
+  }
+
+  assign(decisions: Decisions, isOverdue: boolean): void {
+    this.#assigner.assign(decisions, isOverdue);
+  }
+
+  /**
+   * W6. The leader has read the table; what follows from the fleet rows alone needs no plan.
+   *
+   * @param leavingMillis how long this worker has been leaving
+   * @returns what changes while something is assigned: then this worker looks often
+   */
+  follow(facts: Facts, leavingMillis: number): string {
+    const { membership, view } = this.#watch;
+    this.#upkeep.declareDead(expiredMembers(facts));
+    const isLeaving = membership.member.state === "leaving";
+    const assigned = this.#follower.follow(isLeaving ? leavingMillis : undefined);
+    return `${view.generation} ${JSON.stringify(assigned)}`;
+  }
+
+  /** @param planned where this worker's own plan wants the lease */
+  targetOf(leaseKey: string, planned: string | undefined): string | undefined {
+    return this.#watch.role === "reads" ? planned : (planned ?? this.#follower.targetOf(leaseKey));
+  }
+}
