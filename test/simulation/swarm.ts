@@ -110,6 +110,9 @@ export function drawSwarm(seed: number, draws: Draws = 4, only?: FaultKind): Swa
   return draws === 3 ? third : { ...third, ...drawAssignment(new Dice(seed).fork("fourth draws"), third) };
 }
 
+/** Its leader assigns, at least for a time. */
+export const mayAssign = ({ assignsFrom }: Swarm): boolean => assignsFrom < DEFAULT_ASSIGNS_FROM;
+
 /** Small fleets that work as very large ones do, or change from one way to the other while they run. */
 function drawAssignment(dice: Dice, { workers, shards }: Swarm): Partial<Swarm> {
   if (!dice.chance(0.3)) return {};

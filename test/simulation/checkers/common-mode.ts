@@ -3,10 +3,9 @@
  * again, its heartbeats are never late because of its other work, and after an outage the fleet does not read the table
  * again and again. A block of its event loop excuses it only when it is longer than what it has measured before.
  */
-import { DEFAULT_ASSIGNS_FROM } from "../../../services/consumer/core/assignments.ts";
 import { KnownBlocks } from "../faults/blocked.ts";
 import { failoverOf } from "../faults/unequal.ts";
-import type { Swarm } from "../swarm.ts";
+import { mayAssign, type Swarm } from "../swarm.ts";
 import type { SimEvent } from "../world/history.ts";
 import { Outages } from "./disturbances.ts";
 import { isJava, Troubles } from "./troubles.ts";
@@ -117,7 +116,7 @@ const CLAIM_SCANS = 3;
 const ASSIGNER_SCANS = 5;
 
 function checkStorms({ swarm, events }: Evidence): Verdict {
-  const readers = swarm.assignsFrom < DEFAULT_ASSIGNS_FROM ? ASSIGNER_SCANS : 1;
+  const readers = mayAssign(swarm) ? ASSIGNER_SCANS : 1;
   const claims = swarm.faults.kinds.includes("failing-claims") ? CLAIM_SCANS : 1;
   for (const outage of events) {
     if (outage.type !== "outage" || outage.service !== "store") continue;

@@ -5,8 +5,8 @@
  * steal from the living, and are stolen from when they have been watched for the failover time.
  */
 
-import { DEFAULT_ASSIGNS_FROM } from "../../../services/consumer/core/assignments.ts";
 import { failoverOf, longestFailover, shortestFailover } from "../faults/unequal.ts";
+import { mayAssign } from "../swarm.ts";
 import type { SimEvent } from "../world/history.ts";
 import { Outages, Tampered } from "./disturbances.ts";
 import { idOf, isJava, Troubles } from "./troubles.ts";
@@ -124,8 +124,7 @@ export function checkFence({ swarm, events }: Evidence): Verdict {
         if (sign && !excuse && !away && !isOfTheDead && !isTakenForLeft && !isUntold && !isRescue)
           return invalid("L1: claimed from an owner that was well", sign, event);
         // Where the leader assigns, it has judged the owner, by its own failover time.
-        const judgedBy =
-          swarm.assignsFrom < DEFAULT_ASSIGNS_FROM ? shortestFailover(swarm) : failoverOf(swarm, worker);
+        const judgedBy = mayAssign(swarm) ? shortestFailover(swarm) : failoverOf(swarm, worker);
         if (!sign && quietFor < judgedBy * (1 - CLOCK_ERROR) - 1)
           return invalid("L1: claimed from an unknown owner within the failover time", unseen, event);
       }

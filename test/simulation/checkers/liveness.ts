@@ -5,9 +5,8 @@
  * L7: stop() comes back when everything is handed over or released, and nothing is done after it.
  */
 
-import { DEFAULT_ASSIGNS_FROM } from "../../../services/consumer/core/assignments.ts";
 import { failoverOf, longestFailover } from "../faults/unequal.ts";
-import type { Swarm } from "../swarm.ts";
+import { mayAssign } from "../swarm.ts";
 import type { SimEvent } from "../world/history.ts";
 import { Allowances } from "./allowances.ts";
 import { Outages, Tampered } from "./disturbances.ts";
@@ -75,7 +74,7 @@ export function checkQuiet({ swarm, events, unsettled, quietMillis, quietCalls }
     // The last change (a clean-up of ended leases, say) may be a moment old: everybody looks often for three seconds
     // after one. A worker that always looks that often makes seven times as many.
     // Where the leader assigns, a look reads two fleet rows: the worker's own, and row 0; the leader goes round all.
-    readFleet: workers.size * (((isAssigned(swarm) ? 2.2 : 1) * quietMillis) / 700 + 3 + 35),
+    readFleet: workers.size * (((mayAssign(swarm) ? 2.2 : 1) * quietMillis) / 700 + 3 + 35),
     listShards: (quietMillis / swarm.shardSyncIntervalMillis + 3) * 1.1,
   };
   for (const [name, most] of Object.entries(budget)) {
@@ -87,8 +86,6 @@ export function checkQuiet({ swarm, events, unsettled, quietMillis, quietCalls }
   }
   return VALID;
 }
-
-const isAssigned = ({ assignsFrom }: Swarm): boolean => assignsFrom < DEFAULT_ASSIGNS_FROM;
 
 const sum = (workers: Iterable<string>, of: (worker: string) => number): number =>
   [...workers].reduce((total, worker) => total + of(worker), 0);
@@ -110,7 +107,7 @@ export function checkStop({ swarm, events, finalLeases, finalPages, unsettled }:
         event.operation === "handOver" &&
         to !== undefined &&
         // Where the leader assigns, a worker does not read the table before it leaves: the leader finds what it was given last.
-        (stopping.has(to) || stopped.has(to) || isAssigned(swarm));
+        (stopping.has(to) || stopped.has(to) || mayAssign(swarm));
       if (late) givenLate.add(event.leaseKey);
       else givenLate.delete(event.leaseKey);
     }

@@ -4,11 +4,10 @@
  * shards whose handler is failing or that are halted, and those that the caps leave no room for. A crash in a fleet where
  * a worker was blocked or paused counts from when the failover time that covers it is over (`faults/blocked.ts`).
  */
-import { DEFAULT_ASSIGNS_FROM } from "../../../services/consumer/core/assignments.ts";
 import { isEnded } from "../../../services/consumer/core/lease.ts";
 import { PublishedTimes } from "../faults/blocked.ts";
 import { longestFailover } from "../faults/unequal.ts";
-import type { Swarm } from "../swarm.ts";
+import { mayAssign, type Swarm } from "../swarm.ts";
 import type { SimEvent } from "../world/history.ts";
 import { disturbanceOf } from "./disturbances.ts";
 import { type Evidence, invalid, VALID, type Verdict } from "./verdict.ts";
@@ -56,11 +55,10 @@ class Unread {
     const isTakenLate = swarm.faults.otherPlanner > 0 || swarm.faults.kinds.includes("failing-claims");
     const ghostMillis = swarm.ghosts && isTakenLate ? GHOST_PART * longestFailover(swarm) : 0;
     // Where the leader assigns, who does not take a lease is passed over by the leader after 3 s at least, and what it does next is one reading on.
-    const passedOverMillis =
-      swarm.assignsFrom < DEFAULT_ASSIGNS_FROM && swarm.faults.kinds.includes("failing-claims") ? 3_000 : 0;
+    const passedOverMillis = mayAssign(swarm) && swarm.faults.kinds.includes("failing-claims") ? 3_000 : 0;
     const slowMillis = swarm.rates.slow > 0 ? swarm.timeoutMillis : 0;
     // And only it and its deputy watch: the next leader begins anew.
-    const watchMillis = swarm.ghosts && swarm.assignsFrom < DEFAULT_ASSIGNS_FROM ? longestFailover(swarm) : 0;
+    const watchMillis = swarm.ghosts && mayAssign(swarm) ? longestFailover(swarm) : 0;
     this.#limit =
       longestFailover(swarm) +
       MARGIN_MILLIS +
