@@ -14,7 +14,7 @@ import {
 } from "@aws-sdk/client-dynamodb";
 import { FLEET_ATTRIBUTES, FLEET_ROW_PREFIX } from "../../shared/fleet-row.ts";
 import { type FleetPage, MEMBERS_PER_PAGE } from "../core/member.ts";
-import { type LeaseStore, StoreError, StoreUnavailable, type Written } from "../ports/lease-store.ts";
+import { type LeaseStore, StoreError, StoreUnavailable, withBump } from "../ports/lease-store.ts";
 import { type Item, LEASE_KEY, RowProblem } from "./attributes.ts";
 import {
   assignExpressions,
@@ -135,15 +135,6 @@ export function dynamoDbFleet(client: DynamoDBClient, tableName: string): FleetS
     if (page > 0) await bumpGeneration();
   }
 
-  /** Who is well must not pass for silent because page 0 is throttled: the entry is written, and says so. */
-  async function bumped(page: number, written: Written): Promise<Written> {
-    const bumpError = await bumpAfter(page).then(
-      () => undefined,
-      (error: unknown) => error,
-    );
-    return bumpError === undefined ? written : { ...written, bumpError };
-  }
-
   /**
    * Deletes a page without members. Page 0 only if its generation has not moved since it was read: a joiner or a
    * leaver of another page may have come by.
@@ -221,7 +212,7 @@ export function dynamoDbFleet(client: DynamoDBClient, tableName: string): FleetS
         if (isFull && !old.members.some((one) => one.workerId === member.workerId)) return { kind: "full" };
         const done = joined.kind === "ok" ? joined : await write(page, firstJoinExpressions(page, member));
         if (done.kind === "failed") continue; // a rival made the page first: join that one
-        return bumped(page, done);
+        return withBump(done, bumpAfter(page));
       }
       throw new StoreUnavailable(`fleet page ${page} of lease table ${tableName} keeps changing`);
     },
@@ -233,7 +224,7 @@ export function dynamoDbFleet(client: DynamoDBClient, tableName: string): FleetS
         const now = beaten.old ?? (await readFleet(page, { consistent: true }));
         return { kind: "superseded", entry: now?.members.find((one) => one.workerId === member.workerId) };
       }
-      return bump ? bumped(page, beaten) : beaten;
+      return bump ? withBump(beaten, bumpAfter(page)) : beaten;
     },
 
     async declareDead(page, seen) {

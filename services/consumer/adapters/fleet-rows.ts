@@ -1,7 +1,8 @@
 /**
  * The fleet's pages: `{leaseKey: "evenkeel-fleet-<page>", entityType, generation, shardSyncRequests, members}`,
  * with `members` a map from worker id to an entry of one-letter attributes. A page of 12 members stays below 1 KB,
- * so that a heartbeat costs one write unit and a look half a read unit.
+ * so that a heartbeat costs one write unit and a look half a read unit. Where the leader of a very large fleet assigns,
+ * `assignments` is a map from lease key to what is wanted, and the page is larger while leases move.
  *
  * Every join and beat also writes what makes Java KCL live with the row, and moves its counter (`disguise.ts`).
  */

@@ -6,7 +6,7 @@
  * one that is lost, done or outdated needs no removal. Nothing depends on it for safety: the writes of a lease row are
  * conditional, as ever.
  */
-import { actualOwner, isEnded, type Lease } from "./lease.ts";
+import { actualOwner, type Lease } from "./lease.ts";
 import type { Assignment, FleetPage, FleetSize, Member } from "./member.ts";
 
 /**
@@ -31,12 +31,15 @@ export function publishedSize(
 
 export interface PlannedMove {
   readonly lease: Lease;
-  /** The member that owns it; undefined: nobody alive does. */
+  /** The member that owns it; undefined: no living member does. */
   readonly holder: string | undefined;
   readonly to: string;
 }
 
-/** What the other workers are to do: whoever owns a lease and has not taken it up takes it first, wherever it is to go. */
+/**
+ * What the other workers are to do. A lease that its owner has not taken up is assigned to that owner first, even if it is to
+ * move on: only a worker that reads a lease can hand it over.
+ */
 export function assignmentsOf(
   moves: readonly PlannedMove[],
   runnable: readonly Lease[],
@@ -73,12 +76,19 @@ export const isAsAssigned = (row: Lease, { counter, owner }: Assignment): boolea
 export interface PageChange {
   readonly page: number;
   readonly assignments: readonly Assignment[];
+  /** Of page 0. */
+  readonly size: FleetSize | undefined;
 }
 
-/** The fleet rows whose assignments are not what the plan wants. */
+/**
+ * The fleet rows that do not say what the plan wants.
+ *
+ * @param published the fleet's size, as page 0 is to say it
+ */
 export function changedPages(
   pages: Iterable<FleetPage>,
   wanted: readonly Assignment[],
+  published?: FleetSize,
 ): readonly PageChange[] {
   const byWorker = new Map<string, Assignment[]>();
   for (const assignment of wanted) {
@@ -87,23 +97,15 @@ export function changedPages(
     else others.push(assignment);
   }
   const changes: PageChange[] = [];
-  for (const { page, members, assignments = [] } of pages) {
+  for (const { page, members, assignments: before = [], size: sizeBefore } of pages) {
     const all = members.filter(isAlive).flatMap(({ workerId }) => byWorker.get(workerId) ?? []);
-    const next = all.slice(0, MOST_ASSIGNMENTS).toSorted(byKey);
-    if (JSON.stringify(next) !== JSON.stringify(assignments)) changes.push({ page, assignments: next });
+    const assignments = all.slice(0, MOST_ASSIGNMENTS).toSorted(byKey);
+    const size = page === 0 ? published : undefined;
+    const isSame = JSON.stringify([assignments, size]) === JSON.stringify([before, sizeBefore]);
+    if (!isSame) changes.push({ page, assignments, size });
   }
   return changes;
 }
 
 const isAlive = ({ state }: Member): boolean => state !== "dead";
 const byKey = (a: Assignment, b: Assignment): number => (a.leaseKey < b.leaseKey ? -1 : 1);
-
-/** How many leases the rows give to each worker that has taken them up. */
-export function countsByOwner(leases: Iterable<Lease>): ReadonlyMap<string, number> {
-  const counts = new Map<string, number>();
-  for (const lease of leases) {
-    const owner = isEnded(lease) || lease.isPending ? undefined : actualOwner(lease);
-    if (owner !== undefined) counts.set(owner, (counts.get(owner) ?? 0) + 1);
-  }
-  return counts;
-}

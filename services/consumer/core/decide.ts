@@ -167,8 +167,14 @@ export function decide(facts: Facts): Decisions {
     if (move.from === self.workerId) {
       if (held.get(move.leaseKey)?.phase === "reading")
         handOver.push({ leaseKey: move.leaseKey, to: move.to, reason: move.reason });
-    } else if (mayTake && move.to === self.workerId && holder === undefined && !held.has(move.leaseKey)) {
-      if (mayMove) claim.push({ lease, reason: move.reason });
+    } else if (
+      mayTake &&
+      mayMove &&
+      move.to === self.workerId &&
+      holder === undefined &&
+      !held.has(move.leaseKey)
+    ) {
+      claim.push({ lease, reason: move.reason });
     }
   }
   // What the rows call mine and I do not read: the old owner made it mine, or I was restarted under the same id.
@@ -179,8 +185,8 @@ export function decide(facts: Facts): Decisions {
 
   for (const lease of lines.runnable) {
     const owner = actualOwner(lease);
-    if (owner === undefined || owner === self.workerId) continue;
-    if (lease.isPending === true) untaken.push({ lease, taker: owner });
+    if (lease.isPending === true && owner !== undefined && owner !== self.workerId)
+      untaken.push({ lease, taker: owner });
   }
   if (self.state === "active") {
     let room = (self.maxLeases ?? Number.POSITIVE_INFINITY) - held.size - claim.length;

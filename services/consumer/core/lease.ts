@@ -68,3 +68,13 @@ export const actualOwner = (lease: Pick<Lease, "owner" | "checkpointOwner">): st
   lease.checkpointOwner ?? lease.owner;
 
 export const isEnded = (lease: Lease): boolean => lease.checkpoint.sequenceNumber === SHARD_END;
+
+/** How many leases that have not ended the rows give to each owner. */
+export function countsByOwner(leases: Iterable<Lease>): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>();
+  for (const lease of leases) {
+    const owner = isEnded(lease) ? undefined : actualOwner(lease);
+    if (owner !== undefined) counts.set(owner, (counts.get(owner) ?? 0) + 1);
+  }
+  return counts;
+}

@@ -2,8 +2,9 @@
  * The leader's side of lease assignment (`core/assignments.ts`), and its deputy's: writes into the fleet rows what the plan
  * wants of each worker. Owns: since when a worker holds fewer leases than the rows give it. Never does: plan.
  */
-import { changedPages, countsByOwner, publishedSize } from "../core/assignments.ts";
+import { changedPages, publishedSize } from "../core/assignments.ts";
 import type { Decisions } from "../core/decide.ts";
+import { countsByOwner } from "../core/lease.ts";
 import type { FleetSize } from "../core/member.ts";
 import { forEachBounded } from "./bounded.ts";
 import type { Chores } from "./chores.ts";
@@ -47,7 +48,8 @@ export class Assigner {
       return new Set();
     }
     const now = ports.clock.monotonicMillis();
-    const counts = countsByOwner(view.table.values());
+    const takenUp = [...view.table.values()].filter(({ isPending }) => isPending !== true);
+    const counts = countsByOwner(takenUp);
     const lacking = new Set<string>();
     for (const { workerId, leases, state } of view.members()) {
       const lacks = state !== "dead" && leases !== undefined && (counts.get(workerId) ?? 0) > leases;
@@ -66,15 +68,14 @@ export class Assigner {
   }
 
   /**
-   * @param decisions made on a table as new as the newest generation seen
+   * @param decisions made of what was last read, whatever has changed since (C1)
    * @param isOverdue leases are unread for so long that the deputy assigns as well. At other times two who may judge a worker
    *   differently would move leases back and forth.
    */
   assign({ assignments, size, leads }: Decisions, isOverdue: boolean): void {
     const { ports, watch, chores } = this.#deps;
     const { role, view } = watch;
-    const mayAssign = leads || (role === "stands-in" && isOverdue);
-    if (!mayAssign) return;
+    if (!leads && !(role === "stands-in" && isOverdue)) return;
     const published = this.#sizeToPublish(size);
     const assigns = published !== undefined;
     if (leads && assigns !== this.#assigns) {
@@ -86,17 +87,11 @@ export class Assigner {
           : "every worker reads the lease table for itself",
       );
     }
-    const changes = new Map(
-      changedPages(view.pages.values(), assigns ? assignments : []).map((change) => [change.page, change]),
-    );
-    const first = view.pages.get(0);
-    const isResized = JSON.stringify(published) !== JSON.stringify(view.size);
-    if (first !== undefined && isResized && !changes.has(0))
-      changes.set(0, { page: 0, assignments: first.assignments ?? [] });
-    if (changes.size === 0) return;
+    const changes = changedPages(view.pages.values(), assigns ? assignments : [], published);
+    if (changes.length === 0) return;
     chores.start("assigning leases", async () => {
-      await forEachBounded([...changes.values()], ({ page, assignments: next }) =>
-        ports.store.assign(page, next, page === 0 ? published : undefined),
+      await forEachBounded(changes, (change) =>
+        ports.store.assign(change.page, change.assignments, change.size),
       );
     });
   }

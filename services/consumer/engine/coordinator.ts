@@ -96,7 +96,8 @@ export class Coordinator {
     this.#rhythm = new Rhythm(ports);
     this.#rescue = new Rescue(workerId, failoverTimeMillis);
     const loop = new LoopWatch(ports, failoverTimeMillis);
-    [this.#loopWatch, this.#watch] = [loop, new FleetWatch(ports, options, loop)];
+    this.#loopWatch = loop;
+    this.#watch = new FleetWatch(ports, options, loop);
     this.#reports = new ErrorReports(ports, (error) =>
       options.observe({ type: "error", error, hasEnded: false, atMillis: ports.clock.wallMillis() }),
     );
@@ -130,7 +131,8 @@ export class Coordinator {
     const parts = { watch: this.#watch, tasks: this.#tasks, chores: this.#chores, upkeep: this.#upkeep };
     this.#assignment = new LeaseAssignment({ ports, options, ...parts });
     const cap = new Cap(options.maxLeasesForWorker, ports.logger);
-    this.#sources = { ...parts, loop, rescue: this.#rescue, cap, failoverTimeMillis };
+    const lacking = () => this.#assignment.lacking();
+    this.#sources = { ...parts, loop, rescue: this.#rescue, cap, lacking, failoverTimeMillis };
   }
 
   /** Resolves when this worker takes part: it is an active member and the leases it was due are its own (C3). */
@@ -266,12 +268,7 @@ export class Coordinator {
     const isBusy = this.#rhythm.isBusy(pace, this.#wish);
     const seen = await this.#watch.lookAndScan(wish, pace, isBusy);
     if (seen.kind !== "seen") return this.#rejoin(seen.kind);
-    const facts = gatherFacts(
-      this.#sources,
-      this.#leavingSinceMillis,
-      this.#assignment.lacking(),
-      this.#now(),
-    );
+    const facts = gatherFacts(this.#sources, this.#leavingSinceMillis, this.#now());
     const { mayPlan, role } = this.#watch;
     if (!mayPlan && role !== "reads") this.#follow(facts);
     else {
@@ -370,7 +367,8 @@ export class Coordinator {
   }
 
   #pauseMillis(): number {
-    const [pace, now] = [this.#watch.pace, this.#now()];
+    const { pace } = this.#watch;
+    const now = this.#now();
     return this.#rhythm.pauseMillis(pace, this.#rhythm.isBusy(pace, this.#wish), {
       untilBeatMillis: pace.beatMillis - (now - this.#watch.membership.sentMillis),
       untilActiveMillis: this.#wish === "joining" ? this.#settling.leftMillis(now) : Number.POSITIVE_INFINITY,

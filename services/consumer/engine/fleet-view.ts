@@ -9,9 +9,8 @@
  * V3: the generation only moves forward, but for a fleet row that was deleted or set back by hand. A strongly consistent
  *     answer shows that at once; eventually consistent ones may be old, and are believed when they persist.
  */
-
 import { leadersAmong, leadingPage } from "../core/leaders.ts";
-import { actualOwner, isEnded, type Lease } from "../core/lease.ts";
+import { actualOwner, countsByOwner, isEnded, type Lease } from "../core/lease.ts";
 import type { FleetPage, FleetSize, Member } from "../core/member.ts";
 import { isExpired, isObservedInFull, type Observations, observe } from "../core/observe.ts";
 import { evidenceAmong } from "../core/trial.ts";
@@ -128,11 +127,7 @@ export class FleetView {
 
   /** Active members that may take a lease more. */
   idsWithRoom(): readonly string[] {
-    const loads = new Map<string, number>();
-    for (const lease of this.table.values()) {
-      const owner = isEnded(lease) ? undefined : actualOwner(lease);
-      if (owner !== undefined) loads.set(owner, (loads.get(owner) ?? 0) + 1);
-    }
+    const loads = countsByOwner(this.table.values());
     return this.members().flatMap(({ workerId, state, maxLeases = Number.POSITIVE_INFINITY }) =>
       state === "active" && (loads.get(workerId) ?? 0) < maxLeases ? [workerId] : [],
     );

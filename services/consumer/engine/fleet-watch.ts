@@ -117,8 +117,9 @@ export class FleetWatch {
 
   get role(): Role {
     if (this.view.size === undefined) return "reads";
-    if (this.leads) return "leads";
-    return this.leaders[1] === this.membership.member.workerId ? "stands-in" : "follows";
+    const rank = this.leaders.indexOf(this.membership.member.workerId);
+    if (rank === 0) return "leads";
+    return rank === 1 ? "stands-in" : "follows";
   }
 
   get leaders(): readonly string[] {
@@ -162,7 +163,7 @@ export class FleetWatch {
   }
 
   /** Beats when it is due or `wish` differs from the entry, and reads the pages this worker watches. */
-  async look(wish: Wish, pace: Pace, isBusy: boolean): Promise<Poll> {
+  async #look(wish: Wish, pace: Pace, isBusy: boolean): Promise<Poll> {
     const { member } = this.membership;
     const differs = wish.maxLeases !== member.maxLeases || this.membership.isTrialOver;
     // A new cap, or the end of a trial, is read by all with fleet row 0, and nothing of it is in the table: only from another row it needs a bump.
@@ -189,12 +190,13 @@ export class FleetWatch {
     return SEEN;
   }
 
+  /** A look, and then the table if it is this worker's turn to read it. */
   async lookAndScan(wish: Wish, pace: Pace, isBusy: boolean): Promise<Poll> {
-    const seen = await this.look(wish, pace, isBusy);
-    return seen.kind === "seen" ? this.scanWhenDue(wish, pace) : seen;
+    const seen = await this.#look(wish, pace, isBusy);
+    return seen.kind === "seen" ? this.#scanWhenDue(wish, pace) : seen;
   }
 
-  async scanWhenDue(wish: Wish, pace: Pace): Promise<Poll> {
+  async #scanWhenDue(wish: Wish, pace: Pace): Promise<Poll> {
     this.#hasJustScanned = false;
     const now = this.#now();
     const sinceMillis = now - this.#scannedMillis;

@@ -52,12 +52,11 @@ export class Follower {
       if (!this.#isForSelf(assignment))
         tasks.get(assignment.leaseKey)?.handOver(assignment.to, "assigned by the leader");
     if (leavingMillis !== undefined && leavingMillis > UNTOLD_MILLIS)
-      for (const { owned, phase } of tasks.all)
-        if (phase === "reading") tasks.get(owned.leaseKey)?.release("stopping, and nobody is assigned to it");
+      for (const task of tasks.all) task.release("stopping, and no worker is assigned to take it");
     const wanted = own.filter((assignment) => this.#isForSelf(assignment) && !tasks.has(assignment.leaseKey));
-    const fresh = wanted.filter((assignment) => !this.#outdated.has(JSON.stringify(assignment)));
-    const old = wanted.filter((assignment) => !fresh.includes(assignment));
-    this.#outdated = new Set(old.map((assignment) => JSON.stringify(assignment)));
+    const isOutdated = (assignment: Assignment) => this.#outdated.has(JSON.stringify(assignment));
+    const fresh = wanted.filter((assignment) => !isOutdated(assignment));
+    this.#outdated = new Set(wanted.filter(isOutdated).map((assignment) => JSON.stringify(assignment)));
     if (fresh.length > 0) chores.start("claiming assigned leases", () => this.#take(fresh));
     return own;
   }

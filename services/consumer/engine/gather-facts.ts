@@ -18,14 +18,14 @@ export interface FactSources {
   readonly tasks: ShardTasks;
   readonly rescue: Rescue;
   readonly cap: Cap;
+  readonly lacking: () => ReadonlySet<string>;
   readonly failoverTimeMillis: number;
 }
 
 /** @param leavingSinceMillis monotonic; infinite while this worker stays */
 export function gatherFacts(
-  { watch, loop, tasks, rescue, cap, failoverTimeMillis }: FactSources,
+  { watch, loop, tasks, rescue, cap, lacking, failoverTimeMillis }: FactSources,
   leavingSinceMillis: number,
-  lacking: ReadonlySet<string>,
   nowMillis: number,
 ): Facts {
   const { view, membership } = watch;
@@ -44,7 +44,7 @@ export function gatherFacts(
     watchedLeases: view.watchedLeases(failoverTimeMillis),
     held: tasks.facts(),
     leads: watch.leads,
-    lacking,
+    lacking: lacking(),
     mayRelease: !staying || nowMillis - leavingSinceMillis > RELEASE_GRACE_MILLIS,
     // Who follows has not read the table of late: the leader has counted.
     computeCap: (fleet) => cap.of((watch.role === "follows" && view.size) || fleet),

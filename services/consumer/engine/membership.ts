@@ -182,7 +182,7 @@ export class Membership {
       this.#numberedMillis = now;
     }
     const sentMillis = this.#numberedMillis;
-    // What covers a block that has just ended goes with the heartbeat right after it, whoever asked for that one before.
+    // Computed here, not by the caller: a heartbeat asked for before a block must publish a time that covers the block.
     const published = this.#options.published();
     const next = this.#aged({ ...this.#member, ...change, ...published, heartbeat: this.#heartbeat });
     this.#freshForMillis = Math.min(this.#freshForMillis, next.failoverTimeMillis);

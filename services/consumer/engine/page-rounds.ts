@@ -1,6 +1,6 @@
 /**
  * Which fleet rows a look reads beside this worker's own heartbeat. Row 0 tells whether anything changed. With more rows,
- * this one and the next with somebody alive watch each other; the leader goes round all.
+ * each row and the next one with living members watch each other; the leader reads all of them in turn.
  */
 import type { Role } from "../core/pace.ts";
 import type { FleetView } from "./fleet-view.ts";

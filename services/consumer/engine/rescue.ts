@@ -45,14 +45,17 @@ export class Rescue {
 
   /** Overdue leases are looked up first: a new owner's taking up moves no generation. */
   watchOver(watch: FleetWatch, untaken: readonly UntakenLease[], nowMillis: number): void {
-    // Where the leader assigns, only it and its deputy see who does not take what; others are then assigned to it.
+    // Where the leader assigns, only it and its deputy read the table. They pass over the worker and assign the lease anew.
     const reads = watch.role === "reads";
     const rescuers = reads ? this.#rescuers(watch, untaken) : watch.leaders;
     if (!watch.isObserving) this.reset();
     else if (this.observe(untaken, rescuers, nowMillis, !reads) === "look-up") watch.distrust();
   }
 
-  /** Who has room; where only those have that do not take their leases, anybody: caps grow once they are passed over. */
+  /**
+   * The workers with room. If only those that do not take their leases have any, all other workers: a cap that is computed
+   * from the number of workers grows once those are passed over.
+   */
   #rescuers({ view }: FleetWatch, untaken: readonly UntakenLease[]): readonly string[] {
     const takers = new Set(untaken.map(({ taker }) => taker));
     const withRoom = view.idsWithRoom();

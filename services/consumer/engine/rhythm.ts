@@ -5,6 +5,7 @@
 import { idlePauseMillis, type Pace } from "../core/pace.ts";
 import type { Ports } from "./engine-context.ts";
 
+/** Several hand-overs cause one move of the generation. */
 const GATHER_MILLIS = 15;
 const TROUBLE_BASE_MILLIS = 100;
 const TROUBLE_CAP_MILLIS = 1_000;
@@ -53,7 +54,7 @@ export class Rhythm {
     return this.#troublesInARow;
   }
 
-  /** Ends early with `wake`, and then a moment later: several hand-overs cause one move of the generation. */
+  /** Ends a moment after `wake` aborts. */
   async pause(millis: number, wake: AbortSignal): Promise<void> {
     const { clock } = this.#ports;
     await clock.sleep(millis, wake);

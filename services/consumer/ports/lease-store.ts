@@ -26,6 +26,16 @@ export interface Written {
   readonly bumpError?: unknown;
 }
 
+/** The entry is `written`: a worker that is well must not pass for silent because page 0 is throttled. */
+export async function withBump(written: Written, bump: Promise<void>): Promise<Written> {
+  try {
+    await bump;
+    return written;
+  } catch (bumpError) {
+    return { ...written, bumpError };
+  }
+}
+
 export type BeatOutcome =
   | Written
   /**

@@ -6,7 +6,7 @@ import {
   type LeaseStore,
   StoreUnavailable,
   StoreUnusable,
-  type Written,
+  withBump,
 } from "../../../services/consumer/ports/lease-store.ts";
 import type { LeaseTable } from "./lease-table.ts";
 import { type Call, directCall, type Failure } from "./network.ts";
@@ -60,23 +60,8 @@ export function memoryLeaseStore(table: LeaseTable, options: MemoryLeaseStoreOpt
     return call(operation, apply, unavailable(operation));
   };
   /** Writes of another page than 0 move page 0's generation in a second call. */
-  const withBump = async <T>(
-    page: number,
-    changed: (outcome: T) => boolean,
-    first: Promise<T>,
-  ): Promise<T> => {
-    const outcome = await first;
-    if (page > 0 && changed(outcome)) await write("bumpGeneration", () => table.bumpGeneration(worker));
-    return outcome;
-  };
-
-  const bumped = async (page: number, written: Written): Promise<Written> => {
-    if (page === 0) return written;
-    const bumpError = await write("bumpGeneration", () => table.bumpGeneration(worker)).then(
-      () => undefined,
-      (error: unknown) => error,
-    );
-    return bumpError === undefined ? written : { ...written, bumpError };
+  const bumpAfter = async (page: number): Promise<void> => {
+    if (page > 0) await write("bumpGeneration", () => table.bumpGeneration(worker));
   };
 
   return {
@@ -129,25 +114,23 @@ export function memoryLeaseStore(table: LeaseTable, options: MemoryLeaseStoreOpt
     },
     async join(page, member) {
       const joined = await write("join", () => table.join(worker, page, member));
-      return joined.kind === "ok" ? bumped(page, joined) : joined;
+      return joined.kind === "ok" ? withBump(joined, bumpAfter(page)) : joined;
     },
     async beat(page, member, { bump }) {
       const beaten = await write("beat", () => table.beat(worker, page, member, bump));
-      return bump && beaten.kind === "ok" ? bumped(page, beaten) : beaten;
+      return bump && beaten.kind === "ok" ? withBump(beaten, bumpAfter(page)) : beaten;
     },
-    declareDead: (page, seen) =>
-      withBump(
-        page,
-        (outcome) => outcome === "declared",
-        write("declareDead", () => table.declareDead(worker, page, seen)),
-      ),
+    async declareDead(page, seen) {
+      const outcome = await write("declareDead", () => table.declareDead(worker, page, seen));
+      if (outcome === "declared") await bumpAfter(page);
+      return outcome;
+    },
     assign: (page, assignments, size) => write("assign", () => table.assign(page, assignments, size)),
-    leave: (page, member) =>
-      withBump(
-        page,
-        (outcome) => outcome === "left",
-        write("leave", () => table.leave(worker, page, member)),
-      ),
+    async leave(page, member) {
+      const outcome = await write("leave", () => table.leave(worker, page, member));
+      if (outcome === "left") await bumpAfter(page);
+      return outcome;
+    },
     bumpGeneration: () => write("bumpGeneration", () => table.bumpGeneration(worker)),
   };
 }
