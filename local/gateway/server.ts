@@ -6,6 +6,9 @@ import { type GatewayRequest, type GatewayResponse, sendAwsError } from "./answe
 import { BodyTooLarge } from "./backend.ts";
 import { refusal } from "./guard.ts";
 
+/** How long a connection may be idle: longer than the pause between two requests of any client of ours. */
+const IDLE_MILLIS = 75_000;
+
 export type Handler = (request: GatewayRequest, response: GatewayResponse) => Promise<void>;
 
 /**
@@ -16,7 +19,7 @@ export class GatewayServer {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
 
-  constructor(handle: Handler, onProblem: (error: unknown) => void) {
+  constructor(handle: Handler, onProblem: (error: unknown) => void, idleMillis: number = IDLE_MILLIS) {
     const answer = (request: GatewayRequest, response: GatewayResponse) => {
       const shape = { method: request.method ?? "", url: request.url ?? "", headers: request.headers };
       const refused = refusal(shape);
@@ -29,10 +32,12 @@ export class GatewayServer {
         else sendAwsError(response, shape, failure(error));
       });
     };
-    const http1 = createHttpServer({ keepAliveTimeout: 75_000, requestTimeout: 0 }, answer);
+    const http1 = createHttpServer({ keepAliveTimeout: idleMillis, requestTimeout: 0 }, answer);
     http1.on("clientError", refuseGarbage);
     const http2 = createHttp2Server({}, answer);
     http2.on("sessionError", onProblem);
+    // Node reads no more from a session that broke the protocol, so it does not see the client go: time ends it.
+    http2.on("session", (session) => session.setTimeout(idleMillis, () => session.close()));
     this.#server = createServer({ noDelay: true }, (socket) => {
       this.#sockets.add(socket);
       socket.once("close", () => this.#sockets.delete(socket));

@@ -18,6 +18,9 @@ import { freePorts } from "../../local/settings.ts";
 import { Watchdog } from "../../local/watchdog.ts";
 import { systemClock } from "../../services/shared/platform.ts";
 
+/** Short, so that a test sees the end of a connection on which nothing happens. */
+const IDLE_MILLIS = 1_000;
+
 /** Streams are the clients' own here: none was made by a stack. */
 function standIn(): Server {
   return createServer((request, response) => {
@@ -78,6 +81,7 @@ export class GatewayRig {
         health: async () => ({ ok: true, parts: {} }),
       }),
       (error) => problems.push(error),
+      IDLE_MILLIS,
     );
     const { gateway: port } = await freePorts();
     await gateway.listen(port);

@@ -256,7 +256,11 @@ describe("what is no request", () => {
       fc.asyncProperty(beginnings, fc.uint8Array({ maxLength: 200 }), async (beginning, rest) => {
         await sendRaw(Buffer.concat([Buffer.from(beginning), rest]));
       }),
-      { numRuns: RUNS },
+      {
+        numRuns: RUNS,
+        // A SETTINGS frame of an impossible length: Node answers it with GOAWAY and lets the session stand.
+        examples: [["PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", Uint8Array.of(0, 0, 1, 4, 0, 0, 0, 0, 0)]],
+      },
     );
     await isAlive();
   });
