@@ -110,6 +110,19 @@ export function fleetConditions(under: () => LeaseStoreUnderTest): void {
         expect(await rival.readFleet(0, { consistent: true })).toEqual(outcome.kind === "ok" && outcome.page);
       });
 
+      it("does not set a heartbeat back: a write that comes late changes nothing", async () => {
+        await store.join(0, member("a"));
+        await store.beat(0, member("a", { heartbeat: 3 }), { bump: false });
+        expect(await store.beat(0, member("a", { heartbeat: 2, state: "leaving" }), { bump: true })).toEqual({
+          kind: "superseded",
+          entry: member("a", { heartbeat: 3 }),
+        });
+        expect(await generation()).toBe(1);
+        expect(await store.beat(0, member("a", { heartbeat: 3 }), { bump: false })).toMatchObject({
+          kind: "ok",
+        });
+      });
+
       it("moves the generation when asked, on page 0 and from another page", async () => {
         await store.join(0, member("a"));
         await store.join(1, member("b"));

@@ -261,21 +261,27 @@ export function firstJoinExpressions(page: number, member: Member): Expressions 
   };
 }
 
-/** A dead entry stays dead: its leases are being given away. The process behind it must rejoin as somebody new. */
+/**
+ * A dead entry stays dead: its leases are being given away. The process behind it must rejoin as somebody new. A write
+ * that arrives late does not set the heartbeat back: for a watcher that missed the one between, it would have stood still.
+ */
 export function beatExpressions(page: number, member: Member, bump: boolean): Expressions {
   const { set, add, names, values } = keepingDisguise(page, bump);
   return {
-    ConditionExpression: "#members.#id.#incarnation = :incarnation AND #members.#id.#state <> :dead",
+    ConditionExpression:
+      "#members.#id.#incarnation = :incarnation AND #members.#id.#state <> :dead AND #members.#id.#heartbeat <= :heartbeat",
     UpdateExpression: `SET #members.#id = :entry${set}${add}`,
     ExpressionAttributeNames: {
       ...MEMBERS,
       ...INCARNATION,
       "#id": member.workerId,
+      "#heartbeat": ENTRY.heartbeat,
       "#state": ENTRY.state,
       ...names,
     },
     ExpressionAttributeValues: {
       ":entry": encodeMember(member),
+      ":heartbeat": { N: String(member.heartbeat) },
       ":incarnation": { S: member.incarnation },
       ":dead": { S: DEAD_LETTER },
       ...values,

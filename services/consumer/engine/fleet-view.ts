@@ -156,6 +156,7 @@ export class FleetView {
       outcome = "set-back";
     }
     if (page.page === 0) this.#lowerSinceMillis = undefined;
+    this.#membersVanished(page.page, page.members);
     this.pages.set(page.page, page);
     this.#gonePages.delete(page.page);
     for (const { workerId, state } of page.members)
@@ -201,9 +202,24 @@ export class FleetView {
   }
 
   pageGone(page: number): void {
+    this.#membersVanished(page, []);
     this.pages.delete(page);
     this.#gonePages.add(page);
     this.#memberSigns.delete(page);
+  }
+
+  /**
+   * A worker removes its entry when it has stopped reading, and no other's. An entry that vanishes together with one that
+   * was not leaving was removed by hand, and its worker may still read (seed 941631).
+   */
+  #membersVanished(page: number, now: readonly Member[]): void {
+    const still = new Set(now.map(({ workerId }) => workerId));
+    const vanished = (this.pages.get(page)?.members ?? []).filter(({ workerId }) => !still.has(workerId));
+    if (!vanished.some(({ state }) => state === "active" || state === "joining")) return;
+    for (const { workerId, state } of vanished) {
+      const known = this.#known.get(workerId);
+      if (state === "leaving" && known !== undefined) this.#known.set(workerId, { ...known, mayBeGone: false });
+    }
   }
 
   wrote(lease: Lease): void {

@@ -188,7 +188,10 @@ export class Membership {
     this.#freshForMillis = Math.min(this.#freshForMillis, next.failoverTimeMillis);
     const outcome = await this.#store.beat(this.#page, next, { bump });
     this.#unansweredSinceMillis = undefined;
-    if (outcome.kind === "superseded") return this.#superseded(outcome.entry);
+    if (outcome.kind === "superseded") {
+      if (this.#isAhead(outcome.entry)) return this.beat(change, bump);
+      return this.#superseded(outcome.entry);
+    }
     this.#member = next;
     this.#freshForMillis = next.failoverTimeMillis;
     this.#sentMillis = sentMillis;
@@ -214,6 +217,14 @@ export class Membership {
       return outcome;
     }
     throw new Error(`no fleet row below ${MAX_PAGES} has room for worker ${member.workerId}`);
+  }
+
+  /** A higher heartbeat than any of this process was written by hand: the next one is higher. */
+  #isAhead(entry: Member | undefined): boolean {
+    if (entry === undefined || entry.state === "dead" || entry.heartbeat <= this.#heartbeat) return false;
+    if (entry.incarnation !== this.#member.incarnation) return false;
+    this.#heartbeat = entry.heartbeat;
+    return true;
   }
 
   #superseded(entry: Member | undefined): HeartbeatResult {

@@ -111,7 +111,7 @@ export interface LeaseStore {
   join(page: number, member: Member): Promise<Written | { readonly kind: "full" }>;
   /**
    * Writes this member's entry (heartbeat, state, cap) and returns its whole page: a heartbeat is a look too.
-   * `bump`: also move the generation. Condition: the entry has this incarnation and is not dead.
+   * `bump`: also move the generation. Condition: the entry has this incarnation, is not dead, and no higher heartbeat.
    */
   beat(page: number, member: Member, options: { readonly bump: boolean }): Promise<BeatOutcome>;
   /** Marks a member dead and bumps. Condition: incarnation and heartbeat are as seen. */

@@ -39,8 +39,12 @@ export function checkQuiet({ swarm, events, unsettled, quietMillis, quietCalls }
   /** Workers that have published another cap. */
   const recapped = new Set<string>();
   const halted = new Set<string>();
+  /** Their entries stay as evidence for six failover times, and are then removed, which changes nothing for the others. */
+  const dead = new Set<string>();
   const tampered = new Tampered(events);
   for (const event of events) {
+    if (event.type === "member" && event.operation === "declareDead") dead.add(event.about);
+    if (event.type === "member" && event.operation === "join") dead.delete(event.about);
     if (event.type === "phase") quiet = event.name === "quiet";
     if (event.type === "halted") halted.add(event.shardId);
     if (event.type === "member" && event.member !== undefined) {
@@ -64,6 +68,7 @@ export function checkQuiet({ swarm, events, unsettled, quietMillis, quietCalls }
       return invalid("L6: ownership was written in a quiet fleet", event);
     if (event.type === "write" && event.operation === "remove") cleaned.add(event.worker);
     if (event.type === "member" && event.operation === "bump" && cleaned.delete(event.worker)) continue;
+    if (event.type === "member" && event.operation === "leave" && dead.delete(event.about)) continue;
     if (event.type === "member" && MEMBERSHIP.has(event.operation))
       return invalid("L6: membership was written in a quiet fleet", event);
   }

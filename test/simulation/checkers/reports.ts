@@ -104,8 +104,11 @@ export function checkReports({ swarm, events }: Evidence): Verdict {
       downstream = undefined;
     }
     const isSeen = event.type === "outage" && event.share === 1 && event.service !== "downstream" && !follows;
-    if (isSeen && event.until - event.t >= shortestOf(event, longestFailover(swarm))) {
-      const until = Math.min(event.until, event.t + WITHIN_MILLIS) + swarm.timeoutMillis;
+    // Without the table nobody may read for long, and who does not read does not see what the stream has.
+    const tableUntil = troubledUntil.get("store") ?? 0;
+    const seenFrom = isSeen && event.service === "stream" ? Math.max(event.t, tableUntil) : event.t;
+    if (isSeen && event.until - seenFrom >= shortestOf(event, longestFailover(swarm))) {
+      const until = Math.min(event.until, seenFrom + WITHIN_MILLIS) + swarm.timeoutMillis;
       const isKnown = (worker: string) => event.service === "store" && tableReported.has(worker);
       const workers = new Set([...up].filter((worker) => !isKnown(worker)));
       due.push({ event, until, workers, any: event.service !== "store" });

@@ -241,8 +241,8 @@ export class LeaseTable {
   beat(by: string, page: number, member: Member, bump: boolean): BeatOutcome {
     const current = this.page(page);
     const entry = current?.members.find((candidate) => candidate.workerId === member.workerId);
-    if (entry?.incarnation !== member.incarnation || entry.state === "dead")
-      return { kind: "superseded", entry };
+    const isOthers = entry?.incarnation !== member.incarnation || entry.state === "dead";
+    if (isOthers || entry.heartbeat > member.heartbeat) return { kind: "superseded", entry };
     const members = current!.members.map((other) => (other === entry ? member : other));
     const next = this.#setPage(page, current, members, bump && page === 0);
     this.#record({ type: "member", worker: by, operation: "beat", about: member.workerId, member });

@@ -1,5 +1,6 @@
 /** Rows of the lease table that a person edits, deletes or spoils while a fleet runs: it heals in seconds, and says so. */
 import { describe, expect, it } from "vitest";
+import type { Member } from "../../../services/consumer/core/member.ts";
 import { StoreUnavailable } from "../../../services/consumer/ports/lease-store.ts";
 import { FaultyFleet, storeThrough } from "./faulty-fleet.ts";
 
@@ -66,6 +67,20 @@ describe("the fleet row", () => {
     expect(fleet.said.map(({ message }) => message)).toContainEqual(
       expect.stringContaining("by another hand"),
     );
+  });
+
+  it("with a heartbeat set ahead by hand: its worker goes on from there, and keeps its leases", async () => {
+    const { fleet, table, edited } = await runningFleet(3);
+    const page = table.page(0)!;
+    const ahead = (member: Member): Member =>
+      member.workerId === "w2" ? { ...member, heartbeat: member.heartbeat + 100 } : member;
+    table.editPageByHand(0, { ...page, members: page.members.map(ahead) }, "heartbeat set ahead", "w2");
+    const set = table.page(0)!.members.find(({ workerId }) => workerId === "w2")!.heartbeat;
+    await fleet.run(15_000);
+    const now = table.page(0)!.members.find(({ workerId }) => workerId === "w2")!;
+    expect(now.heartbeat).toBeGreaterThan(set);
+    await fleet.settle();
+    expect(fleet.outcome(edited)).toMatchObject({ markedDead: 0, twice: 0, lost: 0 });
   });
 
   it("without the entry of one worker: it writes it anew, and keeps its leases", async () => {

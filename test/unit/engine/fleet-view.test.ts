@@ -130,4 +130,22 @@ describe("leases of foreign owners", () => {
     met.restartObservation();
     expect(met.hasForeignLeases).toBe(true);
   });
+
+  it.each([
+    ["removed itself", true, ["shard-1"]],
+    ["vanished with the row, or with one that was not leaving", false, []],
+  ])("are free at once when their owner was leaving and %s", (_, othersStay, free) => {
+    const met = new FleetView(FAILOVER_MILLIS);
+    const page = (generation: number, members: Member[]) => ({
+      ...{ page: 0, generation, shardSyncRequests: 0 },
+      members,
+    });
+    const others = [member("bob"), member("cid")];
+    met.sawPage(page(1, [...others, member("ann", { state: "leaving" })]), 0);
+    const left = page(2, othersStay ? others : [member("bob")]);
+    met.scanStarts();
+    const leases = [row("shard-1", { owner: "ann" })];
+    met.scanned({ leases, corrupt: [], pages: [left], hasApplication: true }, 2, 1);
+    expect(met.silentLeases(FAILOVER_MILLIS)).toEqual(new Set(free));
+  });
 });
