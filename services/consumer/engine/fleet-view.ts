@@ -18,6 +18,8 @@ import type { LeaseListing } from "../ports/lease-store.ts";
 
 /** W4. This part of the failover time: one heartbeat, due every third, may be late or fail once. */
 export const OBSERVING_PART = 1 / 2;
+/** An entry edited by hand does not hurry the others more than this. */
+const SHORTEST_RHYTHM_MILLIS = 1_000;
 /** Longer than an eventually consistent read lags behind. */
 const STALE_READ_MILLIS = 2_000;
 /** Longer than any hand-over takes; bounds what is remembered by the workers that come and go within it. */
@@ -141,6 +143,25 @@ export class FleetView {
     return count;
   }
 
+  /**
+   * The failover time that heartbeats and looks follow: the shortest that a living member publishes, so that a worker with
+   * a longer one notices an outage before it judges that member.
+   */
+  rhythmMillis(ownFailoverMillis: number): number {
+    let shortest = ownFailoverMillis;
+    for (const { members } of this.pages.values())
+      for (const { state, failoverTimeMillis } of members)
+        if (state !== "dead") shortest = Math.min(shortest, failoverTimeMillis);
+    return Math.min(ownFailoverMillis, Math.max(shortest, SHORTEST_RHYTHM_MILLIS));
+  }
+
+  /** The number of the fleet row that has this very entry. */
+  pageOf(entry: Member): number | undefined {
+    for (const { page, members } of this.pages.values())
+      if (members.some((member) => entryKey(member) === entryKey(entry))) return page;
+    return undefined;
+  }
+
   /** V3. @returns "set-back" when the generation went back for good: the table must be read anew. */
   sawPage(
     page: FleetPage,
@@ -189,6 +210,15 @@ export class FleetView {
       this.#interrupted.set(read, Math.min(countsMillis, this.#interrupted.get(read) ?? countsMillis));
   }
 
+  /** What was observed of the members that publish so short a failover time counts no more. */
+  restartObservationBelow(failoverTimeMillis: number): void {
+    for (const [page, signs] of this.#memberSigns) {
+      const members = this.pages.get(page)?.members ?? [];
+      const below = new Set(members.filter((m) => m.failoverTimeMillis < failoverTimeMillis).map(entryKey));
+      this.#memberSigns.set(page, new Map([...signs].filter(([key]) => !below.has(key))));
+    }
+  }
+
   /** What was observed counts no more: of one fleet row, or of everything. */
   restartObservation(page?: number): void {
     if (page !== undefined) {
@@ -218,7 +248,8 @@ export class FleetView {
     if (!vanished.some(({ state }) => state === "active" || state === "joining")) return;
     for (const { workerId, state } of vanished) {
       const known = this.#known.get(workerId);
-      if (state === "leaving" && known !== undefined) this.#known.set(workerId, { ...known, mayBeGone: false });
+      if (state === "leaving" && known !== undefined)
+        this.#known.set(workerId, { ...known, mayBeGone: false });
     }
   }
 
@@ -271,9 +302,10 @@ export class FleetView {
    * Members whose heartbeat has stood still for the failover time that each of them published. The dead entry that an
    * earlier process of the same id left on another fleet row never moves again, and says nothing (seed 358).
    * @param leastMillis no member is judged by less
+   * @param judgedFromMillis no member is judged that publishes a shorter failover time
    */
-  silentMembers(leastMillis = 0): ReadonlySet<string> {
-    const members = this.members();
+  silentMembers(leastMillis = 0, judgedFromMillis = 0): ReadonlySet<string> {
+    const members = this.members().filter((m) => m.failoverTimeMillis >= judgedFromMillis);
     const coverers = members.filter(({ covers, state }) => covers && state !== "dead");
     const covering = Math.max(0, ...coverers.map(({ failoverTimeMillis }) => failoverTimeMillis));
     const isOnTrial = covering > 0 ? this.#onTrial() : new Set<string>();

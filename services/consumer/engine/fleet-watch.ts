@@ -11,6 +11,8 @@
  *     Of the time with such a block only a part counts: a whole host may have stood still, and all its workers with it.
  * W6: the scans of a large fleet take turns. In a very large one only the leader and its deputy scan, and assign
  *     (`core/assignments.ts`); the others scan once in a long while, in case both fail.
+ * W7: members may publish unequal failover times. Heartbeats and looks follow the shortest, so that W4 holds by that of
+ *     each member: a worker with long pauses between its own heartbeats would not notice an outage in time.
  */
 import { isNotable } from "../core/block-cover.ts";
 import type { Lease } from "../core/lease.ts";
@@ -108,7 +110,8 @@ export class FleetWatch {
     const workers = Math.max(1, size?.workers ?? 0, this.view.livingMembers());
     const leases = Math.max(size?.shards ?? 0, table.size);
     const hurries = this.membership.member.state !== "active";
-    return paceOf({ workers, leases }, this.#failoverTimeMillis, this.role, hurries);
+    const rhythmMillis = this.view.rhythmMillis(this.#failoverTimeMillis);
+    return paceOf({ workers, leases }, rhythmMillis, this.role, hurries);
   }
 
   get leads(): boolean {
@@ -141,11 +144,21 @@ export class FleetWatch {
     return this.view.scannedGeneration < 0 ? undefined : this.view.table.get(leaseKey);
   }
 
+  /** W4. Without a heartbeat of this worker, and without a block of its event loop. */
+  get #unobservedMillis(): number {
+    const { sentMillis } = this.membership;
+    return this.#now() - sentMillis - this.#loop.blockedSince(sentMillis);
+  }
+
   /** W4. Whether silence counts at this moment. */
   get isObserving(): boolean {
-    const { sentMillis } = this.membership;
-    const gapMillis = this.#now() - sentMillis - this.#loop.blockedSince(sentMillis);
-    return gapMillis <= this.#failoverTimeMillis * OBSERVING_PART;
+    return this.#unobservedMillis <= this.#failoverTimeMillis * OBSERVING_PART;
+  }
+
+  /** W4, W7. @param leastMillis no member is judged by less */
+  silentMembers(leastMillis: number): ReadonlySet<string> {
+    if (!this.isObserving) return new Set();
+    return this.view.silentMembers(leastMillis, this.#unobservedMillis / OBSERVING_PART);
   }
 
   async join(): Promise<void> {
@@ -290,12 +303,7 @@ export class FleetWatch {
   }
 
   pageOf(member: Member): number {
-    for (const page of this.view.pages.values()) {
-      if (page.members.some((m) => m.workerId === member.workerId && m.incarnation === member.incarnation)) {
-        return page.page;
-      }
-    }
-    return this.membership.page;
+    return this.view.pageOf(member) ?? this.membership.page;
   }
 
   /** Resolves while this worker's heartbeat is fresh (M1) and none is owed after a block (B2), or when `signal` aborts. */
@@ -319,6 +327,7 @@ export class FleetWatch {
   async #beat(wish: Wish, bump: boolean): Promise<Poll> {
     this.#bumpWanted = false;
     const before = this.view.generation;
+    const unobservedMillis = this.#unobservedMillis;
     const wasObserving = this.isObserving;
     const sentBefore = this.membership.sentMillis;
     const beaten = await this.membership.beat(wish, bump).catch((error: unknown) => {
@@ -334,6 +343,7 @@ export class FleetWatch {
     if (!wasObserving) this.view.restartObservation();
     else if (isNotable(this.#loop.blockedSince(sentBefore), this.#failoverTimeMillis))
       this.view.interruptObservation(this.#failoverTimeMillis * BLOCKED_GAP_PART);
+    this.view.restartObservationBelow(unobservedMillis / OBSERVING_PART);
     this.#sawPage(page, "consistent");
     this.#beatFails = false;
     // Our own bump is no news to us.

@@ -37,7 +37,7 @@ export function gatherFacts(
   return {
     self: membership.member,
     members,
-    silentMembers: watch.isObserving ? view.silentMembers(loop.leastJudgedMillis) : new Set(),
+    silentMembers: watch.silentMembers(loop.leastJudgedMillis),
     table: view.table,
     unreadable: view.unreadable,
     silentLeases: view.silentLeases(failoverTimeMillis),

@@ -74,8 +74,9 @@ export function checkQuiet({ swarm, events, unsettled, quietMillis, quietCalls }
   }
   const spentOn = (name: string) => quietCalls[name] ?? 0;
   // Two heartbeats may be late and one early; looks are 800 ms apart, give or take a tenth.
+  const rhythmMillis = Math.min(...[...workers].map((worker) => failoverOf(swarm, worker))) / 3;
   const budget = {
-    beat: sum(workers, (worker) => (quietMillis / (failoverOf(swarm, worker) / 3) + 2) * 1.1),
+    beat: workers.size * (quietMillis / rhythmMillis + 2) * 1.1,
     // The last change (a clean-up of ended leases, say) may be a moment old: everybody looks often for three seconds
     // after one. A worker that always looks that often makes seven times as many.
     // Where the leader assigns, a look reads two fleet rows: the worker's own, and row 0; the leader goes round all.
@@ -91,9 +92,6 @@ export function checkQuiet({ swarm, events, unsettled, quietMillis, quietCalls }
   }
   return VALID;
 }
-
-const sum = (workers: Iterable<string>, of: (worker: string) => number): number =>
-  [...workers].reduce((total, worker) => total + of(worker), 0);
 
 export function checkStop({ swarm, events, finalLeases, finalPages, unsettled }: Evidence): Verdict {
   const troubles = new Troubles(events);
