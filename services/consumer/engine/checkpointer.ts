@@ -25,6 +25,8 @@ export interface CheckpointerParts {
 /** The right to checkpoint that one handler call has. */
 export interface CallCheckpoints {
   readonly checkpoint: CheckpointFunction;
+  /** The handler has checkpointed the last record of its call. */
+  readonly hasFinished: boolean;
   /** The call failed or was given up: what it still says counts no more. */
   revoke(reason: string): void;
 }
@@ -122,13 +124,18 @@ export class Checkpointer {
 
   forCall({ delivered, finished = delivered, after }: CallRange): CallCheckpoints {
     let revoked: string | undefined;
+    let hasFinished = false;
     return {
+      get hasFinished() {
+        return hasFinished;
+      },
       checkpoint: (position) => {
         if (this.#closing.signal.aborted) {
           throw new CheckpointRefused("checkpoint refused: this worker no longer reads the shard");
         }
         if (revoked !== undefined) throw new CheckpointRefused(`checkpoint refused: ${revoked}`);
         const to = position === undefined ? finished : this.#validated(position, delivered);
+        hasFinished ||= compareCheckpoints(to, delivered) >= 0;
         if (after !== undefined) {
           void after.then(() => this.advance(to));
           return Promise.resolve();

@@ -97,7 +97,9 @@ export class FailingBatch {
       call = next;
       const outcome = await this.#call(call);
       if (outcome.kind === "stopped") return INTERRUPTED;
-      failure = outcome.kind === "failed" ? outcome.error : undefined;
+      // What a call checkpointed is done, also where that counts only after the records before it.
+      const isDone = outcome.kind === "done" || (call.kind === "ahead" && outcome.hasFinished);
+      failure = isDone ? undefined : outcome.error;
     }
   }
 

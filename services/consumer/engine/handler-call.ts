@@ -13,7 +13,8 @@ import type { ShardReaderDependencies, ShardReaderOptions } from "./shard-reader
 
 export type CallOutcome =
   | { readonly kind: "done" }
-  | { readonly kind: "failed"; readonly error: Error }
+  /** `hasFinished`: it had checkpointed its last record before it failed. */
+  | { readonly kind: "failed"; readonly error: Error; readonly hasFinished: boolean }
   /** The lease was lost before the call, or during it. */
   | { readonly kind: "stopped" };
 
@@ -100,7 +101,7 @@ export class HandlerCalls {
     if (stopping.aborted) return { kind: "stopped" };
     if (error === undefined) return { kind: "done" };
     rights.revoke("this call of processRecords has failed");
-    return { kind: "failed", error };
+    return { kind: "failed", error, hasFinished: rights.hasFinished };
   }
 
   /**

@@ -137,4 +137,21 @@ describe("poison that is alone in its batch", () => {
     expect(world.events.filter(({ type }) => type === "skipped")).toHaveLength(1);
     expect(world.lease.writes.at(-1)?.checkpoint).toEqual(checkpointAt(4));
   });
+
+  it("a record ahead of it that the handler checkpointed before it failed is not given again (seed 946607)", async () => {
+    const world = shardWorld({
+      options: { onError: "skip", checkpointMode: "manual", checkpointIntervalMillis: 0 },
+      prepare: (stream) => stream.put(4),
+      handler: async ({ records, checkpoint }) => {
+        if (indexOf(records[0]!) === 1) throw new Error("cannot be processed");
+        await checkpoint();
+        if (records.length === 1) throw new Error("fails after its work is done");
+      },
+    });
+    await world.clock.advance(60_000);
+    const given = world.calls.flatMap((call) => call.records.map(indexOf)).filter((index) => index > 1);
+    const afterWhole = given.slice(3 * 4); // the batch as a whole is tried four times
+    expect(afterWhole.toSorted((a, b) => a - b)).toEqual([2, 3, 4]);
+    expect(world.lease.writes.at(-1)?.checkpoint).toEqual(checkpointAt(4));
+  });
 });
