@@ -176,8 +176,10 @@ export class Checkpointer {
     return this.whenWritten();
   }
 
+  /** With nothing to write, `#write` would end before `#writing` is set, and nothing would ever be written again. */
   #startWriting(): void {
-    if (this.#mayWrite) this.#writing ??= this.#write();
+    const hasWork = compareCheckpoints(this.#progress, this.#written) > 0;
+    if (hasWork && this.#mayWrite) this.#writing ??= this.#write();
   }
 
   get #mayWrite(): boolean {

@@ -94,6 +94,19 @@ describe("manual checkpoints", () => {
     expect(seen).toEqual([2]);
   });
 
+  it("goes on writing after a checkpoint that had been written already", async () => {
+    const world = shardWorld({
+      options: { ...manual, maxRecords: 1 },
+      prepare: (stream) => stream.put(3),
+      handler: async ({ checkpoint }) => {
+        await checkpoint();
+        await checkpoint();
+      },
+    });
+    await world.clock.advance(10_000);
+    expect(written(world)).toEqual([1, 2, 3]);
+  });
+
   it("has written it with interval 0 during a drain as well, also where the table fails at first", async () => {
     const seen: [number, number][] = [];
     const world = shardWorld({
