@@ -226,9 +226,12 @@ export class SimHandler {
     { sequenceNumber }: ConsumerRecord,
     { named = true, told = () => undefined }: { named?: boolean; told?: () => void } = {},
   ): boolean {
-    const { history, worker } = this.#parts;
+    const { history, worker, swarm } = this.#parts;
+    // Which record an unnamed one means is for the engine to say.
+    const isTold = named && swarm.checkpointIntervalMillis === 0;
+    const written = () => history.add({ type: "told-written", worker, shardId, sequenceNumber });
     try {
-      void act();
+      void act().then(isTold ? written : undefined);
     } catch (error) {
       if (error instanceof CheckpointRefused) return false;
       throw error;

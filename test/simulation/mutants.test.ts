@@ -28,6 +28,7 @@ const EXPECTED: Readonly<Record<string, Expected>> = {
   "drops-dead-letters": { law: /^L2/, seed: 56 },
   "gives-up-whole-batches": { law: /^L2/, seed: 6 },
   "checkpoints-unasked": { law: /^L2/, seed: 26 },
+  "tells-before-it-writes": { law: /^L2/, seed: 5 },
   "no-time-limit": { law: /^L5/, seed: 91 },
   "observation-ignores-gaps": { law: /^L9/, seed: 10 },
   "judges-by-its-own-failover": { law: /^L[19]/, seed: 13 },

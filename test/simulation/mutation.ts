@@ -121,6 +121,12 @@ const checkpointsUnasked: Mutation = {
   told: (swarm) => ({ ...swarm, checkpointMode: "auto" }),
 };
 
+/** With interval 0 the handler is told that its checkpoint is written while that waits for its turn. */
+const tellsBeforeItWrites: Mutation = {
+  name: "tells-before-it-writes",
+  options: { checkpointIntervalMillis: 20_000 },
+};
+
 /** A handler that hangs is waited for. */
 const noTimeLimit: Mutation = {
   name: "no-time-limit",
@@ -138,6 +144,7 @@ export const MUTATIONS: readonly Mutation[] = [
   dropsDeadLetters,
   givesUpWholeBatches,
   checkpointsUnasked,
+  tellsBeforeItWrites,
   noTimeLimit,
   ...FAULT_MUTATIONS,
 ];

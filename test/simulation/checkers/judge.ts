@@ -11,10 +11,12 @@ import { checkRecords } from "./records.ts";
 import { checkReports } from "./reports.ts";
 import { checkUnread } from "./unread.ts";
 import type { Evidence, Verdict } from "./verdict.ts";
+import { checkWrittenDown } from "./written-down.ts";
 
 export const LAWS = {
   "L1 one holder a fence": checkFence,
   "L2 checkpoints only forward": checkCheckpoints,
+  "L2 checkpoints written": checkWrittenDown,
   "L3 parents before children": checkParents,
   "L4 every record, in order": checkRecords,
   "L5 converges": checkLiveness,

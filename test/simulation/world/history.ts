@@ -82,6 +82,8 @@ export type SimEvent =
   | { type: "too-late"; t: number; worker: string; shardId: string; sequenceNumbers: readonly string[] }
   /** The engine took a checkpoint of the handler's. Not `named`: which record it meant was for the engine to say, up to this one. */
   | { type: "accepted"; t: number; worker: string; shardId: string; sequenceNumber: string; named: boolean }
+  /** With interval 0: `await checkpoint()` has returned. */
+  | { type: "told-written"; t: number; worker: string; shardId: string; sequenceNumber: string }
   /** The engine gave a record to `deadLetter`, which took it or failed. */
   | { type: "dead-letter"; t: number; worker: string; sequenceNumber: string; taken: boolean }
   /** The engine reads the shard no further. */
@@ -171,6 +173,8 @@ export function brief(event: SimEvent): string {
       return `${event.worker} ${event.type} ${event.shardId}: ${event.sequenceNumbers[0] ?? "-"} to ${event.sequenceNumbers.at(-1) ?? "-"}`;
     case "accepted":
       return `${event.worker} accepted ${event.shardId}: up to ${event.sequenceNumber}`;
+    case "told-written":
+      return `${event.worker} told that ${event.shardId} is written up to ${event.sequenceNumber}`;
     case "dead-letter":
       return `${event.worker} dead letter ${event.sequenceNumber}: ${event.taken ? "taken" : "failed"}`;
     case "halted":
