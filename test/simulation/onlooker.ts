@@ -16,6 +16,9 @@ export class Onlooker {
   readonly #allowances: Allowances;
   readonly #beginning: Beginning;
   readonly #parents = new Map<string, readonly string[]>();
+  readonly #owners = new Map<string, string | undefined>();
+  /** By lease: who had it before its row was edited by hand, and reads on, for it has not written the row since. */
+  readonly #unaware = new Map<string, string | undefined>();
   #seen = 0;
 
   /** @param earliest before it, nothing is settled: records are still put. */
@@ -35,6 +38,10 @@ export class Onlooker {
       this.#beginning.add(event);
       if (event.type === "shard" && event.action === "opened")
         this.#parents.set(event.shardId, event.parents);
+      if (event.type === "write") this.#owners.set(event.leaseKey, event.after?.owner);
+      if (event.type === "write" || event.type === "refused") this.#unaware.delete(event.leaseKey);
+      if (event.type === "tampered" && event.leaseKey !== undefined && event.what.startsWith("owner"))
+        this.#unaware.set(event.leaseKey, this.#owners.get(event.leaseKey));
     }
   }
 
@@ -58,7 +65,11 @@ export class Onlooker {
     );
     if (swarm.faults.blockedLoops !== undefined && blocked !== undefined)
       return `${blocked.id} is or was just blocked`;
-    const leases = table.leases();
+    const leases = table
+      .leases()
+      .map((lease) =>
+        this.#unaware.has(lease.leaseKey) ? { ...lease, owner: this.#unaware.get(lease.leaseKey) } : lease,
+      );
     const rows = new Set(leases.map((lease) => lease.leaseKey));
     const missing = stream.openShards().find(({ shard }) => !rows.has(shard.shardId));
     if (missing !== undefined) return `${missing.shard.shardId} is open and has no lease row`;
@@ -99,7 +110,7 @@ export class Onlooker {
         (record) => this.#isDue(record.sequenceNumber) && this.#beginning.isDue(shardId, record.putAt),
       );
       if (lost === undefined || this.#isHeldUp(shardId)) continue;
-      const lease = table.lease(shardId);
+      const lease = leases.find(({ leaseKey }) => leaseKey === shardId);
       // What nobody may own because of the caps is not to be handled.
       const owned = up.some((worker) => worker.id === lease?.owner);
       if (lease !== undefined && !owned && cap !== undefined) continue;
