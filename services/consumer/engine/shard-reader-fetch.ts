@@ -10,6 +10,7 @@
  * | invalid, of GetShardIterator | the position is refused (shard-reader-position.ts); another one is tried at once |
  * | not-found | the listing is asked: gone, or there after all (shard-reader-listing.ts) |
  * | the end, not confirmed by the listing | a new iterator at the same position, and the listing again, with pauses up to 2 s |
+ * | the end, confirmed, but without children in the answer | a new iterator at the same position, once: the second answer is believed |
  */
 import type { HashRange } from "../../shared/hash-range.ts";
 import { backoffMillis } from "../../shared/random.ts";
@@ -95,6 +96,8 @@ export class ShardFetcher {
   #failures = 0;
   /** The last failure was an iterator that had expired. */
   #hasExpired = false;
+  /** The last answer said that the shard ends here, and so did the listing. */
+  #hasEnded = false;
   #lastError: LastError | undefined;
   /** Of the last read: set while some of its records are not given out. */
   #rest: Rest | undefined;
@@ -211,6 +214,7 @@ export class ShardFetcher {
     if (count > 0) this.#recordBytes = read.bytes / count;
     this.#allowedAtMillis = allowedAtMillis(read);
     this.#listing.seen();
+    if (result.nextIterator !== undefined) this.#hasEnded = false;
     return records;
   }
 
@@ -242,7 +246,12 @@ export class ShardFetcher {
       (listed?.kind === "absent" && (listed.isLasting || listed.children.length > 0));
     if (isOver) {
       const areOurs = named?.every((child) => child.parentShardIds.includes(this.#shardId));
-      return { children: areOurs ? named : someOf(listed.children) };
+      if (areOurs || this.#hasEnded) return { children: areOurs ? named : someOf(listed.children) };
+      // Without children the answer may be an empty one of something between, and the shard closed with records that
+      // are not read yet: it is read once more at the same place.
+      this.#hasEnded = true;
+      this.#nextReadAtMillis = this.#allowedAtMillis;
+      return undefined;
     }
     if (listed !== undefined) {
       const message = `an answer says that ${this.#shardId} has ended, and ListShards does not (yet): reading goes on`;

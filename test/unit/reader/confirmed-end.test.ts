@@ -91,6 +91,21 @@ describe("the end of a shard", () => {
     },
   );
 
+  it("without children, of a shard that is closed and has unread records, is no end (seed 943096)", async () => {
+    const world = shardWorld({
+      options: { maxRecords: 1 },
+      prepare: (stream) => {
+        stream.put(3);
+        stream.closed = true;
+        stream.shards = [shard(SHARD_ID), ...CHILDREN];
+        stream.falseEnds = 1;
+      },
+    });
+    await world.clock.advance(5_000);
+    expect(world.indexes()).toEqual(upTo(3));
+    expect(world.outcome).toEqual({ kind: "ended", children: CHILDREN, checkpoint: checkpointAt(3) });
+  });
+
   it("names no child that is another shard's", async () => {
     const world = shardWorld({
       prepare: (stream) => {
