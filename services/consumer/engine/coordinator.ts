@@ -125,6 +125,7 @@ export class Coordinator {
       row: (leaseKey) => this.#watch.row(leaseKey),
       syncShards: async () => (await this.#upkeep.syncShards()).shards,
       saw: (lease) => this.#watch.view.wrote(lease),
+      distrust: () => this.#watch.distrust(),
       application: () => this.#upkeep.duties.application,
       ...wake,
     });

@@ -37,6 +37,8 @@ export interface ShardTaskSurroundings {
   syncShards(): Promise<readonly Shard[]>;
   /** The row is there, whoever made it. */
   saw(lease: Lease): void;
+  /** What is known may be wrong: the table is to be read. */
+  distrust(): void;
   /** Where children begin. */
   application(): Application;
   /** The lease changed hands, ended or was lost: everybody should look. */
@@ -214,7 +216,7 @@ export class ShardTask {
       const lease = childLease(child, this.#around.application());
       await this.#around.ports.store.create(lease);
       // Whoever made it: the row is there from now on.
-      this.#around.saw(lease);
+      this.#saw(lease);
     }
     return told;
   }
@@ -223,9 +225,15 @@ export class ShardTask {
   async #isThere(leaseKey: string): Promise<boolean> {
     if (this.#around.row(leaseKey) !== undefined) return true;
     const row = await this.#around.ports.store.read(leaseKey);
-    // A child whose parent is not in the view would be read at once (L3).
-    if (row !== undefined) this.#around.saw(row);
+    if (row !== undefined) this.#saw(row);
     return row !== undefined;
+  }
+
+  /** A row in the view without its parents' rows would be read at once (L3): then the table is read instead (seed 941703). */
+  #saw(lease: Lease): void {
+    const isWhole = lease.parentShardIds.every((parent) => this.#around.row(parent) !== undefined);
+    if (isWhole) this.#around.saw(lease);
+    else this.#around.distrust();
   }
 
   async #wasLost(): Promise<"lost"> {
