@@ -10,6 +10,9 @@ import { Beginning } from "./world/beginning.ts";
 /** After a block, a worker has learned what became of it. */
 const HEARS_MILLIS = 3_000;
 
+/** Whoever has a shard reads it at least so often. */
+const READS_WITHIN_MILLIS = 12_000;
+
 export class Onlooker {
   readonly #cluster: Cluster;
   readonly #earliest: number;
@@ -17,8 +20,10 @@ export class Onlooker {
   readonly #beginning: Beginning;
   readonly #parents = new Map<string, readonly string[]>();
   readonly #owners = new Map<string, string | undefined>();
-  /** By lease: who had it before its row was edited by hand, and reads on, for it has not written the row since. */
+  /** By lease: who had it before its row was edited by hand, and reads on for as long as it writes nothing. */
   readonly #unaware = new Map<string, string | undefined>();
+  /** By shard. */
+  readonly #lastReadAt = new Map<string, { readonly worker: string; readonly t: number }>();
   #seen = 0;
 
   /** @param earliest before it, nothing is settled: records are still put. */
@@ -39,6 +44,7 @@ export class Onlooker {
       if (event.type === "shard" && event.action === "opened")
         this.#parents.set(event.shardId, event.parents);
       if (event.type === "write") this.#owners.set(event.leaseKey, event.after?.owner);
+      if (event.type === "read") this.#lastReadAt.set(event.shardId, event);
       if (event.type === "write" || event.type === "refused") this.#unaware.delete(event.leaseKey);
       if (event.type === "tampered" && event.leaseKey !== undefined && event.what.startsWith("owner"))
         this.#unaware.set(event.leaseKey, this.#owners.get(event.leaseKey));
@@ -68,7 +74,7 @@ export class Onlooker {
     const leases = table
       .leases()
       .map((lease) =>
-        this.#unaware.has(lease.leaseKey) ? { ...lease, owner: this.#unaware.get(lease.leaseKey) } : lease,
+        this.#isUnaware(lease.leaseKey) ? { ...lease, owner: this.#unaware.get(lease.leaseKey) } : lease,
       );
     const rows = new Set(leases.map((lease) => lease.leaseKey));
     const missing = stream.openShards().find(({ shard }) => !rows.has(shard.shardId));
@@ -92,8 +98,10 @@ export class Onlooker {
       // What a cap that answers at random lets through is more than an even share.
       caps: new Map(up.map((worker) => [worker.id, swarm.faults.capNoise > 0 ? undefined : cap])),
       steals: swarm.steals && swarm.faults.notStealing === 0,
-      // Two versions that deal the odd leases out in opposite orders each find the other's result even enough.
-      apart: swarm.faults.otherPlanner > 0 ? 2 : 1,
+      // Two versions that deal the odd leases out in opposite orders each find the other's result even enough; and each may
+      // wait for what the other is to hand over to a joiner, until the deploy is over.
+      apart:
+        swarm.faults.otherPlanner > 0 ? Math.max(2, Math.ceil(leases.length / Math.max(1, up.length))) : 1,
     });
     if (problem !== undefined) return problem;
     const ending = leases.find(
@@ -117,6 +125,14 @@ export class Onlooker {
       return `${lost.key}#${lost.n} (${shardId} ${lost.sequenceNumber}) has not been handled`;
     }
     return undefined;
+  }
+
+  #isUnaware(leaseKey: string): boolean {
+    const read = this.#lastReadAt.get(leaseKey);
+    const { now } = this.#cluster.scheduler;
+    return (
+      read !== undefined && read.worker === this.#unaware.get(leaseKey) && now - read.t < READS_WITHIN_MILLIS
+    );
   }
 
   /** Where nobody replaces workers, a halted shard stays halted. */
