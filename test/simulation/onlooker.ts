@@ -10,8 +10,8 @@ import { Beginning } from "./world/beginning.ts";
 /** After a block, a worker has learned what became of it. */
 const HEARS_MILLIS = 3_000;
 
-/** Whoever has a shard reads it at least so often. */
-const READS_WITHIN_MILLIS = 12_000;
+/** Whoever has a shard reads it at least so often, or tries a record that halts it. */
+const BUSY_WITHIN_MILLIS = 75_000;
 
 export class Onlooker {
   readonly #cluster: Cluster;
@@ -23,7 +23,7 @@ export class Onlooker {
   /** By lease: who had it before its row was edited by hand, and reads on for as long as it writes nothing. */
   readonly #unaware = new Map<string, string | undefined>();
   /** By shard. */
-  readonly #lastReadAt = new Map<string, { readonly worker: string; readonly t: number }>();
+  readonly #lastBusy = new Map<string, { readonly worker: string; readonly t: number }>();
   #seen = 0;
 
   /** @param earliest before it, nothing is settled: records are still put. */
@@ -44,9 +44,12 @@ export class Onlooker {
       if (event.type === "shard" && event.action === "opened")
         this.#parents.set(event.shardId, event.parents);
       if (event.type === "write") this.#owners.set(event.leaseKey, event.after?.owner);
-      if (event.type === "read") this.#lastReadAt.set(event.shardId, event);
+      if (event.type === "read" || event.type === "threw") this.#lastBusy.set(event.shardId, event);
+      if (event.type === "trouble" && event.kind === "crash")
+        for (const [shardId, { worker }] of this.#lastBusy)
+          if (worker === event.worker) this.#lastBusy.delete(shardId);
       if (event.type === "write" || event.type === "refused") this.#unaware.delete(event.leaseKey);
-      if (event.type === "tampered" && event.leaseKey !== undefined && event.what.startsWith("owner"))
+      if (event.type === "tampered" && event.leaseKey !== undefined && event.what !== "garbled")
         this.#unaware.set(event.leaseKey, this.#owners.get(event.leaseKey));
     }
   }
@@ -77,7 +80,9 @@ export class Onlooker {
         this.#isUnaware(lease.leaseKey) ? { ...lease, owner: this.#unaware.get(lease.leaseKey) } : lease,
       );
     const rows = new Set(leases.map((lease) => lease.leaseKey));
-    const missing = stream.openShards().find(({ shard }) => !rows.has(shard.shardId));
+    const missing = stream
+      .openShards()
+      .find(({ shard: { shardId } }) => !rows.has(shardId) && !this.#isUnaware(shardId));
     if (missing !== undefined) return `${missing.shard.shardId} is open and has no lease row`;
     const up = this.#cluster.up();
     const owners = new Set(leases.map((lease) => lease.owner));
@@ -128,10 +133,10 @@ export class Onlooker {
   }
 
   #isUnaware(leaseKey: string): boolean {
-    const read = this.#lastReadAt.get(leaseKey);
+    const read = this.#lastBusy.get(leaseKey);
     const { now } = this.#cluster.scheduler;
     return (
-      read !== undefined && read.worker === this.#unaware.get(leaseKey) && now - read.t < READS_WITHIN_MILLIS
+      read !== undefined && read.worker === this.#unaware.get(leaseKey) && now - read.t < BUSY_WITHIN_MILLIS
     );
   }
 

@@ -19,8 +19,8 @@ const CLOCK_ERROR = 0.07;
 interface Loss {
   readonly event: SimEvent;
   readonly itself: boolean;
-  /** When a read of who had lost the lease first brought records. */
-  broughtMillis?: number;
+  /** When the handler of who had lost the lease first finished records: there is something to checkpoint from then on. */
+  finishedAt?: number;
 }
 
 /** Of the failover time, clocks and all (`core/untaken.ts`). */
@@ -107,7 +107,9 @@ export function checkFence({ swarm, events }: Evidence): Verdict {
         const isOfTheDead = (lastWrite.get(leaseKey)?.t ?? 0) < (dead.get(from) ?? 0);
         // An entry that is removed by hand while its worker leaves cannot be told from one that has left.
         const isTakenForLeft =
-          sign?.type === "member" && sign.member?.state === "leaving" && entriesRemovedAt >= sign.t;
+          sign?.type === "member" &&
+          sign.member?.state === "leaving" &&
+          entriesRemovedAt >= Math.min(sign.t, event.t - failover);
         // Who hands a lease over tells its new owner afterwards. One that nobody told of it, or that an outage keeps
         // from claiming it, has not taken it up.
         const given = lastWrite.get(leaseKey);
@@ -144,6 +146,10 @@ export function checkFence({ swarm, events }: Evidence): Verdict {
         owned.set(leaseKey, { owner: after?.owner, since: event });
       }
     }
+    if (event.type === "handled") {
+      const loss = lost.get(`${idOf(event.worker)}/${event.shardId}`);
+      if (loss !== undefined) loss.finishedAt ??= event.t;
+    }
     if (event.type === "read") {
       const { shardId } = event;
       const worker = idOf(event.worker);
@@ -157,11 +163,10 @@ export function checkFence({ swarm, events }: Evidence): Verdict {
       const healthySince = Math.max(troubles.lastEnd(worker, event.t) ?? 0, outages.lastEnd(event.t));
       // A row that was edited by hand moves no version. Its owner hears of it from the next write of the row: as long as
       // there is nothing to checkpoint, there is nothing to do wrong either.
-      if (loss.event.type === "tampered" && event.count > 0) loss.broughtMillis ??= event.t;
-      if (loss.event.type === "tampered" && loss.broughtMillis === undefined) continue;
+      if (loss.event.type === "tampered" && loss.finishedAt === undefined) continue;
       const writes =
         swarm.checkpointMode === "auto" ? swarm.checkpointIntervalMillis : Number.POSITIVE_INFINITY;
-      const heardAt = loss.broughtMillis === undefined ? loss.event.t : loss.broughtMillis + writes;
+      const heardAt = loss.finishedAt === undefined ? loss.event.t : loss.finishedAt + writes;
       const allowedUntil = Math.max(heardAt, healthySince) + failover + 5_000;
       const stolen = loss.event.type === "write" && (isJava(loss.event.worker) || isJava(worker));
       const since = loss.event.t - 3 * failover - 10_000;

@@ -111,8 +111,9 @@ export function checkStop({ swarm, events, finalLeases, finalPages, unsettled }:
         to !== undefined &&
         // Where the leader assigns, a worker does not read the table before it leaves: the leader finds what it was given last.
         (stopping.has(to) || stopped.has(to) || mayAssign(swarm));
+      const keepsOwner = event.operation === "checkpoint" || event.operation === "renew";
       if (late) givenLate.add(event.leaseKey);
-      else givenLate.delete(event.leaseKey);
+      else if (!keepsOwner) givenLate.delete(event.leaseKey);
     }
     if (event.type === "tampered" && event.leaseKey !== undefined) {
       // Nobody can release what nobody can read.
@@ -122,6 +123,9 @@ export function checkStop({ swarm, events, finalLeases, finalPages, unsettled }:
         givenLate.add(event.leaseKey);
       }
     }
+    // It drops what it has, and where the leader assigns it does not see that rows still name it.
+    if (event.type === "member" && event.operation === "declareDead" && mayAssign(swarm))
+      for (const [leaseKey, id] of owner) if (id === event.about) givenLate.add(leaseKey);
     if (event.type === "worker" && event.action === "started") stopped.delete(event.worker);
     if (event.type === "worker" && event.action === "stopping") stopping.set(event.worker, event);
     if (event.type === "worker" && event.action === "stopped") {

@@ -4,6 +4,7 @@
  */
 import { longestFailover } from "../faults/unequal.ts";
 import type { SimEvent } from "../world/history.ts";
+import { idOf } from "./troubles.ts";
 import { type Evidence, invalid, VALID, type Verdict } from "./verdict.ts";
 
 const SHORTEST_MILLIS = 15_000;
@@ -50,7 +51,11 @@ export function checkReports({ swarm, events }: Evidence): Verdict {
   const tableReported = new Set<string>();
   /** By worker. */
   const lastRead = new Map<string, number>();
+  /** By lease. */
+  const owners = new Map<string, string | undefined>();
   for (const event of events) {
+    if (event.type === "write") owners.set(event.leaseKey, event.after?.owner);
+    if (event.type === "tampered" && event.leaseKey !== undefined) owners.set(event.leaseKey, event.about);
     if (event.type === "read") lastRead.set(event.worker, event.t);
     for (const entry of due) {
       if (event.t <= entry.until || entry.workers.size === 0) continue;
@@ -122,7 +127,8 @@ export function checkReports({ swarm, events }: Evidence): Verdict {
       // Without a shard it asks the stream nothing, and has nothing to report.
       const asks =
         event.detail !== "stream" ||
-        event.t - (lastRead.get(event.worker) ?? -Infinity) <= READS_WITHIN_MILLIS;
+        (event.t - (lastRead.get(event.worker) ?? -Infinity) <= READS_WITHIN_MILLIS &&
+          [...owners.values()].includes(idOf(event.worker)));
       const workers = new Set(up.has(event.worker) && asks ? [event.worker] : []);
       due.push({ event, until, workers, any: false });
     }
