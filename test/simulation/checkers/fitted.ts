@@ -1,8 +1,9 @@
 /**
  * L12: a synchronous handler is given batches that are fitted to it. Where every record blocks the event loop for as long
  * as the others, a call after one that blocked for more than a third of the failover time blocks for less, or has one
- * record; two only once, to see whether it is the records that block. Once it may be more: a block counts for all calls
- * under way, so the call of a few records may have been charged with the block of another shard.
+ * record; two only once, to see whether it is the records that block. It may be more, and fewer each time: a block counts
+ * for all calls under way, so a call of a few records may have been charged with the block of another shard, and what is
+ * made of that takes a few calls to be corrected.
  */
 import { failoverOf } from "../faults/unequal.ts";
 import type { SimEvent } from "../world/history.ts";
@@ -14,7 +15,8 @@ interface Tenure {
   /** The first call that blocked for long. */
   readonly first: SimEvent;
   hasProbed: boolean;
-  hasErred: boolean;
+  /** Records of the last call that was too large. */
+  tooMany: number;
 }
 
 export function checkFitted({ swarm, events }: Evidence): Verdict {
@@ -44,9 +46,9 @@ export function checkFitted({ swarm, events }: Evidence): Verdict {
     lastBlocked.set(event.worker, shardId!);
     if (before !== undefined && before !== shardId) continue;
     if (count * perRecord <= NOTABLE_PART * failoverOf(swarm, event.worker)) continue;
-    if (tenure === undefined) tenures.set(key, { first: event, hasProbed: false, hasErred: false });
+    if (tenure === undefined) tenures.set(key, { first: event, hasProbed: false, tooMany: count });
     else if (count === 2 && !tenure.hasProbed) tenure.hasProbed = true;
-    else if (count > 1 && !tenure.hasErred) tenure.hasErred = true;
+    else if (count > 1 && count < tenure.tooMany) tenure.tooMany = count;
     else if (count > 1)
       return invalid(`L12: ${count} records, although they were seen to block`, tenure.first, event);
   }
