@@ -73,6 +73,7 @@ function decisionsOver(leases: readonly Lease[], members: readonly Member[]) {
     reluctant: new Set(),
     stuckJoiners: new Set(),
     evidence: undefined,
+    assigns: false,
     leads: true,
     lacking: new Set(),
     held: new Map(),

@@ -31,14 +31,14 @@ export function publishedSize(
 
 export interface PlannedMove {
   readonly lease: Lease;
-  /** The member that owns it; undefined: no living member does. */
+  /** The member that owns it; undefined: no living member does, or the one that does has not taken it up for too long. */
   readonly holder: string | undefined;
   readonly to: string;
 }
 
 /**
  * What the other workers are to do. A lease that its owner has not taken up is assigned to that owner first, even if it is to
- * move on: only a worker that reads a lease can hand it over.
+ * move on: only a worker that reads a lease can hand it over. One that has no holder for the plan is another's to claim.
  */
 export function assignmentsOf(
   moves: readonly PlannedMove[],
@@ -58,6 +58,8 @@ export function assignmentsOf(
   for (const lease of runnable) {
     const owner = actualOwner(lease);
     if (owner === undefined || !fleet.isAlive(owner)) continue;
+    const isToBeClaimed = assignments.get(lease.leaseKey)?.counter !== undefined;
+    if (isToBeClaimed) continue;
     if (lease.isPending || fleet.lacking.has(owner)) assignments.set(lease.leaseKey, claimOf(lease, owner));
   }
   return [...assignments.values()].filter(({ worker }) => worker !== fleet.self);

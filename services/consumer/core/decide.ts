@@ -37,6 +37,8 @@ export interface Facts {
   readonly held: ReadonlyMap<string, HeldLeaseFacts>;
   /** This worker leads (`leaders.ts`). */
   readonly leads: boolean;
+  /** The others do what the plan of this worker, the leader or its deputy, says: also what it does not take itself is untaken. */
+  readonly assigns: boolean;
   /** Workers that hold fewer leases than the rows give them, for longer than a claim takes: they are assigned them all again. */
   readonly lacking: ReadonlySet<string>;
   /** Leaving, and the others had time to raise their caps: what nobody has room for may be released. */
@@ -116,6 +118,7 @@ export function decide(facts: Facts): Decisions {
   const everMember = new Set(facts.members.map((m) => m.workerId));
 
   const leases = lines.runnable.map((l) => {
+    if (isLeft(facts, l)) return unownedCopy(l);
     const heading = headingFor(l, held, self.workerId, aliveById);
     if (heading !== undefined) return { ...l, owner: heading, checkpointOwner: undefined };
     // A foreign owner's lease that fell silent is free; its other leases may still be alive.
@@ -162,8 +165,8 @@ export function decide(facts: Facts): Decisions {
       actualOwner(lease) !== undefined;
     const mayMove = !isSteal || facts.watchedLeases.has(lease.leaseKey);
     if (mayMove) toMove.push({ lease, holder: holder?.workerId, to: move.to });
-    if (isFree && move.to !== self.workerId && !held.has(move.leaseKey))
-      untaken.push({ lease, taker: move.to });
+    const mayBeUntaken = (move.to !== self.workerId || facts.assigns) && !isLeft(facts, lease);
+    if (isFree && mayBeUntaken && !held.has(move.leaseKey)) untaken.push({ lease, taker: move.to });
     if (move.from === self.workerId) {
       if (held.get(move.leaseKey)?.phase === "reading")
         handOver.push({ leaseKey: move.leaseKey, to: move.to, reason: move.reason });
@@ -185,12 +188,15 @@ export function decide(facts: Facts): Decisions {
 
   for (const lease of lines.runnable) {
     const owner = actualOwner(lease);
-    if (lease.isPending === true && owner !== undefined && owner !== self.workerId)
-      untaken.push({ lease, taker: owner });
+    const isOthers = owner !== undefined && owner !== self.workerId;
+    const isUntaken = isOthers || (facts.assigns && !held.has(lease.leaseKey));
+    if (lease.isPending === true && owner !== undefined && isUntaken) untaken.push({ lease, taker: owner });
   }
   if (self.state === "active") {
     let room = (self.maxLeases ?? Number.POSITIVE_INFINITY) - held.size - claim.length;
-    for (const { lease } of untaken) {
+    for (const { lease, taker } of untaken) {
+      const isClaimed = claim.some((claimed) => claimed.lease.leaseKey === lease.leaseKey);
+      if (taker === self.workerId || isClaimed) continue;
       if (room <= 0 || !facts.overdue.has(untakenKey(lease))) continue;
       claim.push({ lease, reason: "untaken" });
       room -= 1;
@@ -281,6 +287,10 @@ function headingFor(
   return mine.to !== undefined && alive.get(mine.to)?.state === "active" ? mine.to : undefined;
 }
 
+/** Where the plan is carried out for the others: a lease that its new owner has not taken up in time goes to another. */
+const isLeft = ({ assigns, overdue }: Facts, lease: Lease): boolean =>
+  assigns && lease.isPending === true && overdue.has(untakenKey(lease));
+
 function planWorkers(
   facts: Facts,
   alive: readonly Member[],
@@ -288,10 +298,11 @@ function planWorkers(
   everMember: ReadonlySet<string>,
 ): PlanWorker[] {
   const workers: PlanWorker[] = [];
+  const kept = runnable.filter((lease) => !isLeft(facts, lease));
   for (const { workerId, state, maxLeases, steals } of alive) {
     if (facts.stuckJoiners.has(workerId)) continue;
     const role = state === "leaving" ? "leaving" : "active";
-    const most = facts.reluctant.has(workerId) ? ownedBy(workerId, runnable) : maxLeases;
+    const most = facts.reluctant.has(workerId) ? ownedBy(workerId, kept) : maxLeases;
     workers.push({ workerId, role, maxLeases: most, steals });
   }
   const foreign = new Set<string>();

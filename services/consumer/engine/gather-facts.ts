@@ -44,6 +44,7 @@ export function gatherFacts(
     watchedLeases: view.watchedLeases(failoverTimeMillis),
     held: tasks.facts(),
     leads: watch.leads,
+    assigns: watch.role === "leads" || watch.role === "stands-in",
     lacking: lacking(),
     mayRelease: !staying || nowMillis - leavingSinceMillis > RELEASE_GRACE_MILLIS,
     // Who follows has not read the table of late: the leader has counted.

@@ -80,16 +80,19 @@ export class Rescue {
     const due =
       afterMillis === undefined ? new Set<string>() : overdue(this.#untaken, afterMillis, nowMillis);
     const isKnown = [...due].every((key) => this.#verified.has(key));
-    for (const { lease, taker } of leases)
-      if (due.has(untakenKey(lease)) && this.#verified.has(untakenKey(lease)))
-        this.#passOver(taker, nowMillis);
+    // A leader that assigns and cannot claim would assign to itself what its deputy assigns to others (seed 942132).
+    const mayPassItself = isAssigned && withRoom.length > 1;
+    for (const { lease, taker } of leases) {
+      const isOverdue = due.has(untakenKey(lease)) && this.#verified.has(untakenKey(lease));
+      if (isOverdue && (taker !== this.#workerId || mayPassItself)) this.#passOver(taker, nowMillis);
+    }
     this.#verified = due;
     return isKnown ? undefined : "look-up";
   }
 
   #passOver(taker: string, nowMillis: number): void {
     const known = this.#reluctant.get(taker);
-    if (taker === this.#workerId || (known !== undefined && nowMillis < known.untilMillis)) return;
+    if (known !== undefined && nowMillis < known.untilMillis) return;
     const millis = Math.min(MAX_RELUCTANT_MILLIS, known === undefined ? RELUCTANT_MILLIS : 2 * known.millis);
     this.#reluctant.set(taker, { untilMillis: nowMillis + millis, millis });
   }

@@ -5,9 +5,10 @@ import {
   MOST_ASSIGNMENTS,
   publishedSize,
 } from "../../../services/consumer/core/assignments.ts";
-import { decide } from "../../../services/consumer/core/decide.ts";
+import { decide, type HeldLeaseFacts } from "../../../services/consumer/core/decide.ts";
 import { leadersAmong, leadingPage } from "../../../services/consumer/core/leaders.ts";
 import type { Assignment, FleetPage } from "../../../services/consumer/core/member.ts";
+import { untakenKey } from "../../../services/consumer/core/untaken.ts";
 import { factsOf, member, row } from "./rows.ts";
 
 const page = (number: number, ids: readonly string[], rest: Partial<FleetPage> = {}): FleetPage => ({
@@ -93,6 +94,28 @@ describe("the fleet rows", () => {
     expect(publishedSize(undefined, size, 100)).toEqual(size);
     expect(publishedSize(size, { workers: 5, shards: 10 }, 100)).toEqual({ workers: 5, shards: 10 });
     expect(publishedSize(size, { workers: 4, shards: 10 }, 100)).toBeUndefined();
+  });
+});
+
+describe("a lease that its new owner has not taken up for too long", () => {
+  const left = row("s9", { owner: "ann", isPending: true, counter: 9 });
+  const rows = [left, row("s1", { owner: "bob" }), row("s2", { owner: "cid" })];
+  const members = [member("ann"), member("bob"), member("cid")];
+  const overdue = new Set([untakenKey(left)]);
+  const reluctant = new Set(["ann"]);
+  const planOf = (id: string, held?: Map<string, HeldLeaseFacts>) =>
+    decide(factsOf(id, { members, rows, assigns: true, overdue, reluctant, ...(held && { held }) }));
+
+  it("is assigned to another by the leader, also where the leader itself cannot take it", () => {
+    const { assignments, untaken } = planOf("ann", new Map());
+    expect(assignments).toEqual([{ leaseKey: "s9", worker: "bob", to: "bob", counter: 9, owner: "ann" }]);
+    expect(untaken.map(({ taker }) => taker)).toEqual(["ann"]);
+  });
+
+  it("is claimed by the deputy, once, where that has room", () => {
+    const { assignments, claim: claims } = planOf("bob");
+    expect(assignments).toEqual([]);
+    expect(claims.map(({ lease, reason }) => [lease.leaseKey, reason])).toEqual([["s9", "unowned"]]);
   });
 });
 

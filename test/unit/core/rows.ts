@@ -59,6 +59,7 @@ export function factsOf(workerId: string, { members, rows, held, ...rest }: Scen
     reluctant: new Set(),
     stuckJoiners: new Set(),
     evidence: undefined,
+    assigns: false,
     leads: leadersAmong(members)[0] === workerId,
     lacking: new Set(),
     table: tableOf(rows),
