@@ -18,6 +18,9 @@ const SCANS = 3;
 /** Of the failover time: a third between the scans that watch it, and half until somebody else may take it. */
 const GHOST_PART = 5 / 6;
 
+/** While a row cannot be read, the table is read so often. */
+const REPAIR_POLL_MILLIS = 3_000;
+
 interface ShardState {
   parents: readonly string[];
   hasRow: boolean;
@@ -55,6 +58,14 @@ class Unread {
     const scansMillis = SCANS * scanSegments * 2 * latencyMillis.high;
     // An owner without an entry is watched from scan to scan, and who is to take its lease may be planned otherwise, or fail.
     const isTakenLate = swarm.faults.otherPlanner > 0 || swarm.faults.kinds.includes("failing-claims");
+    // Two versions that each wait for the other's worker, of which one cannot take anything: the last in line takes it.
+    const lastInLineMillis =
+      swarm.faults.otherPlanner > 0 && swarm.faults.kinds.includes("failing-claims")
+        ? longestFailover(swarm) / 2
+        : 0;
+    // A row that could not be read may name a worker that is gone: it is watched from when it is read again.
+    const isGarbled = swarm.faults.tampering.some(({ what }) => what === "garble-lease");
+    const repairMillis = isGarbled ? REPAIR_POLL_MILLIS : 0;
     const ghostMillis = swarm.ghosts && isTakenLate ? GHOST_PART * longestFailover(swarm) : 0;
     // Where the leader assigns, who does not take a lease is passed over by the leader after 3 s at least, and what it does next is one reading on.
     const passedOverMillis = mayAssign(swarm) && swarm.faults.kinds.includes("failing-claims") ? 3_000 : 0;
@@ -69,6 +80,8 @@ class Unread {
       ghostMillis +
       watchMillis +
       slowMillis +
+      lastInLineMillis +
+      repairMillis +
       passedOverMillis;
   }
 
