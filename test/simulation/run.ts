@@ -47,6 +47,7 @@ export const livenessBound = (swarm: Swarm): number =>
   2 * swarm.shardSyncIntervalMillis +
   60_000 +
   20 * swarm.handlerMillis.high +
+  backlogBound(swarm) +
   sicknessBound(swarm) +
   blockedBound(swarm) +
   trialBound(swarm);
@@ -55,6 +56,12 @@ export const livenessBound = (swarm: Swarm): number =>
 function trialBound(swarm: Swarm): number {
   const mayDie = swarm.profile !== "planned" || swarm.faults.kinds.length > 0;
   return mayDie ? LONGEST_TRIAL_FAILOVERS * longestFailover(swarm) : 0;
+}
+
+/** As if all records were in one shard. */
+function backlogBound({ putsPerSecond, safetyMillis, maxRecords, handlerMillis }: Swarm): number {
+  const records = (putsPerSecond * (safetyMillis + TAIL_MILLIS)) / 1_000;
+  return Math.ceil(records / maxRecords) * handlerMillis.high;
 }
 
 /** As if one worker did all the work, twice. */

@@ -70,6 +70,8 @@ class Unread {
     // Where the leader assigns, who does not take a lease is passed over by the leader after 3 s at least, and what it does next is one reading on.
     const passedOverMillis = mayAssign(swarm) && swarm.faults.kinds.includes("failing-claims") ? 3_000 : 0;
     const slowMillis = swarm.rates.slow > 0 ? swarm.timeoutMillis : 0;
+    // The reading of the table at which it is found silent may fail at the end of an outage.
+    const failedReadingMillis = swarm.ghosts && swarm.faults.outages.length > 0 ? swarm.timeoutMillis : 0;
     // And only it and its deputy watch: the next leader begins anew.
     const watchMillis = swarm.ghosts && mayAssign(swarm) ? longestFailover(swarm) : 0;
     this.#limit =
@@ -82,6 +84,7 @@ class Unread {
       slowMillis +
       lastInLineMillis +
       repairMillis +
+      failedReadingMillis +
       passedOverMillis;
   }
 
