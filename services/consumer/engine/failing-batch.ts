@@ -88,6 +88,8 @@ export class FailingBatch {
     let call: IsolationCall = { kind: "next", indexes: this.#records.map((_, index) => index) };
     let failure: Error | undefined = error;
     for (;;) {
+      // What the handler itself checkpointed before it failed is done: the next call, or the next owner, starts behind it.
+      if (failure !== undefined && call.kind === "next") this.#takeProgress();
       if (failure === undefined) await this.#passed(call);
       else if (interrupted.aborted) return INTERRUPTED;
       else await this.#failed(call, failure);
@@ -128,8 +130,6 @@ export class FailingBatch {
   async #failed(call: IsolationCall, error: Error): Promise<void> {
     const isolation = this.#isolation;
     const { reports, shardId } = this.#parts;
-    // What the handler itself checkpointed before it failed is done: the next call starts behind it.
-    if (call.kind === "next") this.#takeProgress();
     const indexes = call.indexes.filter((index) => index >= isolation.first);
     if (indexes.length === 0) return;
     const named = this.#namedIndex(error);

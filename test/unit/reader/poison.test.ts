@@ -154,4 +154,28 @@ describe("poison that is alone in its batch", () => {
     expect(afterWhole.toSorted((a, b) => a - b)).toEqual([2, 3, 4]);
     expect(world.lease.writes.at(-1)?.checkpoint).toEqual(checkpointAt(4));
   });
+
+  it("and a drain that comes then takes both checkpoints along", async () => {
+    const world = shardWorld({
+      options: { onError: "skip", checkpointMode: "manual" },
+      prepare: (stream) => stream.put(2),
+      handler: async ({ records, checkpoint, draining }, { calls }) => {
+        const isWhole = records.length === 2;
+        const isAhead = indexOf(records[0]!) === 2;
+        if (isAhead) await checkpoint();
+        // The first record is done in the last call before the hand-over.
+        else if (
+          !isWhole &&
+          calls.some((call) => call.records.length === 1 && indexOf(call.records[0]!) === 2)
+        ) {
+          world.consumer.drain();
+          expect(draining.aborted).toBe(true);
+          await checkpoint();
+        }
+        throw new Error("fails after its work is done");
+      },
+    });
+    await world.clock.advance(60_000);
+    expect(world.outcome).toEqual({ kind: "drained", checkpoint: checkpointAt(2) });
+  });
 });
