@@ -1,5 +1,7 @@
 /** What one worker of a fleet is given in place of what the fleet has: options of a deploy that is half done. */
 import type { Decisions, Facts } from "../../../services/consumer/core/decide.ts";
+import type { Lease } from "../../../services/consumer/core/lease.ts";
+import { untakenKey } from "../../../services/consumer/core/untaken.ts";
 import type { Swarm } from "../swarm.ts";
 import { Dice, textHash } from "../world/dice.ts";
 
@@ -43,7 +45,10 @@ export function otherPlanner(decide: Decide): Decide {
     const back = new Map([...aliases].map(([id, alias]) => [alias, id]));
     const { leads, bury } = first;
     const renamed = rename({ ...facts, computeCap: undefined }, aliases) as unknown as Facts;
-    const second = decide({ ...renamed, computeCap: () => first.cap });
+    // Its keys are texts with a name in them.
+    const late = [...facts.table.values()].filter((lease) => facts.overdue.has(untakenKey(lease)));
+    const overdue = new Set(late.map((lease) => untakenKey(rename(lease, aliases) as Lease)));
+    const second = decide({ ...renamed, overdue, computeCap: () => first.cap });
     return { ...(rename(second, back) as Decisions), leads, bury };
   };
 }
