@@ -7,6 +7,7 @@ import { type LeaseStore, StoreUnavailable } from "../../../services/consumer/po
 import { calmSwarm } from "../../simulation/calm.ts";
 import { Cluster, type EnginePorts } from "../../simulation/cluster.ts";
 import { startEngine } from "../../simulation/engine.ts";
+import { NO_FAULT_PLAN } from "../../simulation/faults/plan.ts";
 import type { SimEvent } from "../../simulation/world/history.ts";
 
 const WORKERS = 8;
@@ -44,9 +45,14 @@ function failing({ store, clock, random }: EnginePorts, outage: { on: boolean },
   return Object.fromEntries(wrapped) as LeaseStore;
 }
 
-async function outageOf(fails: Fails, outageMillis: number, failoverTimeMillis: number) {
+/** @param failoverTimesMillis the workers have one of them each */
+async function outageOf(fails: Fails, outageMillis: number, failoverTimesMillis: readonly number[]) {
   const outage = { on: false };
-  const swarm = calmSwarm({ shards: SHARDS, failoverTimeMillis, handlerMillis: { low: 0, high: 20 } });
+  const failoverTimeMillis = Math.max(...failoverTimesMillis);
+  const swarm = calmSwarm({
+    ...{ shards: SHARDS, failoverTimeMillis, handlerMillis: { low: 0, high: 20 } },
+    faults: { ...NO_FAULT_PLAN, failoverTimesMillis },
+  });
   const cluster = new Cluster(swarm, (ports, options) =>
     startEngine({ ...ports, store: failing(ports, outage, fails) }, options),
   );
@@ -106,7 +112,7 @@ describe.each([10_000, 4_000])(
       "%s, %d ms: no worker is marked dead, no record comes twice",
       { timeout: 60_000 },
       async (fails, millis) => {
-        expect(await outageOf(fails, millis, failover)).toEqual({
+        expect(await outageOf(fails, millis, [failover])).toEqual({
           markedDead: 0,
           joins: 0,
           claims: 0,
@@ -117,3 +123,20 @@ describe.each([10_000, 4_000])(
     );
   },
 );
+
+describe("a lease table that fails for every worker, of which some have a failover time of 50 s and some of 5 s", () => {
+  const kinds: Fails[] = ["reads and writes", "writes", "answers of writes", "no answers"];
+  it.each(kinds.flatMap((fails) => [3_500, 10_000, 30_000].map((millis) => [fails, millis] as const)))(
+    "%s, %d ms: no worker is marked dead, no record comes twice",
+    { timeout: 60_000 },
+    async (fails, millis) => {
+      expect(await outageOf(fails, millis, [50_000, 5_000])).toEqual({
+        markedDead: 0,
+        joins: 0,
+        claims: 0,
+        twice: 0,
+        unhandled: 0,
+      });
+    },
+  );
+});
