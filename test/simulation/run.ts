@@ -9,6 +9,7 @@ import { longestPublished } from "./faults/blocked.ts";
 import { FaultInjector } from "./faults/injector.ts";
 import type { FaultKind } from "./faults/plan.ts";
 import { longestFailover } from "./faults/unequal.ts";
+import { type Fingerprint, fingerprintOf } from "./fingerprint.ts";
 import type { Mutation } from "./mutation.ts";
 import { Onlooker } from "./onlooker.ts";
 import { type Draws, drawSwarm, type Swarm } from "./swarm.ts";
@@ -21,6 +22,7 @@ export interface RunOptions {
   readonly only?: FaultKind | undefined;
   /** Every event, as it happens. */
   readonly verbose?: ((line: string) => void) | undefined;
+  readonly fingerprints?: boolean | undefined;
 }
 
 export interface RunResult extends Report {
@@ -31,6 +33,8 @@ export interface RunResult extends Report {
   readonly virtualMillis: number;
   /** From healing to convergence; undefined: it did not converge. */
   readonly convergedAfterMillis: number | undefined;
+  /** With the option `fingerprints`. */
+  readonly fingerprint?: Fingerprint;
 }
 
 const PUT_INTERVAL_MILLIS = 250;
@@ -149,6 +153,16 @@ export async function runSeed(seed: number, options: RunOptions): Promise<RunRes
   // Whatever a stopped worker should not do any more, it would do now.
   await scheduler.run(scheduler.now + 2 * longestFailover(swarm));
 
+  const verdicts = judge({
+    swarm,
+    events: history.events,
+    unsettled: problem,
+    quietMillis: quietMillis(swarm),
+    quietCalls: spentCalls,
+    escaped: cluster.escaped,
+    finalLeases: cluster.table.leases(),
+    finalPages: cluster.table.pages(),
+  });
   return {
     seed,
     swarm,
@@ -156,16 +170,10 @@ export async function runSeed(seed: number, options: RunOptions): Promise<RunRes
     steps: scheduler.steps,
     virtualMillis: scheduler.now,
     convergedAfterMillis,
-    ...judge({
-      swarm,
-      events: history.events,
-      unsettled: problem,
-      quietMillis: quietMillis(swarm),
-      quietCalls: spentCalls,
-      escaped: cluster.escaped,
-      finalLeases: cluster.table.leases(),
-      finalPages: cluster.table.pages(),
+    ...(options.fingerprints && {
+      fingerprint: fingerprintOf(history.events, cluster.table.leases(), verdicts.ok),
     }),
+    ...verdicts,
   };
 }
 

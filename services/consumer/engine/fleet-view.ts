@@ -246,6 +246,8 @@ export class FleetView {
     const still = new Set(now.map(({ workerId }) => workerId));
     const vanished = (this.pages.get(page)?.members ?? []).filter(({ workerId }) => !still.has(workerId));
     if (!vanished.some(({ state }) => state === "active" || state === "joining")) return;
+    // An entry that is removed by hand moves no generation: what its worker owns is to be watched (seed 965834).
+    this.#metForeigner = true;
     for (const { workerId, state } of vanished) {
       const known = this.#known.get(workerId);
       if (state === "leaving" && known !== undefined)

@@ -3,6 +3,7 @@
  * only after a failover time. (The experiment measures the gap; this bounds it in every interleaving.)
  */
 import { isEnded } from "../../../services/consumer/core/lease.ts";
+import { mayAssign } from "../swarm.ts";
 import type { SimEvent } from "../world/history.ts";
 import { type Evidence, invalid, VALID, type Verdict } from "./verdict.ts";
 
@@ -33,7 +34,9 @@ export function checkGaps({ swarm, events }: Evidence): Verdict {
       crashed.add(event.worker);
     }
     if (event.type === "worker" && event.action === "joined") crashed.delete(event.worker);
-    if (event.type === "tampered") disturbedUntil = Math.max(disturbedUntil, event.t);
+    // Where the leader assigns, its entry may be the one that was edited: the next leader begins anew.
+    const nextLeaderMillis = mayAssign(swarm) ? swarm.failoverTimeMillis : 0;
+    if (event.type === "tampered") disturbedUntil = Math.max(disturbedUntil, event.t + nextLeaderMillis);
     if (event.type === "read") {
       const since = given.get(event.shardId);
       given.delete(event.shardId);
