@@ -12,7 +12,7 @@ import {
 } from "../../../services/consumer/core/lease.ts";
 import type { SimEvent } from "../world/history.ts";
 import { Allowances } from "./allowances.ts";
-import { idOf } from "./troubles.ts";
+import { idOf, isJava } from "./troubles.ts";
 import { type Evidence, invalid, VALID, type Verdict } from "./verdict.ts";
 
 interface ShardState {
@@ -50,7 +50,7 @@ export function checkCheckpoints({ events, swarm }: Evidence): Verdict {
       // lease was taken begins where that stood.
       const row = rows.get(event.shardId);
       // Who has lost the lease and has not heard of it knows of no checkpoint that was written since.
-      const isOwn = row?.owner === idOf(event.worker);
+      const isOwn = row?.owner === idOf(event.worker) && !isJava(event.worker);
       if (row !== undefined && isOwn && !isSentinel(row.checkpoint))
         return invalid(
           "L2: reading went back to a time although no number was refused",

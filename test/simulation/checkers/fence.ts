@@ -163,7 +163,8 @@ export function checkFence({ swarm, events }: Evidence): Verdict {
       const healthySince = Math.max(troubles.lastEnd(worker, event.t) ?? 0, outages.lastEnd(event.t));
       // A row that was edited by hand moves no version. Its owner hears of it from the next write of the row: as long as
       // there is nothing to checkpoint, there is nothing to do wrong either.
-      if (loss.event.type === "tampered" && loss.finishedAt === undefined) continue;
+      const wasEdited = loss.event.type === "tampered" || tampered.between(shardId, 0, event.t);
+      if (wasEdited && loss.finishedAt === undefined) continue;
       const writes =
         swarm.checkpointMode === "auto" ? swarm.checkpointIntervalMillis : Number.POSITIVE_INFINITY;
       const heardAt = loss.finishedAt === undefined ? loss.event.t : loss.finishedAt + writes;

@@ -16,6 +16,8 @@ export function checkGaps({ swarm, events }: Evidence): Verdict {
   const crashed = new Set<string>();
   let disturbedUntil = Number.NEGATIVE_INFINITY;
   const limit = gapLimit(swarm);
+  // Where the leader assigns, it may be the one in trouble: its deputy, or the next leader, begins anew.
+  const nextLeaderMillis = mayAssign(swarm) ? swarm.failoverTimeMillis : 0;
   for (const event of events) {
     if (event.type === "phase" && event.name === "end") break;
     if (event.type === "write") {
@@ -24,7 +26,10 @@ export function checkGaps({ swarm, events }: Evidence): Verdict {
         given.set(event.leaseKey, event);
     }
     if (event.type === "outage" || event.type === "trouble")
-      disturbedUntil = Math.max(disturbedUntil, event.until ?? event.t + swarm.failoverTimeMillis);
+      disturbedUntil = Math.max(
+        disturbedUntil,
+        (event.until ?? event.t + swarm.failoverTimeMillis) + nextLeaderMillis,
+      );
     // A whole fleet of joiners that could not list the stream takes part when it can: L8 bounds how long that takes.
     if (event.type === "outage" && event.service === "stream")
       disturbedUntil = Math.max(disturbedUntil, event.until + swarm.failoverTimeMillis + JOINS_AGAIN_MILLIS);
@@ -34,8 +39,6 @@ export function checkGaps({ swarm, events }: Evidence): Verdict {
       crashed.add(event.worker);
     }
     if (event.type === "worker" && event.action === "joined") crashed.delete(event.worker);
-    // Where the leader assigns, its entry may be the one that was edited: the next leader begins anew.
-    const nextLeaderMillis = mayAssign(swarm) ? swarm.failoverTimeMillis : 0;
     if (event.type === "tampered") disturbedUntil = Math.max(disturbedUntil, event.t + nextLeaderMillis);
     if (event.type === "read") {
       const since = given.get(event.shardId);
