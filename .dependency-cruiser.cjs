@@ -24,9 +24,39 @@ module.exports = {
     ),
     arrow(
       "adapters-see-ports",
-      "an adapter knows its port, not the engine",
+      "an adapter knows its port and the core's words, not the engine",
       { path: "^services/consumer/adapters/" },
-      { path: "^services/consumer/engine/" },
+      { path: "^(services|infra|lab|local)/", pathNot: "^services/(consumer/(core|ports|adapters)|shared)/" },
+    ),
+    arrow(
+      "producer-stands-alone",
+      "the producer imports the kernel only",
+      { path: "^services/producer/" },
+      { path: "^(services|infra|lab|local)/", pathNot: "^services/(producer|shared)/" },
+    ),
+    arrow(
+      "resharder-stands-alone",
+      "the resharder imports the kernel only",
+      { path: "^services/resharder/" },
+      { path: "^(services|infra|lab|local)/", pathNot: "^services/(resharder|shared)/" },
+    ),
+    arrow(
+      "infra-sees-services",
+      "the stack imports services, not the endpoint or the lab",
+      { path: "^infra/" },
+      { path: "^(lab|local)/" },
+    ),
+    arrow(
+      "endpoint-stands-alone",
+      "the endpoint imports the kernel only",
+      { path: "^local/" },
+      { path: "^(services|infra|lab)/", pathNot: "^services/shared/" },
+    ),
+    arrow(
+      "lab-sees-services-and-endpoint",
+      "the lab imports services and the endpoint, not the stack",
+      { path: "^lab/" },
+      { path: "^infra/" },
     ),
     arrow(
       "kernel-has-no-io",

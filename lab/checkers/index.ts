@@ -1,4 +1,4 @@
-/** All checkers of an experiment. The simulator takes the first group for any history it makes. */
+/** All checkers of an experiment, of the chaos campaign and of the soak. The simulator has its own (`test/simulation/checkers`). */
 import type { HistoryEvent } from "../../services/shared/history.ts";
 import type { ExperimentSettings } from "../settings.ts";
 import type { Checker, Verdict } from "./checker.ts";

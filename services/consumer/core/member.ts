@@ -3,7 +3,7 @@
  * below 1 KB, so that a heartbeat is one write unit and a look half a read unit, whatever the fleet's size.
  */
 export type MemberState =
-  | "joining" // seen, but not yet planned with: joiners that arrive together become active together, so no lease moves twice
+  | "joining" // planned with, but given nothing yet: joiners that arrive together become active together, so no lease moves twice
   | "active"
   | "leaving" // hands its leases over; gets none
   | "dead"; // a watcher saw no heartbeat for failoverTime; the entry stays until its leases have new owners

@@ -248,12 +248,13 @@ export class FleetWatch {
 
   /** W3. A worker that has lost its place does not wait for the scan: what that brings is another incarnation's (V4). */
   async #beatDuring(scan: Promise<void>, wish: Wish): Promise<Poll> {
-    let seen: Poll = SEEN;
-    try {
-      seen = await this.#beatUntil(scan, wish);
-    } finally {
-      if (seen.kind === "seen") await scan;
-    }
+    let failure: unknown;
+    const seen = await this.#beatUntil(scan, wish, (error) => {
+      failure = error;
+    });
+    if (seen.kind !== "seen") return seen;
+    await scan;
+    if (failure !== undefined && this.#beatFails) throw failure;
     return seen;
   }
 
@@ -262,8 +263,8 @@ export class FleetWatch {
     await this.#beatUntil(work, wish, (error) => reports.failed("lease table", errorClassIn(error), error));
   }
 
-  /** @param failed told of a heartbeat that failed, which is sent again; default: it rejects */
-  async #beatUntil(work: Promise<unknown>, wish: Wish, failed?: (error: unknown) => void): Promise<Poll> {
+  /** @param failed told of a heartbeat that failed, which is sent again */
+  async #beatUntil(work: Promise<unknown>, wish: Wish, failed: (error: unknown) => void): Promise<Poll> {
     const over = new AbortController();
     const end = () => over.abort();
     void work.then(end, end);
@@ -276,7 +277,6 @@ export class FleetWatch {
         if (seen.kind !== "seen") return seen;
         pauseMillis = 0;
       } catch (error) {
-        if (failed === undefined) throw error;
         failed(error);
         pauseMillis = BEAT_AGAIN_MILLIS;
       }

@@ -1,8 +1,10 @@
 /** A table that takes longer to read than a worker may be silent. */
 import { describe, expect, it } from "vitest";
+import { StoreUnavailable } from "../../../services/consumer/ports/lease-store.ts";
 import { calmSwarm } from "../../simulation/calm.ts";
 import { Cluster } from "../../simulation/cluster.ts";
 import { startEngine } from "../../simulation/engine.ts";
+import { FaultyFleet, storeThrough } from "./faulty-fleet.ts";
 
 describe("a scan that takes longer than the failover time", () => {
   it("silences nobody's heart: no worker is declared dead, and a joiner gets its share", async () => {
@@ -28,5 +30,38 @@ describe("a scan that takes longer than the failover time", () => {
     expect(declared).toEqual([]);
     const owned = ["a", "b", "c", "d"].map((id) => table.leases().filter((l) => l.owner === id).length);
     expect(owned).toEqual([3, 3, 3, 3]);
+  });
+
+  it("goes on with heartbeats when one of them fails meanwhile (seed 975317)", async () => {
+    let isSlow = false;
+    let readings = 0;
+    let isReading = false;
+    /** During the first reading; the first of them fails. */
+    let heartbeats = 0;
+    const fleet = new FaultyFleet({
+      swarm: { shards: 4, failoverTimeMillis: 4_000 },
+      ports: (ports, id) => ({
+        ...ports,
+        store: storeThrough(ports.store, async (name, act) => {
+          if (!isSlow || id !== "w2") return act();
+          if (name === "beat" && isReading && readings === 1 && heartbeats++ === 0)
+            throw new StoreUnavailable("the first heartbeat during the reading fails");
+          if (name !== "list") return act();
+          readings += 1;
+          isReading = true;
+          await ports.clock.sleep(3_900);
+          isReading = false;
+          return act();
+        }),
+      }),
+    });
+    await fleet.start(2);
+    await fleet.run(15_000);
+    const from = fleet.now;
+    isSlow = true;
+    fleet.cluster.startWorker();
+    await fleet.run(20_000);
+    expect(heartbeats).toBeGreaterThan(1);
+    expect(fleet.outcome(from)).toMatchObject({ markedDead: 0 });
   });
 });
