@@ -131,6 +131,8 @@ const ASSIGNER_SCANS = 5;
 
 function checkStorms({ swarm, events }: Evidence): Verdict {
   const readers = mayAssign(swarm) ? ASSIGNER_SCANS : 1;
+  // Each change of a cap is a change of the plan.
+  const changes = swarm.faults.capNoise > 0 ? MAX_SCANS / 2 : 0;
   const claims = swarm.faults.kinds.includes("failing-claims") ? CLAIM_SCANS : 1;
   for (const outage of events) {
     if (outage.type !== "outage" || outage.service !== "store") continue;
@@ -138,7 +140,7 @@ function checkStorms({ swarm, events }: Evidence): Verdict {
     const piledUp = events.filter(
       ({ type, t }) => (type === "shard" || type === "worker") && outage.t - STORM_MILLIS <= t && t <= end,
     );
-    let most = readers * claims * (MAX_SCANS + SCANS_A_CHANGE * piledUp.length);
+    let most = readers * claims * (MAX_SCANS + changes + SCANS_A_CHANGE * piledUp.length);
     const scans = new Map<string, number>();
     for (const event of events) {
       if (event.t < end || event.t > end + STORM_MILLIS) continue;

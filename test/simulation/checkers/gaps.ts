@@ -22,7 +22,8 @@ export function checkGaps({ swarm, events }: Evidence): Verdict {
     if (event.type === "phase" && event.name === "end") break;
     if (event.type === "write") {
       if (event.after === undefined || isEnded(event.after)) given.delete(event.leaseKey);
-      else if (event.operation === "handOver" && !crashed.has(event.after.owner ?? ""))
+      // A worker that crashes again and again first waits until its last process is known to be gone.
+      else if (event.operation === "handOver" && !mayCrashAgain(event.after.owner, crashed))
         given.set(event.leaseKey, event);
     }
     if (event.type === "outage" || event.type === "trouble")
@@ -49,6 +50,9 @@ export function checkGaps({ swarm, events }: Evidence): Verdict {
   }
   return VALID;
 }
+
+const mayCrashAgain = (owner: string | undefined, crashed: ReadonlySet<string>): boolean =>
+  owner !== undefined && (crashed.has(owner) || owner.startsWith("crasher"));
 
 /** After a fault, what is left of it (backoff, a member that is not active yet) comes first. */
 const AFTER_MILLIS = 5_000;

@@ -203,7 +203,10 @@ class Unread {
     const members = [...this.#up].filter((worker) => !isOut(worker)).length;
     if (members === 0) return false;
     if (cap.kind === "none") return true;
-    const readable = [...this.#shards.values()].filter((shard) => this.#isReadable(shard)).length;
+    // A shard whose row is gone is still read by whoever has not heard of that, and counts for its cap.
+    const takesRoom = (shard: ShardState) =>
+      this.#isReadable(shard) || (shard.isTampered && !shard.hasRow && !shard.ended);
+    const readable = [...this.#shards.values()].filter(takesRoom).length;
     return cap.limit * members >= readable;
   }
 
