@@ -31,8 +31,12 @@ interface ShardState {
   /** The furthest record that a checkpoint of the handler's may have meant, and that one did mean. */
   accepted: string | undefined;
   named: string | undefined;
-  /** The same, less what was never written because the owner that was told of it is gone. */
+  /**
+   * The same, less what was never written because the owner that was told of it is gone, and less what the handler said of
+   * a record that it was given ahead of one that fails.
+   */
   standing: string | undefined;
+  readonly puts: string[];
   readonly tenures: Map<string, Tenure>;
 }
 
@@ -42,6 +46,7 @@ export class Allowances {
   readonly #onError: Swarm["onError"];
   readonly #shards = new Map<string, ShardState>();
   readonly #givenUp = new Set<string>();
+  readonly #handled = new Set<string>();
   readonly #letters = new Set<string>();
   readonly #shardOf = new Map<string, string>();
 
@@ -53,19 +58,22 @@ export class Allowances {
     switch (event.type) {
       case "put":
         this.#shardOf.set(event.sequenceNumber, event.shardId);
+        this.#shard(event.shardId).puts.push(event.sequenceNumber);
         return;
       case "threw":
         this.#threw(this.#tenure(event.shardId, event.worker), event.sequenceNumbers);
         return;
       case "handled":
         this.halted.delete(event.shardId);
+        for (const number of event.sequenceNumbers) this.#handled.add(number);
         return;
       case "accepted": {
         const shard = this.#shard(event.shardId);
         shard.accepted = furthest(shard.accepted, event.sequenceNumber);
         if (!event.named) return;
+        const stands = shard.owner === event.worker && this.#isSettledUpTo(shard, event.sequenceNumber);
         shard.named = furthest(shard.named, event.sequenceNumber);
-        if (shard.owner === event.worker) shard.standing = furthest(shard.standing, event.sequenceNumber);
+        if (stands) shard.standing = furthest(shard.standing, event.sequenceNumber);
         return;
       }
       case "dead-letter":
@@ -117,6 +125,16 @@ export class Allowances {
     return [...failing.values()].some(({ calls }) => calls >= TRIES);
   }
 
+  #isSettledUpTo({ puts, standing }: ShardState, sequenceNumber: string): boolean {
+    return puts.every(
+      (number) =>
+        this.#handled.has(number) ||
+        reaches(standing, number) ||
+        isBefore(sequenceNumber, number) ||
+        this.gaveUp(number),
+    );
+  }
+
   #threw({ failing }: Tenure, sequenceNumbers: readonly string[]): void {
     for (const [index, sequenceNumber] of sequenceNumbers.entries()) {
       const calls = (failing.get(sequenceNumber)?.calls ?? 0) + 1;
@@ -155,6 +173,7 @@ export class Allowances {
         accepted: undefined,
         named: undefined,
         standing: undefined,
+        puts: [],
         tenures: new Map(),
       };
       this.#shards.set(shardId, state);

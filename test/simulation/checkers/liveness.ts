@@ -124,6 +124,8 @@ export function checkStop({ swarm, events, finalLeases, finalPages, unsettled }:
     if (event.type === "tampered" && event.leaseKey !== undefined) {
       // Nobody can release what nobody can read.
       if (event.what === "deleted" || event.what === "garbled") owner.delete(event.leaseKey);
+      // It may name a worker that has left meanwhile, where the caps leave no room for it.
+      else if (event.what === "repaired") givenLate.add(event.leaseKey);
       else if (event.what.startsWith("owner")) {
         owner.set(event.leaseKey, event.about);
         givenLate.add(event.leaseKey);
