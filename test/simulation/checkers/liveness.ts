@@ -41,6 +41,8 @@ export function checkQuiet({ swarm, events, unsettled, quietMillis, quietCalls }
   const halted = new Set<string>();
   /** Their entries stay as evidence for six failover times, and are then removed, which changes nothing for the others. */
   const dead = new Set<string>();
+  /** By who removed one: it tells the others, twice if its next look is too old to show that. */
+  const bumpsDue = new Map<string, number>();
   const tampered = new Tampered(events);
   /** Lease rows that were deleted by hand: who has nothing to write finds that late. */
   const deleted = new Set<string>();
@@ -73,7 +75,15 @@ export function checkQuiet({ swarm, events, unsettled, quietMillis, quietCalls }
       return invalid("L6: ownership was written in a quiet fleet", event);
     if (event.type === "write" && event.operation === "remove") cleaned.add(event.worker);
     if (event.type === "member" && event.operation === "bump" && cleaned.delete(event.worker)) continue;
-    if (event.type === "member" && event.operation === "leave" && dead.delete(event.about)) continue;
+    if (event.type === "member" && event.operation === "leave" && dead.delete(event.about)) {
+      bumpsDue.set(event.worker, 2);
+      continue;
+    }
+    const due = bumpsDue.get("worker" in event ? event.worker : "") ?? 0;
+    if (event.type === "member" && event.operation === "bump" && due > 0) {
+      bumpsDue.set(event.worker, due - 1);
+      continue;
+    }
     if (event.type === "member" && MEMBERSHIP.has(event.operation))
       return invalid("L6: membership was written in a quiet fleet", event);
   }
