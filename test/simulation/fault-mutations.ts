@@ -143,8 +143,11 @@ const endsOnAnEmptyAnswer: Mutation = {
         return known.map((shard) => (ended.has(shard.shardId) ? { ...shard, closed: true } : shard));
       },
       read: async (iterator, maxRecords) => {
+        const shardId = iterator.split("|")[0]!;
         const result = await stream.read(iterator, maxRecords);
-        if (result.nextIterator === undefined) ended.add(iterator.split("|")[0]!);
+        // What the reader asks again is not looked at: the first answer counts.
+        if (ended.has(shardId)) return { ...result, records: [], nextIterator: undefined };
+        if (result.nextIterator === undefined) ended.add(shardId);
         return result;
       },
     };
