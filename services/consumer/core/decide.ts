@@ -56,8 +56,8 @@ export interface HeldLeaseFacts {
 
 export interface UntakenLease {
   readonly lease: Lease;
-  /** Who is to take it. */
-  readonly taker: string;
+  /** Who is to take it; undefined: a joiner, when it can, and another if that takes too long (seed 985312). */
+  readonly taker: string | undefined;
 }
 
 export interface Decisions {
@@ -152,13 +152,16 @@ export function decide(facts: Facts): Decisions {
     if (to !== undefined && aliveById.get(to)?.state === "active") targetOf.set(leaseKey, to);
   for (const move of planned.moves) {
     targetOf.delete(move.leaseKey);
+    const lease = table.get(move.leaseKey)!;
+    const isFree = move.reason === "unowned" || move.reason === "owner-gone";
     // Planned for already, and given when it can read: else whoever becomes active first would get its share as well.
-    if (aliveById.get(move.to)?.state === "joining") continue;
+    if (aliveById.get(move.to)?.state === "joining") {
+      if (mayAct && isFree && !held.has(move.leaseKey)) untaken.push({ lease, taker: undefined });
+      continue;
+    }
     if (move.to !== self.workerId || !held.has(move.leaseKey)) targetOf.set(move.leaseKey, move.to);
     if (!mayAct) continue;
-    const lease = table.get(move.leaseKey)!;
     const holder = move.from === undefined ? undefined : aliveById.get(move.from);
-    const isFree = move.reason === "unowned" || move.reason === "owner-gone";
     const isSteal =
       isForeign(lease, everMember) &&
       !facts.silentLeases.has(lease.leaseKey) &&

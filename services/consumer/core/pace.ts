@@ -1,3 +1,5 @@
+import type { FleetPage } from "./member.ts";
+
 /**
  * How often a worker looks at the fleet. Seldom while nothing changes, often while something does, slower as the
  * fleet grows; each number bounds a cost in DESIGN.md "Cost".
@@ -32,6 +34,21 @@ const LEADER_LOOK_MILLIS = 1_000;
 const CHEAP_LEASES = 1_000;
 const DEPUTY_LEAST_MILLIS = 1_000;
 const FOLLOWER_LEAST_MILLIS = 30_000;
+
+/** An entry edited by hand does not hurry the others more than this. */
+const SHORTEST_RHYTHM_MILLIS = 1_000;
+
+/**
+ * The failover time that heartbeats and looks follow: the shortest that a living member publishes, so that a worker with
+ * a longer one notices an outage before it judges that member.
+ */
+export function rhythmMillis(pages: Iterable<FleetPage>, ownFailoverMillis: number): number {
+  let shortest = ownFailoverMillis;
+  for (const { members } of pages)
+    for (const { state, failoverTimeMillis } of members)
+      if (state !== "dead") shortest = Math.min(shortest, failoverTimeMillis);
+  return Math.min(ownFailoverMillis, Math.max(shortest, SHORTEST_RHYTHM_MILLIS));
+}
 
 /** @param hurries joins or leaves: it waits for the leader */
 export function paceOf(

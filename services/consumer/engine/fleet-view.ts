@@ -18,8 +18,6 @@ import type { LeaseListing } from "../ports/lease-store.ts";
 
 /** W4. This part of the failover time: one heartbeat, due every third, may be late or fail once. */
 export const OBSERVING_PART = 1 / 2;
-/** An entry edited by hand does not hurry the others more than this. */
-const SHORTEST_RHYTHM_MILLIS = 1_000;
 /** Longer than an eventually consistent read lags behind. */
 const STALE_READ_MILLIS = 2_000;
 /** Longer than any hand-over takes; bounds what is remembered by the workers that come and go within it. */
@@ -54,8 +52,8 @@ export class FleetView {
   corrupt: LeaseListing["corrupt"] = [];
   /** False: the newest scan found no application's row. */
   hasApplication = true;
-  /** Members of late: when each was last listed (monotonic), and whether it was about to go. */
-  readonly #known = new Map<string, { readonly seenMillis: number; readonly mayBeGone: boolean }>();
+  /** Members of late: when each was last listed (monotonic), and what its entry said. */
+  readonly #known = new Map<string, KnownMember>();
 
   /** @param maxGapMillis the most that the time between two readings counts as observed */
   constructor(maxGapMillis: number) {
@@ -143,18 +141,6 @@ export class FleetView {
     return count;
   }
 
-  /**
-   * The failover time that heartbeats and looks follow: the shortest that a living member publishes, so that a worker with
-   * a longer one notices an outage before it judges that member.
-   */
-  rhythmMillis(ownFailoverMillis: number): number {
-    let shortest = ownFailoverMillis;
-    for (const { members } of this.pages.values())
-      for (const { state, failoverTimeMillis } of members)
-        if (state !== "dead") shortest = Math.min(shortest, failoverTimeMillis);
-    return Math.min(ownFailoverMillis, Math.max(shortest, SHORTEST_RHYTHM_MILLIS));
-  }
-
   /** The number of the fleet row that has this very entry. */
   pageOf(entry: Member): number | undefined {
     for (const { page, members } of this.pages.values())
@@ -180,11 +166,10 @@ export class FleetView {
     this.#membersVanished(page.page, page.members);
     this.pages.set(page.page, page);
     this.#gonePages.delete(page.page);
-    for (const { workerId, state } of page.members)
-      this.#known.set(workerId, {
-        seenMillis: nowMillis,
-        mayBeGone: state === "leaving" || state === "dead",
-      });
+    for (const { workerId, state, failoverTimeMillis } of page.members) {
+      const mayBeGone = state === "leaving" || state === "dead";
+      this.#known.set(workerId, { seenMillis: nowMillis, mayBeGone, failoverTimeMillis });
+    }
     if (page.page === 0) {
       this.generation = page.generation;
       this.shardSyncRequests = page.shardSyncRequests;
@@ -351,10 +336,13 @@ export class FleetView {
     for (const [key, sign] of this.#foreignSigns) {
       const lease = this.table.get(key);
       const owner = lease && actualOwner(lease);
-      const isGone = owner !== undefined && (this.#known.get(owner)?.mayBeGone ?? false);
+      const known = owner === undefined ? undefined : this.#known.get(owner);
+      const isGone = known?.mayBeGone ?? false;
       // Handed to a worker that is no member: it has not taken the lease up, so it reads nothing of it.
       const isUntaken = lease?.isPending === true;
-      if (isGone || isUntaken || isExpired(sign, failoverTimeMillis)) silent.add(key);
+      // Whose entry another hand removed still has the failover time that it published (seed 980738).
+      const millis = Math.max(failoverTimeMillis, known?.failoverTimeMillis ?? 0);
+      if (isGone || isUntaken || isExpired(sign, millis)) silent.add(key);
     }
     return silent;
   }
@@ -391,6 +379,13 @@ export class FleetView {
     this.#interrupted.delete(read);
     return countsMillis ?? this.#maxGapMillis;
   }
+}
+
+interface KnownMember {
+  readonly seenMillis: number;
+  /** It was leaving or dead. */
+  readonly mayBeGone: boolean;
+  readonly failoverTimeMillis: number;
 }
 
 const signOf = (lease: Lease): string => `${actualOwner(lease)}:${lease.counter}`;

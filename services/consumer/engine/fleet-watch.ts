@@ -17,7 +17,7 @@
 import { isNotable } from "../core/block-cover.ts";
 import type { Lease } from "../core/lease.ts";
 import type { FleetPage, Member } from "../core/member.ts";
-import { beatSlackMillis, type Pace, paceOf, type Role } from "../core/pace.ts";
+import { beatSlackMillis, type Pace, paceOf, type Role, rhythmMillis } from "../core/pace.ts";
 import type { EngineOptions, Ports } from "./engine-context.ts";
 import { type ErrorReports, errorClassIn } from "./error-reports.ts";
 import { FleetView, OBSERVING_PART } from "./fleet-view.ts";
@@ -110,8 +110,8 @@ export class FleetWatch {
     const workers = Math.max(1, size?.workers ?? 0, this.view.livingMembers());
     const leases = Math.max(size?.shards ?? 0, table.size);
     const hurries = this.membership.member.state !== "active";
-    const rhythmMillis = this.view.rhythmMillis(this.#failoverTimeMillis);
-    return paceOf({ workers, leases }, rhythmMillis, this.role, hurries);
+    const failoverMillis = rhythmMillis(this.view.pages.values(), this.#failoverTimeMillis);
+    return paceOf({ workers, leases }, failoverMillis, this.role, hurries);
   }
 
   get leads(): boolean {

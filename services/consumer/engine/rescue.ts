@@ -84,7 +84,8 @@ export class Rescue {
     const mayPassItself = isAssigned && withRoom.length > 1;
     for (const { lease, taker } of leases) {
       const isOverdue = due.has(untakenKey(lease)) && this.#verified.has(untakenKey(lease));
-      if (isOverdue && (taker !== this.#workerId || mayPassItself)) this.#passOver(taker, nowMillis);
+      const mayPass = taker !== undefined && (taker !== this.#workerId || mayPassItself);
+      if (isOverdue && mayPass) this.#passOver(taker, nowMillis);
     }
     this.#verified = due;
     return isKnown ? undefined : "look-up";

@@ -23,8 +23,8 @@ export function checkGaps({ swarm, events }: Evidence): Verdict {
     if (event.type === "write") {
       if (event.after === undefined || isEnded(event.after)) given.delete(event.leaseKey);
       // A worker that crashes again and again first waits until its last process is known to be gone.
-      else if (event.operation === "handOver" && !mayCrashAgain(event.after.owner, crashed))
-        given.set(event.leaseKey, event);
+      else if (mayCrashAgain(event.after.owner, crashed)) given.delete(event.leaseKey);
+      else if (event.operation === "handOver") given.set(event.leaseKey, event);
     }
     if (event.type === "outage" || event.type === "trouble")
       disturbedUntil = Math.max(

@@ -13,6 +13,16 @@ describe("leases that others do not take", () => {
     expect(decideFor("a", { rows, members, computeCap, stuckJoiners: new Set(["b"]) }).cap).toBe(4);
   });
 
+  it("planned for a joiner they are untaken as well: another takes them when that takes too long", () => {
+    const overdue = new Set(rows.map(untakenKey));
+    const { untaken, claim } = decideFor("a", { rows, members });
+    const planned = untaken.filter(({ taker }) => taker === undefined).map(({ lease }) => lease.leaseKey);
+    expect(planned).toHaveLength(2);
+    expect(claim).toHaveLength(2);
+    const late = decideFor("a", { rows, members, overdue }).claim.map(({ lease }) => lease.leaseKey);
+    expect(late.toSorted()).toEqual(["s1", "s2", "s3", "s4"]);
+  });
+
   it("a lease that changed hands since it was overdue is not taken: its new owner has its own time", () => {
     const pending = (counter: number) => [row("s1", { owner: "b", counter, isPending: true })];
     const both = [member("a"), member("b")];

@@ -148,4 +148,19 @@ describe("leases of foreign owners", () => {
     met.scanned({ leases, corrupt: [], pages: [left], hasApplication: true }, 2, 1);
     expect(met.silentLeases(FAILOVER_MILLIS)).toEqual(new Set(free));
   });
+
+  it("are judged by the failover time that their owner published before its entry was removed", () => {
+    const met = view();
+    const long = member("ann", { failoverTimeMillis: 5 * FAILOVER_MILLIS });
+    met.sawPage({ page: 0, generation: 1, shardSyncRequests: 0, members: [long] }, 0);
+    const scan = (atMillis: number) => {
+      met.scanStarts();
+      const leases = [row("shard-1", { owner: "ann", counter: 7 })];
+      met.scanned({ leases, corrupt: [], pages: [], hasApplication: true }, 1, atMillis);
+    };
+    for (let part = 0; part <= 9; part += 1) scan((part / 2) * FAILOVER_MILLIS);
+    expect(met.silentLeases(FAILOVER_MILLIS)).toEqual(new Set());
+    for (let part = 10; part <= 11; part += 1) scan((part / 2) * FAILOVER_MILLIS);
+    expect(met.silentLeases(FAILOVER_MILLIS)).toEqual(new Set(["shard-1"]));
+  });
 });
