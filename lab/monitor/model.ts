@@ -5,7 +5,14 @@
  * A lease is *ended* at SHARD_END, *blocked* while a parent's lease is not, *draining* when it is open though its
  * shard was split (a child's lease exists). Load is what is neither ended nor blocked.
  */
-import { type FleetPage, type Lease, type Member, planLeases } from "../../services/consumer/index.ts";
+import {
+  actualOwner,
+  type FleetPage,
+  type Lease,
+  type Member,
+  type PlanWorker,
+  planLeases,
+} from "../../services/consumer/index.ts";
 
 const SHARD_END = "SHARD_END";
 
@@ -48,7 +55,7 @@ export interface FleetState {
   /** Open and draining: what the fleet shares out. */
   readonly load: number;
   readonly generation: number | undefined;
-  /** Leases that change hands by the very plan that the workers follow. */
+  /** Leases that change hands by the plan that a worker makes of these rows (`planLeases`), before it has observed who is silent. */
   readonly plannedMoves: number;
   readonly corrupt: readonly string[];
 }
@@ -73,26 +80,29 @@ export function fleetState(snapshot: Snapshot): FleetState {
   };
 }
 
-/** What a worker would decide from these rows. A worker that is only joining is not planned with yet. */
+/**
+ * A joiner is planned with, as the workers do (`core/decide.ts`). So is an owner without an entry, which gives and gets
+ * nothing: whether it is alive, one look cannot tell.
+ */
 function plannedMoves(
   rows: readonly Lease[],
   views: readonly LeaseView[],
   members: readonly Member[],
 ): number {
   const load = new Set(views.filter(isLoad).map((lease) => lease.leaseKey));
-  const workers = members
-    .filter((member) => member.state === "active" || member.state === "leaving")
+  const runnable = rows.filter((row) => load.has(row.leaseKey));
+  const workers: PlanWorker[] = members
+    .filter(({ state }) => state !== "dead")
     .map(({ workerId, state, maxLeases, steals }) => ({
-      workerId,
-      role: state === "leaving" ? ("leaving" as const) : ("active" as const),
-      maxLeases,
-      steals,
+      ...{ workerId, maxLeases, steals },
+      role: state === "leaving" ? "leaving" : "active",
     }));
   if (workers.length === 0) return 0;
-  return planLeases(
-    rows.filter((row) => load.has(row.leaseKey)),
-    workers,
-  ).moves.length;
+  const known = new Set(members.map(({ workerId }) => workerId));
+  const strangers = new Set(runnable.map(actualOwner).filter((id) => id !== undefined && !known.has(id)));
+  for (const workerId of strangers)
+    workers.push({ workerId: workerId!, role: "foreign", maxLeases: undefined, steals: false });
+  return planLeases(runnable, workers).moves.length;
 }
 
 const isLoad = (lease: LeaseView): boolean => lease.state === "open" || lease.state === "draining";

@@ -82,6 +82,15 @@ describe("the fleet's state", () => {
     expect(state.plannedMoves).toBe(1);
   });
 
+  it("plans with joiners, and takes nothing from owners without membership but what is too much", () => {
+    const four = [0, 1, 2, 3].map((number) => lease(number, "a", {}));
+    expect(
+      fleetState(snapshot(four, [member("a", "active", 9), member("b", "joining", 9)])).plannedMoves,
+    ).toBe(2);
+    const shared = [lease(0, "java"), lease(1, "java"), lease(2, "a"), lease(3, "a")];
+    expect(fleetState(snapshot(shared, [member("a", "active", 9)])).plannedMoves).toBe(0);
+  });
+
   it("shows owners without membership, and looks past the dead that own nothing", () => {
     const state = fleetState(
       snapshot([lease(0, "java"), lease(1, "a")], [member("a"), member("gone", "dead")]),
