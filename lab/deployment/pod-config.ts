@@ -6,13 +6,12 @@ import { readFileSync } from "node:fs";
 import { parseDocument } from "yaml";
 import { z } from "zod";
 import { CONSUMER_ENVIRONMENT } from "../../services/shared/environment.ts";
+import { type BoundedOption, OPTION_BOUNDS } from "../../services/shared/option-bounds.ts";
 import { messageOf, wrongUse } from "../problem.ts";
 import { closest } from "../suggest.ts";
 
 /** `min(10, shards/pods)`, the seed's formula; the number in it is all that may differ. */
 const CAP_FORMULA = /^min\(\s*(\d+)\s*,\s*(?:num)?shards\s*\/\s*(?:num)?pods\s*\)$/i;
-
-const millis = (least: number) => z.int().min(least).max(3_600_000);
 
 interface Setting {
   /** Where in the file: section, then the seed's (KCL's) name. */
@@ -25,10 +24,14 @@ interface Setting {
   readonly fallback: string;
 }
 
-const duration = (least: number) => ({
-  schema: millis(least),
-  expected: `milliseconds, a whole number from ${least}`,
-});
+const duration = (option: BoundedOption) => {
+  const { least, most } = OPTION_BOUNDS[option];
+  return {
+    schema: z.int().min(least).max(most),
+    expected: `milliseconds, a whole number from ${least} to ${most}`,
+    fallback: String(OPTION_BOUNDS[option].fallback),
+  };
+};
 
 const SETTINGS: readonly Setting[] = [
   {
@@ -67,14 +70,14 @@ const SETTINGS: readonly Setting[] = [
     section: "lease",
     name: "ShardSyncIntervalMillis",
     variable: "shardSyncIntervalMillis",
-    ...duration(100),
-    fallback: "5000",
+    ...duration("shardSyncIntervalMillis"),
   },
   {
     section: "lease",
     name: "FailoverTimeMillis",
     variable: "failoverTimeMillis",
-    ...duration(500),
+    ...duration("failoverTimeMillis"),
+    // The stack's: its experiment stops a worker, and must not wait for ten seconds.
     fallback: "4000",
   },
   {
@@ -97,15 +100,13 @@ const SETTINGS: readonly Setting[] = [
     section: "reader",
     name: "IdleTimeBetweenReadsMillis",
     variable: "idleTimeBetweenReadsMillis",
-    ...duration(200),
-    fallback: "1000",
+    ...duration("idleTimeBetweenReadsMillis"),
   },
   {
     section: "reader",
     name: "CheckpointIntervalMillis",
     variable: "checkpointIntervalMillis",
-    ...duration(0),
-    fallback: "5000",
+    ...duration("checkpointIntervalMillis"),
   },
   {
     section: "worker",

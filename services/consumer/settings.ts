@@ -1,5 +1,6 @@
 /** The consumer container's settings: the environment contract, parsed. Wrong values end the process with one line. */
 import { CONSUMER_ENVIRONMENT as NAMES } from "../shared/environment.ts";
+import { type BoundedOption, OPTION_BOUNDS } from "../shared/option-bounds.ts";
 
 export interface ConsumerSettings {
   readonly applicationName: string;
@@ -32,12 +33,16 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 export function readSettings(environment: Environment): ConsumerSettings {
   const optional = (name: string) => environment[name]?.trim() || undefined;
   const required = (name: string) => optional(name) ?? fail(name, undefined, "a value: the stack sets it");
-  const whole = (name: string, fallback: number, least: number) => {
+  const whole = (name: string, fallback: number, least: number, most = Number.MAX_SAFE_INTEGER) => {
     const value = optional(name);
     if (value === undefined) return fallback;
-    return /^\d+$/.test(value) && Number(value) >= least
-      ? Number(value)
-      : fail(name, value, `a whole number from ${least}`);
+    const isWithin = /^\d+$/.test(value) && Number(value) >= least && Number(value) <= most;
+    const upTo = most === Number.MAX_SAFE_INTEGER ? "" : ` to ${most}`;
+    return isWithin ? Number(value) : fail(name, value, `a whole number from ${least}${upTo}`);
+  };
+  const bounded = (option: BoundedOption) => {
+    const { least, most, fallback } = OPTION_BOUNDS[option];
+    return whole(NAMES[option], fallback, least, most);
   };
   const oneOf = <T extends string>(name: string, allowed: readonly T[], fallback: T): T => {
     const value = optional(name) ?? fallback;
@@ -51,11 +56,11 @@ export function readSettings(environment: Environment): ConsumerSettings {
     leaseTableName: optional(NAMES.leaseTableName) ?? applicationName,
     workerId: optional(NAMES.workerId),
     maxLeasesLimit: limit === 0 ? undefined : limit,
-    failoverTimeMillis: whole(NAMES.failoverTimeMillis, 10_000, 1_000),
-    shardSyncIntervalMillis: whole(NAMES.shardSyncIntervalMillis, 5_000, 250),
+    failoverTimeMillis: bounded("failoverTimeMillis"),
+    shardSyncIntervalMillis: bounded("shardSyncIntervalMillis"),
     enableLeaseStealing: oneOf(NAMES.enableLeaseStealing, ["true", "false"], "true") === "true",
-    idleTimeBetweenReadsMillis: whole(NAMES.idleTimeBetweenReadsMillis, 1_000, 200),
-    checkpointIntervalMillis: whole(NAMES.checkpointIntervalMillis, 5_000, 0),
+    idleTimeBetweenReadsMillis: bounded("idleTimeBetweenReadsMillis"),
+    checkpointIntervalMillis: bounded("checkpointIntervalMillis"),
     leaseRenewal: oneOf(NAMES.leaseRenewal, ["worker", "lease"], "worker"),
     initialPosition: oneOf(NAMES.initialPosition, ["TRIM_HORIZON", "LATEST"], "TRIM_HORIZON"),
     metricsLevel: oneOf(NAMES.metricsLevel, ["none", "summary", "detailed"], "summary"),

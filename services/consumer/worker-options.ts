@@ -3,6 +3,7 @@ import { hostname } from "node:os";
 import type { CloudWatchClient } from "@aws-sdk/client-cloudwatch";
 import type { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import type { KinesisClient } from "@aws-sdk/client-kinesis";
+import { type BoundedOption, OPTION_BOUNDS } from "../shared/option-bounds.ts";
 import { randomSuffix, systemClock } from "../shared/platform.ts";
 import { consoleLogger } from "./adapters/console-logger.ts";
 import { wrongAddress } from "./aws-addresses.ts";
@@ -106,12 +107,6 @@ export function compileOptions(options: WorkerOptions): EngineOptions {
   if (address !== undefined) wrong(address.option, address.value, address.expected);
   if (typeof options.processRecords !== "function")
     wrong("processRecords", options.processRecords, "a function that handles a batch");
-  const failoverTimeMillis = whole(
-    "failoverTimeMillis",
-    options.failoverTimeMillis ?? 10_000,
-    1_000,
-    3_600_000,
-  );
   const onError = options.onError ?? "stop";
   if (onError !== "stop" && onError !== "skip" && typeof onError?.deadLetter !== "function") {
     wrong("onError", onError, '"stop", "skip" or { deadLetter: async (record, error) => {} }');
@@ -148,20 +143,10 @@ export function compileOptions(options: WorkerOptions): EngineOptions {
     ]),
     enableLeaseStealing: flag("enableLeaseStealing", options.enableLeaseStealing ?? true),
     maxLeasesForWorker: cap(options.maxLeasesForWorker),
-    failoverTimeMillis,
-    shardSyncIntervalMillis: whole(
-      "shardSyncIntervalMillis",
-      options.shardSyncIntervalMillis ?? 5_000,
-      250,
-      3_600_000,
-    ),
+    failoverTimeMillis: bounded("failoverTimeMillis", options),
+    shardSyncIntervalMillis: bounded("shardSyncIntervalMillis", options),
     leaseRenewal: oneOf("leaseRenewal", options.leaseRenewal ?? "worker", ["worker", "lease"]),
-    idleTimeBetweenReadsMillis: whole(
-      "idleTimeBetweenReadsMillis",
-      options.idleTimeBetweenReadsMillis ?? 1_000,
-      200,
-      60_000,
-    ),
+    idleTimeBetweenReadsMillis: bounded("idleTimeBetweenReadsMillis", options),
     maxRecords: whole("maxRecords", options.maxRecords ?? 10_000, 1, 10_000),
     kplHashRange: kplHashRange(options.kplHashRange ?? "keep"),
     maxBufferedBytes: whole(
@@ -172,12 +157,7 @@ export function compileOptions(options: WorkerOptions): EngineOptions {
     ),
     assignsFrom: DEFAULT_ASSIGNS_FROM,
     checkpointMode: oneOf("checkpointMode", options.checkpointMode ?? "auto", ["auto", "manual"]),
-    checkpointIntervalMillis: whole(
-      "checkpointIntervalMillis",
-      options.checkpointIntervalMillis ?? 5_000,
-      0,
-      3_600_000,
-    ),
+    checkpointIntervalMillis: bounded("checkpointIntervalMillis", options),
     processRecords: options.processRecords,
     processTimeoutMillis:
       options.processTimeoutMillis === undefined
@@ -315,6 +295,11 @@ function wrong(name: string, value: unknown, expected: string): never {
   throw new OptionError(
     `${name} is ${typeof value === "object" || typeof value === "string" ? JSON.stringify(value) : String(value)}: expected ${expected}`,
   );
+}
+
+function bounded(name: BoundedOption, options: WorkerOptions): number {
+  const { least, most, fallback } = OPTION_BOUNDS[name];
+  return whole(name, options[name] ?? fallback, least, most);
 }
 
 function whole(name: string, value: number, least: number, most: number): number {

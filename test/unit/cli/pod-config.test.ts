@@ -10,6 +10,9 @@ import {
 } from "../../../lab/deployment/pod-config.ts";
 import { Problem } from "../../../lab/problem.ts";
 import { inProject } from "../../../lab/project.ts";
+import { readSettings } from "../../../services/consumer/settings.ts";
+import { CONSUMER_ENVIRONMENT } from "../../../services/shared/environment.ts";
+import { OPTION_BOUNDS } from "../../../services/shared/option-bounds.ts";
 
 const SEED = `
 lease:
@@ -45,6 +48,29 @@ describe("a pod's configuration", () => {
     expect(limitOf(effectiveSettings(file, {}))).toBe(4);
     expect(limitOf(effectiveSettings(file, { MAX_LEASES_LIMIT: "7" }))).toBe(7);
     expect(limitOf(effectiveSettings(new Map(), {}))).toBe(10);
+  });
+
+  it.each([
+    ["lease", "FailoverTimeMillis", "failoverTimeMillis"],
+    ["lease", "ShardSyncIntervalMillis", "shardSyncIntervalMillis"],
+    ["reader", "IdleTimeBetweenReadsMillis", "idleTimeBetweenReadsMillis"],
+    ["reader", "CheckpointIntervalMillis", "checkpointIntervalMillis"],
+  ] as const)("%s.%s has the bounds that the consumer and the library have", (section, name, option) => {
+    const { least, most } = OPTION_BOUNDS[option];
+    const parse = (value: number) => parsePodConfig(`${section}:\n  ${name}: ${value}\n`, "pod.yaml");
+    const read = (value: number) =>
+      readSettings({
+        [CONSUMER_ENVIRONMENT.applicationName]: "app",
+        [CONSUMER_ENVIRONMENT.streamName]: "stream",
+        [CONSUMER_ENVIRONMENT[option]]: String(value),
+      })[option];
+    for (const value of [least, most]) {
+      expect(parse(value).get(name)).toBe(String(value));
+      expect(read(value)).toBe(value);
+    }
+    expect(() => parse(most + 1)).toThrow(`from ${least} to ${most}`);
+    expect(() => read(most + 1)).toThrow(`from ${least} to ${most}`);
+    expect(() => parse(least - 1)).toThrow(`from ${least} to ${most}`);
   });
 
   it.each([
