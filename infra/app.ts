@@ -1,7 +1,8 @@
 import { App } from "aws-cdk-lib";
+import { SettingsError } from "../services/shared/settings-reader.ts";
 import { EvenkeelStack } from "./evenkeel-stack.ts";
 import { FEATURE_FLAGS } from "./feature-flags.ts";
-import { readSettings, SettingsError, stackName } from "./settings.ts";
+import { readSettings, stackName } from "./settings.ts";
 
 // CDK checks every template with CloudFormation's rules: seconds of WebAssembly that an emulator's deployment can do without.
 if (process.env.AWS_ENDPOINT_URL) process.env.CDK_VALIDATION ??= "false";

@@ -1,4 +1,5 @@
 /** What `-c name=value` may say, and the one line that says what is wrong with it. */
+import { SettingsError } from "../services/shared/settings-reader.ts";
 
 export interface StackSettings {
   /** Shards of the stream at the first deployment. Default: 20, the seed's. */
@@ -21,11 +22,6 @@ export interface StackSettings {
   readonly history: "none" | "log";
   /** True: an emulator, named by AWS_ENDPOINT_URL. Images go by name there; nothing is built or pushed. */
   readonly emulated: boolean;
-}
-
-/** A context value is wrong. The message is one line for the user. */
-export class SettingsError extends Error {
-  override readonly name = "SettingsError";
 }
 
 const NAMES = [

@@ -2,10 +2,10 @@
 import { appendFileSync } from "node:fs";
 import { relative } from "node:path";
 import { type Command, CommanderError } from "commander";
+import { closest } from "../../services/shared/suggest.ts";
 import { isNotOffered, notOfferedText } from "../deployment/not-offered.ts";
 import { Interrupted, messageOf, Problem } from "../problem.ts";
 import { inRuntime } from "../project.ts";
-import { closest } from "../suggest.ts";
 import type { Context } from "./context.ts";
 
 const INTERRUPTED_EXIT = 130;

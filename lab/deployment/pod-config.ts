@@ -7,8 +7,8 @@ import { parseDocument } from "yaml";
 import { z } from "zod";
 import { CONSUMER_ENVIRONMENT } from "../../services/shared/environment.ts";
 import { type BoundedOption, OPTION_BOUNDS } from "../../services/shared/option-bounds.ts";
+import { closest } from "../../services/shared/suggest.ts";
 import { messageOf, wrongUse } from "../problem.ts";
-import { closest } from "../suggest.ts";
 
 /** `min(10, shards/pods)`, the seed's formula; the number in it is all that may differ. */
 const CAP_FORMULA = /^min\(\s*(\d+)\s*,\s*(?:num)?shards\s*\/\s*(?:num)?pods\s*\)$/i;

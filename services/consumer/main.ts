@@ -2,9 +2,10 @@
 import pino from "pino";
 import type { HistoryEvent } from "../shared/history.ts";
 import { systemClock } from "../shared/platform.ts";
+import { SettingsError } from "../shared/settings-reader.ts";
 import { type HistoryLog, historyToFile, historyToLog, noHistory } from "./history-log.ts";
 import { createWorker, OptionError, type ProcessRecords, type WorkerEvent } from "./index.ts";
-import { type ConsumerSettings, readSettings, SettingsError } from "./settings.ts";
+import { type ConsumerSettings, readSettings } from "./settings.ts";
 
 const text = new TextDecoder();
 

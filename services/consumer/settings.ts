@@ -1,6 +1,7 @@
 /** The consumer container's settings: the environment contract, parsed. Wrong values end the process with one line. */
 import { CONSUMER_ENVIRONMENT as NAMES } from "../shared/environment.ts";
 import { type BoundedOption, OPTION_BOUNDS } from "../shared/option-bounds.ts";
+import { type Environment, settingsReader } from "../shared/settings-reader.ts";
 
 export interface ConsumerSettings {
   readonly applicationName: string;
@@ -23,36 +24,16 @@ export interface ConsumerSettings {
   readonly stopBudgetMillis: number;
 }
 
-export class SettingsError extends Error {
-  override readonly name = "SettingsError";
-}
-
-export type Environment = Readonly<Record<string, string | undefined>>;
-
 /** @throws SettingsError naming the variable, its value and what was expected. */
 export function readSettings(environment: Environment): ConsumerSettings {
-  const optional = (name: string) => environment[name]?.trim() || undefined;
-  const required = (name: string) => optional(name) ?? fail(name, undefined, "a value: the stack sets it");
-  const whole = (name: string, fallback: number, least: number, most = Number.MAX_SAFE_INTEGER) => {
-    const value = optional(name);
-    if (value === undefined) return fallback;
-    const isWithin = /^\d+$/.test(value) && Number(value) >= least && Number(value) <= most;
-    const upTo = most === Number.MAX_SAFE_INTEGER ? "" : ` to ${most}`;
-    return isWithin ? Number(value) : fail(name, value, `a whole number from ${least}${upTo}`);
-  };
-  const bounded = (option: BoundedOption) => {
-    const { least, most, fallback } = OPTION_BOUNDS[option];
-    return whole(NAMES[option], fallback, least, most);
-  };
-  const oneOf = <T extends string>(name: string, allowed: readonly T[], fallback: T): T => {
-    const value = optional(name) ?? fallback;
-    return allowed.includes(value as T) ? (value as T) : fail(name, value, allowed.join(" or "));
-  };
-  const applicationName = required(NAMES.applicationName);
-  const limit = whole(NAMES.maxLeasesLimit, 0, 1);
+  const { optional, required, number, oneOf } = settingsReader(environment);
+  const bounded = (option: BoundedOption) => number(NAMES[option], OPTION_BOUNDS[option]);
+  const isSet = "a value: the stack sets it";
+  const applicationName = required(NAMES.applicationName, isSet);
+  const limit = number(NAMES.maxLeasesLimit, { fallback: 0, least: 1 });
   return {
     applicationName,
-    streamName: required(NAMES.streamName),
+    streamName: required(NAMES.streamName, isSet),
     leaseTableName: optional(NAMES.leaseTableName) ?? applicationName,
     workerId: optional(NAMES.workerId),
     maxLeasesLimit: limit === 0 ? undefined : limit,
@@ -67,12 +48,6 @@ export function readSettings(environment: Environment): ConsumerSettings {
     logLevel: oneOf(NAMES.logLevel, ["debug", "info", "warn", "error"], "info"),
     historyDirectory: optional(NAMES.historyDirectory),
     history: oneOf(NAMES.history, ["none", "log"], "none"),
-    stopBudgetMillis: whole(NAMES.stopBudgetMillis, 25_000, 100),
+    stopBudgetMillis: number(NAMES.stopBudgetMillis, { fallback: 25_000, least: 100 }),
   };
-}
-
-function fail(name: string, value: string | undefined, expected: string): never {
-  throw new SettingsError(
-    `${name} is ${value === undefined ? "not set" : JSON.stringify(value)}: expected ${expected}`,
-  );
 }

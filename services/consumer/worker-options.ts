@@ -5,6 +5,7 @@ import type { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import type { KinesisClient } from "@aws-sdk/client-kinesis";
 import { type BoundedOption, OPTION_BOUNDS } from "../shared/option-bounds.ts";
 import { randomSuffix, systemClock } from "../shared/platform.ts";
+import { closest } from "../shared/suggest.ts";
 import { consoleLogger } from "./adapters/console-logger.ts";
 import { wrongAddress } from "./aws-addresses.ts";
 import { DEFAULT_ASSIGNS_FROM } from "./core/assignments.ts";
@@ -228,9 +229,7 @@ function known(options: WorkerOptions): void {
     throw new OptionError("createWorker takes an object of options");
   for (const name of Object.keys(options)) {
     if (Object.hasOwn(OPTION_NAMES, name)) continue;
-    const near = Object.keys(OPTION_NAMES).find((n) =>
-      n.toLowerCase().startsWith(name.toLowerCase().slice(0, 6)),
-    );
+    const near = closest(name, Object.keys(OPTION_NAMES));
     throw new OptionError(`there is no option ${name}${near ? `: did you mean ${near}?` : ""}`);
   }
 }

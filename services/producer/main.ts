@@ -1,6 +1,7 @@
 /** The producer's container: settings from the environment, SIGTERM or SIGINT ends it with a last flush. */
 import { pino } from "pino";
-import { readProducerSettings, SettingsError } from "./settings.ts";
+import { SettingsError } from "../shared/settings-reader.ts";
+import { readProducerSettings } from "./settings.ts";
 import { startProducer } from "./start-producer.ts";
 
 async function main(): Promise<void> {

@@ -4,9 +4,9 @@ import {
   ListMetricsCommand,
   type Metric,
 } from "@aws-sdk/client-cloudwatch";
+import { closest } from "../../../services/shared/suggest.ts";
 import type { Clients } from "../../deployment/clients.ts";
 import { Problem } from "../../problem.ts";
-import { closest } from "../../suggest.ts";
 import { renderTable } from "../../terminal/table.ts";
 import { numberFor } from "../arguments.ts";
 import type { GlobalOptions, Register } from "../context.ts";

@@ -241,6 +241,8 @@ export class ShardTask {
     const { reason } = this.#lost.signal;
     this.#lost.abort();
     this.#tell("lost", typeof reason === "string" ? reason : "a fenced write was refused");
+    // What the refusal showed may have been edited again since, and the bump that follows is no news to this worker.
+    this.#around.distrust();
     this.#around.changed();
     await this.#tellLeaseLost();
     return "lost";

@@ -64,7 +64,8 @@ export class Allowances {
         this.#threw(this.#tenure(event.shardId, event.worker), event.sequenceNumbers);
         return;
       case "handled":
-        this.halted.delete(event.shardId);
+        // One that was blocked, and has lost the lease, changes nothing for who has it.
+        if (this.halted.get(event.shardId) === event.worker) this.halted.delete(event.shardId);
         for (const number of event.sequenceNumbers) this.#handled.add(number);
         return;
       case "accepted": {

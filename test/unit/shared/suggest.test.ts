@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { closest, editDistance } from "../../../lab/suggest.ts";
+import { closest, editDistance } from "../../../services/shared/suggest.ts";
 
 const COMMANDS = [
   "experiment",
