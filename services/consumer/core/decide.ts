@@ -110,6 +110,8 @@ export interface FleetSummary {
   readonly imbalance: number;
 }
 
+const NONE: ReadonlySet<string> = new Set();
+
 export function decide(facts: Facts): Decisions {
   const { self, table, held } = facts;
   const lines = lineage(table, facts.unreadable);
@@ -127,10 +129,11 @@ export function decide(facts: Facts): Decisions {
   const onTrial = membersOnTrial(alive);
   const workers = planWorkers(facts, alive, lines.runnable, everMember);
   const limited = workers.map((worker) => (onTrial.has(worker.workerId) ? limit(worker, leases) : worker));
-  const withTrials = planLeases(leases, limited);
-  // A trial leaves nothing unread.
-  const isLifted = onTrial.size > 0 && withTrials.spilled.length > 0;
-  const planned = isLifted ? planLeases(leases, workers) : withTrials;
+  const withLimits = planLeases(leases, limited);
+  // Neither a trial nor having been passed over leaves anything unread (seed 1105351).
+  const isLifted = onTrial.size + facts.reluctant.size > 0 && withLimits.spilled.length > 0;
+  const unlimited = () => planWorkers({ ...facts, reluctant: NONE }, alive, lines.runnable, everMember);
+  const planned = isLifted ? planLeases(leases, unlimited()) : withLimits;
   const { leads } = facts;
   const mayAct = self.state !== "joining";
   const foreignOwners = workers.filter((w) => w.role === "foreign").length;

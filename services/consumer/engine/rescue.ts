@@ -16,6 +16,9 @@ export class Rescue {
   readonly #workerId: string;
   readonly #failoverTimeMillis: number;
   #untaken: Untaken = new Map();
+  /** By lease: who is to take it, and since when it has been that worker. The next one has its own time. */
+  #takers: ReadonlyMap<string, { readonly taker: string | undefined; readonly sinceMillis: number }> =
+    new Map();
   /** Looked up in a scan since they were overdue. */
   #verified: ReadonlySet<string> = new Set();
   readonly #reluctant = new Map<string, { readonly untilMillis: number; readonly millis: number }>();
@@ -28,6 +31,7 @@ export class Rescue {
   /** What was observed counts no more. */
   reset(): void {
     this.#untaken = new Map();
+    this.#takers = new Map();
     this.#verified = new Set();
   }
 
@@ -82,11 +86,19 @@ export class Rescue {
     const isKnown = [...due].every((key) => this.#verified.has(key));
     // A leader that assigns and cannot claim would assign to itself what its deputy assigns to others (seed 942132).
     const mayPassItself = isAssigned && withRoom.length > 1;
+    const takers = new Map<string, { readonly taker: string | undefined; readonly sinceMillis: number }>();
     for (const { lease, taker } of leases) {
-      const isOverdue = due.has(untakenKey(lease)) && this.#verified.has(untakenKey(lease));
+      const key = untakenKey(lease);
+      const known = this.#takers.get(key);
+      const isSame = known !== undefined && known.taker === taker;
+      const sinceMillis = isSame ? known.sinceMillis : nowMillis;
+      takers.set(key, { taker, sinceMillis });
+      const isLate = afterMillis !== undefined && nowMillis - sinceMillis > afterMillis;
+      const isOverdue = isLate && due.has(key) && this.#verified.has(key);
       const mayPass = taker !== undefined && (taker !== this.#workerId || mayPassItself);
       if (isOverdue && mayPass) this.#passOver(taker, nowMillis);
     }
+    this.#takers = takers;
     this.#verified = due;
     return isKnown ? undefined : "look-up";
   }

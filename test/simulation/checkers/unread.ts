@@ -67,6 +67,9 @@ class Unread {
     const isGarbled = swarm.faults.tampering.some(({ what }) => what === "garble-lease");
     const repairMillis = isGarbled ? REPAIR_POLL_MILLIS : 0;
     const ghostMillis = swarm.ghosts && isTakenLate ? GHOST_PART * longestFailover(swarm) : 0;
+    // And a worker that crashes again and again under one id is assigned its leases anew in each of its lives (ADR 11).
+    const livesMillis =
+      mayAssign(swarm) && swarm.faults.kinds.includes("crash-loop") ? longestFailover(swarm) : 0;
     // Where the leader assigns, who does not take a lease is passed over by the leader after 3 s at least, and what it does next is one reading on.
     const passedOverMillis = mayAssign(swarm) && swarm.faults.kinds.includes("failing-claims") ? 3_000 : 0;
     const slowMillis = swarm.rates.slow > 0 ? swarm.timeoutMillis : 0;
@@ -82,6 +85,7 @@ class Unread {
       ghostMillis +
       watchMillis +
       slowMillis +
+      livesMillis +
       lastInLineMillis +
       repairMillis +
       failedReadingMillis +
