@@ -40,7 +40,8 @@ export const handlerRows: readonly Row[] = [
     async run(fleet) {
       fleet.begins();
       fleet.conduct({ kind: "fails" });
-      await fleet.sleep(2_000);
+      // Longer than the patience with what may pass by itself: a deploy replaces four workers in less than that.
+      await fleet.sleep(6_000);
       await rollingDeploy(fleet);
     },
   },
