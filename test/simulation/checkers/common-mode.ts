@@ -72,12 +72,15 @@ function checkMembership({ swarm, events }: Evidence): Verdict {
     const isUnaware = known !== undefined && !known.hasBeaten && outages.between(known.event.t, event.t);
     // Where half of the calls fail, one worker in a hundred or so has none answered for a failover time, and the others have.
     const isUnlucky = event.t <= luckUntil + failoverOf(swarm, about);
+    // A heartbeat that also tells the others is two calls, which take longer than the third of so short a failover time.
+    const isTooShort = failoverOf(swarm, about) / 3 < 4 * swarm.latencyMillis.high;
     if (
       operation === "declareDead" &&
       known?.incarnation === incarnation &&
       !excused &&
       !isUnaware &&
-      !isUnlucky
+      !isUnlucky &&
+      !isTooShort
     )
       return invalid("L9: a worker that was well was declared dead", known.event, event);
     // It has to join again, whenever it hears of it.

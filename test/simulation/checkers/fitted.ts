@@ -17,6 +17,8 @@ interface Tenure {
   hasProbed: boolean;
   /** Records of the last call that was too large. */
   tooMany: number;
+  /** Once it may also be more than before. */
+  hasErred: boolean;
 }
 
 export function checkFitted({ swarm, events }: Evidence): Verdict {
@@ -46,10 +48,13 @@ export function checkFitted({ swarm, events }: Evidence): Verdict {
     lastBlocked.set(event.worker, shardId!);
     if (before !== undefined && before !== shardId) continue;
     if (count * perRecord <= NOTABLE_PART * failoverOf(swarm, event.worker)) continue;
-    if (tenure === undefined) tenures.set(key, { first: event, hasProbed: false, tooMany: count });
+    if (tenure === undefined)
+      tenures.set(key, { first: event, hasProbed: false, tooMany: count, hasErred: false });
     else if (count === 2 && !tenure.hasProbed) tenure.hasProbed = true;
-    else if (count > 1 && count < tenure.tooMany) tenure.tooMany = count;
-    else if (count > 1)
+    else if (count > 1 && (count < tenure.tooMany || !tenure.hasErred)) {
+      tenure.hasErred ||= count >= tenure.tooMany;
+      tenure.tooMany = count;
+    } else if (count > 1)
       return invalid(`L12: ${count} records, although they were seen to block`, tenure.first, event);
   }
   return VALID;

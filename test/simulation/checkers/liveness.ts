@@ -32,6 +32,7 @@ const MEMBERSHIP: ReadonlySet<string> = new Set(["join", "declareDead", "leave",
 export function checkQuiet({ swarm, events, unsettled, quietMillis, quietCalls }: Evidence): Verdict {
   if (unsettled !== undefined) return { kind: "unknown", reason: "there was no quiet phase" };
   let quiet = false;
+  let hasMoved = false;
   const workers = new Set<string>();
   /** Removing rows that have done their duty is work for a quiet hour: one bump tells the others. */
   const cleaned = new Set<string>();
@@ -67,7 +68,10 @@ export function checkQuiet({ swarm, events, unsettled, quietMillis, quietCalls }
     // Where some do not steal, or plan otherwise, only the planner knows what is even: who was passed over for a while gets
     // its share later.
     const isMove = event.type === "write" && (event.operation === "handOver" || event.operation === "claim");
-    if (isMove && (swarm.faults.notStealing > 0 || swarm.faults.otherPlanner > 0)) continue;
+    if (isMove && (swarm.faults.notStealing > 0 || swarm.faults.otherPlanner > 0)) {
+      hasMoved = true;
+      continue;
+    }
     // A row edited by hand that nobody has written since is found by whoever reads the table next.
     if (isMove && tampered.between(event.leaseKey, 0, event.t)) continue;
     if (event.type === "write" && deleted.has(event.leaseKey)) continue;
@@ -96,7 +100,8 @@ export function checkQuiet({ swarm, events, unsettled, quietMillis, quietCalls }
     // The last change (a clean-up of ended leases, say) may be a moment old: everybody looks often for three seconds
     // after one. A worker that always looks that often makes seven times as many.
     // Where the leader assigns, a look reads two fleet rows: the worker's own, and row 0; the leader goes round all.
-    readFleet: workers.size * (((mayAssign(swarm) ? 2.2 : 1) * quietMillis) / 700 + 3 + 35),
+    readFleet:
+      workers.size * (((mayAssign(swarm) ? 2.2 : 1) * quietMillis) / 700 + 3 + (hasMoved ? 2 : 1) * 35),
     listShards: (quietMillis / swarm.shardSyncIntervalMillis + 3) * 1.1,
   };
   for (const [name, most] of Object.entries(budget)) {
