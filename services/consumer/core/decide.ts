@@ -201,9 +201,8 @@ export function decide(facts: Facts): Decisions {
   if (self.state === "active") {
     let room = (self.maxLeases ?? Number.POSITIVE_INFINITY) - held.size - claim.length;
     for (const { lease, taker } of untaken) {
-      const isClaimed = claim.some((claimed) => claimed.lease.leaseKey === lease.leaseKey);
-      if (taker === self.workerId || isClaimed) continue;
-      if (room <= 0 || !facts.overdue.has(untakenKey(lease))) continue;
+      if (room <= 0 || taker === self.workerId || !facts.overdue.has(untakenKey(lease))) continue;
+      if (claim.some((claimed) => claimed.lease.leaseKey === lease.leaseKey)) continue;
       claim.push({ lease, reason: "untaken" });
       room -= 1;
     }

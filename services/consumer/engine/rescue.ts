@@ -12,13 +12,18 @@ import type { FleetWatch } from "./fleet-watch.ts";
 const RELUCTANT_MILLIS = 60_000;
 const MAX_RELUCTANT_MILLIS = 600_000;
 
+interface Taker {
+  /** Undefined: a joiner. */
+  readonly taker: string | undefined;
+  readonly sinceMillis: number;
+}
+
 export class Rescue {
   readonly #workerId: string;
   readonly #failoverTimeMillis: number;
   #untaken: Untaken = new Map();
   /** By lease: who is to take it, and since when it has been that worker. The next one has its own time. */
-  #takers: ReadonlyMap<string, { readonly taker: string | undefined; readonly sinceMillis: number }> =
-    new Map();
+  #takers: ReadonlyMap<string, Taker> = new Map();
   /** Looked up in a scan since they were overdue. */
   #verified: ReadonlySet<string> = new Set();
   readonly #reluctant = new Map<string, { readonly untilMillis: number; readonly millis: number }>();
@@ -86,7 +91,7 @@ export class Rescue {
     const isKnown = [...due].every((key) => this.#verified.has(key));
     // A leader that assigns and cannot claim would assign to itself what its deputy assigns to others (seed 942132).
     const mayPassItself = isAssigned && withRoom.length > 1;
-    const takers = new Map<string, { readonly taker: string | undefined; readonly sinceMillis: number }>();
+    const takers = new Map<string, Taker>();
     for (const { lease, taker } of leases) {
       const key = untakenKey(lease);
       const known = this.#takers.get(key);
