@@ -83,10 +83,12 @@ export function checkQuiet({ swarm, events, unsettled, quietMillis, quietCalls }
       bumpsDue.set(event.worker, 2);
       continue;
     }
-    const due = bumpsDue.get("worker" in event ? event.worker : "") ?? 0;
-    if (event.type === "member" && event.operation === "bump" && due > 0) {
-      bumpsDue.set(event.worker, due - 1);
-      continue;
+    if (event.type === "member" && event.operation === "bump") {
+      const due = bumpsDue.get(event.worker) ?? 0;
+      if (due > 0) {
+        bumpsDue.set(event.worker, due - 1);
+        continue;
+      }
     }
     if (event.type === "member" && MEMBERSHIP.has(event.operation))
       return invalid("L6: membership was written in a quiet fleet", event);
