@@ -99,8 +99,8 @@ function plannedMoves(
     }));
   if (workers.length === 0) return 0;
   const known = new Set(members.map(({ workerId }) => workerId));
-  const strangers = new Set(runnable.map(actualOwner).filter((id) => id !== undefined && !known.has(id)));
-  for (const workerId of strangers)
+  const nonMembers = new Set(runnable.map(actualOwner).filter((id) => id !== undefined && !known.has(id)));
+  for (const workerId of nonMembers)
     workers.push({ workerId: workerId!, role: "foreign", maxLeases: undefined, steals: false });
   return planLeases(runnable, workers).moves.length;
 }

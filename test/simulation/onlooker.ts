@@ -10,7 +10,7 @@ import { Beginning } from "./world/beginning.ts";
 /** After a block, a worker has learned what became of it. */
 const HEARS_MILLIS = 3_000;
 
-/** Whoever has a shard reads it at least so often, or tries a record that halts it. */
+/** The owner of a shard reads it at least this often, or tries the record that halts it. */
 const BUSY_WITHIN_MILLIS = 75_000;
 
 export class Onlooker {
@@ -20,7 +20,7 @@ export class Onlooker {
   readonly #beginning: Beginning;
   readonly #parents = new Map<string, readonly string[]>();
   readonly #owners = new Map<string, string | undefined>();
-  /** By lease: who had it before its row was edited by hand, and reads on for as long as it writes nothing. */
+  /** By lease: the owner before its row was edited by hand. It goes on reading until its next write is refused. */
   readonly #unaware = new Map<string, string | undefined>();
   /** By shard. */
   readonly #lastBusy = new Map<string, { readonly worker: string; readonly t: number }>();

@@ -262,8 +262,8 @@ export function firstJoinExpressions(page: number, member: Member): Expressions 
 }
 
 /**
- * A dead entry stays dead: its leases are being given away. The process behind it must rejoin as somebody new. A write
- * that arrives late does not set the heartbeat back: for a watcher that missed the one between, it would have stood still.
+ * A dead entry stays dead: its leases are being given away. The process must join again as a new incarnation.
+ * A write that arrives late does not lower the heartbeat: a worker that missed the value between would see it stand still.
  */
 export function beatExpressions(page: number, member: Member, bump: boolean): Expressions {
   const { set, add, names, values } = keepingDisguise(page, bump);

@@ -20,8 +20,8 @@ const STORM_MILLIS = 10_000;
 const MAX_SCANS = 10;
 /** For each shard that was opened and each worker that came or went meanwhile or shortly before: what they lead to waited for the end. */
 const SCANS_A_CHANGE = 2;
-/** Of all calls. Where more fail, so do those of whoever would judge. */
-const LUCK_SHARE = 0.5;
+/** Of all calls. With a larger share, the heartbeats of the judging worker fail as well. */
+const PARTIAL_SHARE = 0.5;
 const MEMBERSHIP: ReadonlySet<string> = new Set(["join", "declareDead", "leave"]);
 
 export function checkCommonMode(evidence: Evidence): Verdict {
@@ -49,10 +49,10 @@ function checkMembership({ swarm, events }: Evidence): Verdict {
   const handMade = new Map<string, number>();
   let allHandMade = Number.NEGATIVE_INFINITY;
   /** Until when a part of all calls of the table fails, and the others do not. */
-  let luckUntil = Number.NEGATIVE_INFINITY;
+  let partialUntil = Number.NEGATIVE_INFINITY;
   for (const event of events) {
-    if (event.type === "outage" && event.service === "store" && event.share <= LUCK_SHARE)
-      luckUntil = Math.max(luckUntil, event.until);
+    if (event.type === "outage" && event.service === "store" && event.share <= PARTIAL_SHARE)
+      partialUntil = Math.max(partialUntil, event.until);
     if (event.type === "worker" && event.action !== "joined") joined.delete(event.worker);
     if (event.type === "trouble" && event.kind === "crash") joined.delete(event.worker);
     if (event.type === "tampered" && event.leaseKey === undefined) {
@@ -70,8 +70,8 @@ function checkMembership({ swarm, events }: Evidence): Verdict {
       : troubles.between(about, from, event.t) !== undefined;
     // A joiner without an answer does not know yet that it is a member.
     const isUnaware = known !== undefined && !known.hasBeaten && outages.between(known.event.t, event.t);
-    // Where half of the calls fail, one worker in a hundred or so has none answered for a failover time, and the others have.
-    const isUnlucky = event.t <= luckUntil + failoverOf(swarm, about);
+    // Where half of the calls fail, all heartbeats of one worker may fail for a failover time while those of the others succeed.
+    const isPartial = event.t <= partialUntil + failoverOf(swarm, about);
     // A heartbeat that also tells the others is two calls, which take longer than the third of so short a failover time.
     const isTooShort = failoverOf(swarm, about) / 3 < 4 * swarm.latencyMillis.high;
     if (
@@ -79,7 +79,7 @@ function checkMembership({ swarm, events }: Evidence): Verdict {
       known?.incarnation === incarnation &&
       !excused &&
       !isUnaware &&
-      !isUnlucky &&
+      !isPartial &&
       !isTooShort
     )
       return invalid("L9: a worker that was well was declared dead", known.event, event);

@@ -19,7 +19,7 @@ const CLOCK_ERROR = 0.07;
 interface Loss {
   readonly event: SimEvent;
   readonly itself: boolean;
-  /** When the handler of who had lost the lease first finished records: there is something to checkpoint from then on. */
+  /** When the handler of the former owner first finished records: from then on there is something to checkpoint. */
   finishedAt?: number;
 }
 
@@ -110,15 +110,15 @@ export function checkFence({ swarm, events }: Evidence): Verdict {
           sign?.type === "member" &&
           sign.member?.state === "leaving" &&
           entriesRemovedAt >= Math.min(sign.t, event.t - failover);
-        // Who hands a lease over tells its new owner afterwards. One that nobody told of it, or that an outage keeps
-        // from claiming it, has not taken it up.
+        // The giver informs the new owner after the hand-over. A new owner that was not informed, or that cannot claim
+        // because of an outage, has not taken the lease up.
         const given = lastWrite.get(leaseKey);
         const isUntold =
           given?.type === "write" &&
           given.operation === "handOver" &&
           (troubles.between(given.worker, given.t, event.t) !== undefined ||
             outages.between(given.t, event.t));
-        // Handed over, and not taken up for so long that the next in line takes it. Nobody reads it meanwhile.
+        // A pending lease that its new owner does not take up in time goes to the next worker in line. It is unread meanwhile.
         const isRescue =
           before?.isPending === true &&
           (event.t - (given?.t ?? event.t) >= RESCUE_PART * failoverOf(swarm, worker) ||

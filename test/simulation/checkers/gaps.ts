@@ -12,7 +12,7 @@ const JOINS_AGAIN_MILLIS = 5_000;
 export function checkGaps({ swarm, events }: Evidence): Verdict {
   if (swarm.profile !== "planned") return VALID;
   const given = new Map<string, SimEvent>();
-  /** Nobody has noticed yet, or will. */
+  /** Workers that crashed: the others may not have noticed yet. */
   const crashed = new Set<string>();
   let disturbedUntil = Number.NEGATIVE_INFINITY;
   const limit = gapLimit(swarm);
