@@ -220,6 +220,8 @@ export function decide(facts: Facts): Decisions {
     const row = table.get(leaseKey);
     if (facts.unreadable.has(leaseKey)) continue;
     if (row === undefined) stop.push({ leaseKey, reason: "the lease row is gone" });
+    // Every write moves the counter up: a lower one is another row, made after the first was removed (seed 1208154).
+    else if (row.counter < mine.counter) stop.push({ leaseKey, reason: "the lease row was set back" });
     else if (row.counter > mine.counter && actualOwner(row) !== self.workerId)
       stop.push({ leaseKey, reason: `the row says ${actualOwner(row) ?? "nobody"} owns it` });
   }

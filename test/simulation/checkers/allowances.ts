@@ -26,6 +26,8 @@ interface Tenure {
   refusals: number;
 }
 
+type Write = Extract<SimEvent, { type: "write" }>;
+
 interface ShardState {
   owner: string | undefined;
   /** The furthest record that a checkpoint of the handler's may have meant, and that one did mean. */
@@ -37,6 +39,8 @@ interface ShardState {
    */
   standing: string | undefined;
   readonly puts: string[];
+  /** Since the newest owner has it: what an earlier one handled and did not checkpoint is given to the handler again. */
+  readonly handled: Set<string>;
   readonly tenures: Map<string, Tenure>;
 }
 
@@ -46,7 +50,6 @@ export class Allowances {
   readonly #onError: Swarm["onError"];
   readonly #shards = new Map<string, ShardState>();
   readonly #givenUp = new Set<string>();
-  readonly #handled = new Set<string>();
   readonly #letters = new Set<string>();
   readonly #shardOf = new Map<string, string>();
 
@@ -66,7 +69,7 @@ export class Allowances {
       case "handled":
         // One that was blocked, and has lost the lease, changes nothing for who has it.
         if (this.halted.get(event.shardId) === event.worker) this.halted.delete(event.shardId);
-        for (const number of event.sequenceNumbers) this.#handled.add(number);
+        for (const number of event.sequenceNumbers) this.#shard(event.shardId).handled.add(number);
         return;
       case "accepted": {
         const shard = this.#shard(event.shardId);
@@ -86,10 +89,8 @@ export class Allowances {
         if (this.#shard(event.shardId).owner === event.worker) this.halted.set(event.shardId, event.worker);
         return;
       case "write":
-        if (event.operation === "claim" && event.before?.owner !== event.after?.owner)
-          this.#shard(event.leaseKey).standing = numberOf(event.after?.checkpoint);
         if (event.operation === "claim" || event.after?.owner !== event.before?.owner)
-          this.#startsAnew(event.leaseKey, event.after?.owner);
+          this.#startsAnew(event.leaseKey, event);
         return;
       case "worker":
       case "trouble": {
@@ -126,10 +127,10 @@ export class Allowances {
     return [...failing.values()].some(({ calls }) => calls >= TRIES);
   }
 
-  #isSettledUpTo({ puts, standing }: ShardState, sequenceNumber: string): boolean {
+  #isSettledUpTo({ puts, handled, standing }: ShardState, sequenceNumber: string): boolean {
     return puts.every(
       (number) =>
-        this.#handled.has(number) ||
+        handled.has(number) ||
         reaches(standing, number) ||
         isBefore(sequenceNumber, number) ||
         this.gaveUp(number),
@@ -145,9 +146,15 @@ export class Allowances {
   }
 
   /** Another owner, or the same one again: it gives the records to its handler as if for the first time. */
-  #startsAnew(shardId: string, owner: string | undefined): void {
+  #startsAnew(shardId: string, { operation, before, after }: Write): void {
     const shard = this.#shard(shardId);
+    const owner = after?.owner;
+    const checkpoint = numberOf(after?.checkpoint);
+    const isTaken = operation === "claim" && before?.owner !== owner;
+    if (isTaken) shard.standing = checkpoint;
+    else if (checkpoint !== undefined) shard.standing = furthest(shard.standing, checkpoint);
     shard.owner = owner;
+    shard.handled.clear();
     this.halted.delete(shardId);
     const tenure = owner === undefined ? undefined : shard.tenures.get(owner);
     if (owner === undefined || tenure === undefined) return;
@@ -175,6 +182,7 @@ export class Allowances {
         named: undefined,
         standing: undefined,
         puts: [],
+        handled: new Set(),
         tenures: new Map(),
       };
       this.#shards.set(shardId, state);

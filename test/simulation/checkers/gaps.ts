@@ -12,8 +12,10 @@ const JOINS_AGAIN_MILLIS = 5_000;
 export function checkGaps({ swarm, events }: Evidence): Verdict {
   if (swarm.profile !== "planned") return VALID;
   const given = new Map<string, SimEvent>();
-  /** Workers that crashed: the others may not have noticed yet. */
+  /** Workers that crashed, or could not leave before their stop's budget was spent: the others may not have noticed yet. */
   const crashed = new Set<string>();
+  /** Workers whose entries are gone. */
+  const left = new Set<string>();
   let disturbedUntil = Number.NEGATIVE_INFINITY;
   const limit = gapLimit(swarm);
   // Where the leader assigns, it may be the one in trouble: its deputy, or the next leader, begins anew.
@@ -39,6 +41,9 @@ export function checkGaps({ swarm, events }: Evidence): Verdict {
       given.clear();
       crashed.add(event.worker);
     }
+    if (event.type === "member" && event.operation === "leave") left.add(event.about);
+    if (event.type === "worker" && event.action === "stopped" && !left.has(event.worker))
+      crashed.add(event.worker);
     if (event.type === "worker" && event.action === "joined") crashed.delete(event.worker);
     if (event.type === "tampered") disturbedUntil = Math.max(disturbedUntil, event.t + nextLeaderMillis);
     if (event.type === "read") {
