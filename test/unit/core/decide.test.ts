@@ -92,7 +92,9 @@ describe("planned moves", () => {
     expect(mine({ owner: "a", counter: 4 })).toEqual([]);
     // Removed by hand and made anew: it may have come back to this worker, which still believes in the first.
     for (const owner of ["a", "b", undefined])
-      expect(mine({ owner, counter: 2 })).toEqual([{ leaseKey: "s00", reason: "the lease row was set back" }]);
+      expect(mine({ owner, counter: 2 })).toEqual([
+        { leaseKey: "s00", reason: "the lease row was set back" },
+      ]);
     const gone = decideFor("a", { rows: [], members, held });
     expect(gone.stop).toEqual([{ leaseKey: "s00", reason: "the lease row is gone" }]);
   });
