@@ -239,6 +239,12 @@ const ignoresTheLacking: Mutation = {
   decide: (decide) => (facts) => decide({ ...facts, lacking: new Set() }),
 };
 
+/** A child whose parent's row was removed by hand is read at once. */
+const readsOrphans: Mutation = {
+  name: "reads-orphans",
+  decide: (decide) => (facts) => decide({ ...facts, missing: new Set() }),
+};
+
 /** Nothing is reported. */
 const saysNothing: Mutation = { name: "says-nothing", only: "outage", isMute: true };
 
@@ -257,5 +263,6 @@ export const FAULT_MUTATIONS: readonly Mutation[] = [
   trialsNeverEnd,
   assignsNothing,
   ignoresTheLacking,
+  readsOrphans,
   saysNothing,
 ];

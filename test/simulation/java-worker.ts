@@ -38,6 +38,7 @@ const FROM_ITS_START: Application = {
   initialPosition: "TRIM_HORIZON",
   startMillis: undefined,
   newestShardId: undefined,
+  isNotedLate: true,
   isClearing: false,
 };
 

@@ -69,6 +69,7 @@ function decisionsOver(leases: readonly Lease[], members: readonly Member[]) {
     silentLeases: new Set(),
     watchedLeases: new Set(),
     unreadable: new Set(),
+    missing: new Set(),
     overdue: new Set(),
     reluctant: new Set(),
     stuckJoiners: new Set(),

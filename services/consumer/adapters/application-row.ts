@@ -21,6 +21,7 @@ const NAMES = {
   streamArn: "streamArn",
   streamCreatedMillis: "streamCreatedMillis",
   newestShardId: "newestShardId",
+  isNotedLate: "isNotedLate",
   isClearing: "isClearing",
 } as const;
 
@@ -41,6 +42,7 @@ export function encodeApplication(application: Application): Record<string, Attr
     ...(application.newestShardId !== undefined && {
       [NAMES.newestShardId]: { S: application.newestShardId },
     }),
+    ...(application.isNotedLate && { [NAMES.isNotedLate]: { BOOL: true } }),
     ...(application.isClearing && { [NAMES.isClearing]: { BOOL: true } }),
   };
 }
@@ -60,6 +62,7 @@ export function decodeApplication(item: Item): Application {
     startMillis,
     stream: arn === undefined || createdMillis === undefined ? undefined : { arn, createdMillis },
     newestShardId: readText(item, NAMES.newestShardId),
+    isNotedLate: readFlag(item, NAMES.isNotedLate) ?? false,
     isClearing: readFlag(item, NAMES.isClearing) ?? false,
   };
 }

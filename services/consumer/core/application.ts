@@ -21,11 +21,10 @@ export interface Application {
   readonly initialPosition: "TRIM_HORIZON" | "LATEST" | "AT_TIMESTAMP";
   /** Epoch milliseconds: the moment that LATEST means, or the Date. Undefined with TRIM_HORIZON. */
   readonly startMillis: number | undefined;
-  /**
-   * The newest shard that there was then: Kinesis numbers shards in the order of their creation. Undefined in a row that an
-   * application had not kept from its beginning.
-   */
+  /** The newest shard that there was when this was noted: Kinesis numbers shards in the order of their creation. */
   readonly newestShardId: string | undefined;
+  /** The leases were there before this was noted: which shards there were when the application began is not known. */
+  readonly isNotedLate: boolean;
   /** The stream was replaced, and the leases of the one before are being deleted. */
   readonly isClearing: boolean;
 }
@@ -48,7 +47,7 @@ export function beginApplication(
 ): Application {
   const { leases, shards } = table;
   const newest = shards.map(({ shardId }) => shardId).toSorted((a, b) => (isNewer(a, b) ? -1 : 1))[0];
-  const rest = { stream, newestShardId: leases.length === 0 ? newest : undefined, isClearing: false };
+  const rest = { stream, newestShardId: newest, isNotedLate: leases.length > 0, isClearing: false };
   if (position === "TRIM_HORIZON") return { ...rest, initialPosition: TRIM_HORIZON, startMillis: undefined };
   if (position !== "LATEST")
     return { ...rest, initialPosition: AT_TIMESTAMP, startMillis: position.getTime() };
@@ -61,8 +60,12 @@ export function beginApplication(
 const isNewer = (a: string, b: string): boolean => a.length > b.length || (a.length === b.length && a > b);
 
 /** The shard was opened after the application had begun. Undefined: not known. */
-export function isOpenedSince({ newestShardId }: Application, shardId: string): boolean | undefined {
-  return newestShardId === undefined ? undefined : isNewer(shardId, newestShardId);
+export function isOpenedSince(
+  { newestShardId, isNotedLate }: Application,
+  shardId: string,
+): boolean | undefined {
+  if (newestShardId === undefined) return undefined;
+  return isNewer(shardId, newestShardId) || (isNotedLate ? undefined : false);
 }
 
 /** Of a shard that there was when the application began. */

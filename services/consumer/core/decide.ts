@@ -21,6 +21,8 @@ export interface Facts {
   readonly table: LeaseTable;
   /** Lease rows that are there and cannot be read: they block their children, and are not read by any worker. */
   readonly unreadable: ReadonlySet<string>;
+  /** Parents whose rows were removed by another hand (`missingParents`): they block their children until the leader has made them anew. */
+  readonly missing: ReadonlySet<string>;
   /** Leases whose owner is no member and whose own counter has not moved for the failover time. */
   readonly silentLeases: ReadonlySet<string>;
   /** Leases whose owner is no member, and that I have watched for a failover time: old enough to be stolen from a living foreign owner. */
@@ -114,7 +116,7 @@ const NONE: ReadonlySet<string> = new Set();
 
 export function decide(facts: Facts): Decisions {
   const { self, table, held } = facts;
-  const lines = lineage(table, facts.unreadable);
+  const lines = lineage(table, new Set([...facts.unreadable, ...facts.missing]));
   const alive = facts.members.filter((m) => m.state !== "dead");
   const aliveById = new Map(alive.map((m) => [m.workerId, m]));
   const everMember = new Set(facts.members.map((m) => m.workerId));
@@ -262,6 +264,7 @@ export function decide(facts: Facts): Decisions {
         planned.moves.filter((m) => m.reason === "unowned" || m.reason === "owner-gone").length +
         planned.spilled.length +
         facts.unreadable.size +
+        facts.missing.size +
         // Handed over, and long not read by whom it was given to.
         untaken.filter(({ lease }) => lease.isPending === true && facts.overdue.has(untakenKey(lease)))
           .length,

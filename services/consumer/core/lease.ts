@@ -69,6 +69,10 @@ export const actualOwner = (lease: Pick<Lease, "owner" | "checkpointOwner">): st
 
 export const isEnded = (lease: Lease): boolean => lease.checkpoint.sequenceNumber === SHARD_END;
 
+/** No worker has ever owned it: its row is as it was made. */
+export const isUntouched = (lease: Lease): boolean =>
+  lease.counter === 0 && lease.owner === undefined && isSentinel(lease.checkpoint) && !isEnded(lease);
+
 /** How many leases that have not ended the rows give to each owner. */
 export function countsByOwner(leases: Iterable<Lease>): ReadonlyMap<string, number> {
   const counts = new Map<string, number>();

@@ -6,17 +6,21 @@
  */
 import { type HashRange, holes } from "../../shared/hash-range.ts";
 import { type Application, descendantStartOf, isOpenedSince, type Start, startOf } from "./application.ts";
-import { isEnded, isSentinel, LATEST, type Lease } from "./lease.ts";
-import type { LeaseTable } from "./lineage.ts";
+import { isEnded, isSentinel, isUntouched, LATEST, type Lease, SHARD_END, sentinel } from "./lease.ts";
+import { type LeaseTable, missingParents } from "./lineage.ts";
 import type { Shard } from "./shard.ts";
 
 /**
  * @returns generations of leases to create, parents first; empty when nothing is missing.
  *
- * A shard without a row gets one, unless one of its descendants has one (then it was completed and cleaned up). It
+ * A shard without a row gets one, unless one of its descendants has one that was made after its end (then it was completed
+ * and cleaned up). It
  * begins where the application began, at the moment that was decided once, whichever worker makes the row and whenever;
  * one opened later begins at its first record, so that nothing written before it was seen is skipped. Under LATEST, a
  * shard that was closed before the application began holds nothing for it.
+ *
+ * A child waits for a parent that has no row and should have one (`missingParents`): a parent that the stream does not list
+ * any more gets a row that says so.
  */
 export function missingLeases(
   shards: readonly Shard[],
@@ -34,24 +38,39 @@ export function missingLeases(
   const wanted = shards.filter(
     (shard) =>
       !table.has(shard.shardId) &&
-      !hasLeasedDescendant(shard.shardId, children, table) &&
+      !hasLeasedDescendant(shard.shardId, children, table, application) &&
       !isPassedOver(shard),
   );
   const generationOf = generations(wanted, byId);
   const levels: Lease[][] = [];
+  const rows = new Map(table);
   for (const shard of wanted) {
     const start = isOpenedLater(shard) ? descendantStartOf(application) : startOf(application);
     const generation = generationOf.get(shard.shardId)!;
-    levels[generation] = [...(levels[generation] ?? []), newLease(shard, start)];
+    const lease = newLease(shard, start);
+    levels[generation] = [...(levels[generation] ?? []), lease];
+    rows.set(lease.leaseKey, lease);
   }
-  return levels.filter((level) => level !== undefined);
+  return [endedParents(rows, application), ...levels].filter(
+    (level) => level !== undefined && level.length > 0,
+  );
+}
+
+/** Rows for parents that cannot be read any more. They are removed like any other ended lease. */
+function endedParents(rows: LeaseTable, application: Application): Lease[] {
+  const isChildOf = (parent: string) => (lease: Lease) => lease.parentShardIds.includes(parent);
+  return [...missingParents(rows, application)].map((parent) => {
+    const children = [...rows.values()].filter(isChildOf(parent)).map(({ leaseKey }) => leaseKey);
+    const row = newLease({ shardId: parent, parentShardIds: [] }, { checkpoint: sentinel(SHARD_END) });
+    return { ...row, childShardIds: children };
+  });
 }
 
 /** The row of a child, as its parent's reader creates it at the parent's end. */
 export const childLease = (shard: Shard, application: Application): Lease =>
   newLease(shard, descendantStartOf(application));
 
-function newLease(shard: Shard, start: Start): Lease {
+function newLease(shard: Pick<Shard, "shardId" | "parentShardIds"> & Partial<Shard>, start: Start): Lease {
   return {
     leaseKey: shard.shardId,
     owner: undefined,
@@ -90,11 +109,14 @@ function hasLeasedDescendant(
   shardId: string,
   children: ReadonlyMap<string, string[]>,
   table: LeaseTable,
+  application: Application,
 ): boolean {
   const pending = [...(children.get(shardId) ?? [])];
   const seen = new Set<string>();
   for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
-    if (table.has(next)) return true;
+    const row = table.get(next);
+    // Children's rows are made while their parents are read: one that no worker has taken proves nothing.
+    if (row && !(isUntouched(row) && isOpenedSince(application, next) === true)) return true;
     if (seen.has(next)) continue;
     seen.add(next);
     pending.push(...(children.get(next) ?? []));

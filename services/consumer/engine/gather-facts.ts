@@ -1,7 +1,9 @@
 /** What `decide` is asked about: the rows as last read, what was observed, and what this worker holds. */
 import type { Facts } from "../core/decide.ts";
+import { missingParents } from "../core/lineage.ts";
 import { evidenceMillis } from "../core/trial.ts";
 import type { Cap } from "./cap.ts";
+import type { FleetUpkeep } from "./fleet-upkeep.ts";
 import type { FleetWatch } from "./fleet-watch.ts";
 import type { LoopWatch } from "./loop-watch.ts";
 import type { Rescue } from "./rescue.ts";
@@ -12,24 +14,28 @@ const RELEASE_GRACE_MILLIS = 1_500;
 /** A joiner is active after a quarter of a second, 1.5 s at most; this much later it hangs. */
 const STUCK_JOINER_MILLIS = 5_000;
 
+const NONE: ReadonlySet<string> = new Set();
+
 export interface FactSources {
   readonly watch: FleetWatch;
   readonly loop: LoopWatch;
   readonly tasks: ShardTasks;
   readonly rescue: Rescue;
   readonly cap: Cap;
+  readonly upkeep: FleetUpkeep;
   readonly lacking: () => ReadonlySet<string>;
   readonly failoverTimeMillis: number;
 }
 
 /** @param leavingSinceMillis monotonic; infinite while this worker stays */
 export function gatherFacts(
-  { watch, loop, tasks, rescue, cap, lacking, failoverTimeMillis }: FactSources,
+  { watch, loop, tasks, rescue, cap, upkeep, lacking, failoverTimeMillis }: FactSources,
   leavingSinceMillis: number,
   nowMillis: number,
 ): Facts {
   const { view, membership } = watch;
   const members = view.members();
+  const { begun } = upkeep.duties;
   const { workerId } = membership.member;
   const staying = members.some(
     (m) => m.workerId !== workerId && (m.state === "active" || m.state === "joining"),
@@ -40,6 +46,8 @@ export function gatherFacts(
     silentMembers: watch.silentMembers(loop.leastJudgedMillis),
     table: view.table,
     unreadable: view.unreadable,
+    // The view of a worker that follows has its own rows only.
+    missing: begun === undefined || watch.role === "follows" ? NONE : missingParents(view.table, begun),
     silentLeases: view.silentLeases(failoverTimeMillis),
     watchedLeases: view.watchedLeases(failoverTimeMillis),
     held: tasks.facts(),

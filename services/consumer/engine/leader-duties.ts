@@ -63,6 +63,11 @@ export class LeaderDuties {
     this.#ports.stream.bind(application.stream);
   }
 
+  /** Undefined: not read yet. */
+  get begun(): Application | undefined {
+    return this.#application;
+  }
+
   get application(): Application {
     if (this.#application === undefined) throw new Error("the application's beginning is not read yet");
     return this.#application;

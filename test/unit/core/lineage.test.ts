@@ -1,7 +1,14 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { AT_TIMESTAMP, LATEST, type Lease, sentinel } from "../../../services/consumer/core/lease.ts";
-import { lineage, orphans, readiness, shardCount, tableOf } from "../../../services/consumer/core/lineage.ts";
+import {
+  lineage,
+  missingParents,
+  orphans,
+  readiness,
+  shardCount,
+  tableOf,
+} from "../../../services/consumer/core/lineage.ts";
 import { at, ENDED, row } from "./rows.ts";
 
 const keys = (leases: readonly Lease[]) => leases.map((l) => l.leaseKey);
@@ -37,6 +44,25 @@ describe("which leases may be read", () => {
   it("a child whose parent has no row: it was cleaned up, or trimmed before anybody leased it", () => {
     const child = row("s1", { parentShardIds: ["s0"] });
     expect(readiness(child, tableOf([child]))).toBe("runnable");
+  });
+
+  it("not a child that no worker has taken, whose parent's row must be there and is not", () => {
+    const application = {
+      stream: undefined,
+      initialPosition: "TRIM_HORIZON",
+      startMillis: undefined,
+      newestShardId: "s0",
+      isNotedLate: false,
+      isClearing: false,
+    } as const;
+    const child = row("s1", { parentShardIds: ["s0"] });
+    const missing = missingParents(tableOf([child]), application);
+    expect([...missing]).toEqual(["s0"]);
+    expect(readiness(child, tableOf([child]), missing)).toBe("blocked");
+    const taken = tableOf([{ ...child, owner: "w", counter: 1 }]);
+    expect([...missingParents(taken, application)]).toEqual([]);
+    expect([...missingParents(tableOf([child]), { ...application, newestShardId: "s1" })]).toEqual([]);
+    expect([...missingParents(tableOf([child]), { ...application, newestShardId: undefined })]).toEqual([]);
   });
 
   it("a grandchild waits for its own parent only", () => {

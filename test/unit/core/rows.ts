@@ -55,6 +55,7 @@ export function factsOf(workerId: string, { members, rows, held, ...rest }: Scen
     silentLeases: new Set(),
     watchedLeases: new Set(),
     unreadable: new Set(),
+    missing: new Set(),
     overdue: new Set(),
     reluctant: new Set(),
     stuckJoiners: new Set(),

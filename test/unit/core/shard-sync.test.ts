@@ -10,7 +10,7 @@ import {
   sentinel,
   TRIM_HORIZON,
 } from "../../../services/consumer/core/lease.ts";
-import { type LeaseTable, tableOf } from "../../../services/consumer/core/lineage.ts";
+import { type LeaseTable, missingParents, tableOf } from "../../../services/consumer/core/lineage.ts";
 import {
   childLease,
   completedLeases,
@@ -137,8 +137,23 @@ describe("a reshard after the start", () => {
     const stream = new PaperStream(1);
     stream.split("s0"); // s1, s2
     stream.split("s1"); // s3, s4
-    const grandchildrenOnly = tableOf([row("s3"), row("s4"), row("s2")]);
+    const started = { checkpoint: at("7"), counter: 3 };
+    const grandchildrenOnly = tableOf([row("s3"), row("s4", started), row("s2", started)]);
     expect(missingLeases(stream.shards, grandchildrenOnly, FROM_START)).toEqual([]);
+  });
+
+  it("a parent whose row was removed by hand is made anew, while no worker has taken a child", () => {
+    const stream = new PaperStream(1);
+    const [left, right] = stream.split("s0").map((child) => childLease(child, FROM_START));
+    expect(names(missingLeases(stream.shards, tableOf([left!, right!]), FROM_START))).toEqual([["s0"]]);
+    // A child that was taken shows that its parent had ended: its sibling is let go.
+    for (const taken of [{ owner: "w", counter: 1 }, { counter: 4 }, { checkpoint: at("9") }, ENDED]) {
+      const made = missingLeases(stream.shards, tableOf([{ ...left!, ...taken }, right!]), FROM_START);
+      expect(made).toMatchObject([[{ leaseKey: "s0", ...ENDED }]]);
+    }
+    // Of an application that was there before its beginning was noted, only later shards are known to have had a parent.
+    const late = beginApplication("TRIM_HORIZON", undefined, { leases: [left!], shards: stream.shards }, NOW);
+    expect(missingLeases(stream.shards, tableOf([left!, right!]), late)).toEqual([]);
   });
 
   it("a child whose row is missing although its sibling's is there gets one", () => {
@@ -149,11 +164,27 @@ describe("a reshard after the start", () => {
     ]);
   });
 
-  it("a parent that the stream lists no more changes nothing", () => {
+  it("a parent that the stream lists no more gets a row that lets its children go", () => {
     const stream = new PaperStream(1);
     stream.split("s0");
     const trimmed = stream.shards.filter((s) => s.shardId !== "s0");
-    expect(names(missingLeases(trimmed, tableOf([row("other")]), FROM_START))).toEqual([["s1", "s2"]]);
+    const [first, ...rest] = missingLeases(trimmed, tableOf([row("other")]), FROM_START);
+    expect(names(rest)).toEqual([["s1", "s2"]]);
+    expect(first).toMatchObject([
+      { leaseKey: "s0", ...ENDED, childShardIds: ["s1", "s2"], owner: undefined },
+    ]);
+    const table = tableOf([first!, ...rest].flat());
+    expect(missingParents(table, FROM_START).size).toBe(0);
+    const started = [...table.values()].map((l) => (isEnded(l) ? l : { ...l, checkpoint: at("7") }));
+    expect(completedLeases(tableOf(started)).map(({ leaseKey }) => leaseKey)).toEqual(["s0"]);
+  });
+
+  it("no row is made for a parent that was trimmed away before the application began", () => {
+    const stream = new PaperStream(1);
+    stream.split("s0");
+    const trimmed = stream.shards.filter((s) => s.shardId !== "s0");
+    const application = beginApplication("TRIM_HORIZON", undefined, { leases: [], shards: trimmed }, NOW);
+    expect(names(missingLeases(trimmed, EMPTY, application))).toEqual([["s1", "s2"]]);
   });
 
   it("the parent's reader makes the very row that the listing would make", () => {
@@ -209,7 +240,7 @@ describe("first rows that could not all be made (LATEST, Date)", () => {
     const stream = resharded();
     const table = { leases: [row("s2", latest), row("s3", { checkpoint: at("7") })], shards: stream.shards };
     const application = beginApplication("LATEST", undefined, table, NOW);
-    expect(application).toMatchObject({ startMillis: NOW - 5_000, newestShardId: undefined });
+    expect(application).toMatchObject({ startMillis: NOW - 5_000, isNotedLate: true });
     const rest = missingLeases(stream.shards, tableOf(table.leases), application).flat();
     expect(rest.map(({ leaseKey, startMillis }) => [leaseKey, startMillis])).toEqual([
       ["s4", NOW - 5_000],

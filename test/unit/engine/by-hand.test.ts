@@ -1,5 +1,6 @@
 /** Rows of the lease table that a person edits, deletes or spoils while a fleet runs: it heals in seconds, and says so. */
 import { describe, expect, it } from "vitest";
+import { isEnded } from "../../../services/consumer/core/lease.ts";
 import type { Member } from "../../../services/consumer/core/member.ts";
 import { StoreUnavailable } from "../../../services/consumer/ports/lease-store.ts";
 import { FaultyFleet, storeThrough } from "./faulty-fleet.ts";
@@ -159,6 +160,30 @@ describe("a lease row", () => {
     await fleet.run(15_000);
     expect(table.lease(leaseKey)?.owner).toBeDefined();
     await fleet.settle();
+    expect(fleet.outcome(edited)).toMatchObject({ markedDead: 0, lost: 0 });
+  });
+
+  it("deleted while the children of its shard wait for it: it is made again, and they are read after it", async () => {
+    const { fleet, table, edited } = await runningFleet(3, 6, {
+      swarm: { handlerMillis: { low: 1_500, high: 1_500 }, maxRecords: 10 },
+    });
+    const parent = table.leases()[0]!.leaseKey;
+    fleet.cluster.stream.split(parent);
+    const childIds = fleet.cluster.stream
+      .openShards()
+      .filter(({ shard }) => shard.parentShardIds.includes(parent))
+      .map(({ shard }) => shard.shardId);
+    while (!childIds.every((id) => table.lease(id) !== undefined)) await fleet.run(100);
+    expect(isEnded(table.lease(parent)!)).toBe(false);
+    table.deleteByHand(parent);
+    await fleet.run(20_000);
+    await fleet.settle(300_000);
+    const { events } = fleet.cluster.history;
+    const ended = events.find(
+      (e) => e.type === "write" && e.operation === "complete" && e.leaseKey === parent,
+    );
+    const first = events.find((e) => e.type === "read" && childIds.includes(e.shardId));
+    expect(ended!.t).toBeLessThan(first!.t);
     expect(fleet.outcome(edited)).toMatchObject({ markedDead: 0, lost: 0 });
   });
 
