@@ -156,18 +156,20 @@ export class ShardFetcher {
   /**
    * A last look before a hand-over, in one try: undefined when the last read is young enough, when the shard is known
    * to be behind (a backlog is the new owner's), or when it fails.
+   *
+   * @param over aborts when the hand-over waits no longer: an iterator that comes after it is not read from (seed 1310128)
    */
-  async last(): Promise<FetchedBatch | undefined> {
+  async last(over: AbortSignal): Promise<FetchedBatch | undefined> {
     const now = this.#dependencies.clock.monotonicMillis();
     const isBehind = this.#rest !== undefined || !this.#lag.wasAtTip;
     if (now < this.#allowedAtMillis || this.#failures > 0 || isBehind) return undefined;
-    const fetched = await this.#attempt(undefined);
+    const fetched = await this.#attempt(over);
     this.#forget();
     return fetched?.kind === "batch" ? fetched : undefined;
   }
 
   /** Undefined: it failed, and `#nextReadAtMillis` says when to try again. */
-  async #attempt(signal: AbortSignal | undefined): Promise<Fetched | undefined> {
+  async #attempt(signal: AbortSignal): Promise<Fetched | undefined> {
     const recordBytes = this.#likelyRecordBytes();
     const { maxRecords } = this.#options;
     const grantedBytes = this.#account.reserve(Math.min(WANTED_READ_BYTES, maxRecords * recordBytes));
@@ -177,7 +179,7 @@ export class ShardFetcher {
     try {
       const { clock } = this.#dependencies;
       if (!this.#cursor.isOpen) await this.#cursor.open();
-      if (signal?.aborted) return { kind: "aborted" };
+      if (signal.aborted) return { kind: "aborted" };
       const startedAtMillis = clock.monotonicMillis();
       const readAtMillis = clock.wallMillis();
       this.#allowedAtMillis = allowedAtMillis({ startedAtMillis, bytes });

@@ -216,7 +216,7 @@ class ShardReader implements ShardConsumer {
       await this.#delivery.deliver(prefetched, false);
       if (prefetched.end !== undefined) return this.#end(prefetched.end.children);
     }
-    const last = await this.#fetcher.last();
+    const last = await this.#fetcher.last(this.#over.signal);
     if (this.#isOver) return;
     if (last === undefined) return this.#finishDrained();
     const outcome = await this.#delivery.deliver(last, true);

@@ -4,7 +4,7 @@
  * again and again. A block of its event loop excuses it only when it is longer than what it has measured before.
  */
 import { KnownBlocks } from "../faults/blocked.ts";
-import { failoverOf } from "../faults/unequal.ts";
+import { failoverOf, shortestFailover } from "../faults/unequal.ts";
 import { mayAssign, type Swarm } from "../swarm.ts";
 import type { SimEvent } from "../world/history.ts";
 import { Outages } from "./disturbances.ts";
@@ -137,13 +137,15 @@ function checkStorms({ swarm, events }: Evidence): Verdict {
   // Each change of a cap is a change of the plan.
   const changes = swarm.faults.capNoise > 0 ? MAX_SCANS / 2 : 0;
   const claims = swarm.faults.kinds.includes("failing-claims") ? CLAIM_SCANS : 1;
+  // Leases of owners that are no members are watched, three readings a failover time, while they last.
+  const watching = swarm.javaShifts.length > 0 ? (3 * STORM_MILLIS) / shortestFailover(swarm) : 0;
   for (const outage of events) {
     if (outage.type !== "outage" || outage.service !== "store") continue;
     const end = outage.until;
     const piledUp = events.filter(
       ({ type, t }) => (type === "shard" || type === "worker") && outage.t - STORM_MILLIS <= t && t <= end,
     );
-    let most = readers * claims * (MAX_SCANS + changes + SCANS_A_CHANGE * piledUp.length);
+    let most = readers * claims * (MAX_SCANS + changes + SCANS_A_CHANGE * piledUp.length) + watching;
     const scans = new Map<string, number>();
     for (const event of events) {
       if (event.t < end || event.t > end + STORM_MILLIS) continue;

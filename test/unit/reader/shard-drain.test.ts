@@ -89,6 +89,22 @@ describe("drain: a planned move", () => {
     expect(world.calls).toEqual([]);
   });
 
+  it("reads nothing from an iterator that comes when the lease is given away", async () => {
+    const world = shardWorld({ handler: (_, { clock }) => clock.sleep(3_000) });
+    await world.clock.advance(500);
+    world.stream.put(3);
+    // An end without children is asked for once more: with an iterator of its own.
+    world.stream.closed = true;
+    await world.clock.until(() => world.calls.length === 1);
+    world.stream.iteratorLatencyMillis = 5_000;
+    const reads = world.stream.reads.length;
+    world.consumer.drain();
+    await world.clock.advance(5_000);
+    expect(world.outcome).toEqual({ kind: "drained", checkpoint: checkpointAt(3) });
+    await world.clock.advance(10_000);
+    expect(world.stream.reads.length).toBe(reads);
+  });
+
   it("makes no last read of a shard that is behind: its backlog is the new owner's", async () => {
     const world = shardWorld({
       // Room for one record at a time: nothing is read ahead.

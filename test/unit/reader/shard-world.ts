@@ -69,6 +69,7 @@ export class TestStream implements Stream {
   children: Shard[] | undefined;
   closed = false;
   readLatencyMillis = 10;
+  iteratorLatencyMillis = 0;
   iteratorLifeMillis = 300_000;
   listings = 0;
   #closedAt = Number.POSITIVE_INFINITY;
@@ -115,6 +116,7 @@ export class TestStream implements Stream {
   }
 
   async iterator(_shardId: string, position: Position): Promise<string> {
+    if (this.iteratorLatencyMillis > 0) await this.#clock.sleep(this.iteratorLatencyMillis);
     this.#fault(this.iteratorFaults);
     this.#fault([this.refuses(position)]);
     this.positions.push(position);
