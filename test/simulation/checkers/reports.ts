@@ -129,7 +129,8 @@ export function checkReports({ swarm, events }: Evidence): Verdict {
         event.detail !== "stream" ||
         (event.t - (lastRead.get(event.worker) ?? -Infinity) <= READS_WITHIN_MILLIS &&
           [...owners.values()].includes(idOf(event.worker)));
-      const workers = new Set(up.has(event.worker) && asks ? [event.worker] : []);
+      const isKnown = event.detail !== "stream" && tableReported.has(event.worker);
+      const workers = new Set(up.has(event.worker) && asks && !isKnown ? [event.worker] : []);
       due.push({ event, until, workers, any: false });
     }
   }
