@@ -26,8 +26,8 @@ export function inRuntime(...parts: string[]): string {
   return path;
 }
 
-/** Whose turn it is with an application's folders; see `inTurn`. */
-export const turnFile = (application: string): string => inRuntime("turns", application);
+/** Whose turn it is with an application's folders; see `withRunLock`. */
+export const runLockFile = (application: string): string => inRuntime("turns", application);
 
 /** Where producer and consumers write their history files; the embedded endpoint's go by the application's name. */
 export function historyFolder(name: string): string {

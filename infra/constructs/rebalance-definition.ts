@@ -11,11 +11,11 @@ export interface RebalanceDefinitionProps {
 }
 
 /** Each is up to 5 minutes of splitting, about ten splits on AWS. */
-export const MOST_RESHARD_ROUNDS = 100;
+export const MAX_RESHARD_ROUNDS = 100;
 /** Looks, a second apart. */
-export const MOST_CHECK_ROUNDS = 300;
+export const MAX_CHECK_ROUNDS = 300;
 /** When tasks are about to be added, shards that the present fleet may not own (its caps) are not waited for as long. */
-export const MOST_CHECK_ROUNDS_BEFORE_SCALE = 20;
+export const MAX_CHECK_ROUNDS_BEFORE_SCALE = 20;
 export const TIMEOUT_SECONDS = 4 * 3600;
 
 /** Every value is an expression over the answer of the task just done, or over the variables assigned before. */
@@ -71,7 +71,7 @@ export function rebalanceDefinition(props: RebalanceDefinitionProps) {
         Type: "Choice",
         Choices: [
           when("$reshard.done", "CheckOwned"),
-          when(`$reshard.round < ${MOST_RESHARD_ROUNDS}`, "Reshard"),
+          when(`$reshard.round < ${MAX_RESHARD_ROUNDS}`, "Reshard"),
         ],
         Default: "ReshardUnfinished",
       },
@@ -90,10 +90,10 @@ export function rebalanceDefinition(props: RebalanceDefinitionProps) {
         Choices: [
           when("$owned.done", "ScaleWanted"),
           when(
-            `$plan.targetTasks != null and $owned.round >= ${MOST_CHECK_ROUNDS_BEFORE_SCALE}`,
+            `$plan.targetTasks != null and $owned.round >= ${MAX_CHECK_ROUNDS_BEFORE_SCALE}`,
             "ScaleWanted",
           ),
-          when(`$owned.round < ${MOST_CHECK_ROUNDS}`, "WaitForOwners"),
+          when(`$owned.round < ${MAX_CHECK_ROUNDS}`, "WaitForOwners"),
         ],
         Default: "ShardsUnowned",
       },
@@ -136,7 +136,7 @@ export function rebalanceDefinition(props: RebalanceDefinitionProps) {
         Type: "Choice",
         Choices: [
           when("$converged.done", "Done"),
-          when(`$converged.round < ${MOST_CHECK_ROUNDS}`, "WaitForBalance"),
+          when(`$converged.round < ${MAX_CHECK_ROUNDS}`, "WaitForBalance"),
         ],
         Default: "NotConverged",
       },

@@ -34,7 +34,7 @@ export interface Checker {
   verdict(): Verdict;
 }
 
-const MOST_WITNESSES = 10;
+const MAX_WITNESSES = 10;
 
 /** Counts all, keeps the first few. */
 export class Witnesses {
@@ -43,7 +43,7 @@ export class Witnesses {
 
   add(witness: Witness): void {
     this.total += 1;
-    if (this.kept.length < MOST_WITNESSES) this.kept.push(witness);
+    if (this.kept.length < MAX_WITNESSES) this.kept.push(witness);
   }
 
   invalid(actual: string | number = this.total): Verdict {

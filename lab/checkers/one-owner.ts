@@ -36,7 +36,7 @@ export function oneOwner(): Checker {
     return fresh;
   };
 
-  const problemOf = (
+  const errorFrom = (
     tenure: ShardTenure,
     { worker, readAt, t }: Extract<HistoryEvent, { type: "batch" }>,
   ) => {
@@ -61,7 +61,7 @@ export function oneOwner(): Checker {
     batches += 1;
     const tenure = tenureOf(event.shardId);
     const { worker, shardId, readAt, t } = event;
-    const problem = problemOf(tenure, event);
+    const problem = errorFrom(tenure, event);
     tenure.newest.set(worker, event);
     if (problem === undefined) return;
     const stopped = Math.min(stoppedAt.get(worker) ?? Infinity, stoppedAt.get(problem.other) ?? Infinity);

@@ -6,12 +6,12 @@ type PlainValue = string | number | boolean | null | PlainValue[] | { [name: str
 export type PlainRow = Readonly<Record<string, PlainValue>>;
 
 /** 1 MB a page: a table of a million leases is 400 of them. */
-const MOST_PAGES = 1_000;
+const MAX_PAGES = 1_000;
 
 export async function exportLeases(clients: Clients, tableName: string): Promise<PlainRow[]> {
   const rows: PlainRow[] = [];
   let startKey: Record<string, AttributeValue> | undefined;
-  for (let page = 0; page < MOST_PAGES; page++) {
+  for (let page = 0; page < MAX_PAGES; page++) {
     const input: ScanCommandInput = { TableName: tableName, ConsistentRead: true };
     const answer = await clients.dynamoDb.send(
       new ScanCommand(startKey === undefined ? input : { ...input, ExclusiveStartKey: startKey }),
@@ -20,7 +20,7 @@ export async function exportLeases(clients: Clients, tableName: string): Promise
     startKey = answer.LastEvaluatedKey;
     if (startKey === undefined) return rows.toSorted((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
   }
-  throw new Error(`the scan of ${tableName} did not end after ${MOST_PAGES} pages`);
+  throw new Error(`the scan of ${tableName} did not end after ${MAX_PAGES} pages`);
 }
 
 const keyOf = (row: PlainRow): string => String(row.leaseKey ?? "");

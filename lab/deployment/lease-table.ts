@@ -19,7 +19,7 @@ export function leaseTable(clients: Clients, tableName: string, clock: Clock): L
       return { t: clock.wallMillis(), ...listing };
     },
     async generation() {
-      return (await store.readFleet(0))?.generation;
+      return (await store.readFleet(0))?.version;
     },
   };
 }

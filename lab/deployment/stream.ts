@@ -16,18 +16,18 @@ export interface StreamShard {
 }
 
 /** A stream of 10,000 shards has ten pages; a hundred is a broken endpoint. */
-const MOST_PAGES = 100;
+const MAX_PAGES = 100;
 
 export async function listShards(clients: Clients, streamName: string): Promise<StreamShard[]> {
   const shards: StreamShard[] = [];
   let input: ListShardsCommandInput = { StreamName: streamName };
-  for (let page = 0; page < MOST_PAGES; page++) {
+  for (let page = 0; page < MAX_PAGES; page++) {
     const answer = await clients.kinesis.send(new ListShardsCommand(input));
     shards.push(...(answer.Shards ?? []).map(toShard));
     if (!answer.NextToken) return shards;
     input = { NextToken: answer.NextToken };
   }
-  throw new Error(`ListShards of ${streamName} did not end after ${MOST_PAGES} pages`);
+  throw new Error(`ListShards of ${streamName} did not end after ${MAX_PAGES} pages`);
 }
 
 function toShard(shard: KinesisShard): StreamShard {

@@ -42,17 +42,20 @@ export function obstacles(
 }
 
 /** `done`: destroy the stack as a user would. `interrupted`: be gone, the quick way. `keep`: leave all of it running. */
-export type Ending = "done" | "interrupted" | "keep";
+export type Outcome = "done" | "interrupted" | "keep";
 
-export interface Made {
+export interface Created {
   readonly stack: boolean;
   readonly endpoint: boolean;
 }
 
 /** An endpoint of our own forgets the stack when it stops; one that goes on must be left without what we made on it. */
-export function teardown(ending: Ending, made: Made): { destroyStack: boolean; stopEndpoint: boolean } {
+export function teardown(
+  outcome: Outcome,
+  created: Created,
+): { destroyStack: boolean; stopEndpoint: boolean } {
   return {
-    destroyStack: made.stack && (ending === "done" || (ending === "interrupted" && !made.endpoint)),
-    stopEndpoint: made.endpoint && ending !== "keep",
+    destroyStack: created.stack && (outcome === "done" || (outcome === "interrupted" && !created.endpoint)),
+    stopEndpoint: created.endpoint && outcome !== "keep",
   };
 }

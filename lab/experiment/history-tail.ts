@@ -9,7 +9,7 @@ import { parseHistoryLine } from "../history/parse.ts";
 
 const CHUNK_BYTES = 1 << 18;
 /** More than this unhandled is no longer followed one by one (a run of hours with no consumer at all). */
-const MOST_PENDING = 2_000_000;
+const MAX_PENDING = 2_000_000;
 
 export interface Flow {
   readonly produced: number;
@@ -81,7 +81,7 @@ export class HistoryTail {
       this.unmatched.delete(id);
       this.processed += 1;
       if (other === "put") this.pending -= 1;
-    } else if (other === undefined && this.unmatched.size < MOST_PENDING) {
+    } else if (other === undefined && this.unmatched.size < MAX_PENDING) {
       this.unmatched.set(id, event.type);
       if (event.type === "put") this.pending += 1;
     }

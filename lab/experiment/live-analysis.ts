@@ -9,7 +9,7 @@ import { Measurement, type Measures } from "../measures/index.ts";
 import type { FleetState } from "../monitor/model.ts";
 import type { ExperimentSettings } from "../settings.ts";
 import { HistoryTail } from "./history-tail.ts";
-import { Observer } from "./observer.ts";
+import { Sampler } from "./observer.ts";
 
 export interface LiveAnalysis {
   readonly clients: Clients;
@@ -31,7 +31,7 @@ export async function analyzeLive(options: LiveAnalysis): Promise<void> {
   let waiting: HistoryEvent[] = [];
   const observe = (event: HistoryEvent) => void waiting.push(event);
   const tail = new HistoryTail(options.historyFolder, observe);
-  const observer = new Observer(
+  const sampler = new Sampler(
     {
       leases: leaseTable(clients, deployment.leaseTableName, clock),
       listShards: () => listShards(clients, deployment.streamName),
@@ -41,20 +41,20 @@ export async function analyzeLive(options: LiveAnalysis): Promise<void> {
     clock,
     () => undefined,
   );
-  await observer.noteShards();
-  observer.start();
+  await sampler.noteShards();
+  sampler.start();
   const stopping = new AbortController();
   // The stream never has zero open shards: this watches for splits until it is told to stop.
-  const shards = observer.watchShards(0, AbortSignal.any([signal, stopping.signal]));
+  const shards = sampler.watchShards(0, AbortSignal.any([signal, stopping.signal]));
   try {
     while (!signal.aborted) {
       for (const event of waiting.toSorted((a, b) => a.t - b.t)) measurement.observe(event);
       waiting = [];
-      options.onMeasures(measurement.result(), observer.latest?.fleet);
-      await Promise.race([clock.sleep(SHOW_MILLIS, signal), shards, observer.failed]);
+      options.onMeasures(measurement.result(), sampler.latest?.fleet);
+      await Promise.race([clock.sleep(SHOW_MILLIS, signal), shards, sampler.failed]);
     }
   } finally {
     stopping.abort();
-    await observer.stop();
+    await sampler.stop();
   }
 }

@@ -16,25 +16,25 @@ export interface Sources {
   readonly flow: () => Promise<Flow>;
 }
 
-export interface Sight {
+export interface Sample {
   readonly fleet: FleetState;
   readonly snapshot: Snapshot;
   readonly flow: Flow;
 }
 
-export interface Until {
+export interface Condition {
   /** What is waited for, in words: "7/7/6". */
   readonly what: string;
   readonly timeoutMillis: number;
   /** It must hold this long without a break. */
   readonly stableMillis?: number;
-  readonly holds: (sight: Sight) => boolean;
+  readonly holds: (sample: Sample) => boolean;
 }
 
-export type Wait =
+export type WaitResult =
   | { readonly seen: true; readonly at: number }
   /** `instead`: what was there when the time was up. `unsteady`: it held, and not long enough. */
-  | { readonly seen: false; readonly instead: Sight | undefined; readonly unsteady: boolean };
+  | { readonly seen: false; readonly instead: Sample | undefined; readonly unsteady: boolean };
 
 /** What takes a second is told to a tenth. A sample is one scan of the lease table. */
 const SAMPLE_MILLIS = 100;
@@ -42,15 +42,15 @@ const SHARD_POLL_MILLIS = 200;
 /** A sampler that is blind for this long ends the experiment: nothing could be proved. */
 const BLIND_MILLIS = 10_000;
 
-export class Observer {
+export class Sampler {
   private readonly sources: Sources;
   private readonly write: (event: HistoryEvent) => void;
   private readonly clock: Clock;
   private readonly stopping = new AbortController();
   private readonly loops: Promise<void>[] = [];
   private readonly knownShards = new Set<string>();
-  private readonly onSight: (sight: Sight) => void;
-  private newest: Sight | undefined;
+  private readonly onSample: (sample: Sample) => void;
+  private newest: Sample | undefined;
   private failure: Error | undefined;
   private onFailure: (error: Error) => void = () => undefined;
   /** Rejects when nothing can be seen any more; never resolves. */
@@ -62,12 +62,12 @@ export class Observer {
     sources: Sources,
     write: (event: HistoryEvent) => void,
     clock: Clock,
-    onSight: (sight: Sight) => void,
+    onSample: (sample: Sample) => void,
   ) {
     this.sources = sources;
     this.write = write;
     this.clock = clock;
-    this.onSight = onSight;
+    this.onSample = onSample;
     this.failed = new Promise((_, reject) => {
       this.onFailure = reject;
     });
@@ -75,7 +75,7 @@ export class Observer {
     this.renewChanged();
   }
 
-  get latest(): Sight | undefined {
+  get latest(): Sample | undefined {
     return this.newest;
   }
 
@@ -116,7 +116,7 @@ export class Observer {
   }
 
   /** Waits, bounded, until something is seen. `at`: when it first held (of the unbroken stretch). */
-  async until(wanted: Until, signal: AbortSignal): Promise<Wait> {
+  async until(wanted: Condition, signal: AbortSignal): Promise<WaitResult> {
     const deadline = this.clock.monotonicMillis() + wanted.timeoutMillis;
     let since: { readonly wall: number; readonly monotonic: number } | undefined;
     for (;;) {
@@ -141,7 +141,7 @@ export class Observer {
         this.write(leasesLine(snapshot));
         this.newest = { snapshot, fleet: fleetState(snapshot), flow: await this.sources.flow() };
         blindSince = undefined;
-        this.onSight(this.newest);
+        this.onSample(this.newest);
       } catch (error) {
         blindSince ??= startedAt;
         if (startedAt - blindSince > BLIND_MILLIS) {

@@ -3,13 +3,13 @@ import type { Clock } from "../../services/shared/clock.ts";
 import { distribution } from "../monitor/model.ts";
 import { LiveRegion, type Screen } from "../terminal/live-region.ts";
 import { duration } from "../terminal/table.ts";
-import type { Sight } from "./observer.ts";
+import type { Sample } from "./observer.ts";
 import { type PhaseLine, renderExperiment } from "./view.ts";
 
 export interface Progress {
   start(name: string, text: string): void;
   end(name: string, ok: boolean, text: string): void;
-  sight(sight: Sight): void;
+  sample(sample: Sample): void;
   close(): void;
 }
 
@@ -46,13 +46,17 @@ export function liveProgress(
   const phaseLines = new Map<string, PhaseLine>(
     planned.map((name) => [name, { name, state: "waiting", text: "", millis: undefined }]),
   );
-  let sight: Sight | undefined;
+  let sample: Sample | undefined;
   const draw = () => {
     const now = clock.monotonicMillis();
     const phases = [...phaseLines.values()].map((line) =>
       line.state === "running" ? { ...line, millis: now - (startedAt.get(line.name) ?? now) } : line,
     );
-    const lines = renderExperiment({ phases, fleet: sight?.fleet, flow: sight?.flow }, region.width, colour);
+    const lines = renderExperiment(
+      { phases, fleet: sample?.fleet, flow: sample?.flow },
+      region.width,
+      colour,
+    );
     region.draw(signal.aborted ? [...lines, "", STOPPING] : lines);
   };
   const closing = new AbortController();
@@ -74,8 +78,8 @@ export function liveProgress(
       phaseLines.set(name, { name, state: ok ? "ok" : "failed", text, millis });
       draw();
     },
-    sight(seen) {
-      sight = seen;
+    sample(seen) {
+      sample = seen;
     },
     close() {
       if (closing.signal.aborted) return;
@@ -100,7 +104,7 @@ export function plainProgress(write: (line: string) => void, clock: Clock): Prog
       const millis = clock.monotonicMillis() - (startedAt.get(name) ?? began);
       write(`${at()}  ${name}: ${ok ? "ok" : "FAILED"} in ${duration(millis)}: ${text}`);
     },
-    sight({ fleet }) {
+    sample({ fleet }) {
       const now = distribution(fleet);
       if (now !== "" && now !== shown) write(`${at()}    leases ${now}`);
       shown = now;

@@ -13,10 +13,10 @@ import { type Report, writeReport } from "../report/index.ts";
 import type { ExperimentSettings } from "../settings.ts";
 import { HistoryTail } from "./history-tail.ts";
 import { HistoryWriter } from "./history-writer.ts";
-import { Observer } from "./observer.ts";
+import { Sampler } from "./observer.ts";
 import { type Progress, stepper } from "./progress.ts";
-import { type Controls, runScript } from "./script.ts";
-import { openStage, type Stage } from "./stage.ts";
+import { type Controls, runPhases } from "./script.ts";
+import { openEnvironment, type TestEnvironment } from "./stage.ts";
 
 export interface ExperimentRun {
   readonly settings: ExperimentSettings;
@@ -42,40 +42,42 @@ const WORKFLOW_TIMEOUT_MILLIS = 180_000;
 export async function runExperiment(run: ExperimentRun): Promise<ExperimentOutcome> {
   const { progress } = run;
   // Ctrl-C, or an endpoint that dies: both end the run at the next await, and `broken` tells them apart.
-  const ending = new AbortController();
+  const outcome = new AbortController();
   let broken: EndpointError | undefined;
   const onEndpointFailure = (error: EndpointError) => {
     broken = error;
-    ending.abort();
+    outcome.abort();
   };
-  const signal = AbortSignal.any([run.signal, ending.signal]);
+  const signal = AbortSignal.any([run.signal, outcome.signal]);
   const cause = (error: unknown) => broken ?? (run.signal.aborted ? new Interrupted("experiment") : error);
   const shown = stepper(progress);
   const step = async <T>(name: string, text: string, work: () => Promise<T>): Promise<T> => {
     if (signal.aborted && name !== "destroy") throw new Interrupted(name);
     return shown(name, text, work);
   };
-  const stage = await openStage({ ...run, signal, onEndpointFailure, step }).catch((error: unknown) => {
-    throw cause(error);
-  });
+  const environment = await openEnvironment({ ...run, signal, onEndpointFailure, step }).catch(
+    (error: unknown) => {
+      throw cause(error);
+    },
+  );
   let report: Report;
   try {
-    const finalLeases = await perform({ ...run, signal }, stage);
+    const finalLeases = await perform({ ...run, signal }, environment);
     ({ report } = await step("report", join(run.settings.out, "report.html"), async () =>
       writeReport({
         settings: run.settings,
-        historyFiles: historyFiles(stage.historyDirectory),
-        apiCalls: await consumersCalls(stage.url),
+        historyFiles: historyFiles(environment.historyDirectory),
+        apiCalls: await consumersCalls(environment.url),
         finalLeases,
         out: run.settings.out,
       }),
     ));
   } catch (error) {
-    await stage.close("interrupted");
+    await environment.close("interrupted");
     throw cause(error);
   }
   // A teardown that fails must not hide what the experiment found.
-  const leftBehind = await stage.close(run.keep ? "keep" : "done").then(
+  const leftBehind = await environment.close(run.keep ? "keep" : "done").then(
     () => undefined,
     (error: unknown) => error,
   );
@@ -94,11 +96,14 @@ const historyFiles = (folder: string): string[] =>
     .map((name) => join(folder, name));
 
 /** Runs the script with a watching observer; gives the final lease table. */
-async function perform({ settings, progress, signal, clock }: ExperimentRun, on: Stage): Promise<PlainRow[]> {
+async function perform(
+  { settings, progress, signal, clock }: ExperimentRun,
+  on: TestEnvironment,
+): Promise<PlainRow[]> {
   const history = new HistoryWriter(join(on.historyDirectory, "lab.jsonl"));
   const tail = new HistoryTail(on.historyDirectory);
   const table = leaseTable(on.clients, on.deployment.leaseTableName, clock);
-  const observer = new Observer(
+  const sampler = new Sampler(
     {
       leases: table,
       listShards: () => listShards(on.clients, on.deployment.streamName),
@@ -106,13 +111,13 @@ async function perform({ settings, progress, signal, clock }: ExperimentRun, on:
     },
     (event) => history.write(event),
     clock,
-    (sight) => progress.sight(sight),
+    (sample) => progress.sample(sample),
   );
-  observer.start();
+  sampler.start();
   try {
-    await runScript({
+    await runPhases({
       settings,
-      observer,
+      sampler,
       controls: controlsOf(on, clock, signal),
       clock,
       signal,
@@ -123,13 +128,13 @@ async function perform({ settings, progress, signal, clock }: ExperimentRun, on:
     history.write({ type: "event", t: clock.wallMillis(), name: "stop-requested" });
     return await exportLeases(on.clients, on.deployment.leaseTableName);
   } finally {
-    await observer.stop();
+    await sampler.stop();
     await history.close();
   }
 }
 
-function controlsOf(stage: Stage, clock: Clock, signal: AbortSignal): Controls {
-  const { clients, deployment } = stage;
+function controlsOf(environment: TestEnvironment, clock: Clock, signal: AbortSignal): Controls {
+  const { clients, deployment } = environment;
   const wait = { clock, signal, timeoutMillis: WORKFLOW_TIMEOUT_MILLIS };
   return {
     reshard: async (targetShards) => {

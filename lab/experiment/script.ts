@@ -8,7 +8,7 @@ import type { HistoryEvent } from "../../services/shared/history.ts";
 import { distribution, isEven } from "../monitor/model.ts";
 import { Interrupted, messageOf } from "../problem.ts";
 import { type ExperimentSettings, evenDistribution } from "../settings.ts";
-import type { Observer, Wait } from "./observer.ts";
+import type { Sampler, WaitResult } from "./observer.ts";
 
 /** What the script asks of the deployment. */
 export interface Controls {
@@ -17,9 +17,9 @@ export interface Controls {
   stopProducer(): Promise<void>;
 }
 
-export interface Stagehands {
+export interface PhaseContext {
   readonly settings: ExperimentSettings;
-  readonly observer: Observer;
+  readonly sampler: Sampler;
   readonly controls: Controls;
   readonly clock: Clock;
   readonly signal: AbortSignal;
@@ -49,8 +49,8 @@ const LISTED_MILLIS = 10_000;
 /** How long a distribution is watched: "then none" of the moves is a goal too. */
 const STABLE_MILLIS = 3_000;
 
-export async function runScript(hands: Stagehands): Promise<PhaseResult[]> {
-  const { settings, observer, clock } = hands;
+export async function runPhases(hands: PhaseContext): Promise<PhaseResult[]> {
+  const { settings, sampler, clock } = hands;
   const startedAt = clock.monotonicMillis();
   const reach = async (millis: number) => {
     if (settings.timeline === "fast") return;
@@ -69,7 +69,7 @@ export async function runScript(hands: Stagehands): Promise<PhaseResult[]> {
     hands.done(name, result);
   };
 
-  await observer.noteShards();
+  await sampler.noteShards();
   await run("initial-balance", evenText(settings.shards, settings.pods, settings), () => balance(hands));
   await reach(SEED_SCHEDULE.splitAt);
   if (settings.splitTo > settings.shards)
@@ -87,7 +87,7 @@ const evenText = (shards: number, workers: number, settings: ExperimentSettings)
 
 /** Watches for the distribution from the moment of asking, while `work` goes on. Stable: nothing moves any more. */
 async function becomesEven(
-  hands: Stagehands,
+  hands: PhaseContext,
   wanted: { readonly shards: number; readonly workers: number; readonly timeoutMillis: number },
   work: (signal: AbortSignal) => Promise<unknown>,
 ): Promise<PhaseResult> {
@@ -98,7 +98,7 @@ async function becomesEven(
   const signal = AbortSignal.any([hands.signal, failing.signal]);
   try {
     const [wait] = await Promise.all([
-      hands.observer.until(
+      hands.sampler.until(
         {
           what,
           timeoutMillis,
@@ -116,13 +116,13 @@ async function becomesEven(
   }
 }
 
-function balance(hands: Stagehands): Promise<PhaseResult> {
+function balance(hands: PhaseContext): Promise<PhaseResult> {
   const { shards, pods: workers } = hands.settings;
   return becomesEven(hands, { shards, workers, timeoutMillis: TIMEOUTS.balance }, async () => undefined);
 }
 
-function split(hands: Stagehands): Promise<PhaseResult> {
-  const { settings, clock, observer } = hands;
+function split(hands: PhaseContext): Promise<PhaseResult> {
+  const { settings, clock, sampler } = hands;
   const { shards, splitTo, pods: workers } = settings;
   hands.write({ type: "event", t: clock.wallMillis(), name: "split-requested", from: shards, to: splitTo });
   return becomesEven(
@@ -130,7 +130,7 @@ function split(hands: Stagehands): Promise<PhaseResult> {
     { shards: splitTo, workers, timeoutMillis: TIMEOUTS.children },
     async (signal) => {
       const watching = new AbortController();
-      const watch = observer.watchShards(splitTo, AbortSignal.any([signal, watching.signal]));
+      const watch = sampler.watchShards(splitTo, AbortSignal.any([signal, watching.signal]));
       const reshard = hands.controls.reshard(splitTo).then(async () => {
         await Promise.race([watch, clock.sleep(LISTED_MILLIS, signal)]);
         watching.abort();
@@ -140,7 +140,7 @@ function split(hands: Stagehands): Promise<PhaseResult> {
   );
 }
 
-function scale(hands: Stagehands): Promise<PhaseResult> {
+function scale(hands: PhaseContext): Promise<PhaseResult> {
   const { settings, clock } = hands;
   const { splitTo: shards, pods, scaleTo: workers } = settings;
   hands.write({ type: "event", t: clock.wallMillis(), name: "scale-requested", from: pods, to: workers });
@@ -149,10 +149,10 @@ function scale(hands: Stagehands): Promise<PhaseResult> {
   );
 }
 
-async function drain(hands: Stagehands): Promise<PhaseResult> {
+async function drain(hands: PhaseContext): Promise<PhaseResult> {
   const askedAt = hands.clock.wallMillis();
   await hands.controls.stopProducer();
-  const wait = await hands.observer.until(
+  const wait = await hands.sampler.until(
     {
       what: "nothing unread",
       timeoutMillis: TIMEOUTS.drain,
@@ -161,7 +161,7 @@ async function drain(hands: Stagehands): Promise<PhaseResult> {
     },
     hands.signal,
   );
-  const flow = hands.observer.latest?.flow;
+  const flow = hands.sampler.latest?.flow;
   return wait.seen
     ? { ok: true, text: `${flow?.processed} records, none unread, after ${seconds(wait.at - askedAt)}` }
     : {
@@ -170,7 +170,7 @@ async function drain(hands: Stagehands): Promise<PhaseResult> {
       };
 }
 
-function result(wait: Wait, what: string, askedAt: number): PhaseResult {
+function result(wait: WaitResult, what: string, askedAt: number): PhaseResult {
   if (wait.seen) return { ok: true, text: `${what} after ${seconds(wait.at - askedAt)}` };
   if (wait.unsteady) return { ok: false, text: `${what} came too late to be seen standing still` };
   const fleet = wait.instead?.fleet;

@@ -14,19 +14,19 @@ import { serviceCounts, taskEnvironment } from "../deployment/tasks.ts";
 import { Problem } from "../problem.ts";
 import { consumersIn, emptyHistory, historyFolder } from "../project.ts";
 import type { ExperimentSettings } from "../settings.ts";
-import { type Ending, obstacles, teardown } from "./found-stack.ts";
+import { type Outcome, obstacles, teardown } from "./found-stack.ts";
 
-export interface Stage {
+export interface TestEnvironment {
   readonly url: string;
   readonly target: Target;
   readonly clients: Clients;
   readonly deployment: Deployment;
   readonly historyDirectory: string;
   /** Destroys the stack and stops the endpoint, each only when this stage made it. */
-  close(ending: Ending): Promise<void>;
+  close(outcome: Outcome): Promise<void>;
 }
 
-export interface StageOptions {
+export interface TestEnvironmentOptions {
   readonly settings: ExperimentSettings;
   readonly application: string;
   /** An embedded endpoint that is up already; undefined: the running one, or a new one. */
@@ -46,7 +46,7 @@ interface OpenEndpoint {
   readonly failure: Promise<EndpointError> | undefined;
 }
 
-export async function openStage(options: StageOptions): Promise<Stage> {
+export async function openEnvironment(options: TestEnvironmentOptions): Promise<TestEnvironment> {
   const { settings, application, signal, keep, step } = options;
   const historyDirectory = historyFolder(application);
   const context = {
@@ -70,16 +70,16 @@ export async function openStage(options: StageOptions): Promise<Stage> {
   const cdkStep = { target, signal };
   /** Undefined: there is none, or none that this experiment may use. */
   let stack: "made" | "found" | undefined;
-  const close = async (ending: Ending) => {
-    const made = { stack: stack === "made", endpoint: endpoint.stop !== undefined };
-    const { destroyStack, stopEndpoint } = teardown(ending, made);
+  const close = async (outcome: Outcome) => {
+    const created = { stack: stack === "made", endpoint: endpoint.stop !== undefined };
+    const { destroyStack, stopEndpoint } = teardown(outcome, created);
     try {
       if (destroyStack)
         await step("destroy", "cdklocal destroy", () =>
           destroy({ target, signal: new AbortController().signal }, context),
         );
       else if (stack !== undefined && !stopEndpoint)
-        await step("destroy", `nothing: ${remains(ending, settings)}`, async () => undefined);
+        await step("destroy", `nothing: ${remains(outcome, settings)}`, async () => undefined);
     } finally {
       clients.close();
       if (stopEndpoint) await endpoint.stop?.();
@@ -140,8 +140,8 @@ async function requireUntouched(
     );
 }
 
-const remains = (ending: Ending, { splitTo, scaleTo }: ExperimentSettings): string =>
-  ending === "interrupted"
+const remains = (outcome: Outcome, { splitTo, scaleTo }: ExperimentSettings): string =>
+  outcome === "interrupted"
     ? "the stack was up before and stays up, as it is now"
     : `the stack stays up, with ${splitTo} shards, ${scaleTo} consumers and no producer; \`npm run down\` ends it`;
 

@@ -11,7 +11,7 @@ import { emptyHistory, historyFolder } from "../project.ts";
 
 type Step = <T>(name: string, text: string, work: () => Promise<T>) => Promise<T>;
 
-export interface StandingOptions {
+export interface RunningStackOptions {
   readonly context: StackContext;
   readonly aws: boolean;
   readonly environment: Readonly<Record<string, string | undefined>>;
@@ -21,7 +21,7 @@ export interface StandingOptions {
   readonly confirm: (clients: Clients) => Promise<void>;
 }
 
-export interface Standing {
+export interface RunningStack {
   readonly target: Target;
   readonly deployment: Deployment;
   /** Consumer tasks that are wanted. Undefined: the endpoint has no ECS, and the services of the stack are names only. */
@@ -29,9 +29,9 @@ export interface Standing {
 }
 
 /** Starts what is not running yet and deploys; a second run updates the deployment. */
-export async function bringUp(options: StandingOptions): Promise<Standing> {
+export async function bringUp(options: RunningStackOptions): Promise<RunningStack> {
   const { signal, step } = options;
-  const target = await standingTarget(options);
+  const target = await runningTarget(options);
   const clients = clientsFor(target);
   try {
     if (target.kind === "aws") await options.confirm(clients);
@@ -51,7 +51,7 @@ export async function bringUp(options: StandingOptions): Promise<Standing> {
 }
 
 /** An endpoint that was named or runs already, else a new one that outlives this process. */
-async function standingTarget(options: StandingOptions): Promise<Target> {
+async function runningTarget(options: RunningStackOptions): Promise<Target> {
   const { aws, environment, signal, step } = options;
   if (!aws && !environment.AWS_ENDPOINT_URL && !(await findEndpoint())) {
     const endpoint = await step("endpoint", "starting the embedded AWS endpoint", () =>
@@ -72,7 +72,7 @@ function contextFor(context: StackContext, target: Target): StackContext {
 }
 
 /** Destroys the stack and stops the embedded endpoint. Says what there was to do; nothing is no error. */
-export async function takeDown(options: StandingOptions): Promise<"nothing" | "done"> {
+export async function takeDown(options: RunningStackOptions): Promise<"nothing" | "done"> {
   const { aws, environment, signal, step } = options;
   const running = await findEndpoint();
   if (!aws && !environment.AWS_ENDPOINT_URL && !running) return "nothing";

@@ -7,7 +7,7 @@ import { readFileSync, rmSync, statSync, utimesSync, writeFileSync } from "node:
 import type { Clock } from "../../services/shared/clock.ts";
 import { Interrupted } from "../problem.ts";
 
-export interface TurnOptions {
+export interface RunLockOptions {
   /** The file that says whose turn it is. */
   readonly lock: string;
   readonly clock: Clock;
@@ -21,19 +21,19 @@ const TOUCH_MILLIS = 5_000;
 /** A lock that nobody touched for so long is of a process that is gone, whoever has its id now. */
 const STALE_MILLIS = 60_000;
 
-export async function inTurn<T>(options: TurnOptions, work: () => Promise<T>): Promise<T> {
+export async function withRunLock<T>(options: RunLockOptions, work: () => Promise<T>): Promise<T> {
   const { lock, clock, signal, note } = options;
   for (let looks = 0; !take(lock, clock); looks++) {
     if (looks === 0) note(`waiting for process ${holderOf(lock)}, a run that is at work or still stopping`);
     await clock.sleep(LOOK_MILLIS, signal);
     if (signal.aborted) throw new Interrupted("turn");
   }
-  const ending = new AbortController();
-  void keepFresh(lock, clock, ending.signal);
+  const outcome = new AbortController();
+  void keepFresh(lock, clock, outcome.signal);
   try {
     return await work();
   } finally {
-    ending.abort();
+    outcome.abort();
     rmSync(lock, { force: true });
   }
 }

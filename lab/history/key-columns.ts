@@ -14,7 +14,7 @@ export class KeyColumns {
   set(key: string, n: number, value: number): void {
     let column = this.columns.get(key);
     if (column === undefined || n >= column.length) {
-      if (n > MOST_PER_KEY) throw new RangeError(`n ${n} of key ${key}: expected at most ${MOST_PER_KEY}`);
+      if (n > MAX_PER_KEY) throw new RangeError(`n ${n} of key ${key}: expected at most ${MAX_PER_KEY}`);
       const wider = new Float64Array(Math.max(64, n + 1, (column?.length ?? 0) * 2));
       if (column !== undefined) wider.set(column);
       column = wider;
@@ -34,4 +34,4 @@ export class KeyColumns {
 }
 
 /** A wild n (a damaged line) must not take the memory of the machine: 50 M numbers are 400 MB. */
-const MOST_PER_KEY = 50_000_000;
+const MAX_PER_KEY = 50_000_000;

@@ -18,7 +18,7 @@ export interface ReadingNotes {
   readonly halfWritten: string[];
 }
 
-const MOST_NAMED = 20;
+const MAX_NAMED = 20;
 
 export const newReadingNotes = (): ReadingNotes => ({
   lines: 0,
@@ -47,7 +47,7 @@ export async function* readHistoryLines(file: string, notes: ReadingNotes): Asyn
     if (last) notes.halfWritten.push(file);
     else {
       notes.corruptLines += 1;
-      if (notes.corrupt.length < MOST_NAMED) notes.corrupt.push({ file, line, problem: parsed.problem });
+      if (notes.corrupt.length < MAX_NAMED) notes.corrupt.push({ file, line, problem: parsed.problem });
     }
     return undefined;
   };

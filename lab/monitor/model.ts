@@ -7,7 +7,7 @@
  */
 import {
   actualOwner,
-  type FleetPage,
+  type FleetRow,
   type Lease,
   type Member,
   type PlanWorker,
@@ -20,7 +20,7 @@ export interface Snapshot {
   readonly t: number;
   readonly leases: readonly Lease[];
   readonly corrupt: readonly { readonly leaseKey: string; readonly problem: string }[];
-  readonly pages: readonly FleetPage[];
+  readonly fleetRows: readonly FleetRow[];
 }
 
 type LeaseState = "open" | "draining" | "blocked" | "ended";
@@ -62,7 +62,7 @@ export interface FleetState {
 
 export function fleetState(snapshot: Snapshot): FleetState {
   const leases = viewLeases(snapshot.leases);
-  const members = snapshot.pages.flatMap((page) => page.members);
+  const members = snapshot.fleetRows.flatMap((fleetRow) => fleetRow.members);
   const count = (state: LeaseState) => leases.filter((lease) => lease.state === state).length;
   const workers = viewWorkers(leases, members);
   return {
@@ -74,7 +74,7 @@ export function fleetState(snapshot: Snapshot): FleetState {
     draining: count("draining"),
     ended: count("ended"),
     load: leases.filter(isLoad).length,
-    generation: snapshot.pages.find((page) => page.page === 0)?.generation,
+    generation: snapshot.fleetRows.find((fleetRow) => fleetRow.number === 0)?.version,
     plannedMoves: plannedMoves(snapshot.leases, leases, members),
     corrupt: snapshot.corrupt.map(({ leaseKey, problem }) => `${leaseKey}: ${problem}`),
   };
@@ -170,7 +170,7 @@ export function movesBetween(before: FleetState, after: FleetState): Move[] {
 const takesPart = (worker: WorkerView): boolean =>
   worker.open + worker.draining > 0 || (worker.state !== "dead" && worker.state !== "leaving");
 
-const MOST_SHOWN = 12;
+const MAX_SHOWN = 12;
 
 /** `7/7/6`: what each worker owns of the load, most first. */
 export function distribution(state: FleetState): string {
@@ -178,8 +178,8 @@ export function distribution(state: FleetState): string {
     .filter(takesPart)
     .map((worker) => worker.open + worker.draining)
     .toSorted((a, b) => b - a);
-  const more = counts.length > MOST_SHOWN ? `/… (${counts.length} workers)` : "";
-  return counts.slice(0, MOST_SHOWN).join("/") + more;
+  const more = counts.length > MAX_SHOWN ? `/… (${counts.length} workers)` : "";
+  return counts.slice(0, MAX_SHOWN).join("/") + more;
 }
 
 /** Every shard owned, by exactly `workers` workers, none with more than one above another, and no parent left over. */

@@ -24,7 +24,7 @@ export interface MonitorState {
   readonly problem: string | undefined;
 }
 
-const MOST_MOVES = 50;
+const MAX_MOVES = 50;
 const RATE_WINDOW_MILLIS = 5_000;
 
 export const emptyMonitor = (title: string): MonitorState => ({
@@ -43,7 +43,7 @@ export function withSnapshot(state: MonitorState, snapshot: Snapshot): MonitorSt
   return {
     ...state,
     fleet,
-    moves: [...fresh.toReversed(), ...state.moves].slice(0, MOST_MOVES),
+    moves: [...fresh.toReversed(), ...state.moves].slice(0, MAX_MOVES),
     moveCount: state.moveCount + fresh.length,
     problem: undefined,
   };

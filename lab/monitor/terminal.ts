@@ -15,7 +15,7 @@ export interface View {
 }
 
 /** Below that many lines for moves the list is left out. */
-const MOST_MOVES_SHOWN = 8;
+const MAX_MOVES_SHOWN = 8;
 const FIXED_LINES = 9;
 
 export function renderMonitor(state: MonitorState, view: View): string[] {
@@ -34,7 +34,7 @@ export function renderMonitor(state: MonitorState, view: View): string[] {
       recordsLine(state, style),
     );
     lines.push(...fleet.corrupt.map((row) => style.red(`  unreadable row ${row}`)));
-    const room = Math.min(MOST_MOVES_SHOWN, view.height - lines.length - 3);
+    const room = Math.min(MAX_MOVES_SHOWN, view.height - lines.length - 3);
     if (room > 0 && state.moves.length > 0)
       lines.push("", ...state.moves.slice(0, room).map((move) => moveLine(move, view, style)));
   }

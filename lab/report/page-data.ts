@@ -4,7 +4,7 @@ import { BIN_MILLIS, type Bin } from "../measures/flow.ts";
 import type { Measurement } from "../measures/index.ts";
 import { chosenRows, type ShardRow, shardRows } from "./shard-rows.ts";
 
-const MOST_POINTS = 1_200;
+const MAX_POINTS = 1_200;
 
 export interface PageWorker {
   readonly id: string;
@@ -119,9 +119,9 @@ function thin<T extends { readonly t: number }>(
   startedAt: number,
   endedAt: number,
 ): T[] {
-  if (points.length <= MOST_POINTS) return [...points];
+  if (points.length <= MAX_POINTS) return [...points];
   const slots = new Map(
-    points.map((point) => [Math.floor(((point.t - startedAt) / (endedAt - startedAt)) * MOST_POINTS), point]),
+    points.map((point) => [Math.floor(((point.t - startedAt) / (endedAt - startedAt)) * MAX_POINTS), point]),
   );
   return [...slots.values()];
 }
@@ -129,7 +129,7 @@ function thin<T extends { readonly t: number }>(
 function lagSeries(bins: ReadonlyMap<number, Bin>, startedAt: number, endedAt: number): Series {
   const first = Math.floor(startedAt / BIN_MILLIS);
   const last = Math.floor(endedAt / BIN_MILLIS);
-  const perPoint = Math.max(1, Math.ceil((last - first + 1) / MOST_POINTS));
+  const perPoint = Math.max(1, Math.ceil((last - first + 1) / MAX_POINTS));
   const x: number[] = [];
   const waiting: number[] = [];
   const slowest: (number | null)[] = [];

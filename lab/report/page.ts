@@ -90,7 +90,7 @@ ${raw(legend(data))}
 ${handovers(data)}</section>`;
 }
 
-const MOST_HANDOVERS = 200;
+const MAX_HANDOVERS = 200;
 
 /** The timeline's hand-overs as a table, the longest gap first: for reading without a pointer, and on paper. */
 function handovers({ rows, workers, startedAt }: PageData): Markup | "" {
@@ -98,13 +98,13 @@ function handovers({ rows, workers, startedAt }: PageData): Markup | "" {
   if (all.length === 0) return "";
   const names = new Map(workers.map(({ id, name }) => [id, name]));
   const cells = all
-    .slice(0, MOST_HANDOVERS)
+    .slice(0, MAX_HANDOVERS)
     .map(
       ({ shardId, from, to, readAt, gapMillis, planned }) =>
         html`<tr><td>${shardId}</td><td>${names.get(from) ?? from} → ${names.get(to) ?? to}</td><td>${planned ? "handed over" : "taken after an expiry"}</td><td class="num">${((readAt - startedAt) / 1_000).toFixed(1)} s</td><td class="num">${millisText(gapMillis)}</td></tr>`,
     );
   const shown =
-    all.length > MOST_HANDOVERS ? `the ${MOST_HANDOVERS} longest gaps of ${all.length}` : `all ${all.length}`;
+    all.length > MAX_HANDOVERS ? `the ${MAX_HANDOVERS} longest gaps of ${all.length}` : `all ${all.length}`;
   return html`<details><summary>Hand-overs: ${shown}</summary><table><thead><tr><th>shard</th><th>workers</th><th></th><th class="num">at</th><th class="num">gap</th></tr></thead><tbody>${cells}</tbody></table></details>`;
 }
 

@@ -3,8 +3,8 @@ import type { LeaseState } from "../history/lease-timeline.ts";
 import type { Handover } from "../measures/handovers.ts";
 import type { Measurement } from "../measures/index.ts";
 
-const MOST_ROWS = 200;
-const MOST_SEGMENTS = 8_000;
+const MAX_ROWS = 200;
+const MAX_SEGMENTS = 8_000;
 
 export interface Segment {
   readonly from: number;
@@ -85,12 +85,12 @@ export function inFamilyOrder(
 
 /** Of very many shards those are shown that changed hands most. */
 export function chosenRows(rows: readonly ShardRow[]): { rows: ShardRow[]; hiddenRows: number } {
-  const busiest = rows.toSorted((a, b) => b.segments.length - a.segments.length).slice(0, MOST_ROWS);
+  const busiest = rows.toSorted((a, b) => b.segments.length - a.segments.length).slice(0, MAX_ROWS);
   const chosen = new Set<ShardRow>();
   let segments = 0;
   for (const row of busiest) {
     segments += row.segments.length + row.handovers.length;
-    if (segments > MOST_SEGMENTS && chosen.size > 0) break;
+    if (segments > MAX_SEGMENTS && chosen.size > 0) break;
     chosen.add(row);
   }
   return { rows: rows.filter((row) => chosen.has(row)), hiddenRows: rows.length - chosen.size };

@@ -10,7 +10,7 @@ export const ADMIN_PATH = "/_evenkeel/";
 export const ADMIN_HEADER = "x-evenkeel-admin";
 const MAX_BODY_BYTES = 64 * 1024;
 
-export interface AdminParts {
+export interface AdminDeps {
   calls: CallCounter;
   faults: FaultBoard;
   containers: ContainerRuntime;
@@ -21,7 +21,7 @@ export interface AdminParts {
 export async function admin(
   request: GatewayRequest,
   response: GatewayResponse,
-  parts: AdminParts,
+  parts: AdminDeps,
 ): Promise<void> {
   if (request.headers[ADMIN_HEADER] !== "1")
     return sendJson(response, 403, { error: `the header "${ADMIN_HEADER}: 1" is required` });

@@ -17,7 +17,7 @@ const MAX_BUFFERED_BYTES = 32 * 1024 * 1024;
 const RPC_KINESIS = /^\/service\/Kinesis_20131202\/operation\/(\w+)/;
 const DEFAULT_DELAY_MILLIS = 1_000;
 
-export interface ProxyParts {
+export interface ProxyDeps {
   ministack: Backend;
   kinesis: Backend;
   bridge: StreamBridge;
@@ -31,7 +31,7 @@ export interface ProxyParts {
 export async function proxy(
   request: GatewayRequest,
   response: GatewayResponse,
-  parts: ProxyParts,
+  parts: ProxyDeps,
 ): Promise<void> {
   const shape: RequestShape = {
     method: request.method ?? "GET",
@@ -92,7 +92,7 @@ async function sendToMiniStack(
   shape: RequestShape,
   body: Buffer | GatewayRequest,
   operation: string,
-  parts: ProxyParts,
+  parts: ProxyDeps,
   signal: AbortSignal | undefined,
 ) {
   const { ministack, bridge } = parts;
@@ -116,7 +116,7 @@ async function sendToKinesis(
   shape: RequestShape,
   body: Buffer,
   operation: string,
-  { kinesis, bridge }: ProxyParts,
+  { kinesis, bridge }: ProxyDeps,
   signal: AbortSignal | undefined,
 ) {
   const name = streamNameIn(body);

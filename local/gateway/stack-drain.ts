@@ -6,7 +6,7 @@ const ECS = "AmazonEC2ContainerServiceV20141113";
 /** A task has 5 s after SIGTERM; what is left a second later is not waited for. */
 const DRAIN_DEADLINE_MILLIS = 6_000;
 
-export interface DrainParts {
+export interface DrainDeps {
   ministack: Backend;
   containers: ContainerRuntime;
   clock: Clock;
@@ -16,7 +16,7 @@ export interface DrainParts {
  * Stops the tasks of a stack's services before the stack is deleted. MiniStack would stop them one by one and answer
  * nobody meanwhile, so that no task could hand over in the time it has; CloudFormation on AWS drains them first too.
  */
-export async function drainStack(stackName: string, parts: DrainParts): Promise<void> {
+export async function drainStack(stackName: string, parts: DrainDeps): Promise<void> {
   const { ministack, containers, clock } = parts;
   const going = new Set<string>();
   for (const { cluster, service } of await servicesOf(stackName, ministack)) {

@@ -18,7 +18,7 @@ export {
   type Lease,
 } from "./core/lease.ts";
 export { type Lineage, lineage, shardCount, tableOf } from "./core/lineage.ts";
-export type { FleetPage, Member, MemberState } from "./core/member.ts";
+export type { FleetRow, Member, MemberState } from "./core/member.ts";
 export { type LeasePlan, type Move, type PlanWorker, planLeases } from "./core/plan.ts";
 export type { ConsumerRecord } from "./core/record.ts";
 export { createWorker, type Worker, type WorkerStatus } from "./create-worker.ts";

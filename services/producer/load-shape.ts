@@ -2,7 +2,7 @@
 import type { Random } from "../shared/random.ts";
 
 /** Debt beyond this is written off: a stream that was away for a minute is not flooded when it is back. */
-const MOST_DEBT_MILLIS = 1_000;
+const MAX_DEBT_MILLIS = 1_000;
 
 /** Spreads `rate` records a second over time, whatever the rhythm in which it is asked. */
 export class RateSchedule {
@@ -18,7 +18,7 @@ export class RateSchedule {
   /** Records that have become due since the last call. */
   due(nowMillis: number): number {
     const wanted = Math.floor(((nowMillis - this.pointMillis) * this.rate) / 1_000);
-    const most = Math.max(1, Math.floor((MOST_DEBT_MILLIS * this.rate) / 1_000));
+    const most = Math.max(1, Math.floor((MAX_DEBT_MILLIS * this.rate) / 1_000));
     if (wanted - this.given > most) {
       this.pointMillis = nowMillis;
       this.given = 0;

@@ -18,13 +18,13 @@ export type BatchAnswer =
 export type PutBatch = (records: readonly CountedRecord[]) => Promise<BatchAnswer>;
 
 /** Kinesis takes 500 records and 5 MB a call. Records are `{"key","n"}`, under 100 bytes, so only the count can bind. */
-export const MOST_RECORDS_PER_CALL = 500;
+export const MAX_RECORDS_PER_CALL = 500;
 
 export class UnusableStream extends Error {
   override readonly name = "UnusableStream";
 }
 
-const HOPELESS: ReadonlySet<string> = new Set([
+const NON_RETRYABLE: ReadonlySet<string> = new Set([
   "ResourceNotFoundException",
   "AccessDeniedException",
   "UnrecognizedClientException",
@@ -34,7 +34,7 @@ const HOPELESS: ReadonlySet<string> = new Set([
 ]);
 
 /** Connections that were never made: the request cannot have arrived. */
-const UNREACHED: ReadonlySet<string> = new Set([
+const NOT_CONNECTED: ReadonlySet<string> = new Set([
   "ECONNREFUSED",
   "ENOTFOUND",
   "EAI_AGAIN",
@@ -86,9 +86,10 @@ export function afterFailure(error: unknown, streamName: string): BatchAnswer {
     $fault?: string;
   };
   const problem = `${name}: ${message}`;
-  if (HOPELESS.has(name)) {
+  if (NON_RETRYABLE.has(name)) {
     throw new UnusableStream(`cannot put records into stream ${streamName}: ${problem}`, { cause: error });
   }
-  if ($fault === "client" || (code !== undefined && UNREACHED.has(code))) return { kind: "refused", problem };
+  if ($fault === "client" || (code !== undefined && NOT_CONNECTED.has(code)))
+    return { kind: "refused", problem };
   return { kind: "unknown", problem };
 }

@@ -4,7 +4,7 @@ import type { HistoryEvent } from "../shared/history.ts";
 import { backoffMillis, type Random } from "../shared/random.ts";
 import { type KeyedRecord, KeyLedger } from "./key-ledger.ts";
 import { keyChooser, RateSchedule } from "./load-shape.ts";
-import { MOST_RECORDS_PER_CALL, type PutBatch } from "./put-batch.ts";
+import { MAX_RECORDS_PER_CALL, type PutBatch } from "./put-batch.ts";
 
 export interface ProducerOptions {
   readonly putBatch: PutBatch;
@@ -48,11 +48,11 @@ export interface ProducerProgress {
 }
 
 const TICK_MILLIS = 100;
-const MOST_CALLS_AT_ONCE = 4;
+const MAX_CALLS_AT_ONCE = 4;
 /** ECS allows 5 s between SIGTERM and SIGKILL. */
 const STOP_BUDGET_MILLIS = 4_000;
 /** About half a minute with full jitter up to 5 s. The record's number is then free for the next one. */
-const MOST_ATTEMPTS = 15;
+const MAX_ATTEMPTS = 15;
 
 interface Counts {
   put: number;
@@ -72,15 +72,15 @@ export async function runProducer(options: ProducerOptions): Promise<ProducerPro
     const { put, failedAttempts, unknown } = counts;
     return { put, failedAttempts, unknown, outstanding: ledger.outstanding };
   };
-  const mostOutstanding = Math.max(MOST_RECORDS_PER_CALL, 2 * options.rate);
+  const mostOutstanding = Math.max(MAX_RECORDS_PER_CALL, 2 * options.rate);
   const calls = new Set<Promise<void>>();
   /** Aborts waits between attempts when the stop budget is used up, or the producer failed. */
   const giveUp = new AbortController();
   let failure: unknown;
 
   const pump = () => {
-    while (calls.size < MOST_CALLS_AT_ONCE && !giveUp.signal.aborted) {
-      const batch = ledger.take(MOST_RECORDS_PER_CALL);
+    while (calls.size < MAX_CALLS_AT_ONCE && !giveUp.signal.aborted) {
+      const batch = ledger.take(MAX_RECORDS_PER_CALL);
       if (batch.length === 0) return;
       const call: Promise<void> = deliver(batch, options, ledger, counts, giveUp.signal)
         .catch((error: unknown) => {
@@ -170,7 +170,7 @@ async function deliver(
     if (failed.length === 0) return;
     counts.failedAttempts += failed.length;
     left = failed;
-    if (attempt === MOST_ATTEMPTS || giveUp.aborted) break;
+    if (attempt === MAX_ATTEMPTS || giveUp.aborted) break;
     await clock.sleep(backoffMillis(attempt, random), giveUp);
     if (giveUp.aborted) break;
   }

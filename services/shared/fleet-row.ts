@@ -18,7 +18,7 @@ export const FLEET_ROW_PREFIX = `${OWN_ROW_PREFIX}fleet-`;
 export const fleetRowKey = (page: number): string => `${FLEET_ROW_PREFIX}${page}`;
 
 export const FLEET_ATTRIBUTES = {
-  generation: "generation",
+  version: "generation",
   shardSyncRequests: "shardSyncRequests",
   members: "members",
   assignments: "assignments",

@@ -1,5 +1,5 @@
 /** The real engine on virtual time with handlers that hold the event loop, and what that costs the fleet. */
-import { calmSwarm } from "../simulation/calm.ts";
+import { faultFreeSwarm } from "../simulation/calm.ts";
 import { Cluster } from "../simulation/cluster.ts";
 import { startEngine } from "../simulation/engine.ts";
 import { NO_FAULT_PLAN } from "../simulation/faults/fault-plan.ts";
@@ -31,7 +31,7 @@ export interface BlockedFigures {
   /** Records that were processed more than once. */
   readonly twice: readonly [number, number];
   /** Workers declared dead. */
-  readonly declaredDead: readonly [number, number];
+  readonly markedDead: readonly [number, number];
   /** Largest batch of the later records, by which the longest block follows. */
   readonly largestLaterBatch: number;
 }
@@ -44,7 +44,7 @@ export async function blockedFleet(settings: BlockedSettings): Promise<BlockedFi
     millisPerRecord: settings.blockMillisPerRecord,
   };
   const faults = { ...NO_FAULT_PLAN, blockedLoops };
-  const cluster = new Cluster(calmSwarm({ shards, failoverTimeMillis, faults }), startEngine);
+  const cluster = new Cluster(faultFreeSwarm({ shards, failoverTimeMillis, faults }), startEngine);
   const { scheduler, history } = cluster;
   for (let index = 0; index < workers; index++) cluster.startWorker();
   await scheduler.run(START_MILLIS);
@@ -66,8 +66,8 @@ export async function blockedFleet(settings: BlockedSettings): Promise<BlockedFi
     calls: each((part) => handledIn(part).length),
     mostTries: Math.max(...triesOf(history.events).values()),
     twice: each((part) => [...triesOf(part).values()].filter((tries) => tries > 1).length),
-    declaredDead: each(
-      (part) => part.filter((event) => event.type === "member" && event.operation === "declareDead").length,
+    markedDead: each(
+      (part) => part.filter((event) => event.type === "member" && event.operation === "markDead").length,
     ),
     largestLaterBatch: Math.max(
       0,

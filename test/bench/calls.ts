@@ -11,7 +11,7 @@ import { endpointAdmin } from "../../local/index.ts";
 import { systemClock as clock } from "../../services/shared/platform.ts";
 import type { BenchResult, BenchRun, Figure, Unit } from "./figures.ts";
 import { processUse } from "./machine.ts";
-import { type Ground, openGround, openStage, type Stage } from "./stage.ts";
+import { type Fixture, openEnvironment, openFixture, type TestEnvironment } from "./stage.ts";
 
 const SHARDS = 30;
 const WORKERS = 5;
@@ -39,47 +39,47 @@ interface Minute {
 
 export async function benchCost({ signal, keep, say }: BenchRun): Promise<BenchResult> {
   say("starting the AWS endpoint");
-  const ground = await openGround();
+  const fixture = await openFixture();
   let failed = true;
   try {
     say("30 shards, 5 workers");
     const options = { name: "bench-cost", shards: SHARDS, failoverTimeMillis: 10_000 };
-    const stage = await openStage(ground, options, signal);
+    const environment = await openEnvironment(fixture, options, signal);
     try {
-      const result = await measure(ground, stage, { signal, say });
+      const result = await measure(fixture, environment, { signal, say });
       failed = false;
-      return { ...result, notes: [...result.notes, ...ground.keptText(keep)] };
+      return { ...result, notes: [...result.notes, ...fixture.keptText(keep)] };
     } finally {
-      await stage.close();
+      await environment.close();
     }
   } finally {
-    await ground.close(failed || keep);
+    await fixture.close(failed || keep);
   }
 }
 
 async function measure(
-  ground: Ground,
-  stage: Stage,
+  fixture: Fixture,
+  environment: TestEnvironment,
   { signal, say }: Pick<BenchRun, "signal" | "say">,
 ): Promise<BenchResult> {
-  for (let count = 0; count < WORKERS; count++) stage.fleet.startWorker();
-  await stage.even(SHARDS, WORKERS);
+  for (let count = 0; count < WORKERS; count++) environment.fleet.startWorker();
+  await environment.even(SHARDS, WORKERS);
   say("until the shards count as quiet (65 s)");
   await clock.sleep(UNTIL_QUIET_MILLIS, signal);
   say("a quiet minute");
-  const idle = await minute(ground, stage, signal);
-  const producer = stage.fleet.startProducer(200);
-  await stage.producing();
+  const idle = await minute(fixture, environment, signal);
+  const producer = environment.fleet.startProducer(200);
+  await environment.producing();
   say("200 records a second, getting under way (10 s)");
   await clock.sleep(UNTIL_BUSY_MILLIS, signal);
   say("a minute at 200 records a second");
   const from = clock.wallMillis();
-  const busy = await minute(ground, stage, signal);
+  const busy = await minute(fixture, environment, signal);
   const until = clock.wallMillis();
   await producer.stop();
-  await stage.drained();
-  await Promise.all(stage.fleet.workers.map((task) => task.stop()));
-  const flow = await flowBetween(stage.folder, from, until);
+  await environment.drained();
+  await Promise.all(environment.fleet.workers.map((task) => task.stop()));
+  const flow = await flowBetween(environment.folder, from, until);
   return {
     bench: "cost",
     figures: figuresOf(idle, busy, flow),
@@ -151,8 +151,8 @@ function figuresOf(idle: Minute, busy: Minute, flow: Flow): Figure[] {
   ];
 }
 
-async function minute(ground: Ground, { fleet }: Stage, signal: AbortSignal): Promise<Minute> {
-  const admin = endpointAdmin(ground.endpoint.url);
+async function minute(fixture: Fixture, { fleet }: TestEnvironment, signal: AbortSignal): Promise<Minute> {
+  const admin = endpointAdmin(fixture.endpoint.url);
   const pids = fleet.workers.map(({ pid }) => pid);
   await admin.resetCalls();
   const before = pids.map(processUse);

@@ -16,7 +16,7 @@ import type { HistoryEvent } from "../../services/shared/history.ts";
 import { systemClock, systemRandom } from "../../services/shared/platform.ts";
 import { type RoundFigures, roundFigures, type Stages } from "./coordination-figures.ts";
 import type { BenchResult, BenchRun, Figure } from "./figures.ts";
-import { type Ground, openGround, openStage, type Stage } from "./stage.ts";
+import { type Fixture, openEnvironment, openFixture, type TestEnvironment } from "./stage.ts";
 
 /** What our stack sets; the library's default is 10 s. */
 const FAILOVER_MILLIS = 4_000;
@@ -25,49 +25,53 @@ const RESHARD_BUDGET_MILLIS = 120_000;
 
 export async function benchCoordination(run: BenchRun): Promise<BenchResult> {
   run.say("starting the AWS endpoint");
-  const ground = await openGround();
+  const fixture = await openFixture();
   let failed = true;
   try {
     const rounds: RoundFigures[] = [];
     for (let number = 1; number <= run.rounds; number++) {
       const say = (text: string) => run.say(`round ${number} of ${run.rounds}: ${text}`);
-      rounds.push(await playRound(ground, `bench-${number}`, { ...run, say }));
+      rounds.push(await playRound(fixture, `bench-${number}`, { ...run, say }));
     }
     failed = false;
-    const notes = [...new Set(rounds.flatMap((round) => round.notes)), ...ground.keptText(run.keep)];
+    const notes = [...new Set(rounds.flatMap((round) => round.notes)), ...fixture.keptText(run.keep)];
     return { bench: "coordination", figures: combine(rounds), notes };
   } finally {
     run.say("stopping the AWS endpoint");
-    await ground.close(failed || run.keep);
+    await fixture.close(failed || run.keep);
   }
 }
 
-async function playRound(ground: Ground, name: string, run: BenchRun): Promise<RoundFigures> {
+async function playRound(fixture: Fixture, name: string, run: BenchRun): Promise<RoundFigures> {
   run.say("a stream of 20 shards");
-  const stage = await openStage(
-    ground,
+  const environment = await openEnvironment(
+    fixture,
     { name, shards: 20, failoverTimeMillis: FAILOVER_MILLIS },
     run.signal,
   );
   let stages: Stages;
   try {
-    stages = await playScript(ground, stage, run);
+    stages = await playPhases(fixture, environment, run);
   } finally {
-    await stage.close();
+    await environment.close();
   }
   const events: HistoryEvent[] = [];
-  const files = readdirSync(stage.folder).filter((file) => file.endsWith(".jsonl"));
+  const files = readdirSync(environment.folder).filter((file) => file.endsWith(".jsonl"));
   const notes = await mergeHistory(
-    files.map((file) => join(stage.folder, file)),
+    files.map((file) => join(environment.folder, file)),
     undefined,
     (event) => events.push(event),
   );
-  if (notes.corruptLines > 0) throw new Error(`${notes.corruptLines} corrupt lines in ${stage.folder}`);
+  if (notes.corruptLines > 0) throw new Error(`${notes.corruptLines} corrupt lines in ${environment.folder}`);
   return roundFigures(events, stages);
 }
 
-async function playScript(ground: Ground, stage: Stage, { say, signal }: BenchRun): Promise<Stages> {
-  const { fleet, mark } = stage;
+async function playPhases(
+  fixture: Fixture,
+  environment: TestEnvironment,
+  { say, signal }: BenchRun,
+): Promise<Stages> {
+  const { fleet, mark } = environment;
   const windows: Record<string, { from: number; until: number }> = {};
   const part = async (name: string, text: string, play: () => Promise<void>) => {
     say(text);
@@ -77,7 +81,7 @@ async function playScript(ground: Ground, stage: Stage, { say, signal }: BenchRu
   };
   const replace = async () => {
     fleet.startWorker();
-    await stage.even(30, 5);
+    await environment.even(30, 5);
   };
   const killed: Record<string, string> = {};
   const kill = async (name: string, index: number) => {
@@ -85,24 +89,24 @@ async function playScript(ground: Ground, stage: Stage, { say, signal }: BenchRu
     killed[name] = victim.id;
     victim.kill();
     mark("task-killed", { worker: victim.id });
-    await stage.even(30, 4);
+    await environment.even(30, 4);
   };
 
   const producer = fleet.startProducer(RATE_PER_SECOND);
-  await stage.producing();
+  await environment.producing();
   await part("start", "3 workers start", async () => {
     for (let count = 0; count < 3; count++) fleet.startWorker();
-    await stage.even(20, 3);
+    await environment.even(20, 3);
   });
   await part("split", "10 splits by the resharder", async () => {
     mark("split-requested");
-    await Promise.all([stage.observer.watchShards(30, signal), reshard(ground, stage.name)]);
-    await stage.even(30, 3);
+    await Promise.all([environment.sampler.watchShards(30, signal), reshard(fixture, environment.name)]);
+    await environment.even(30, 3);
   });
   await part("scale", "2 more workers", async () => {
     mark("scale-requested");
     for (let count = 0; count < 2; count++) fleet.startWorker();
-    await stage.even(30, 5);
+    await environment.even(30, 5);
   });
   await part("crash", "kill -9 of a worker", () => kill("crash", 2));
   await part("replace", "a new one for it", replace);
@@ -112,23 +116,23 @@ async function playScript(ground: Ground, stage: Stage, { say, signal }: BenchRu
     const victim = fleet.workers[1]!;
     killed.stop = victim.id;
     mark("stop-asked", { worker: victim.id });
-    await Promise.all([victim.stop(), stage.even(30, 4)]);
+    await Promise.all([victim.stop(), environment.even(30, 4)]);
   });
   await part("replace", "a new one for it", replace);
   await part("deploy", "rolling deploy of 5 workers", async () => {
     for (const old of fleet.workers) {
       fleet.startWorker();
-      await stage.even(30, 6);
-      await Promise.all([old.stop(), stage.even(30, 5)]);
+      await environment.even(30, 6);
+      await Promise.all([old.stop(), environment.even(30, 5)]);
     }
   });
   await part("quietSplit", "a split nobody tells of", async () => {
-    await Promise.all([stage.observer.watchShards(31, signal), splitOne(ground, stage.name)]);
-    await stage.even(31, 5);
+    await Promise.all([environment.sampler.watchShards(31, signal), splitOne(fixture, environment.name)]);
+    await environment.even(31, 5);
   });
   await part("end", "reading the rest", async () => {
     await producer.stop();
-    await stage.drained();
+    await environment.drained();
     mark("stop-requested");
     await Promise.all(fleet.workers.map((task) => task.stop()));
   });
@@ -136,7 +140,7 @@ async function playScript(ground: Ground, stage: Stage, { say, signal }: BenchRu
 }
 
 /** The resharder's own loop with its adapters, without Lambda and Step Functions around it. */
-async function reshard({ clients }: Ground, name: string): Promise<void> {
+async function reshard({ clients }: Fixture, name: string): Promise<void> {
   const startedAt = systemClock.monotonicMillis();
   const outcome = await performReshard(
     { targetShards: 30, direction: "split", takeOver: false },
@@ -152,7 +156,7 @@ async function reshard({ clients }: Ground, name: string): Promise<void> {
   if (!outcome.done) throw new Error(`the reshard of ${name} stopped at ${outcome.openShards} shards`);
 }
 
-async function splitOne({ clients }: Ground, name: string): Promise<void> {
+async function splitOne({ clients }: Fixture, name: string): Promise<void> {
   const shard = (await listShards(clients, name)).find(({ open }) => open)!;
   await clients.kinesis.send(
     new SplitShardCommand({

@@ -43,7 +43,7 @@ function line(settings: FleetSettings): string {
     `${settings.failoverTimeMillis / 1_000} s`,
     settings.busyShards === 0 ? "none" : "all",
     whole(ours.writeUnitsPerMinute),
-    whole(calls.looks),
+    whole(calls.polls),
     dollars(ours.dollarsPerMonth),
     whole(kcl.writeUnitsPerMinute),
     dollars(kcl.dollarsPerMonth),
@@ -75,8 +75,8 @@ async function counted(settings: FleetSettings): Promise<string> {
   const expected = callsPerMinute(settings);
   const { perMinute } = await countCalls(settings, { minutes: 2, putsPerSecond: 0 });
   const pairs = [
-    ["heartbeats", expected.heartbeats, perMinute.beat],
-    ["GetItems", expected.looks, perMinute.readFleet],
+    ["heartbeats", expected.heartbeats, perMinute.sendHeartbeat],
+    ["GetItems", expected.polls, perMinute.readFleet],
     ["Scans", 0, perMinute.list],
     ["ListShards", expected.listShards, perMinute.listShards],
     ["GetRecords", expected.getRecords, perMinute.read],

@@ -1,6 +1,6 @@
 /** The real engine on virtual time, and every call that the whole fleet makes while nothing changes. */
 import type { FleetSettings } from "../../services/consumer/core/cost.ts";
-import { calmSwarm } from "../simulation/calm.ts";
+import { faultFreeSwarm } from "../simulation/calm.ts";
 import { Cluster } from "../simulation/cluster.ts";
 import { startEngine } from "../simulation/engine.ts";
 
@@ -21,7 +21,7 @@ export async function countCalls(
   { minutes, putsPerSecond }: { readonly minutes: number; readonly putsPerSecond: number },
 ): Promise<Counted> {
   const { shards, workers, ...options } = settings;
-  const cluster = new Cluster(calmSwarm({ ...options, shards, keys: shards * 50 }), startEngine);
+  const cluster = new Cluster(faultFreeSwarm({ ...options, shards, keys: shards * 50 }), startEngine);
   const { scheduler } = cluster;
   let due = 0;
   const putEvery = () => {

@@ -16,8 +16,8 @@ const LINES: readonly [
   ["a record", (part) => ({ blockMillis: 0, blockMillisPerRecord: part * FAILOVER_MILLIS })],
 ];
 
-const row = (what: string, workers: number, { mostTries, declaredDead, twice, calls }: BlockedFigures) =>
-  `| ${what} | ${workers} | ${mostTries} | ${declaredDead.join(", ")} | ${twice.join(", ")} | ${calls.join(", ")} |`;
+const row = (what: string, workers: number, { mostTries, markedDead, twice, calls }: BlockedFigures) =>
+  `| ${what} | ${workers} | ${mostTries} | ${markedDead.join(", ")} | ${twice.join(", ")} | ${calls.join(", ")} |`;
 
 process.stdout.write(
   "| blocks, failover times | workers | most tries of a record | declared dead: first, later | records twice: first, later | calls: first, later |\n|---|--:|--:|--:|--:|--:|\n",

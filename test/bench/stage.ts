@@ -8,7 +8,7 @@ import { listShards, streamStatus } from "../../lab/deployment/stream.ts";
 import { embeddedTarget } from "../../lab/deployment/target.ts";
 import { HistoryTail } from "../../lab/experiment/history-tail.ts";
 import { HistoryWriter } from "../../lab/experiment/history-writer.ts";
-import { Observer } from "../../lab/experiment/observer.ts";
+import { Sampler } from "../../lab/experiment/observer.ts";
 import { isEven } from "../../lab/monitor/model.ts";
 import { type Endpoint, freePorts, portsFromEnvironment, startEndpoint } from "../../local/index.ts";
 import { dynamoDbLeaseStore } from "../../services/consumer/index.ts";
@@ -16,7 +16,7 @@ import type { HistoryEvent } from "../../services/shared/history.ts";
 import { systemClock as clock } from "../../services/shared/platform.ts";
 import { Fleet } from "./fleet.ts";
 
-export interface Ground {
+export interface Fixture {
   readonly endpoint: Endpoint;
   readonly clients: Clients;
   /** For logs and history files; removed at the end unless something went wrong. */
@@ -27,7 +27,7 @@ export interface Ground {
 }
 
 /** Its own endpoint, unknown to other commands: beside EVENKEEL_PORT when that is set, else on free ports. */
-export async function openGround(): Promise<Ground> {
+export async function openFixture(): Promise<Fixture> {
   const folder = mkdtempSync(join(tmpdir(), "evenkeel-bench-"));
   const ports = process.env.EVENKEEL_PORT ? portsFromEnvironment(process.env) : await freePorts();
   const endpoint = await startEndpoint({ ports, announce: false, logFolder: join(folder, "logs") });
@@ -45,10 +45,10 @@ export async function openGround(): Promise<Ground> {
   };
 }
 
-export interface Stage {
+export interface TestEnvironment {
   readonly name: string;
   readonly fleet: Fleet;
-  readonly observer: Observer;
+  readonly sampler: Sampler;
   readonly folder: string;
   /** A line of the bench's own in the history. */
   write(event: HistoryEvent): void;
@@ -66,21 +66,21 @@ export interface Stage {
 const TIMEOUT_MILLIS = 60_000;
 const STABLE_MILLIS = 1_500;
 
-export async function openStage(
-  ground: Ground,
+export async function openEnvironment(
+  fixture: Fixture,
   options: { readonly name: string; readonly shards: number; readonly failoverTimeMillis: number },
   signal: AbortSignal,
-): Promise<Stage> {
+): Promise<TestEnvironment> {
   const { name, shards, failoverTimeMillis } = options;
-  const { clients } = ground;
-  const folder = join(ground.folder, name);
+  const { clients } = fixture;
+  const folder = join(fixture.folder, name);
   const store = dynamoDbLeaseStore({ client: clients.dynamoDb, tableName: name });
   await Promise.all([
     clients.kinesis.send(new CreateStreamCommand({ StreamName: name, ShardCount: shards })),
     store.ensureTable(true),
   ]);
   while ((await streamStatus(clients, name)) !== "ACTIVE") await clock.sleep(50, signal);
-  const fleet = new Fleet({ name, environment: ground.endpoint.environment, folder, failoverTimeMillis });
+  const fleet = new Fleet({ name, environment: fixture.endpoint.environment, folder, failoverTimeMillis });
   const history = new HistoryWriter(join(folder, "lab.jsonl"));
   const write = (event: HistoryEvent) => history.write(event);
   const mark = (event: string, detail: Record<string, unknown> = {}): number => {
@@ -93,7 +93,7 @@ export async function openStage(
   const leases = {
     snapshot: async () => {
       const snapshot = { t: clock.wallMillis(), ...(await store.list({ consistent: true })) };
-      for (const { workerId: worker } of snapshot.pages.flatMap((page) => page.members)) {
+      for (const { workerId: worker } of snapshot.fleetRows.flatMap((page) => page.members)) {
         if (joined.has(worker)) continue;
         joined.add(worker);
         write({ type: "event", t: snapshot.t, name: "member-seen", worker });
@@ -102,22 +102,22 @@ export async function openStage(
     },
   };
   const sources = { leases, listShards: () => listShards(clients, name), flow: () => tail.poll() };
-  const observer = new Observer(sources, write, clock, () => undefined);
-  observer.start();
-  await observer.noteShards();
+  const sampler = new Sampler(sources, write, clock, () => undefined);
+  sampler.start();
+  await sampler.noteShards();
   const until = async (
     what: string,
     stableMillis: number,
-    holds: Parameters<Observer["until"]>[0]["holds"],
+    holds: Parameters<Sampler["until"]>[0]["holds"],
   ) => {
-    const wait = await observer.until({ what, timeoutMillis: TIMEOUT_MILLIS, stableMillis, holds }, signal);
+    const wait = await sampler.until({ what, timeoutMillis: TIMEOUT_MILLIS, stableMillis, holds }, signal);
     if (!wait.seen)
       throw new Error(`${name}: not seen within ${TIMEOUT_MILLIS / 1_000} s: ${what}; look at ${folder}`);
   };
   return {
     name,
     fleet,
-    observer,
+    sampler,
     folder,
     write,
     mark,
@@ -129,7 +129,7 @@ export async function openStage(
     drained: () => until("everything read", 0, ({ flow }) => flow.produced > 0 && flow.pending === 0),
     async close() {
       await fleet.close();
-      await observer.stop();
+      await sampler.stop();
       await history.close();
       await clients.kinesis.send(new DeleteStreamCommand({ StreamName: name }));
     },

@@ -48,7 +48,7 @@ const member = (workerId: string, maxLeases: number | undefined): Member => ({
 export function snapshotOf(fleet: Fleet, t: number): Snapshot {
   const leases = Object.entries(fleet.owners).map(([number, owner]) => lease(fleet, Number(number), owner));
   const members = fleet.members.map((id) => member(id, fleet.cap));
-  return { t, leases, corrupt: [], pages: [{ page: 0, generation: 1, shardSyncRequests: 0, members }] };
+  return { t, leases, corrupt: [], fleetRows: [{ number: 0, version: 1, shardSyncRequests: 0, members }] };
 }
 
 export class ScriptedSource implements SnapshotSource {

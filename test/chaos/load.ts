@@ -5,7 +5,7 @@
 import type { KinesisClient } from "@aws-sdk/client-kinesis";
 import { fileHistory } from "../../services/producer/history-sink.ts";
 import { KeyLedger } from "../../services/producer/key-ledger.ts";
-import { kinesisPutBatch, MOST_RECORDS_PER_CALL, type PutBatch } from "../../services/producer/put-batch.ts";
+import { kinesisPutBatch, MAX_RECORDS_PER_CALL, type PutBatch } from "../../services/producer/put-batch.ts";
 import { systemClock } from "../../services/shared/platform.ts";
 import type { Random } from "../../services/shared/random.ts";
 
@@ -64,7 +64,7 @@ export class Load {
 
   /** A key is in a batch once at most, so that its records are put in order. */
   async #deliver(): Promise<void> {
-    const batch = this.#ledger.take(MOST_RECORDS_PER_CALL);
+    const batch = this.#ledger.take(MAX_RECORDS_PER_CALL);
     if (batch.length === 0) return;
     const t = systemClock.wallMillis();
     const answer = await this.#put(batch);

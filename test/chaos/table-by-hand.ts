@@ -55,7 +55,7 @@ export class TableByHand {
   }
 
   setFleetVersionBack(): Promise<void> {
-    return this.set(this.fleetRow, [FLEET_ATTRIBUTES.generation], { N: "1" });
+    return this.set(this.fleetRow, [FLEET_ATTRIBUTES.version], { N: "1" });
   }
 
   async #update(

@@ -1,6 +1,6 @@
 /** The fleet's half of the lease store's suite: membership, heartbeats, fencing, pages and the generation. */
 import { beforeEach, describe, expect, it } from "vitest";
-import { MEMBERS_PER_PAGE, type Member } from "../../services/consumer/core/member.ts";
+import { MEMBERS_PER_ROW, type Member } from "../../services/consumer/core/member.ts";
 import type { LeaseStore } from "../../services/consumer/ports/lease-store.ts";
 
 export interface LeaseStoreUnderTest {
@@ -31,9 +31,9 @@ export function fleetConditions(under: () => LeaseStoreUnderTest): void {
       ({ store, rival } = under());
     });
 
-    const generation = async () => (await rival.readFleet(0, { consistent: true }))?.generation;
-    const members = async (page: number) =>
-      (await rival.readFleet(page, { consistent: true }))?.members.map((one) => one.workerId);
+    const version = async () => (await rival.readFleet(0, { consistent: true }))?.version;
+    const members = async (fleetRow: number) =>
+      (await rival.readFleet(fleetRow, { consistent: true }))?.members.map((one) => one.workerId);
 
     describe("join", () => {
       it("makes page 0 with the first member, and adds others", async () => {
@@ -42,21 +42,23 @@ export function fleetConditions(under: () => LeaseStoreUnderTest): void {
         const first = await store.join(0, one);
         expect(first).toEqual({
           kind: "ok",
-          page: { page: 0, generation: 1, shardSyncRequests: 0, members: [one] },
+          fleetRow: { number: 0, version: 1, shardSyncRequests: 0, members: [one] },
         });
         const second = await rival.join(0, member("b"));
         expect(second).toEqual({
           kind: "ok",
-          page: { page: 0, generation: 2, shardSyncRequests: 0, members: [one, member("b")] },
+          fleetRow: { number: 0, version: 2, shardSyncRequests: 0, members: [one, member("b")] },
         });
-        expect(await rival.readFleet(0, { consistent: true })).toEqual(second.kind === "ok" && second.page);
+        expect(await rival.readFleet(0, { consistent: true })).toEqual(
+          second.kind === "ok" && second.fleetRow,
+        );
       });
 
       it("loses nobody when all start at once", async () => {
         const names = ["a", "b", "c", "d", "e", "f"];
         await Promise.all(names.map((id, index) => (index % 2 ? rival : store).join(0, member(id))));
         expect(await members(0)).toEqual(names);
-        expect(await generation()).toBe(names.length);
+        expect(await version()).toBe(names.length);
       });
 
       it("replaces a namesake, who is then superseded", async () => {
@@ -64,61 +66,65 @@ export function fleetConditions(under: () => LeaseStoreUnderTest): void {
         await store.join(0, old);
         await rival.join(0, member("a", { incarnation: "new" }));
         expect(await members(0)).toEqual(["a"]);
-        expect(await store.beat(0, { ...old, heartbeat: 2 }, { bump: false })).toEqual({
-          kind: "superseded",
+        expect(await store.sendHeartbeat(0, { ...old, heartbeat: 2 }, { bump: false })).toEqual({
+          kind: "fencedOut",
           entry: member("a", { incarnation: "new" }),
         });
       });
 
       it("is refused on a full page, except to a namesake", async () => {
-        for (let n = 0; n < MEMBERS_PER_PAGE; n++) await store.join(0, member(`w${n}`));
-        const before = await generation();
+        for (let n = 0; n < MEMBERS_PER_ROW; n++) await store.join(0, member(`w${n}`));
+        const before = await version();
         expect(await store.join(0, member("late"))).toEqual({ kind: "full" });
-        expect(await generation()).toBe(before);
+        expect(await version()).toBe(before);
         expect(await store.join(0, member("w0", { incarnation: "again" }))).toMatchObject({ kind: "ok" });
-        expect(await members(0)).toHaveLength(MEMBERS_PER_PAGE);
+        expect(await members(0)).toHaveLength(MEMBERS_PER_ROW);
       });
 
       it("gives the last place of a page to one of two", async () => {
-        for (let n = 1; n < MEMBERS_PER_PAGE; n++) await store.join(0, member(`w${n}`));
+        for (let n = 1; n < MEMBERS_PER_ROW; n++) await store.join(0, member(`w${n}`));
         const outcomes = await Promise.all([store.join(0, member("x")), rival.join(0, member("y"))]);
         expect(outcomes.map((outcome) => outcome.kind).toSorted()).toEqual(["full", "ok"]);
-        expect(await members(0)).toHaveLength(MEMBERS_PER_PAGE);
+        expect(await members(0)).toHaveLength(MEMBERS_PER_ROW);
       });
 
       it("on another page moves the generation of page 0", async () => {
         await store.join(0, member("a"));
         expect(await store.join(1, member("b"))).toMatchObject({
           kind: "ok",
-          page: { page: 1, generation: 0 },
+          fleetRow: { number: 1, version: 0 },
         });
         expect(await members(1)).toEqual(["b"]);
-        expect(await generation()).toBe(2);
+        expect(await version()).toBe(2);
       });
     });
 
-    describe("beat", () => {
+    describe("sendHeartbeat", () => {
       it("writes the entry and returns the page", async () => {
         await store.join(0, member("a"));
         await store.join(0, member("b"));
         const next = member("a", { heartbeat: 2, state: "leaving", maxLeases: 4 });
-        const outcome = await store.beat(0, next, { bump: false });
+        const outcome = await store.sendHeartbeat(0, next, { bump: false });
         expect(outcome).toEqual({
           kind: "ok",
-          page: { page: 0, generation: 2, shardSyncRequests: 0, members: [next, member("b")] },
+          fleetRow: { number: 0, version: 2, shardSyncRequests: 0, members: [next, member("b")] },
         });
-        expect(await rival.readFleet(0, { consistent: true })).toEqual(outcome.kind === "ok" && outcome.page);
+        expect(await rival.readFleet(0, { consistent: true })).toEqual(
+          outcome.kind === "ok" && outcome.fleetRow,
+        );
       });
 
       it("does not set a heartbeat back: a write that comes late changes nothing", async () => {
         await store.join(0, member("a"));
-        await store.beat(0, member("a", { heartbeat: 3 }), { bump: false });
-        expect(await store.beat(0, member("a", { heartbeat: 2, state: "leaving" }), { bump: true })).toEqual({
-          kind: "superseded",
+        await store.sendHeartbeat(0, member("a", { heartbeat: 3 }), { bump: false });
+        expect(
+          await store.sendHeartbeat(0, member("a", { heartbeat: 2, state: "leaving" }), { bump: true }),
+        ).toEqual({
+          kind: "fencedOut",
           entry: member("a", { heartbeat: 3 }),
         });
-        expect(await generation()).toBe(1);
-        expect(await store.beat(0, member("a", { heartbeat: 3 }), { bump: false })).toMatchObject({
+        expect(await version()).toBe(1);
+        expect(await store.sendHeartbeat(0, member("a", { heartbeat: 3 }), { bump: false })).toMatchObject({
           kind: "ok",
         });
       });
@@ -126,27 +132,27 @@ export function fleetConditions(under: () => LeaseStoreUnderTest): void {
       it("moves the generation when asked, on page 0 and from another page", async () => {
         await store.join(0, member("a"));
         await store.join(1, member("b"));
-        await store.beat(0, member("a", { heartbeat: 2 }), { bump: true });
-        expect(await generation()).toBe(3);
-        await store.beat(1, member("b", { heartbeat: 2 }), { bump: true });
-        expect(await generation()).toBe(4);
-        await store.beat(1, member("b", { heartbeat: 3 }), { bump: false });
-        expect(await generation()).toBe(4);
+        await store.sendHeartbeat(0, member("a", { heartbeat: 2 }), { bump: true });
+        expect(await version()).toBe(3);
+        await store.sendHeartbeat(1, member("b", { heartbeat: 2 }), { bump: true });
+        expect(await version()).toBe(4);
+        await store.sendHeartbeat(1, member("b", { heartbeat: 3 }), { bump: false });
+        expect(await version()).toBe(4);
       });
 
       it("is superseded where there is no such member, page or living entry, and shows what is there", async () => {
-        const nothing = { kind: "superseded", entry: undefined };
-        expect(await store.beat(0, member("a"), { bump: true })).toEqual(nothing);
+        const nothing = { kind: "fencedOut", entry: undefined };
+        expect(await store.sendHeartbeat(0, member("a"), { bump: true })).toEqual(nothing);
         expect(await store.readFleet(0, { consistent: true })).toBeUndefined();
         await store.join(0, member("a"));
-        expect(await store.beat(0, member("b"), { bump: false })).toEqual(nothing);
-        expect(await store.beat(0, member("a", { incarnation: "i-2" }), { bump: false })).toEqual({
-          kind: "superseded",
+        expect(await store.sendHeartbeat(0, member("b"), { bump: false })).toEqual(nothing);
+        expect(await store.sendHeartbeat(0, member("a", { incarnation: "i-2" }), { bump: false })).toEqual({
+          kind: "fencedOut",
           entry: member("a"),
         });
-        await rival.declareDead(0, member("a"));
-        expect(await store.beat(0, member("a", { heartbeat: 2 }), { bump: true })).toEqual({
-          kind: "superseded",
+        await rival.markDead(0, member("a"));
+        expect(await store.sendHeartbeat(0, member("a", { heartbeat: 2 }), { bump: true })).toEqual({
+          kind: "fencedOut",
           entry: member("a", { state: "dead" }),
         });
         expect((await store.readFleet(0, { consistent: true }))?.members).toEqual([
@@ -155,42 +161,40 @@ export function fleetConditions(under: () => LeaseStoreUnderTest): void {
       });
     });
 
-    describe("declareDead", () => {
+    describe("markDead", () => {
       it("marks a member whose heartbeat is as seen, and wakes the fleet", async () => {
         await store.join(0, member("a", { heartbeat: 5 }));
-        expect(await rival.declareDead(0, member("a", { heartbeat: 5 }))).toBe("declared");
+        expect(await rival.markDead(0, member("a", { heartbeat: 5 }))).toBe("declared");
         expect((await rival.readFleet(0, { consistent: true }))?.members[0]?.state).toBe("dead");
-        expect(await generation()).toBe(2);
+        expect(await version()).toBe(2);
       });
 
       it("on another page moves the generation of page 0", async () => {
         await store.join(0, member("a"));
         await store.join(1, member("b"));
-        expect(await rival.declareDead(1, member("b"))).toBe("declared");
-        expect(await generation()).toBe(3);
+        expect(await rival.markDead(1, member("b"))).toBe("declared");
+        expect(await version()).toBe(3);
       });
 
       it("fails when it beat meanwhile, was replaced, or is gone", async () => {
         await store.join(0, member("a"));
         const seen = member("a");
-        await store.beat(0, member("a", { heartbeat: 2 }), { bump: false });
-        expect(await rival.declareDead(0, seen)).toBe("changed");
-        expect(await rival.declareDead(0, member("a", { heartbeat: 2, incarnation: "other" }))).toBe(
-          "changed",
-        );
-        expect(await rival.declareDead(0, member("b"))).toBe("changed");
-        expect(await rival.declareDead(1, member("b"))).toBe("changed");
+        await store.sendHeartbeat(0, member("a", { heartbeat: 2 }), { bump: false });
+        expect(await rival.markDead(0, seen)).toBe("changed");
+        expect(await rival.markDead(0, member("a", { heartbeat: 2, incarnation: "other" }))).toBe("changed");
+        expect(await rival.markDead(0, member("b"))).toBe("changed");
+        expect(await rival.markDead(1, member("b"))).toBe("changed");
         expect((await rival.readFleet(0, { consistent: true }))?.members[0]?.state).toBe("active");
-        expect(await generation()).toBe(1);
+        expect(await version()).toBe(1);
         expect(await rival.readFleet(1, { consistent: true })).toBeUndefined();
       });
 
       it("is overcome by a rejoin", async () => {
         await store.join(0, member("a"));
-        await rival.declareDead(0, member("a"));
+        await rival.markDead(0, member("a"));
         const again = member("a", { incarnation: "again" });
         await store.join(0, again);
-        expect((await store.beat(0, { ...again, heartbeat: 2 }, { bump: false })).kind).toBe("ok");
+        expect((await store.sendHeartbeat(0, { ...again, heartbeat: 2 }, { bump: false })).kind).toBe("ok");
       });
     });
 
@@ -198,16 +202,16 @@ export function fleetConditions(under: () => LeaseStoreUnderTest): void {
       const claim = { leaseKey: "shard-1", worker: "a", to: "a", counter: 7, owner: "gone" };
       const handOver = { leaseKey: "shard-2", worker: "a", to: "b" };
       const size = { workers: 1_000, shards: 10_000 };
-      const page = (number: number) => rival.readFleet(number, { consistent: true });
+      const fleetRow = (number: number) => rival.readFleet(number, { consistent: true });
 
       it("sets the page's assignments and the fleet's size, and takes both away again", async () => {
         await store.join(0, member("a"));
         expect(await store.assign(0, [claim, handOver], size)).toBe("assigned");
-        expect(await page(0)).toMatchObject({ assignments: [claim, handOver], size, generation: 1 });
+        expect(await fleetRow(0)).toMatchObject({ assignments: [claim, handOver], size, version: 1 });
         expect(await rival.assign(0, [handOver], size)).toBe("assigned");
-        expect((await page(0))?.assignments).toEqual([handOver]);
+        expect((await fleetRow(0))?.assignments).toEqual([handOver]);
         expect(await store.assign(0, [], undefined)).toBe("assigned");
-        const last = await page(0);
+        const last = await fleetRow(0);
         expect([last?.assignments, last?.size]).toEqual([undefined, undefined]);
       });
 
@@ -215,14 +219,16 @@ export function fleetConditions(under: () => LeaseStoreUnderTest): void {
         await store.join(0, member("a"));
         await store.assign(0, [claim], size);
         await rival.join(0, member("b"));
-        const beaten = await store.beat(0, member("a", { heartbeat: 2, leases: 3 }), { bump: false });
-        expect(beaten).toMatchObject({ kind: "ok", page: { assignments: [claim], size } });
-        expect(beaten.kind === "ok" && beaten.page.members[0]?.leases).toBe(3);
+        const written = await store.sendHeartbeat(0, member("a", { heartbeat: 2, leases: 3 }), {
+          bump: false,
+        });
+        expect(written).toMatchObject({ kind: "ok", fleetRow: { assignments: [claim], size } });
+        expect(written.kind === "ok" && written.fleetRow.members[0]?.leases).toBe(3);
       });
 
       it("makes no page where there is none", async () => {
         expect(await store.assign(3, [claim], undefined)).toBe("gone");
-        expect(await page(3)).toBeUndefined();
+        expect(await fleetRow(3)).toBeUndefined();
       });
     });
 
@@ -232,7 +238,7 @@ export function fleetConditions(under: () => LeaseStoreUnderTest): void {
         await store.join(0, member("b"));
         expect(await store.leave(0, member("a", { heartbeat: 99 }))).toBe("left");
         expect(await members(0)).toEqual(["b"]);
-        expect(await generation()).toBe(3);
+        expect(await version()).toBe(3);
       });
 
       it("leaves a namesake alone; an entry that is gone has left", async () => {
@@ -250,7 +256,7 @@ export function fleetConditions(under: () => LeaseStoreUnderTest): void {
       it("deletes page 0 with the last member of the fleet", async () => {
         await store.join(0, member("a"));
         expect(await store.leave(0, member("a"))).toBe("left");
-        expect((await rival.list({ consistent: true })).pages).toEqual([]);
+        expect((await rival.list({ consistent: true })).fleetRows).toEqual([]);
       });
 
       it("deletes another page with its last member, and wakes the fleet", async () => {
@@ -261,7 +267,7 @@ export function fleetConditions(under: () => LeaseStoreUnderTest): void {
         expect(await members(1)).toEqual(["c"]);
         await store.leave(1, member("c"));
         expect(await rival.readFleet(1, { consistent: true })).toBeUndefined();
-        expect(await generation()).toBe(5);
+        expect(await version()).toBe(5);
       });
 
       it("keeps an empty page 0 while another page has members, and deletes it with the last of them", async () => {
@@ -269,25 +275,25 @@ export function fleetConditions(under: () => LeaseStoreUnderTest): void {
         await store.join(2, member("b"));
         await store.leave(0, member("a"));
         expect(await members(0)).toEqual([]);
-        expect(await generation()).toBe(3);
+        expect(await version()).toBe(3);
         await store.leave(2, member("b"));
-        expect((await rival.list({ consistent: true })).pages).toEqual([]);
+        expect((await rival.list({ consistent: true })).fleetRows).toEqual([]);
       });
 
       it("cleans up completely when all leave at once", async () => {
         const all = ["a", "b", "c", "d"].map((id) => member(id));
         for (const one of all) await store.join(one.workerId < "c" ? 0 : 1, one);
         await Promise.all(all.map((one) => rival.leave(one.workerId < "c" ? 0 : 1, one)));
-        expect((await store.list({ consistent: true })).pages).toEqual([]);
+        expect((await store.list({ consistent: true })).fleetRows).toEqual([]);
       });
     });
 
     it("bumpGeneration moves page 0, and makes none where none is", async () => {
-      await store.bumpGeneration();
+      await store.bumpFleetVersion();
       expect(await rival.readFleet(0, { consistent: true })).toBeUndefined();
       await store.join(0, member("a"));
-      await Promise.all([store.bumpGeneration(), rival.bumpGeneration()]);
-      expect(await generation()).toBe(3);
+      await Promise.all([store.bumpFleetVersion(), rival.bumpFleetVersion()]);
+      expect(await version()).toBe(3);
       expect(await members(0)).toEqual(["a"]);
     });
   });

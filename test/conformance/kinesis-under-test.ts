@@ -14,7 +14,7 @@ import { systemClock } from "../../services/shared/platform.ts";
 import type { StreamUnderTest } from "./stream-suite.ts";
 
 const POLL_MILLIS = 20;
-const MOST_POLLS = 1_000;
+const MAX_POLLS = 1_000;
 
 export async function kinesisUnderTest(
   client: KinesisClient,
@@ -22,7 +22,7 @@ export async function kinesisUnderTest(
   shards: number,
 ): Promise<StreamUnderTest> {
   const active = async () => {
-    for (let poll = 0; poll < MOST_POLLS; poll++) {
+    for (let poll = 0; poll < MAX_POLLS; poll++) {
       const summary = await client.send(new DescribeStreamSummaryCommand({ StreamName: streamName }));
       if (summary.StreamDescriptionSummary?.StreamStatus === "ACTIVE") return;
       await systemClock.sleep(POLL_MILLIS);

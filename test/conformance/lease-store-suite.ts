@@ -124,7 +124,7 @@ export function describeLeaseStore(
         const listing = await rival.list({ consistent: true });
         expect(listing.leases.map((lease) => lease.leaseKey).toSorted()).toEqual(["shard-1", "shard-2"]);
         expect(listing.corrupt).toEqual([]);
-        expect(listing.pages.map((page) => page.members)).toEqual([[member("me")]]);
+        expect(listing.fleetRows.map((fleetRow) => fleetRow.members)).toEqual([[member("me")]]);
       });
     });
 

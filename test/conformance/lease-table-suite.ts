@@ -73,7 +73,7 @@ export function describeLeaseTable(name: string, open: () => Promise<LeaseTableE
         expect(await store.list({ consistent: true })).toEqual({
           leases: [],
           corrupt: [],
-          pages: [],
+          fleetRows: [],
           hasApplication: false,
         });
       });
@@ -116,7 +116,7 @@ export function describeLeaseTable(name: string, open: () => Promise<LeaseTableE
           java.java3MultiStream.leaseKey?.S,
           "shardId-000000000009",
         ]);
-        expect(listing.pages).toEqual([]);
+        expect(listing.fleetRows).toEqual([]);
       });
 
       it("does not touch a row that is no lease, whatever is tried on it", async () => {
@@ -191,7 +191,7 @@ export function describeLeaseTable(name: string, open: () => Promise<LeaseTableE
           new UpdateItemCommand({
             TableName: tableName,
             Key: { leaseKey: { S: fleetRowKey(0) } },
-            UpdateExpression: `ADD ${FLEET_ATTRIBUTES.shardSyncRequests} :one, ${FLEET_ATTRIBUTES.generation} :one`,
+            UpdateExpression: `ADD ${FLEET_ATTRIBUTES.shardSyncRequests} :one, ${FLEET_ATTRIBUTES.version} :one`,
             ExpressionAttributeValues: { ":one": { N: "1" } },
           }),
         );
@@ -204,7 +204,7 @@ export function describeLeaseTable(name: string, open: () => Promise<LeaseTableE
           steals: true,
           failoverTimeMillis: 10_000,
         });
-        expect(joined).toMatchObject({ kind: "ok", page: { generation: 2, shardSyncRequests: 1 } });
+        expect(joined).toMatchObject({ kind: "ok", fleetRow: { version: 2, shardSyncRequests: 1 } });
         expect((await get(fleetRowKey(0)))?.entityType).toEqual({ S: "LEADER" });
       });
 
@@ -226,11 +226,11 @@ export function describeLeaseTable(name: string, open: () => Promise<LeaseTableE
           } as const;
           await store.join(0, member);
           await put({ ...(await get(fleetRowKey(0))), ...garbled });
-          const beat = () => store.beat(0, { ...member, heartbeat: 1 }, { bump: false });
-          await expect(beat()).rejects.toThrow(/cannot be read: .*write it anew/);
+          const sendHeartbeat = () => store.sendHeartbeat(0, { ...member, heartbeat: 1 }, { bump: false });
+          await expect(sendHeartbeat()).rejects.toThrow(/cannot be read: .*write it anew/);
           expect(await get(fleetRowKey(0))).toBeUndefined();
-          expect(await beat()).toEqual({ kind: "superseded", entry: undefined });
-          expect(await store.join(0, member)).toMatchObject({ kind: "ok", page: { members: [member] } });
+          expect(await sendHeartbeat()).toEqual({ kind: "fencedOut", entry: undefined });
+          expect(await store.join(0, member)).toMatchObject({ kind: "ok", fleetRow: { members: [member] } });
           expect(await store.readFleet(0, { consistent: true })).toMatchObject({ members: [member] });
         },
       );

@@ -9,7 +9,7 @@ import {
   type Shard,
   type Stream,
   StreamError,
-  type StreamProblem,
+  type StreamErrorClass,
   type StreamRecord,
 } from "../../services/consumer/ports/stream.ts";
 import { adjacent, holes, midpoint } from "../../services/shared/hash-range.ts";
@@ -20,7 +20,7 @@ export interface StreamCapabilities {
   /** An iterator that is none is called invalid (kinesis-local answers it with a bare 500). */
   readonly refusesNonsense: boolean;
   /** What a sequence number of another shard is called (kinesis-local does not find it). */
-  readonly foreignNumber: StreamProblem;
+  readonly foreignNumber: StreamErrorClass;
 }
 
 export interface StreamUnderTest {
@@ -37,7 +37,7 @@ export interface StreamUnderTest {
 }
 
 /** An empty read of an open shard has no end: a test that needs more than this has found a bug. */
-const MOST_READS = 20;
+const MAX_READS = 20;
 
 export function describeStream(
   name: string,
@@ -70,13 +70,13 @@ export function describeStream(
     const readOn = async (shard: Shard, position: Position, enough = Number.POSITIVE_INFINITY) => {
       const records: StreamRecord[] = [];
       let iterator = await stream.iterator(shard.shardId, position);
-      for (let count = 0; count < MOST_READS; count++) {
+      for (let count = 0; count < MAX_READS; count++) {
         const result = await read(iterator);
         records.push(...result.records);
         if (result.nextIterator === undefined || records.length >= enough) return { records, last: result };
         iterator = result.nextIterator;
       }
-      throw new Error(`no end of ${shard.shardId} after ${MOST_READS} reads`);
+      throw new Error(`no end of ${shard.shardId} after ${MAX_READS} reads`);
     };
     const shardOf = async (hashKey: bigint): Promise<Shard> => {
       const isOpenThere = ({ closed, hashRange }: Shard) =>
@@ -249,9 +249,9 @@ export function describeStream(
       const foreign = { kind: "after-sequence-number", sequenceNumber } as const;
       const timestamp = new Date(approximateArrivalTimestamp.getTime() + 3_600_000);
       const problems = [
-        await problemOf(stream.iterator(shard!.shardId, foreign)),
-        await problemOf(stream.iterator(shard!.shardId, { ...foreign, sequenceNumber: "nonsense" })),
-        await problemOf(stream.iterator(shard!.shardId, { kind: "at-timestamp", timestamp })),
+        await errorFrom(stream.iterator(shard!.shardId, foreign)),
+        await errorFrom(stream.iterator(shard!.shardId, { ...foreign, sequenceNumber: "nonsense" })),
+        await errorFrom(stream.iterator(shard!.shardId, { kind: "at-timestamp", timestamp })),
       ];
       expect(problems).toEqual([capabilities.foreignNumber, "invalid", "invalid"]);
     });
@@ -260,15 +260,15 @@ export function describeStream(
       const [shard] = await open(1);
       const iterator = await stream.iterator(shard!.shardId, { kind: "trim-horizon" });
       expect((await read(iterator, 10_000)).records).toEqual([]);
-      expect(await problemOf(read(iterator, 10_001))).toBe("invalid");
-      expect(await problemOf(read(iterator, 0))).toBe("invalid");
+      expect(await errorFrom(read(iterator, 10_001))).toBe("invalid");
+      expect(await errorFrom(read(iterator, 0))).toBe("invalid");
     });
 
     it("says what is wrong: no such shard, no such iterator", async () => {
       await open(1);
       const unknown = stream.iterator("shardId-000000000099", { kind: "trim-horizon" });
-      expect(await problemOf(unknown)).toBe("not-found");
-      expect(await problemOf(read("nonsense"))).toBe(
+      expect(await errorFrom(unknown)).toBe("not-found");
+      expect(await errorFrom(read("nonsense"))).toBe(
         capabilities.refusesNonsense ? "invalid" : "unavailable",
       );
     });
@@ -294,7 +294,7 @@ const comparable = ({ shardId, parentShardIds, hashRange, closed }: Shard): Shar
   parentShardIds: parentShardIds.toSorted(),
 });
 
-async function problemOf(call: Promise<unknown>): Promise<StreamProblem | "none"> {
+async function errorFrom(call: Promise<unknown>): Promise<StreamErrorClass | "none"> {
   try {
     await call;
     return "none";

@@ -14,7 +14,7 @@ const record = (data: Uint8Array, n = 1): ConsumerRecord => ({
 });
 
 /** The least a user record takes: field and length, and a key's index in it. Its data may be empty, but must be there. */
-const LEAST_BYTES = 6;
+const MIN_BYTES = 6;
 
 /** Every record comes out: itself, or the user records in it, in order, as views of its bytes and no more than fit. */
 function expectDelivered(given: readonly ConsumerRecord[]): void {
@@ -27,7 +27,7 @@ function expectDelivered(given: readonly ConsumerRecord[]): void {
     const users = bySequence.get(one.sequenceNumber) ?? [];
     if (users.length === 1 && users[0] === one) continue;
     expect(users.map((user) => user.subSequenceNumber)).toEqual([...users.keys()]);
-    expect(users.length).toBeLessThanOrEqual(one.data.length / LEAST_BYTES);
+    expect(users.length).toBeLessThanOrEqual(one.data.length / MIN_BYTES);
     for (const user of users) expect(user.data.buffer).toBe(one.data.buffer);
   }
 }
@@ -91,8 +91,8 @@ describe("whatever follows the magic bytes is delivered", () => {
 
   it("a mebibyte of the smallest user records is that many records, and copies no byte", () => {
     const smallest = delimited(3, [...varint(8), 0, ...delimited(3, [])]);
-    expect(smallest).toHaveLength(LEAST_BYTES);
-    const count = Math.floor((1024 * 1024 - 100) / LEAST_BYTES);
+    expect(smallest).toHaveLength(MIN_BYTES);
+    const count = Math.floor((1024 * 1024 - 100) / MIN_BYTES);
     const body = [...delimited(1, [0x6b]), ...Array.from({ length: count }, () => smallest).flat()];
     const found = deaggregate([record(sealed(body))]);
     expect(found).toHaveLength(count);

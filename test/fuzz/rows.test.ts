@@ -2,8 +2,8 @@
 import type { AttributeValue } from "@aws-sdk/client-dynamodb";
 import fc from "fast-check";
 import { describe, expect, it, vi } from "vitest";
-import { type Item, RowProblem } from "../../services/consumer/adapters/attributes.ts";
-import { decodeFleetPage } from "../../services/consumer/adapters/fleet-rows.ts";
+import { type Item, RowError } from "../../services/consumer/adapters/attributes.ts";
+import { decodeFleetRow } from "../../services/consumer/adapters/fleet-rows.ts";
 import { classifyRow, decodeLease, encodeLease } from "../../services/consumer/adapters/lease-row.ts";
 import { FLEET_ATTRIBUTES, fleetRowKey } from "../../services/shared/fleet-row.ts";
 import { RUNS, TIMEOUT_MILLIS } from "./runs.ts";
@@ -87,11 +87,11 @@ const nearlySound = fc
   });
 
 /** What `read` gives, or the one line that says what is wrong. */
-function readOrProblem<T>(read: () => T): T | undefined {
+function readOrError<T>(read: () => T): T | undefined {
   try {
     return read();
   } catch (error) {
-    if (!(error instanceof RowProblem)) throw error;
+    if (!(error instanceof RowError)) throw error;
     expect(error.message.length).toBeLessThan(LONGEST_MESSAGE);
     expect(error.message).toMatch(/^.+$/);
     return undefined;
@@ -115,7 +115,7 @@ describe("any row", () => {
   it("that is read as a lease is one: written and read again it is the same", () => {
     fc.assert(
       fc.property(fc.oneof(leaseRows, nearlySound), (item) => {
-        const lease = readOrProblem(() => decodeLease(item));
+        const lease = readOrError(() => decodeLease(item));
         if (lease !== undefined) expect(decodeLease(encodeLease(lease))).toEqual(lease);
       }),
       { numRuns: RUNS * 10 },
@@ -138,10 +138,10 @@ describe("any row", () => {
       .map((M) => ({ M }));
     const keys = fc.oneof(
       text,
-      fc.oneof(fc.nat(20), fc.nat()).map((page) => fleetRowKey(page)),
+      fc.oneof(fc.nat(20), fc.nat()).map((fleetRow) => fleetRowKey(fleetRow)),
       fc.constantFrom("evenkeel-fleet-007", "evenkeel-fleet-1e3", `evenkeel-fleet-${"9".repeat(400)}`),
     );
-    const pages = fc
+    const fleetRows = fc
       .tuple(
         rows([...Object.values(FLEET_ATTRIBUTES), "entityType"], keys),
         fc.option(members, { nil: undefined }),
@@ -150,12 +150,12 @@ describe("any row", () => {
         ([row, given]): Item => (given === undefined ? row : { ...row, [FLEET_ATTRIBUTES.members]: given }),
       );
     fc.assert(
-      fc.property(pages, (item) => {
-        const page = readOrProblem(() => decodeFleetPage(item));
-        if (page === undefined) return;
-        expect(fleetRowKey(page.page)).toBe(item.leaseKey?.S);
-        expect(new Set(page.members.map((member) => member.workerId)).size).toBe(page.members.length);
-        for (const line of page.unreadable ?? []) {
+      fc.property(fleetRows, (item) => {
+        const fleetRow = readOrError(() => decodeFleetRow(item));
+        if (fleetRow === undefined) return;
+        expect(fleetRowKey(fleetRow.number)).toBe(item.leaseKey?.S);
+        expect(new Set(fleetRow.members.map((member) => member.workerId)).size).toBe(fleetRow.members.length);
+        for (const line of fleetRow.unreadable ?? []) {
           expect(line.length).toBeLessThan(LONGEST_MESSAGE);
           expect(line).toMatch(/^.+$/);
         }
@@ -175,7 +175,7 @@ describe("any row", () => {
       ]),
     );
     expect(
-      decodeFleetPage({ leaseKey: { S: fleetRowKey(0) }, members: { M: manyMembers } }).members,
+      decodeFleetRow({ leaseKey: { S: fleetRowKey(0) }, members: { M: manyMembers } }).members,
     ).toHaveLength(12_000);
   });
 });

@@ -7,7 +7,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { APPLICATION_ROW_KEY } from "../../services/consumer/adapters/application-row.ts";
-import { disguiseAttributes } from "../../services/consumer/adapters/disguise.ts";
+import { kclAttributes } from "../../services/consumer/adapters/disguise.ts";
 import { classifyRow, encodeLease } from "../../services/consumer/adapters/lease-row.ts";
 import { isEnded, type Lease } from "../../services/consumer/core/lease.ts";
 import { fleetRowKey } from "../../services/shared/fleet-row.ts";
@@ -46,7 +46,7 @@ const DECIMAL = /^\d+$/;
 /** A row of ours that no heartbeat moves, as the application's is, beside the fleet row of a fleet that crashed. */
 const standingRow: Row = {
   leaseKey: { S: "evenkeel-standing" },
-  ...disguiseAttributes(),
+  ...kclAttributes(),
   streamArn: { S: "arn:aws:kinesis:us-east-1:000000000000:stream/interop" },
   streamCreatedMillis: { N: "1764000000000" },
   initialPosition: { S: "LATEST" },

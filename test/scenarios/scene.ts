@@ -5,7 +5,7 @@
 import { actualOwner, type Lease } from "../../services/consumer/core/lease.ts";
 import { lineage, tableOf } from "../../services/consumer/core/lineage.ts";
 import type { Member } from "../../services/consumer/core/member.ts";
-import { calmSwarm } from "../simulation/calm.ts";
+import { faultFreeSwarm } from "../simulation/calm.ts";
 import { checkCheckpoints } from "../simulation/checkers/checkpoints.ts";
 import { checkFence } from "../simulation/checkers/fence.ts";
 import { checkParents } from "../simulation/checkers/parents.ts";
@@ -52,7 +52,7 @@ export class Scene {
   #recordsDue = 0;
 
   constructor(settings: Partial<Swarm>) {
-    const swarm = calmSwarm(settings);
+    const swarm = faultFreeSwarm(settings);
     this.cluster = new Cluster(swarm, (ports, options) =>
       startEngine(ports, {
         ...options,
@@ -141,7 +141,7 @@ export class Scene {
       quietCalls: {},
       escaped,
       finalLeases: table.leases(),
-      finalPages: table.pages(),
+      finalFleetRows: table.fleetRows(),
     };
     const verdicts = [checkFence, checkCheckpoints, checkParents, checkRecords].map((check) =>
       check(evidence),
@@ -150,7 +150,7 @@ export class Scene {
   }
 
   #members(): Member[] {
-    return this.cluster.table.pages().flatMap((page) => page.members);
+    return this.cluster.table.fleetRows().flatMap((fleetRow) => fleetRow.members);
   }
 
   #heard(worker: string, level: string, message: string, fields: object): void {

@@ -1,13 +1,13 @@
 /** A world in which nothing goes wrong unless somebody says so: for scenario transcripts and for counting what calls cost. */
 import { DEFAULT_ASSIGNS_FROM } from "../../services/consumer/core/assignments.ts";
 import { NO_FAULT_PLAN } from "./faults/plan.ts";
-import { NO_HABITS } from "./habits.ts";
+import { PLAIN_HANDLER } from "./habits.ts";
 import type { Swarm } from "./swarm.ts";
 import { NO_FAULTS } from "./world/network.ts";
 
 /** The library's defaults, right clocks, fresh reads, 2 to 8 ms to any service. */
-const CALM: Swarm = {
-  ...NO_HABITS,
+const FAULT_FREE: Swarm = {
+  ...PLAIN_HANDLER,
   seed: 1,
   profile: "planned",
   workers: 0,
@@ -16,7 +16,7 @@ const CALM: Swarm = {
   shards: 1,
   earlierReshards: 0,
   trimmed: false,
-  ghosts: false,
+  orphanedLeases: false,
   cap: { kind: "none" },
   steals: true,
   failoverTimeMillis: 10_000,
@@ -47,4 +47,4 @@ const CALM: Swarm = {
   faults: NO_FAULT_PLAN,
 };
 
-export const calmSwarm = (but: Partial<Swarm> = {}): Swarm => ({ ...CALM, ...but });
+export const faultFreeSwarm = (but: Partial<Swarm> = {}): Swarm => ({ ...FAULT_FREE, ...but });

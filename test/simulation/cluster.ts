@@ -13,17 +13,17 @@ import type {
   StartEngine,
 } from "./engine-ports.ts";
 import { type Decide, otherPlanner, plansOtherwise, swarmOf } from "./faults/unequal.ts";
-import { Patients, SimHandler } from "./handler.ts";
+import { PoisonRecords, SimHandler } from "./handler.ts";
 import { JavaWorker } from "./java-worker.ts";
 import type { Mutation } from "./mutation.ts";
 import { prepare } from "./prepare.ts";
-import { type Surroundings, surround } from "./surroundings.ts";
+import { type SimulatedPorts, simulatedPorts } from "./surroundings.ts";
 import type { Action, CapRule, Swarm } from "./swarm.ts";
-import { Dice } from "./world/dice.ts";
+import { Prng } from "./world/dice.ts";
 import { History } from "./world/history.ts";
 import { LeaseTable } from "./world/lease-table.ts";
 import { streamRules } from "./world/memory-stream.ts";
-import { NO_FAULTS, type Weather } from "./world/network.ts";
+import { type NetworkConditions, NO_FAULTS } from "./world/network.ts";
 import { Outages } from "./world/outages.ts";
 import { Scheduler } from "./world/scheduler.ts";
 import type { SimProcess } from "./world/sim-clock.ts";
@@ -31,7 +31,7 @@ import { StreamData } from "./world/stream-data.ts";
 
 export type { Engine, EngineHandler, EngineOptions, EnginePorts, SimWorker, StartEngine };
 
-const fairWeather = (): Weather => ({ rates: { ...NO_FAULTS }, partitioned: false });
+const goodNetwork = (): NetworkConditions => ({ rates: { ...NO_FAULTS }, partitioned: false });
 
 export function capOf(rule: CapRule, shards: number, workers: number): number | undefined {
   if (rule.kind === "none") return undefined;
@@ -53,35 +53,35 @@ export class Cluster {
   faultsOn = true;
   /** Processes that their scheduler will start again. */
   restartsDue = 0;
-  readonly #dice: Dice;
+  readonly #prng: Prng;
   readonly #rules;
   readonly #startEngine: StartEngine;
   readonly #mutation: Mutation | undefined;
   readonly #counters = new Map<string, number>();
   readonly #keyHashes: { readonly key: string; readonly hash: bigint }[];
-  readonly #patients: Patients;
+  readonly #poisonRecords: PoisonRecords;
   #startedWorkers = 0;
 
   constructor(swarm: Swarm, startEngine: StartEngine, mutation?: Mutation) {
     this.swarm = swarm;
     this.#startEngine = startEngine;
     this.#mutation = mutation;
-    this.#dice = new Dice(swarm.seed).fork("cluster");
-    this.scheduler = new Scheduler(new Dice(swarm.seed));
+    this.#prng = new Prng(swarm.seed).fork("cluster");
+    this.scheduler = new Scheduler(new Prng(swarm.seed));
     this.history = new History(this.scheduler);
     const record = this.history.add.bind(this.history);
     const now = () => this.scheduler.now;
     this.table = new LeaseTable(record, now);
     this.stream = new StreamData(swarm.shards, record, now);
-    this.outages = new Outages(this.scheduler, this.#dice.fork("outages"));
+    this.outages = new Outages(this.scheduler, this.#prng.fork("outages"));
     this.#rules = streamRules(swarm);
-    this.#patients = new Patients(swarm);
-    const hashes = this.#dice.fork("keys");
+    this.#poisonRecords = new PoisonRecords(swarm);
+    const hashes = this.#prng.fork("keys");
     this.#keyHashes = Array.from({ length: swarm.keys }, (_, index) => ({
       key: `k${index}`,
       hash: randomHash(hashes),
     }));
-    prepare(this.stream, this.table, swarm, this.#dice.fork("earlier"), (count) => this.putSome(count));
+    prepare(this.stream, this.table, swarm, this.#prng.fork("earlier"), (count) => this.putSome(count));
   }
 
   up(): SimWorker[] {
@@ -102,8 +102,8 @@ export class Cluster {
 
   #start(id: string, name: string): SimWorker {
     const { swarm, history } = this;
-    const dice = this.#dice.fork(`worker ${name} ${this.workers.length}`);
-    const { process, weather, store, stream, clock, cost, streamCalls } = this.#surround(name, dice);
+    const prng = this.#prng.fork(`worker ${name} ${this.workers.length}`);
+    const { process, network, store, stream, clock, cost, streamCalls } = this.#simulatedPorts(name, prng);
     history.add({
       type: "worker",
       worker: name,
@@ -112,18 +112,18 @@ export class Cluster {
     });
     const told = this.#mutation?.told?.(swarm) ?? swarm;
     const engine = this.#startEngine(
-      { store, stream, clock, random: dice.fork("engine") },
+      { store, stream, clock, random: prng.fork("engine") },
       {
         workerId: id,
         swarm: swarmOf(told, id),
         planner: this.#plannerOf(id, clock),
-        maxLeases: this.#capFunction(dice.fork("cap noise")),
-        handler: this.#handlerOf(name, process, dice),
+        maxLeases: this.#capFunction(prng.fork("cap noise")),
+        handler: this.#handlerOf(name, process, prng),
         log: (level, message, fields) => this.#logged(name, level, message, fields),
         overrides: this.#mutation?.options,
       },
     );
-    const worker: SimWorker = { id: name, process, engine, weather, cost, streamCalls, state: "starting" };
+    const worker: SimWorker = { id: name, process, engine, network, cost, streamCalls, state: "starting" };
     this.workers.push(worker);
     this.#watchStart(worker, id === name);
     return worker;
@@ -138,7 +138,7 @@ export class Cluster {
   }
 
   #logged(worker: string, level: string, message: string, fields: object): void {
-    const isReport = (level === "warn" || level === "error") && !this.#mutation?.isMute;
+    const isReport = (level === "warn" || level === "error") && !this.#mutation?.logsNothing;
     if (isReport) this.history.add({ type: "log", worker, level, message });
     this.log(`${worker} [${level}] ${message} ${JSON.stringify(fields)}`);
   }
@@ -147,15 +147,15 @@ export class Cluster {
   startJava(id: string, millis: number): void {
     const { history, scheduler } = this;
     const { failoverTimeMillis } = this.swarm;
-    const dice = this.#dice.fork(id);
-    const { process, store, stream, clock } = this.#surround(id, dice);
+    const prng = this.#prng.fork(id);
+    const { process, store, stream, clock } = this.#simulatedPorts(id, prng);
     new JavaWorker({
       id,
       store,
       stream,
       clock,
       history,
-      dice: dice.fork("steals"),
+      prng: prng.fork("steals"),
       failoverTimeMillis,
     }).start();
     scheduler.after(millis, `kill ${id}`, () => {
@@ -164,7 +164,7 @@ export class Cluster {
     });
   }
 
-  #surround(id: string, dice: Dice): Surroundings {
+  #simulatedPorts(id: string, prng: Prng): SimulatedPorts {
     const { swarm, scheduler, history, table, outages } = this;
     const faultsOn = () => this.faultsOn;
     const world = {
@@ -178,7 +178,7 @@ export class Cluster {
       faultsOn,
     };
     const log = (line: string) => this.log(line);
-    return surround({ ...world, mutation: this.#mutation, log }, id, dice);
+    return simulatedPorts({ ...world, mutation: this.#mutation, log }, id, prng);
   }
 
   /** SIGTERM. */
@@ -236,7 +236,7 @@ export class Cluster {
         this.crash(worker);
         if (action.restartAfterMillis !== undefined) {
           // Under the same id (a pod of a StatefulSet) or as somebody new.
-          const id = this.#dice.chance(0.5) ? worker.id : undefined;
+          const id = this.#prng.chance(0.5) ? worker.id : undefined;
           this.#restart(id, action.restartAfterMillis);
         } else if (this.up().length === 0) this.startWorker();
         return;
@@ -249,18 +249,18 @@ export class Cluster {
         const hit = (["store", "stream"] as const).filter(
           (s) => action.service === s || action.service === "both",
         );
-        for (const service of hit) worker.weather[service].partitioned = true;
+        for (const service of hit) worker.network[service].partitioned = true;
         this.#trouble(worker, "partition", action.millis, action.service);
         scheduler.after(action.millis, `heal ${worker.id}`, () => {
-          for (const service of hit) worker.weather[service].partitioned = false;
+          for (const service of hit) worker.network[service].partitioned = false;
         });
         return;
       }
       case "burst":
-        Object.assign(worker.weather.store.rates, action.rates);
+        Object.assign(worker.network.store.rates, action.rates);
         this.#trouble(worker, "throttle", action.millis, "burst");
         scheduler.after(action.millis, `calm ${worker.id}`, () =>
-          Object.assign(worker.weather.store.rates, this.faultsOn ? this.swarm.rates : NO_FAULTS),
+          Object.assign(worker.network.store.rates, this.faultsOn ? this.swarm.rates : NO_FAULTS),
         );
         return;
       case "step-wall-clock":
@@ -275,10 +275,10 @@ export class Cluster {
     this.faultsOn = false;
     this.outages.clear();
     for (const { leaseKey } of this.table.leases()) this.table.repairByHand(leaseKey);
-    if (this.swarm.remedy === "restart") this.#patients.cured = true;
+    if (this.swarm.remedy === "restart") this.#poisonRecords.repaired = true;
     for (const worker of this.workers) {
-      Object.assign(worker.weather.store, fairWeather());
-      Object.assign(worker.weather.stream, fairWeather());
+      Object.assign(worker.network.store, goodNetwork());
+      Object.assign(worker.network.stream, goodNetwork());
       worker.process.resume();
     }
   }
@@ -293,7 +293,7 @@ export class Cluster {
 
   putSome(count: number): void {
     for (let index = 0; index < count; index++) {
-      const { key, hash } = this.#dice.pick(this.#keyHashes);
+      const { key, hash } = this.#prng.pick(this.#keyHashes);
       const n = (this.#counters.get(key) ?? 0) + 1;
       this.#counters.set(key, n);
       this.stream.put(key, hash, n);
@@ -310,7 +310,7 @@ export class Cluster {
     }
   }
 
-  #capFunction(noise: Dice) {
+  #capFunction(noise: Prng) {
     const { cap, faults } = this.swarm;
     if (cap.kind === "none") return undefined;
     const broken = this.#mutation?.cap;
@@ -320,14 +320,23 @@ export class Cluster {
     };
   }
 
-  #handlerOf(worker: string, process: SimProcess, dice: Dice): EngineHandler {
+  #handlerOf(worker: string, process: SimProcess, prng: Prng): EngineHandler {
     const { swarm, history } = this;
     const { clock } = process;
-    const habitDice = dice.fork("habits");
-    const faultDice = dice.fork("faults of the handler");
+    const profilePrng = prng.fork("habits");
+    const faultPrng = prng.fork("faults of the handler");
     const faultsOn = () => this.faultsOn;
-    const random = { dice, habitDice, faultDice };
-    const parts = { worker, swarm, process, clock, history, patients: this.#patients, ...random, faultsOn };
+    const random = { prng, profilePrng, faultPrng };
+    const parts = {
+      worker,
+      swarm,
+      process,
+      clock,
+      history,
+      poisonRecords: this.#poisonRecords,
+      ...random,
+      faultsOn,
+    };
     const { processRecords, deadLetter, shutdownRequested, shardEnded } = new SimHandler(parts);
     const halted = (shardId: string) => history.add({ type: "halted", worker, shardId });
     const broken = this.#mutation?.handler?.(processRecords) ?? processRecords;
@@ -380,8 +389,8 @@ function pickAt<T>(choices: readonly T[], who: number): T | undefined {
   return choices[Math.min(choices.length - 1, Math.floor(who * choices.length))];
 }
 
-function randomHash(dice: Dice): bigint {
+function randomHash(prng: Prng): bigint {
   let hash = 0n;
-  for (let part = 0; part < 4; part++) hash = (hash << 32n) | BigInt(Math.floor(dice.next() * 4_294_967_296));
+  for (let part = 0; part < 4; part++) hash = (hash << 32n) | BigInt(Math.floor(prng.next() * 4_294_967_296));
   return hash;
 }

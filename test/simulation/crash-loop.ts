@@ -2,7 +2,7 @@
  * What a version that dies seconds after joining costs: leases that change owners and records given to a handler twice,
  * counted for each crash; and what its deaths cost a worker that is well and joins after them.
  */
-import { calmSwarm } from "./calm.ts";
+import { faultFreeSwarm } from "./calm.ts";
 import { Cluster } from "./cluster.ts";
 import { startEngine } from "./engine.ts";
 import { failoverOf } from "./faults/unequal.ts";
@@ -64,7 +64,7 @@ export const measureJoiner = async (): Promise<JoinerFigures> => join(await even
 
 async function evenFleet(mutation?: Mutation): Promise<Cluster> {
   const cluster = new Cluster(
-    calmSwarm({
+    faultFreeSwarm({
       shards: SHARDS,
       failoverTimeMillis: FAILOVER_MILLIS,
       handlerMillis: { low: 0, high: 20 },

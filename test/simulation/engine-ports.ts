@@ -13,7 +13,7 @@ import type { Random } from "../../services/shared/random.ts";
 import type { Decide } from "./faults/unequal.ts";
 import type { Swarm } from "./swarm.ts";
 import type { Cost } from "./world/memory-lease-store.ts";
-import type { Weather } from "./world/network.ts";
+import type { NetworkConditions } from "./world/network.ts";
 import type { SimProcess } from "./world/sim-clock.ts";
 
 /** All that an engine gets from outside. */
@@ -60,7 +60,7 @@ export interface SimWorker {
   readonly id: string;
   readonly process: SimProcess;
   readonly engine: Engine;
-  readonly weather: { readonly store: Weather; readonly stream: Weather };
+  readonly network: { readonly store: NetworkConditions; readonly stream: NetworkConditions };
   readonly cost: Cost;
   readonly streamCalls: Map<string, number>;
   state: WorkerState;

@@ -17,8 +17,8 @@ const initialPositionOf = ({ initialPosition }: Swarm): "TRIM_HORIZON" | "LATEST
     : new Date(EPOCH_MILLIS + Math.floor(initialPosition.atMillis));
 
 /** What never gets well has to be given up within the run; what does is waited out, as by default. */
-const maxAttempts = ({ sickCalls }: Swarm): number | undefined =>
-  sickCalls === Number.POSITIVE_INFINITY ? TRIES + 1 : undefined;
+const maxAttempts = ({ poisonCalls }: Swarm): number | undefined =>
+  poisonCalls === Number.POSITIVE_INFINITY ? TRIES + 1 : undefined;
 
 export const startEngine: StartEngine = (ports, options) => {
   const coordinator = coordinatorOn(ports, options, options.overrides);

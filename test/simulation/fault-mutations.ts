@@ -1,6 +1,6 @@
 /** The engine broken on purpose in what it does under the kinds of faults of `faults/plan.ts`, each shown by one of them. */
 import { LATEST } from "../../services/consumer/core/lease.ts";
-import type { FleetPage, Member } from "../../services/consumer/core/member.ts";
+import type { FleetRow, Member } from "../../services/consumer/core/member.ts";
 import { type LeaseStore, StoreError, type WriteOutcome } from "../../services/consumer/ports/lease-store.ts";
 import { type Shard, StreamError } from "../../services/consumer/ports/stream.ts";
 import { failoverOf } from "./faults/unequal.ts";
@@ -14,13 +14,13 @@ const observationIgnoresGaps: Mutation = {
     const moved = new Map<string, { readonly heartbeat: number; readonly atMillis: number }>();
     return (facts) => {
       const now = clock.monotonicMillis();
-      const silentMembers = new Set(facts.silentMembers);
+      const expiredMembers = new Set(facts.expiredMembers);
       for (const { workerId, heartbeat, failoverTimeMillis } of facts.members) {
         const known = moved.get(workerId);
         if (known?.heartbeat !== heartbeat) moved.set(workerId, { heartbeat, atMillis: now });
-        else if (now - known.atMillis > failoverTimeMillis) silentMembers.add(workerId);
+        else if (now - known.atMillis > failoverTimeMillis) expiredMembers.add(workerId);
       }
-      return decide({ ...facts, silentMembers });
+      return decide({ ...facts, expiredMembers });
     };
   },
 };
@@ -32,20 +32,20 @@ const judgesByItsOwnFailover: Mutation = {
   store: (store, _table, worker, swarm) => {
     const own = failoverOf(swarm, worker);
     const member = (entry: Member): Member => ({ ...entry, failoverTimeMillis: own });
-    const page = (row: FleetPage): FleetPage => ({ ...row, members: row.members.map(member) });
+    const fleetRow = (row: FleetRow): FleetRow => ({ ...row, members: row.members.map(member) });
     return {
       ...store,
       list: async (options) => {
         const listing = await store.list(options);
-        return { ...listing, pages: listing.pages.map(page) };
+        return { ...listing, fleetRows: listing.fleetRows.map(fleetRow) };
       },
       readFleet: async (number, options) => {
         const row = await store.readFleet(number, options);
-        return row && page(row);
+        return row && fleetRow(row);
       },
-      beat: async (number, entry, options) => {
-        const outcome = await store.beat(number, entry, options);
-        return outcome.kind === "ok" ? { ...outcome, page: page(outcome.page) } : outcome;
+      sendHeartbeat: async (number, entry, options) => {
+        const outcome = await store.sendHeartbeat(number, entry, options);
+        return outcome.kind === "ok" ? { ...outcome, fleetRow: fleetRow(outcome.fleetRow) } : outcome;
       },
     };
   },
@@ -56,17 +56,17 @@ const believesEmptyListing: Mutation = {
   name: "believes-an-empty-listing",
   only: "malformed",
   store: (store) => {
-    let pages: readonly FleetPage[] = [];
+    let fleetRows: readonly FleetRow[] = [];
     return {
       ...store,
       list: async (options) => {
         try {
           const listing = await store.list(options);
-          if (listing.pages.length > 0) pages = listing.pages;
-          return { ...listing, pages, hasApplication: true };
+          if (listing.fleetRows.length > 0) fleetRows = listing.fleetRows;
+          return { ...listing, fleetRows: fleetRows, hasApplication: true };
         } catch (error) {
           if (!(error instanceof StoreError) || error.errorClass !== "malformed-answer") throw error;
-          return { leases: [], corrupt: [], pages, hasApplication: true };
+          return { leases: [], corrupt: [], fleetRows: fleetRows, hasApplication: true };
         }
       },
     };
@@ -175,8 +175,8 @@ const publishesItsOption: Mutation = {
     const plain = (entry: Member): Member => ({ ...entry, failoverTimeMillis: failoverOf(swarm, worker) });
     return {
       ...store,
-      join: (page, entry) => store.join(page, plain(entry)),
-      beat: (page, entry, options) => store.beat(page, plain(entry), options),
+      join: (fleetRow, entry) => store.join(fleetRow, plain(entry)),
+      sendHeartbeat: (fleetRow, entry, options) => store.sendHeartbeat(fleetRow, plain(entry), options),
     };
   },
 };
@@ -234,9 +234,9 @@ const assignsNothing: Mutation = {
 };
 
 /** In a very large fleet, nobody notices that a worker does not read what the rows give it. */
-const ignoresTheLacking: Mutation = {
+const ignoresUnderfilled: Mutation = {
   name: "ignores-the-lacking",
-  decide: (decide) => (facts) => decide({ ...facts, lacking: new Set() }),
+  decide: (decide) => (facts) => decide({ ...facts, underfilled: new Set() }),
 };
 
 /** A child whose parent's row was removed by hand is read at once. */
@@ -246,7 +246,7 @@ const readsOrphans: Mutation = {
 };
 
 /** Nothing is reported. */
-const saysNothing: Mutation = { name: "says-nothing", only: "outage", isMute: true };
+const logsNothing: Mutation = { name: "says-nothing", only: "outage", logsNothing: true };
 
 export const FAULT_MUTATIONS: readonly Mutation[] = [
   observationIgnoresGaps,
@@ -262,7 +262,7 @@ export const FAULT_MUTATIONS: readonly Mutation[] = [
   doesNotFitBatches,
   trialsNeverEnd,
   assignsNothing,
-  ignoresTheLacking,
+  ignoresUnderfilled,
   readsOrphans,
-  saysNothing,
+  logsNothing,
 ];

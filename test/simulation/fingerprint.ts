@@ -9,10 +9,10 @@
 import { createHash } from "node:crypto";
 import type { Lease } from "../../services/consumer/core/lease.ts";
 import type {
+  FaultKindOfWorker,
   LeaseOperation,
   MemberOperation,
   SimEvent,
-  TroubleKind,
   WorkerAction,
 } from "./world/history.ts";
 
@@ -59,13 +59,13 @@ const LEASE_OPERATIONS: Readonly<Record<LeaseOperation, number>> = {
 
 const MEMBER_OPERATIONS: Readonly<Record<MemberOperation, number>> = {
   join: 1,
-  beat: 2,
-  declareDead: 3,
+  sendHeartbeat: 2,
+  markDead: 3,
   leave: 4,
   bump: 5,
 };
 
-const TROUBLES: Readonly<Record<TroubleKind, number>> = {
+const TROUBLES: Readonly<Record<FaultKindOfWorker, number>> = {
   crash: 1,
   pause: 2,
   partition: 3,

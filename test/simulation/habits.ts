@@ -2,9 +2,9 @@
  * What the handlers, the stream and the size of a run's fleet are like beyond the first generation of draws. Drawn
  * from a stream of its own, so that what a seed drew before is still what it draws: `--draws 1` replays it without.
  */
-import type { Dice } from "./world/dice.ts";
+import type { Prng } from "./world/dice.ts";
 
-export interface Habits {
+export interface HandlerProfile {
   readonly checkpointMode: "auto" | "manual";
   /** Manual: the share of calls that checkpoint a record on their way, their end, and something later (or not at all). */
   readonly checkpoints: { readonly onTheWay: number; readonly atTheEnd: number; readonly late: number };
@@ -12,11 +12,11 @@ export interface Habits {
   readonly checkpointsAtShutdown: "never" | "finished" | "unsaid";
   readonly onError: "stop" | "skip" | "deadLetter";
   /** One record in so many is sick: no call that has it ends well. 0: none is. */
-  readonly sickOneIn: number;
+  readonly poisonOneIn: number;
   /** ignores: the call runs on although its signal aborted, and ends well when nobody waits any more. */
-  readonly sickness: "throws" | "hangs" | "ignores";
+  readonly poisonFailure: "throws" | "hangs" | "ignores";
   /** After so many calls a sick record is well. */
-  readonly sickCalls: number;
+  readonly poisonCalls: number;
   /** How often `deadLetter` fails for a record before it takes it. */
   readonly deadLetterFailures: number;
   /** When the faults stop. restart: sick records are well, and whoever has a halted shard is replaced. none: what is halted stays so. */
@@ -27,14 +27,14 @@ export interface Habits {
   readonly javaShifts: readonly JavaShift[];
 }
 
-export const NO_HABITS: Habits = {
+export const PLAIN_HANDLER: HandlerProfile = {
   checkpointMode: "auto",
   checkpoints: { onTheWay: 0, atTheEnd: 0, late: 0 },
   checkpointsAtShutdown: "never",
   onError: "stop",
-  sickOneIn: 0,
-  sickness: "throws",
-  sickCalls: 0,
+  poisonOneIn: 0,
+  poisonFailure: "throws",
+  poisonCalls: 0,
   deadLetterFailures: 0,
   remedy: "none",
   processTimeoutMillis: undefined,
@@ -43,48 +43,48 @@ export const NO_HABITS: Habits = {
 };
 
 /** Each kind is there or not: a run with one kind only finds what a mixture would hide. */
-export function drawHabits(dice: Dice): Habits {
-  const failing = dice.chance(0.4);
-  const timed = dice.chance(0.25);
+export function drawHandlerProfile(prng: Prng): HandlerProfile {
+  const failing = prng.chance(0.4);
+  const timed = prng.chance(0.25);
   return {
-    ...NO_HABITS,
-    ...(dice.chance(0.35) ? drawCheckpoints(dice.fork("checkpoints")) : {}),
-    ...(failing ? drawSickness(dice.fork("sickness"), timed) : {}),
-    processTimeoutMillis: timed ? dice.pick([400, 1_500]) : undefined,
-    emptyReads: dice.chance(0.2) ? dice.pick([0.1, 0.5]) : 0,
+    ...PLAIN_HANDLER,
+    ...(prng.chance(0.35) ? drawCheckpoints(prng.fork("checkpoints")) : {}),
+    ...(failing ? drawPoison(prng.fork("sickness"), timed) : {}),
+    processTimeoutMillis: timed ? prng.pick([400, 1_500]) : undefined,
+    emptyReads: prng.chance(0.2) ? prng.pick([0.1, 0.5]) : 0,
   };
 }
 
-function drawCheckpoints(dice: Dice): Partial<Habits> {
-  const share = () => dice.pick([0, 0.1, 0.5, 1]);
+function drawCheckpoints(prng: Prng): Partial<HandlerProfile> {
+  const share = () => prng.pick([0, 0.1, 0.5, 1]);
   return {
     checkpointMode: "manual",
     checkpoints: { onTheWay: share(), atTheEnd: share(), late: share() },
-    checkpointsAtShutdown: dice.pick(["never", "finished", "unsaid"] as const),
+    checkpointsAtShutdown: prng.pick(["never", "finished", "unsaid"] as const),
   };
 }
 
-function drawSickness(dice: Dice, timed: boolean): Partial<Habits> {
-  const sickness = timed ? dice.pick(["throws", "hangs", "ignores"] as const) : "throws";
+function drawPoison(prng: Prng, timed: boolean): Partial<HandlerProfile> {
+  const poisonFailure = timed ? prng.pick(["throws", "hangs", "ignores"] as const) : "throws";
   return {
-    onError: dice.pick(["stop", "stop", "skip", "deadLetter"] as const),
-    sickOneIn: dice.pick([20, 60, 200]),
-    sickness,
-    sickCalls: dice.pick([2, 6, 12, Number.POSITIVE_INFINITY]),
-    deadLetterFailures: dice.pick([0, 0, 2, 4]),
+    onError: prng.pick(["stop", "stop", "skip", "deadLetter"] as const),
+    poisonOneIn: prng.pick([20, 60, 200]),
+    poisonFailure,
+    poisonCalls: prng.pick([2, 6, 12, Number.POSITIVE_INFINITY]),
+    deadLetterFailures: prng.pick([0, 0, 2, 4]),
     // Who hangs in every call of every sick record would need hours for them.
-    remedy: sickness !== "throws" || dice.chance(0.5) ? "restart" : "none",
+    remedy: poisonFailure !== "throws" || prng.chance(0.5) ? "restart" : "none",
   };
 }
 
-export interface Crowd {
+export interface LargeFleet {
   readonly workers: number;
   readonly shards: number;
 }
 
 /** A small share of runs has more members than a fleet row holds. */
-export function drawCrowd(dice: Dice): Crowd | undefined {
-  return dice.chance(0.06) ? { workers: dice.integer(14, 20), shards: dice.integer(10, 30) } : undefined;
+export function drawLargeFleet(prng: Prng): LargeFleet | undefined {
+  return prng.chance(0.06) ? { workers: prng.integer(14, 20), shards: prng.integer(10, 30) } : undefined;
 }
 
 export interface JavaShift {
@@ -93,10 +93,10 @@ export interface JavaShift {
 }
 
 /** Workers of another make that come and go while there are faults, in a small share of runs. */
-export function drawJavaShifts(dice: Dice, safetyMillis: number): readonly JavaShift[] {
-  if (!dice.chance(0.15)) return [];
-  return Array.from({ length: dice.integer(1, 2) }, () => {
-    const from = dice.between(0, safetyMillis / 2);
-    return { from, millis: dice.between(safetyMillis / 4, safetyMillis - from) };
+export function drawJavaShifts(prng: Prng, safetyMillis: number): readonly JavaShift[] {
+  if (!prng.chance(0.15)) return [];
+  return Array.from({ length: prng.integer(1, 2) }, () => {
+    const from = prng.between(0, safetyMillis / 2);
+    return { from, millis: prng.between(safetyMillis / 4, safetyMillis - from) };
   });
 }

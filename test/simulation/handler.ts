@@ -12,31 +12,31 @@ import type {
 } from "../../services/consumer/engine/shard-reader-options.ts";
 import type { Clock } from "../../services/shared/clock.ts";
 import type { Swarm } from "./swarm.ts";
-import { type Dice, textHash } from "./world/dice.ts";
+import { type Prng, textHash } from "./world/dice.ts";
 import type { History } from "./world/history.ts";
 import type { SimProcess } from "./world/sim-clock.ts";
 
 /** What all workers of a run share: records do not get well by going to another worker. */
-export class Patients {
+export class PoisonRecords {
   readonly #swarm: Swarm;
   readonly #calls = new Map<string, number>();
   readonly #refusals = new Map<string, number>();
   readonly #failedBatches = new Set<string>();
-  cured = false;
+  repaired = false;
 
   constructor(swarm: Swarm) {
     this.#swarm = swarm;
   }
 
   /** The first that fails the call; asking counts. */
-  firstSick(records: readonly ConsumerRecord[]): number {
-    const { sickOneIn, sickCalls, seed } = this.#swarm;
-    if (sickOneIn === 0 || this.cured) return -1;
+  firstPoison(records: readonly ConsumerRecord[]): number {
+    const { poisonOneIn, poisonCalls, seed } = this.#swarm;
+    if (poisonOneIn === 0 || this.repaired) return -1;
     return records.findIndex(({ sequenceNumber }) => {
-      if (textHash(sequenceNumber, seed) % sickOneIn !== 0) return false;
+      if (textHash(sequenceNumber, seed) % poisonOneIn !== 0) return false;
       const calls = (this.#calls.get(sequenceNumber) ?? 0) + 1;
       this.#calls.set(sequenceNumber, calls);
-      return calls <= sickCalls;
+      return calls <= poisonCalls;
     });
   }
 
@@ -51,21 +51,21 @@ export class Patients {
   deadLetterRefuses({ sequenceNumber }: ConsumerRecord): boolean {
     const refusals = (this.#refusals.get(sequenceNumber) ?? 0) + 1;
     this.#refusals.set(sequenceNumber, refusals);
-    return refusals <= this.#swarm.deadLetterFailures && !this.cured;
+    return refusals <= this.#swarm.deadLetterFailures && !this.repaired;
   }
 }
 
-export interface HandlerParts {
+export interface HandlerDeps {
   readonly worker: string;
   readonly swarm: Swarm;
   readonly process: SimProcess;
   readonly clock: Clock;
   readonly history: History;
-  readonly patients: Patients;
+  readonly poisonRecords: PoisonRecords;
   /** Of the first generation of draws. */
-  readonly dice: Dice;
-  readonly habitDice: Dice;
-  readonly faultDice: Dice;
+  readonly prng: Prng;
+  readonly profilePrng: Prng;
+  readonly faultPrng: Prng;
   readonly faultsOn: () => boolean;
 }
 
@@ -76,13 +76,13 @@ const LATE_MILLIS = { low: 50, high: 3_000 };
 const SLACK_MILLIS = 1e-3;
 
 export class SimHandler {
-  readonly #parts: HandlerParts;
+  readonly #parts: HandlerDeps;
   /** By shard: the last record that a call was given, and the last of a call that ended well. */
   /** The furthest record given: one that fails is given again after those behind it. */
   readonly #furthest = new Map<string, ConsumerRecord>();
   readonly #finished = new Map<string, ConsumerRecord>();
 
-  constructor(parts: HandlerParts) {
+  constructor(parts: HandlerDeps) {
     this.#parts = parts;
   }
 
@@ -116,9 +116,9 @@ export class SimHandler {
   };
 
   readonly deadLetter = (record: ConsumerRecord): void => {
-    const { history, worker, patients } = this.#parts;
+    const { history, worker, poisonRecords } = this.#parts;
     const { sequenceNumber } = record;
-    const taken = !patients.deadLetterRefuses(record);
+    const taken = !poisonRecords.deadLetterRefuses(record);
     history.add({ type: "dead-letter", worker, sequenceNumber, taken });
     if (!taken) throw new Error("the queue of dead letters failed, as drawn");
   };
@@ -141,32 +141,32 @@ export class SimHandler {
 
   /** @returns how many of the records are told as handled already. */
   async #work(input: ProcessRecordsInput): Promise<number> {
-    const { swarm, clock, dice, patients } = this.#parts;
+    const { swarm, clock, prng, poisonRecords } = this.#parts;
     const { records, signal } = input;
     const { low, high } = swarm.handlerMillis;
-    if (high > 0) await clock.sleep(this.#inTimeWhenCured(dice.between(low, high)));
+    if (high > 0) await clock.sleep(this.#inTimeWhenRepaired(prng.between(low, high)));
     await this.#blockLoop(input.shardId, records.length);
     if (this.#isDownstreamDown()) throw new Error("downstream is down, as drawn");
-    if (dice.chance(swarm.handlerFailures) && patients.failsOnce(records))
+    if (prng.chance(swarm.handlerFailures) && poisonRecords.failsOnce(records))
       throw new Error("the handler failed, as drawn");
-    const sick = patients.firstSick(records);
-    const told = swarm.checkpointMode === "manual" ? await this.#checkpointOnTheWay(input, sick) : 0;
-    if (sick < 0) return told;
-    if (swarm.sickness === "ignores") {
+    const poison = poisonRecords.firstPoison(records);
+    const told = swarm.checkpointMode === "manual" ? await this.#checkpointOnTheWay(input, poison) : 0;
+    if (poison < 0) return told;
+    if (swarm.poisonFailure === "ignores") {
       const { low: least, high: most } = IGNORED_MILLIS;
-      await clock.sleep((swarm.processTimeoutMillis ?? 0) + this.#parts.habitDice.between(least, most));
+      await clock.sleep((swarm.processTimeoutMillis ?? 0) + this.#parts.profilePrng.between(least, most));
       return told;
     }
-    if (swarm.sickness === "hangs") await aborted(signal);
-    throw new Error(`record ${records[sick]!.sequenceNumber} is sick, as drawn`);
+    if (swarm.poisonFailure === "hangs") await aborted(signal);
+    throw new Error(`record ${records[poison]!.sequenceNumber} is sick, as drawn`);
   }
 
   /** Nothing else runs in this process meanwhile. */
   async #blockLoop(shardId: string, records: number): Promise<void> {
-    const { swarm, faultDice, faultsOn, process, history, worker } = this.#parts;
+    const { swarm, faultPrng, faultsOn, process, history, worker } = this.#parts;
     const blocks = swarm.faults.blockedLoops;
     if (blocks === undefined) return;
-    const now = faultsOn() && faultDice.chance(blocks.share) ? blocks.millis : 0;
+    const now = faultsOn() && faultPrng.chance(blocks.share) ? blocks.millis : 0;
     const millis = now + records * blocks.millisPerRecord;
     if (millis === 0) return;
     const detail = `${shardId} ${records} records, ${millis} ms`;
@@ -182,39 +182,39 @@ export class SimHandler {
   }
 
   /** What made handlers run over their time passes with the faults: else a shard would halt again and again. */
-  #inTimeWhenCured(millis: number): number {
-    const { patients, swarm } = this.#parts;
+  #inTimeWhenRepaired(millis: number): number {
+    const { poisonRecords, swarm } = this.#parts;
     const { processTimeoutMillis } = swarm;
-    if (!patients.cured || processTimeoutMillis === undefined) return millis;
+    if (!poisonRecords.repaired || processTimeoutMillis === undefined) return millis;
     return Math.min(millis, processTimeoutMillis / 2);
   }
 
   /** Only what the handler has finished: nothing from the sick record on. */
   async #checkpointOnTheWay(
     { shardId, records, checkpoint }: ProcessRecordsInput,
-    sick: number,
+    poison: number,
   ): Promise<number> {
-    const { swarm, clock, habitDice, history, worker } = this.#parts;
-    const finished = sick < 0 ? records : records.slice(0, sick);
-    if (finished.length === 0 || !habitDice.chance(swarm.checkpoints.onTheWay)) return 0;
-    const count = habitDice.integer(1, finished.length);
+    const { swarm, clock, profilePrng, history, worker } = this.#parts;
+    const finished = poison < 0 ? records : records.slice(0, poison);
+    if (finished.length === 0 || !profilePrng.chance(swarm.checkpoints.onTheWay)) return 0;
+    const count = profilePrng.integer(1, finished.length);
     const record = finished[count - 1]!;
     const sequenceNumbers = finished.slice(0, count).map(({ sequenceNumber }) => sequenceNumber);
     const told = () => history.add({ type: "handled", worker, shardId, sequenceNumbers });
     if (!this.#checkpoint(shardId, () => checkpoint(record), record, { told })) return 0;
-    await clock.sleep(habitDice.between(0, 300));
+    await clock.sleep(profilePrng.between(0, 300));
     return count;
   }
 
   #checkpointAtTheEnd({ shardId, records, checkpoint }: ProcessRecordsInput): void {
-    const { swarm, clock, habitDice } = this.#parts;
+    const { swarm, clock, profilePrng } = this.#parts;
     if (swarm.checkpointMode !== "manual") return;
     const { atTheEnd, late } = swarm.checkpoints;
     const last = records[records.length - 1]!;
-    if (habitDice.chance(atTheEnd)) this.#checkpoint(shardId, () => checkpoint(), last);
-    else if (habitDice.chance(late)) {
-      const record = habitDice.pick(records);
-      const millis = habitDice.between(LATE_MILLIS.low, LATE_MILLIS.high);
+    if (profilePrng.chance(atTheEnd)) this.#checkpoint(shardId, () => checkpoint(), last);
+    else if (profilePrng.chance(late)) {
+      const record = profilePrng.pick(records);
+      const millis = profilePrng.between(LATE_MILLIS.low, LATE_MILLIS.high);
       void clock.sleep(millis).then(() => this.#checkpoint(shardId, () => checkpoint(record), record));
     }
   }

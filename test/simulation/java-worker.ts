@@ -9,16 +9,16 @@ import { childLease } from "../../services/consumer/core/shard-sync.ts";
 import type { LeaseStore, WriteOutcome } from "../../services/consumer/ports/lease-store.ts";
 import type { Position, ReadResult, Shard, Stream } from "../../services/consumer/ports/stream.ts";
 import type { Clock } from "../../services/shared/clock.ts";
-import type { Dice } from "./world/dice.ts";
+import type { Prng } from "./world/dice.ts";
 import type { History } from "./world/history.ts";
 
-export interface JavaWorkerParts {
+export interface JavaWorkerDeps {
   readonly id: string;
   readonly store: LeaseStore;
   readonly stream: Stream;
   readonly clock: Clock;
   readonly history: History;
-  readonly dice: Dice;
+  readonly prng: Prng;
   readonly failoverTimeMillis: number;
 }
 
@@ -30,7 +30,7 @@ interface Held {
 }
 
 const IDLE_MILLIS = 1_000;
-const MOST_RECORDS = 1_000;
+const MAX_RECORDS = 1_000;
 
 /** A Java worker knows of no application's row. */
 const FROM_ITS_START: Application = {
@@ -43,11 +43,11 @@ const FROM_ITS_START: Application = {
 };
 
 export class JavaWorker {
-  readonly #parts: JavaWorkerParts;
+  readonly #parts: JavaWorkerDeps;
   readonly #held = new Map<string, Held>();
   readonly #seen = new Map<string, { readonly token: string; readonly movedMillis: number }>();
 
-  constructor(parts: JavaWorkerParts) {
+  constructor(parts: JavaWorkerDeps) {
     this.#parts = parts;
   }
 
@@ -74,7 +74,7 @@ export class JavaWorker {
   }
 
   async #take(): Promise<void> {
-    const { store, id, dice } = this.#parts;
+    const { store, id, prng } = this.#parts;
     const leases = (await store.list({ consistent: true })).leases.filter((lease) => !isEnded(lease));
     const free = leases.filter((lease) => this.#isFree(lease));
     const byOwner = new Map<string, Lease[]>([[id, []]]);
@@ -88,7 +88,7 @@ export class JavaWorker {
     let taken = free.slice(0, wanted);
     if (free.length === 0) {
       const most = [...byOwner.values()].toSorted((a, b) => b.length - a.length)[0]!;
-      taken = most.length > target ? [dice.pick(most)] : [];
+      taken = most.length > target ? [prng.pick(most)] : [];
     }
     for (const lease of taken) {
       const outcome = await store.claim(lease, id);
@@ -146,7 +146,7 @@ export class JavaWorker {
       try {
         if (iterator === undefined && !(await this.#areDone(parentShardIds))) continue;
         iterator ??= await stream.iterator(leaseKey, positionOf(held.lease));
-        const result = await stream.read(iterator, MOST_RECORDS);
+        const result = await stream.read(iterator, MAX_RECORDS);
         if (!this.#holds(held) || !(await this.#process(held, result))) return;
         iterator = result.nextIterator;
         if (iterator !== undefined) continue;

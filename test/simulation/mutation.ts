@@ -20,7 +20,7 @@ export interface Mutation {
   readonly only?: FaultKind;
   readonly decide?: (decide: Decide, clock: Clock) => Decide;
   /** Its log says nothing. */
-  readonly isMute?: true;
+  readonly logsNothing?: true;
   /** What the engine is told in place of what was drawn. */
   readonly told?: (swarm: Swarm) => Swarm;
   /** Of the engine, in place of what was drawn. */
@@ -122,7 +122,7 @@ const checkpointsUnasked: Mutation = {
 };
 
 /** With interval 0 the handler is told that its checkpoint is written while that waits for its turn. */
-const tellsBeforeItWrites: Mutation = {
+const confirmsBeforeItWrites: Mutation = {
   name: "tells-before-it-writes",
   options: { checkpointIntervalMillis: 20_000 },
 };
@@ -144,7 +144,7 @@ export const MUTATIONS: readonly Mutation[] = [
   dropsDeadLetters,
   givesUpWholeBatches,
   checkpointsUnasked,
-  tellsBeforeItWrites,
+  confirmsBeforeItWrites,
   noTimeLimit,
   ...FAULT_MUTATIONS,
 ];

@@ -13,7 +13,7 @@ const HEARS_MILLIS = 3_000;
 /** The owner of a shard reads it at least this often, or tries the record that halts it. */
 const BUSY_WITHIN_MILLIS = 75_000;
 
-export class Onlooker {
+export class Oracle {
   readonly #cluster: Cluster;
   readonly #earliest: number;
   readonly #allowances: Allowances;
@@ -35,7 +35,7 @@ export class Onlooker {
   }
 
   /** Takes in what has happened since the last look. */
-  look(): void {
+  poll(): void {
     const { events } = this.#cluster.history;
     for (; this.#seen < events.length; this.#seen++) {
       const event = events[this.#seen]!;
@@ -86,7 +86,7 @@ export class Onlooker {
     if (missing !== undefined) return `${missing.shard.shardId} is open and has no lease row`;
     const up = this.#cluster.up();
     const owners = new Set(leases.map((lease) => lease.owner));
-    for (const member of table.pages().flatMap((page) => page.members)) {
+    for (const member of table.fleetRows().flatMap((fleetRow) => fleetRow.members)) {
       const { workerId, state } = member;
       // When it has lived long enough it gets its share.
       if (isOnTrial(member)) return `${workerId} is on trial`;

@@ -1,6 +1,6 @@
 /** What the stream and the table have been through before the first worker of a run starts. */
 import type { Swarm } from "./swarm.ts";
-import type { Dice } from "./world/dice.ts";
+import type { Prng } from "./world/dice.ts";
 import { freshLease, type LeaseTable } from "./world/lease-table.ts";
 import type { StreamData } from "./world/stream-data.ts";
 
@@ -8,22 +8,22 @@ export function prepare(
   stream: StreamData,
   table: LeaseTable,
   swarm: Swarm,
-  dice: Dice,
+  prng: Prng,
   putSome: (count: number) => void,
 ): void {
-  putSome(dice.integer(0, 3 * swarm.shards));
+  putSome(prng.integer(0, 3 * swarm.shards));
   for (let index = 0; index < swarm.earlierReshards; index++) {
-    const shard = dice.pick(stream.openShards()).shard.shardId;
-    const merged = dice.chance(0.4) && stream.merge(shard);
+    const shard = prng.pick(stream.openShards()).shard.shardId;
+    const merged = prng.chance(0.4) && stream.merge(shard);
     if (!merged) stream.split(shard);
-    putSome(dice.integer(0, swarm.shards));
+    putSome(prng.integer(0, swarm.shards));
   }
   if (swarm.trimmed) {
     for (const { shard, closedAt } of stream.shards()) if (closedAt !== undefined) stream.trim(shard.shardId);
   }
-  if (swarm.ghosts) {
+  if (swarm.orphanedLeases) {
     for (const [index, { shard }] of stream.openShards().entries()) {
-      if (shard.parentShardIds.length > 0 || !dice.chance(0.7)) continue;
+      if (shard.parentShardIds.length > 0 || !prng.chance(0.7)) continue;
       const rest = { owner: `ghost${index % 2}`, counter: 7, hashRange: shard.hashRange };
       table.put(freshLease(shard.shardId, rest));
     }

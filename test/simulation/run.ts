@@ -11,7 +11,7 @@ import type { FaultKind } from "./faults/plan.ts";
 import { longestFailover } from "./faults/unequal.ts";
 import { type Fingerprint, fingerprintOf } from "./fingerprint.ts";
 import type { Mutation } from "./mutation.ts";
-import { Onlooker } from "./onlooker.ts";
+import { Oracle } from "./onlooker.ts";
 import { type Draws, drawSwarm, type Swarm } from "./swarm.ts";
 
 export interface RunOptions {
@@ -38,7 +38,7 @@ export interface RunResult extends Report {
 }
 
 const PUT_INTERVAL_MILLIS = 250;
-const LOOK_INTERVAL_MILLIS = 250;
+const POLL_INTERVAL_MILLIS = 250;
 /** Puts go on this long after healing, so that convergence is seen under load. */
 const TAIL_MILLIS = 3_000;
 /** The longest pause between two tries of a handler: shorter than the default, so that a run is not spent on them. */
@@ -52,7 +52,7 @@ export const livenessBound = (swarm: Swarm): number =>
   60_000 +
   20 * swarm.handlerMillis.high +
   backlogBound(swarm) +
-  sicknessBound(swarm) +
+  poisonBound(swarm) +
   blockedBound(swarm) +
   trialBound(swarm);
 
@@ -75,14 +75,14 @@ function blockedBound({ faults, putsPerSecond, safetyMillis, shards }: Swarm): n
 }
 
 /** As if all sick records were in one shard: each takes the retries of its batch, and the calls that find it. */
-function sicknessBound(swarm: Swarm): number {
-  const { sickOneIn, putsPerSecond, safetyMillis, handlerMillis, processTimeoutMillis } = swarm;
+function poisonBound(swarm: Swarm): number {
+  const { poisonOneIn, putsPerSecond, safetyMillis, handlerMillis, processTimeoutMillis } = swarm;
   // A handler that is slower than its time limit fails with any record.
-  const oneIn = handlerMillis.high > (processTimeoutMillis ?? Number.POSITIVE_INFINITY) ? 1 : sickOneIn;
+  const oneIn = handlerMillis.high > (processTimeoutMillis ?? Number.POSITIVE_INFINITY) ? 1 : poisonOneIn;
   if (oneIn === 0) return 0;
-  const sick = Math.ceil((putsPerSecond * (safetyMillis + TAIL_MILLIS)) / 1_000 / oneIn);
+  const poison = Math.ceil((putsPerSecond * (safetyMillis + TAIL_MILLIS)) / 1_000 / oneIn);
   // The most calls that a sick record fails and gets well after, those that find it, and half a minute's for proof.
-  return sick * (3_000 + 26 * handlerMillis.high + 12 * MAX_RETRY_DELAY_MILLIS);
+  return poison * (3_000 + 26 * handlerMillis.high + 12 * MAX_RETRY_DELAY_MILLIS);
 }
 
 export const quietMillis = (swarm: Swarm): number => 2 * longestFailover(swarm) + 5_000;
@@ -126,13 +126,13 @@ export async function runSeed(seed: number, options: RunOptions): Promise<RunRes
   history.add({ type: "phase", name: "liveness" });
   const healedAt = scheduler.now;
   const limit = healedAt + livenessBound(swarm);
-  const onlooker = new Onlooker(cluster, healedAt + TAIL_MILLIS + PUT_INTERVAL_MILLIS);
+  const oracle = new Oracle(cluster, healedAt + TAIL_MILLIS + PUT_INTERVAL_MILLIS);
   let problem: string | undefined = "not looked at yet";
   while (problem !== undefined && scheduler.now < limit) {
-    await scheduler.run(scheduler.now + LOOK_INTERVAL_MILLIS);
-    onlooker.look();
-    if (swarm.remedy === "restart") cluster.replace(new Set(onlooker.halted.values()));
-    problem = onlooker.unsettled();
+    await scheduler.run(scheduler.now + POLL_INTERVAL_MILLIS);
+    oracle.poll();
+    if (swarm.remedy === "restart") cluster.replace(new Set(oracle.halted.values()));
+    problem = oracle.unsettled();
   }
   const convergedAfterMillis = problem === undefined ? scheduler.now - healedAt : undefined;
 
@@ -161,7 +161,7 @@ export async function runSeed(seed: number, options: RunOptions): Promise<RunRes
     quietCalls: spentCalls,
     escaped: cluster.escaped,
     finalLeases: cluster.table.leases(),
-    finalPages: cluster.table.pages(),
+    finalFleetRows: cluster.table.fleetRows(),
   });
   return {
     seed,

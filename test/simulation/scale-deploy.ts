@@ -3,7 +3,7 @@
  * simulated table. Counts the rows that the fleet's scans read, and how long it takes to be even.
  */
 import { DEFAULT_ASSIGNS_FROM } from "../../services/consumer/core/assignments.ts";
-import { calmSwarm } from "./calm.ts";
+import { faultFreeSwarm } from "./calm.ts";
 import { Cluster } from "./cluster.ts";
 import { startEngine } from "./engine.ts";
 import { freshLease } from "./world/fresh-lease.ts";
@@ -38,7 +38,7 @@ const GIVEN_UP_MILLIS = 600_000;
 export async function measureDeploy(size: DeploySize): Promise<DeployFigures> {
   const { workers, shards, assignsFrom = DEFAULT_ASSIGNS_FROM } = size;
   // Few reads: what is measured is the coordination.
-  const swarm = calmSwarm({
+  const swarm = faultFreeSwarm({
     shards,
     failoverTimeMillis: 10_000,
     idleTimeBetweenReadsMillis: 30_000,
@@ -79,8 +79,8 @@ export async function measureDeploy(size: DeploySize): Promise<DeployFigures> {
 function standStill({ table, stream }: Cluster, workers: number, shards: number): void {
   for (const { shard } of stream.shards())
     table.put(freshLease(shard.shardId, { hashRange: shard.hashRange }));
-  const first = { page: 0, generation: 1, shardSyncRequests: 0, members: [], size: { workers, shards } };
-  table.editPageByHand(0, first, "a fleet that was stopped");
+  const first = { number: 0, version: 1, shardSyncRequests: 0, members: [], size: { workers, shards } };
+  table.editFleetRowByHand(0, first, "a fleet that was stopped");
 }
 
 /** In any second from this event on. */

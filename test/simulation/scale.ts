@@ -9,12 +9,12 @@
 import { decide, type Facts } from "../../services/consumer/core/decide.ts";
 import type { Lease } from "../../services/consumer/core/lease.ts";
 import { tableOf } from "../../services/consumer/core/lineage.ts";
-import { MEMBERS_PER_PAGE, type Member } from "../../services/consumer/core/member.ts";
+import { MEMBERS_PER_ROW, type Member } from "../../services/consumer/core/member.ts";
 import { FULL_RANGE, width } from "../../services/shared/hash-range.ts";
 import { startEngine } from "./engine.ts";
 import { DEPLOYS, type DeploySize, measureDeploy } from "./scale-deploy.ts";
 import { drawSwarm, type Swarm } from "./swarm.ts";
-import { Dice } from "./world/dice.ts";
+import { Prng } from "./world/dice.ts";
 import { freshLease, LeaseTable } from "./world/lease-table.ts";
 import { memoryLeaseStore, noCost } from "./world/memory-lease-store.ts";
 import { memoryStream, streamRules } from "./world/memory-stream.ts";
@@ -26,7 +26,7 @@ import { StreamData, shardName } from "./world/stream-data.ts";
 const SHARDS = 10_000;
 const WORKERS = 1_000;
 const REPLACED = 100;
-const MOST_ROUNDS = 3;
+const MAX_ROUNDS = 3;
 const PLAN_MILLIS = 50;
 const CALLS_PER_WORKER_MINUTE = 30;
 const FAILOVER_MILLIS = 10_000;
@@ -64,19 +64,19 @@ function decisionsOver(leases: readonly Lease[], members: readonly Member[]) {
   const facts: Facts = {
     self: members.at(-1)!,
     members,
-    silentMembers: new Set(),
+    expiredMembers: new Set(),
     table: tableOf(leases),
-    silentLeases: new Set(),
-    watchedLeases: new Set(),
+    expiredLeases: new Set(),
+    observedLeases: new Set(),
     unreadable: new Set(),
     missing: new Set(),
     overdue: new Set(),
-    reluctant: new Set(),
+    passedOver: new Set(),
     stuckJoiners: new Set(),
     evidence: undefined,
     assigns: false,
     leads: true,
-    lacking: new Set(),
+    underfilled: new Set(),
     held: new Map(),
     mayRelease: false,
     computeCap: () => undefined,
@@ -174,8 +174,8 @@ function planAndRounds(): Check[] {
     {
       name: "rounds to convergence, half of them a round behind",
       actual: String(rounds),
-      expected: `at most ${MOST_ROUNDS}`,
-      ok: rounds <= MOST_ROUNDS,
+      expected: `at most ${MAX_ROUNDS}`,
+      ok: rounds <= MAX_ROUNDS,
     },
     {
       name: "most minus fewest leases, everybody served",
@@ -188,7 +188,7 @@ function planAndRounds(): Check[] {
 
 /** The engine's own calls, not an arithmetic of intervals: what the loop really does in a quiet fleet of this size. */
 async function callsOfOne(): Promise<Check> {
-  const scheduler = new Scheduler(new Dice(1));
+  const scheduler = new Scheduler(new Prng(1));
   const table = new LeaseTable(undefined, () => scheduler.now);
   const stream = new StreamData(10, undefined, () => scheduler.now);
   // The engine's worker is the last; its ten shards are the stream, all others only rows with beating owners.
@@ -198,18 +198,23 @@ async function callsOfOne(): Promise<Check> {
     const owner = own.has(lease.leaseKey) ? self : workerName(index % (WORKERS - 1));
     table.put({ ...lease, owner });
   }
-  let beats = 1;
+  let heartbeats = 1;
   const puppets = Array.from({ length: WORKERS - 1 }, (_, index) => member(workerName(index)));
   for (const [index, puppet] of puppets.entries())
-    table.join("puppets", Math.floor(index / MEMBERS_PER_PAGE), puppet);
-  const beat = () => {
-    beats += 1;
+    table.join("puppets", Math.floor(index / MEMBERS_PER_ROW), puppet);
+  const sendHeartbeat = () => {
+    heartbeats += 1;
     for (const [index, puppet] of puppets.entries()) {
-      table.beat("puppets", Math.floor(index / MEMBERS_PER_PAGE), { ...puppet, heartbeat: beats }, false);
+      table.sendHeartbeat(
+        "puppets",
+        Math.floor(index / MEMBERS_PER_ROW),
+        { ...puppet, heartbeat: heartbeats },
+        false,
+      );
     }
-    scheduler.after(FAILOVER_MILLIS / 3, "puppets beat", beat);
+    scheduler.after(FAILOVER_MILLIS / 3, "puppets beat", sendHeartbeat);
   };
-  beat();
+  sendHeartbeat();
 
   const swarm: Swarm = {
     ...drawSwarm(1),
@@ -222,7 +227,7 @@ async function callsOfOne(): Promise<Check> {
   const process = new SimProcess(self, scheduler);
   const weather = { rates: NO_FAULTS, partitioned: false };
   const network = { latencyMillis: { low: 2, high: 10 }, timeoutMillis: 3_000 };
-  const call = networkCall(process, scheduler, new Dice(2), weather, network, () => undefined);
+  const call = networkCall(process, scheduler, new Prng(2), weather, network, () => undefined);
   const cost = noCost();
   const now = () => scheduler.now;
   const store = memoryLeaseStore(table, { worker: self, call, cost, asOf: now });
@@ -231,7 +236,7 @@ async function callsOfOne(): Promise<Check> {
       store,
       stream: memoryStream(stream, streamRules(), { worker: self, call, now }),
       clock: process.clock,
-      random: new Dice(3),
+      random: new Prng(3),
     },
     {
       workerId: self,

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { complaint } from "./checkers/judge.ts";
 import { startEngine } from "./engine.ts";
 import type { FaultKind } from "./faults/plan.ts";
-import { NO_HABITS } from "./habits.ts";
+import { PLAIN_HANDLER } from "./habits.ts";
 import regressions from "./regressions.json" with { type: "json" };
 import { runSeed } from "./run.ts";
 import { type Draws, drawSwarm } from "./swarm.ts";
@@ -53,9 +53,9 @@ describe("simulation", () => {
       const [first, second, third] = [drawSwarm(seed, 1), drawSwarm(seed, 2), drawSwarm(seed, 3)];
       if (third.faults.kinds.length === 0) expect(third).toEqual(second);
       const { workers, shards, leaseRenewal, ...others } = first;
-      for (const name of Object.keys(NO_HABITS)) delete (others as Record<string, unknown>)[name];
+      for (const name of Object.keys(PLAIN_HANDLER)) delete (others as Record<string, unknown>)[name];
       expect(second).toMatchObject(others);
-      expect(first).toMatchObject(NO_HABITS);
+      expect(first).toMatchObject(PLAIN_HANDLER);
       expect(workers <= second.workers && shards <= second.shards).toBe(true);
       expect(["lease", leaseRenewal]).toContain(second.leaseRenewal);
     }

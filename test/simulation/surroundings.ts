@@ -4,12 +4,12 @@ import type { Stream } from "../../services/consumer/ports/stream.ts";
 import type { Clock } from "../../services/shared/clock.ts";
 import type { Mutation } from "./mutation.ts";
 import type { Swarm } from "./swarm.ts";
-import type { Dice } from "./world/dice.ts";
+import type { Prng } from "./world/dice.ts";
 import type { History } from "./world/history.ts";
 import type { LeaseTable } from "./world/lease-table.ts";
 import { type Cost, memoryLeaseStore, noCost } from "./world/memory-lease-store.ts";
 import { memoryStream, type StreamRules } from "./world/memory-stream.ts";
-import { type Call, NO_FAULTS, networkCall, type Weather } from "./world/network.ts";
+import { type Call, type NetworkConditions, NO_FAULTS, networkCall } from "./world/network.ts";
 import type { Outages } from "./world/outages.ts";
 import type { Scheduler } from "./world/scheduler.ts";
 import { SimProcess } from "./world/sim-clock.ts";
@@ -29,9 +29,9 @@ export interface World {
   readonly log: (line: string) => void;
 }
 
-export interface Surroundings {
+export interface SimulatedPorts {
   readonly process: SimProcess;
-  readonly weather: { readonly store: Weather; readonly stream: Weather };
+  readonly network: { readonly store: NetworkConditions; readonly stream: NetworkConditions };
   readonly store: LeaseStore;
   readonly stream: Stream;
   readonly clock: Clock;
@@ -39,28 +39,28 @@ export interface Surroundings {
   readonly streamCalls: Map<string, number>;
 }
 
-export function surround(world: World, id: string, dice: Dice): Surroundings {
+export function simulatedPorts(world: World, id: string, prng: Prng): SimulatedPorts {
   const { swarm, scheduler, history, table, data, rules, mutation, outages, faultsOn, log } = world;
   const drift = swarm.driftPercent / 100;
   const clockError = {
-    rate: 1 + dice.between(-drift, drift),
-    wallOffsetMillis: swarm.wallClocksHoursOff ? dice.integer(-2, 2) * 3_600_000 : 0,
+    rate: 1 + prng.between(-drift, drift),
+    wallOffsetMillis: swarm.wallClocksHoursOff ? prng.integer(-2, 2) * 3_600_000 : 0,
   };
   const process = new SimProcess(id, scheduler, clockError);
   const rates = faultsOn() ? swarm.rates : NO_FAULTS;
-  const weather = {
+  const network = {
     store: { rates: { ...rates }, partitioned: false },
     // The stream's answers are reads: what is lost was only read.
     stream: { rates: { ...rates, lostAnswer: 0 }, partitioned: false },
   };
   const call = (service: "store" | "stream"): Call => {
-    const hanging = dice.fork(`hanging ${service}`);
+    const hanging = prng.fork(`hanging ${service}`);
     const hungShare = swarm.faults.hungCalls[service];
     const through = networkCall(
       process,
       scheduler,
-      dice.fork(service),
-      weather[service],
+      prng.fork(service),
+      network[service],
       {
         ...swarm,
         outageOf: (operation) => outages.of(id, service, operation),
@@ -77,8 +77,8 @@ export function surround(world: World, id: string, dice: Dice): Surroundings {
   };
   const cost = noCost();
   const streamCalls = new Map<string, number>();
-  const stale = dice.fork("stale");
-  const empty = dice.fork("empty reads");
+  const stale = prng.fork("stale");
+  const empty = prng.fork("empty reads");
   let store = memoryLeaseStore(table, {
     worker: id,
     call: call("store"),
@@ -106,5 +106,5 @@ export function surround(world: World, id: string, dice: Dice): Surroundings {
   if (mutation?.store) store = mutation.store(store, table, id, swarm);
   if (mutation?.stream) stream = mutation.stream(stream);
   if (mutation?.clock) clock = mutation.clock(clock);
-  return { process, weather, store, stream, clock, cost, streamCalls };
+  return { process, network, store, stream, clock, cost, streamCalls };
 }

@@ -4,8 +4,14 @@
  */
 import { DEFAULT_ASSIGNS_FROM } from "../../services/consumer/core/assignments.ts";
 import { drawFaults, type FaultKind, type FaultPlan, NO_FAULT_PLAN } from "./faults/plan.ts";
-import { drawCrowd, drawHabits, drawJavaShifts, type Habits, NO_HABITS } from "./habits.ts";
-import { Dice } from "./world/dice.ts";
+import {
+  drawHandlerProfile,
+  drawJavaShifts,
+  drawLargeFleet,
+  type HandlerProfile,
+  PLAIN_HANDLER,
+} from "./habits.ts";
+import { Prng } from "./world/dice.ts";
 import type { FaultRates } from "./world/network.ts";
 import { NO_FAULTS } from "./world/network.ts";
 
@@ -45,7 +51,7 @@ export type Draws = 1 | 2 | 3 | 4;
 /** Where an application without leases begins; a time is virtual. */
 export type InitialPosition = "TRIM_HORIZON" | "LATEST" | { readonly atMillis: number };
 
-export interface Swarm extends Habits {
+export interface Swarm extends HandlerProfile {
   readonly seed: number;
   readonly profile: Profile;
   readonly workers: number;
@@ -58,7 +64,7 @@ export interface Swarm extends Habits {
   /** The stream has forgotten the closed shards of those. */
   readonly trimmed: boolean;
   /** Lease rows that a crashed fleet left behind, owned by workers that are no more. */
-  readonly ghosts: boolean;
+  readonly orphanedLeases: boolean;
   readonly cap: CapRule;
   readonly steals: boolean;
   readonly failoverTimeMillis: number;
@@ -98,113 +104,113 @@ export interface Swarm extends Habits {
  */
 export function drawSwarm(seed: number, draws: Draws = 4, only?: FaultKind): Swarm {
   const first = drawFirst(seed, only === undefined ? undefined : "planned");
-  if (draws === 1) return { ...first, ...NO_HABITS };
-  const dice = new Dice(seed).fork("second draws");
-  const crowd = drawCrowd(dice.fork("crowd"));
-  const fleet = crowd ? { workers: crowd.workers, shards: Math.max(first.shards, crowd.shards) } : {};
-  const habits = drawHabits(dice.fork("habits"));
-  const second = { ...first, ...fleet, ...habits, ...drawJava(dice.fork("java"), first) };
+  if (draws === 1) return { ...first, ...PLAIN_HANDLER };
+  const prng = new Prng(seed).fork("second draws");
+  const large = drawLargeFleet(prng.fork("crowd"));
+  const fleet = large ? { workers: large.workers, shards: Math.max(first.shards, large.shards) } : {};
+  const handlerProfile = drawHandlerProfile(prng.fork("habits"));
+  const second = { ...first, ...fleet, ...handlerProfile, ...drawJava(prng.fork("java"), first) };
   if (draws === 2) return second;
-  const base = only === undefined ? second : { ...second, ...NO_HABITS, handlerFailures: 0 };
-  const third = drawFaults(new Dice(seed).fork("third draws"), base, only);
-  return draws === 3 ? third : { ...third, ...drawAssignment(new Dice(seed).fork("fourth draws"), third) };
+  const base = only === undefined ? second : { ...second, ...PLAIN_HANDLER, handlerFailures: 0 };
+  const third = drawFaults(new Prng(seed).fork("third draws"), base, only);
+  return draws === 3 ? third : { ...third, ...drawAssignment(new Prng(seed).fork("fourth draws"), third) };
 }
 
 /** Its leader assigns, at least for a time. */
 export const mayAssign = ({ assignsFrom }: Swarm): boolean => assignsFrom < DEFAULT_ASSIGNS_FROM;
 
 /** Small fleets that work as very large ones do, or change from one way to the other while they run. */
-function drawAssignment(dice: Dice, { workers, shards }: Swarm): Partial<Swarm> {
-  if (!dice.chance(0.3)) return {};
+function drawAssignment(prng: Prng, { workers, shards }: Swarm): Partial<Swarm> {
+  if (!prng.chance(0.3)) return {};
   return {
-    assignsFrom: dice.pick([0, 0, 0.7 * workers * shards]),
-    workers: dice.chance(0.5) ? Math.max(workers, dice.integer(4, 15)) : workers,
+    assignsFrom: prng.pick([0, 0, 0.7 * workers * shards]),
+    workers: prng.chance(0.5) ? Math.max(workers, prng.integer(4, 15)) : workers,
   };
 }
 
-type FirstDraws = Omit<Swarm, keyof Habits>;
+type FirstDraws = Omit<Swarm, keyof HandlerProfile>;
 
 /** Java shows that it lives lease by lease, and so must we beside it. It steals without asking: no run with it is "planned". */
-function drawJava(dice: Dice, first: FirstDraws): Partial<Swarm> {
+function drawJava(prng: Prng, first: FirstDraws): Partial<Swarm> {
   if (first.profile === "planned" || first.initialPosition === "LATEST") return {};
-  const javaShifts = drawJavaShifts(dice, first.safetyMillis);
+  const javaShifts = drawJavaShifts(prng, first.safetyMillis);
   return javaShifts.length === 0 ? {} : { javaShifts, leaseRenewal: "lease" };
 }
 
 function drawFirst(seed: number, forced: Profile | undefined): FirstDraws {
-  const dice = new Dice(seed).fork("swarm");
-  const picked = dice.pick<Profile>(["planned", "planned", "crashes", "everything", "everything"]);
+  const prng = new Prng(seed).fork("swarm");
+  const picked = prng.pick<Profile>(["planned", "planned", "crashes", "everything", "everything"]);
   const profile = forced ?? picked;
   const faulty = profile === "everything";
-  const workers = dice.integer(1, dice.chance(0.3) ? 8 : 5);
-  const shards = dice.integer(1, dice.chance(0.3) ? 24 : 10);
-  const failoverTimeMillis = dice.pick([2_000, 4_000, 4_000, 10_000]);
-  const safetyMillis = dice.integer(10, 40) * 1_000;
-  const earlierReshards = dice.chance(0.3) ? dice.integer(1, 4) : 0;
-  const slowHandler = dice.chance(0.2);
+  const workers = prng.integer(1, prng.chance(0.3) ? 8 : 5);
+  const shards = prng.integer(1, prng.chance(0.3) ? 24 : 10);
+  const failoverTimeMillis = prng.pick([2_000, 4_000, 4_000, 10_000]);
+  const safetyMillis = prng.integer(10, 40) * 1_000;
+  const earlierReshards = prng.chance(0.3) ? prng.integer(1, 4) : 0;
+  const slowHandler = prng.chance(0.2);
   return {
     seed,
     profile,
     workers,
     startAtMillis: 0,
-    startSpreadMillis: dice.pick([0, 100, 3_000]),
+    startSpreadMillis: prng.pick([0, 100, 3_000]),
     shards,
     earlierReshards,
-    trimmed: earlierReshards > 0 && dice.chance(0.5),
-    ghosts: dice.chance(0.15),
-    cap: drawCap(dice, shards, workers),
-    steals: dice.chance(0.85),
+    trimmed: earlierReshards > 0 && prng.chance(0.5),
+    orphanedLeases: prng.chance(0.15),
+    cap: drawCap(prng, shards, workers),
+    steals: prng.chance(0.85),
     failoverTimeMillis,
-    shardSyncIntervalMillis: dice.pick([1_000, 5_000, 5_000]),
-    leaseRenewal: dice.chance(0.75) ? "worker" : "lease",
-    checkpointIntervalMillis: dice.pick([0, 1_000, 5_000]),
-    idleTimeBetweenReadsMillis: dice.pick([300, 1_000, 1_000]),
-    maxRecords: dice.pick([10, 100, 10_000]),
-    initialPosition: dice.chance(0.9) ? "TRIM_HORIZON" : "LATEST",
-    handlerMillis: slowHandler ? { low: 50, high: 2_500 } : { low: 0, high: dice.pick([0, 20, 200]) },
-    handlerFailures: dice.chance(0.3) ? 0.05 : 0,
-    keys: dice.integer(1, 3 * shards),
-    putsPerSecond: dice.integer(2, 20),
-    driftPercent: dice.pick([0, 0.01, 1, 3]),
-    wallClocksHoursOff: dice.chance(0.5),
-    latencyMillis: dice.pick([
+    shardSyncIntervalMillis: prng.pick([1_000, 5_000, 5_000]),
+    leaseRenewal: prng.chance(0.75) ? "worker" : "lease",
+    checkpointIntervalMillis: prng.pick([0, 1_000, 5_000]),
+    idleTimeBetweenReadsMillis: prng.pick([300, 1_000, 1_000]),
+    maxRecords: prng.pick([10, 100, 10_000]),
+    initialPosition: prng.chance(0.9) ? "TRIM_HORIZON" : "LATEST",
+    handlerMillis: slowHandler ? { low: 50, high: 2_500 } : { low: 0, high: prng.pick([0, 20, 200]) },
+    handlerFailures: prng.chance(0.3) ? 0.05 : 0,
+    keys: prng.integer(1, 3 * shards),
+    putsPerSecond: prng.integer(2, 20),
+    driftPercent: prng.pick([0, 0.01, 1, 3]),
+    wallClocksHoursOff: prng.chance(0.5),
+    latencyMillis: prng.pick([
       { low: 1, high: 5 },
       { low: 2, high: 40 },
       { low: 5, high: 150 },
     ]),
-    timeoutMillis: dice.pick([1_000, 3_000]),
-    stalenessMillis: dice.pick([0, 20, 300, 1_000]),
-    scanSegments: dice.pick([1, 2, 5]),
-    rates: faulty ? drawRates(dice, 0.03) : NO_FAULTS,
-    iteratorLifeMillis: dice.pick([300_000, 300_000, 8_000]),
-    namesChildren: dice.chance(0.7),
-    endsWithRecords: dice.chance(0.5),
+    timeoutMillis: prng.pick([1_000, 3_000]),
+    stalenessMillis: prng.pick([0, 20, 300, 1_000]),
+    scanSegments: prng.pick([1, 2, 5]),
+    rates: faulty ? drawRates(prng, 0.03) : NO_FAULTS,
+    iteratorLifeMillis: prng.pick([300_000, 300_000, 8_000]),
+    namesChildren: prng.chance(0.7),
+    endsWithRecords: prng.chance(0.5),
     stopBudgetMillis: 30_000,
     safetyMillis,
-    schedule: drawSchedule(dice.fork("schedule"), profile, safetyMillis, failoverTimeMillis),
+    schedule: drawSchedule(prng.fork("schedule"), profile, safetyMillis, failoverTimeMillis),
     assignsFrom: DEFAULT_ASSIGNS_FROM,
     faults: NO_FAULT_PLAN,
   };
 }
 
-function drawCap(dice: Dice, shards: number, workers: number): CapRule {
-  const kind = dice.pick(["none", "none", "number", "formula", "formula"] as const);
+function drawCap(prng: Prng, shards: number, workers: number): CapRule {
+  const kind = prng.pick(["none", "none", "number", "formula", "formula"] as const);
   if (kind === "none") return { kind };
-  if (kind === "formula") return { kind, limit: dice.pick([10, 100]) };
-  return { kind, limit: Math.max(1, Math.ceil(shards / workers) + dice.integer(-1, 4)) };
+  if (kind === "formula") return { kind, limit: prng.pick([10, 100]) };
+  return { kind, limit: Math.max(1, Math.ceil(shards / workers) + prng.integer(-1, 4)) };
 }
 
 /** Each kind of fault is there or not: a run with one kind only finds what a mixture would hide. */
-function drawRates(dice: Dice, most: number): FaultRates {
-  const rate = () => (dice.chance(0.5) ? dice.between(0, most) : 0);
+function drawRates(prng: Prng, most: number): FaultRates {
+  const rate = () => (prng.chance(0.5) ? prng.between(0, most) : 0);
   return { throttle: rate(), fail: rate(), lostAnswer: rate(), slow: rate() };
 }
 
 /** Some runs have everything within this time. */
-const CROWD_MILLIS = 1_500;
+const LARGE_FLEET_MILLIS = 1_500;
 
 function drawSchedule(
-  dice: Dice,
+  prng: Prng,
   profile: Profile,
   safetyMillis: number,
   failoverMillis: number,
@@ -212,34 +218,34 @@ function drawSchedule(
   const kinds: Action["kind"][] = ["join", "stop", "split", "split", "merge", "step-wall-clock"];
   if (profile !== "planned") kinds.push("crash", "crash", "pause", "pause");
   if (profile === "everything") kinds.push("partition", "partition", "burst");
-  const count = dice.integer(0, 8);
-  const crowded = dice.chance(0.3) ? dice.between(0, safetyMillis - CROWD_MILLIS) : undefined;
+  const count = prng.integer(0, 8);
+  const isLarge = prng.chance(0.3) ? prng.between(0, safetyMillis - LARGE_FLEET_MILLIS) : undefined;
   return Array.from({ length: count }, () => {
     const at =
-      crowded === undefined ? dice.between(0, safetyMillis) : crowded + dice.between(0, CROWD_MILLIS);
-    return { at, who: dice.next(), action: drawAction(dice, dice.pick(kinds), failoverMillis) };
+      isLarge === undefined ? prng.between(0, safetyMillis) : isLarge + prng.between(0, LARGE_FLEET_MILLIS);
+    return { at, who: prng.next(), action: drawAction(prng, prng.pick(kinds), failoverMillis) };
   }).toSorted((a, b) => a.at - b.at);
 }
 
-function drawAction(dice: Dice, kind: Action["kind"], failoverMillis: number): Action {
+function drawAction(prng: Prng, kind: Action["kind"], failoverMillis: number): Action {
   // Shorter and longer than it takes to be declared dead.
-  const millis = failoverMillis * dice.pick([0.3, 0.9, 1.1, 2.5]);
+  const millis = failoverMillis * prng.pick([0.3, 0.9, 1.1, 2.5]);
   switch (kind) {
     case "crash":
       return {
         kind,
-        restartAfterMillis: dice.chance(0.6) ? dice.between(50, 2 * failoverMillis) : undefined,
+        restartAfterMillis: prng.chance(0.6) ? prng.between(50, 2 * failoverMillis) : undefined,
       };
     case "pause":
       return { kind, millis };
     case "partition":
-      return { kind, millis, service: dice.pick(["store", "store", "stream", "both"] as const) };
+      return { kind, millis, service: prng.pick(["store", "store", "stream", "both"] as const) };
     case "burst":
-      return { kind, millis, rates: drawRates(dice, 0.6) };
+      return { kind, millis, rates: drawRates(prng, 0.6) };
     case "split":
-      return { kind, count: dice.pick([1, 1, 2, 5]), wake: dice.chance(0.5) };
+      return { kind, count: prng.pick([1, 1, 2, 5]), wake: prng.chance(0.5) };
     case "step-wall-clock":
-      return { kind, millis: dice.pick([3_600_000, -3_600_000, 60_000, -500]) };
+      return { kind, millis: prng.pick([3_600_000, -3_600_000, 60_000, -500]) };
     default:
       return { kind };
   }

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { settingsFrom } from "../../experiment/options.ts";
 import { wrongUse } from "../../problem.ts";
-import { turnFile } from "../../project.ts";
+import { runLockFile } from "../../project.ts";
 import { SEED_SETTINGS } from "../../settings.ts";
 import { wantsColour } from "../../terminal/paint.ts";
 import { choiceFor, numberFor } from "../arguments.ts";
@@ -48,28 +48,31 @@ export const registerExperiment: Register = (program, context) => {
       const { runExperiment } = await import("../../experiment/run.ts");
       const { liveProgress, plainProgress } = await import("../../experiment/progress.ts");
       const { renderReport } = await import("../../report/index.ts");
-      const { inTurn } = await import("../../experiment/turn.ts");
+      const { withRunLock } = await import("../../experiment/turn.ts");
       const screen = context.stderr;
-      const { report, leftBehind } = await inTurn({ ...context, lock: turnFile(options.application) }, () => {
-        const progress = screen.isTTY
-          ? liveProgress(
-              screen,
-              context.clock,
-              context.signal,
-              phasesOf(settings),
-              wantsColour(screen, process.env),
-            )
-          : plainProgress(context.note, context.clock);
-        return runExperiment({
-          settings,
-          application: options.application,
-          endpointUrl,
-          keep: options.keep,
-          clock: context.clock,
-          signal: context.signal,
-          progress,
-        }).finally(() => progress.close());
-      });
+      const { report, leftBehind } = await withRunLock(
+        { ...context, lock: runLockFile(options.application) },
+        () => {
+          const progress = screen.isTTY
+            ? liveProgress(
+                screen,
+                context.clock,
+                context.signal,
+                phasesOf(settings),
+                wantsColour(screen, process.env),
+              )
+            : plainProgress(context.note, context.clock);
+          return runExperiment({
+            settings,
+            application: options.application,
+            endpointUrl,
+            keep: options.keep,
+            clock: context.clock,
+            signal: context.signal,
+            progress,
+          }).finally(() => progress.close());
+        },
+      );
       if (options.json) context.printJson(report);
       else {
         context.note("");

@@ -17,7 +17,7 @@ interface Options extends GlobalOptions {
   readonly json?: boolean;
 }
 
-const MOST_PAGES = 50;
+const MAX_PAGES = 50;
 const PERIOD_SECONDS = 60;
 
 export const registerMetrics: Register = (program, context) => {
@@ -53,7 +53,7 @@ export const registerMetrics: Register = (program, context) => {
 async function listMetrics(clients: Clients, namespace: string): Promise<Metric[]> {
   const metrics: Metric[] = [];
   let token: string | undefined;
-  for (let page = 0; page < MOST_PAGES; page++) {
+  for (let page = 0; page < MAX_PAGES; page++) {
     const answer = await clients.cloudWatch.send(
       new ListMetricsCommand({ Namespace: namespace, ...(token === undefined ? {} : { NextToken: token }) }),
     );

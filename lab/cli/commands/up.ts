@@ -1,4 +1,4 @@
-import { turnFile } from "../../project.ts";
+import { runLockFile } from "../../project.ts";
 import { SEED_SETTINGS } from "../../settings.ts";
 import { numberFor } from "../arguments.ts";
 import { confirmAws } from "../confirm.ts";
@@ -34,9 +34,9 @@ export const registerUp: Register = (program, context) => {
     .action(async (_local, command) => {
       const options: Options = command.optsWithGlobals();
       const { bringUp } = await import("../../experiment/standing.ts");
-      const { inTurn } = await import("../../experiment/turn.ts");
-      const { target, deployment, consumers } = await inTurn(
-        { ...context, lock: turnFile(options.application) },
+      const { withRunLock } = await import("../../experiment/turn.ts");
+      const { target, deployment, consumers } = await withRunLock(
+        { ...context, lock: runLockFile(options.application) },
         () => {
           const steps = showSteps(context);
           return bringUp({

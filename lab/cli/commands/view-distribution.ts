@@ -72,9 +72,9 @@ export function distributionLines(state: FleetState, colour: boolean): string[] 
   ];
 }
 
-const MOST_NAMED = 10;
+const MAX_NAMED = 10;
 
 function first(all: readonly string[], line: (one: string) => string): string[] {
-  const hidden = all.length - MOST_NAMED;
-  return [...all.slice(0, MOST_NAMED).map(line), ...(hidden > 0 ? [`  … ${hidden} more (see --json)`] : [])];
+  const hidden = all.length - MAX_NAMED;
+  return [...all.slice(0, MAX_NAMED).map(line), ...(hidden > 0 ? [`  … ${hidden} more (see --json)`] : [])];
 }

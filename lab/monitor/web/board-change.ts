@@ -2,11 +2,11 @@
 import { inFamilyOrder } from "../../report/shard-rows.ts";
 import { distribution, type FleetState } from "../model.ts";
 import {
-  type Board,
-  type BoardChange,
-  type BoardHandover,
-  type BoardWorker,
   type Counts,
+  type DashboardChange,
+  type DashboardHandover,
+  type DashboardState,
+  type DashboardWorker,
   type LogEntry,
   NOBODY,
   shortShard,
@@ -16,7 +16,7 @@ import {
 const COLOURS = 10;
 const SHORT_ID = 8;
 /** More moves than that at once are told as a number. */
-const MOST_NAMED = 3;
+const MAX_NAMED = 3;
 
 export interface FleetNews {
   readonly fleet: FleetState;
@@ -30,13 +30,17 @@ export interface Numbering {
   highest: number;
 }
 
-export function fleetChange(board: Board, numbering: Numbering, news: FleetNews): BoardChange {
+export function fleetChange(
+  dashboard: DashboardState,
+  numbering: Numbering,
+  news: FleetNews,
+): DashboardChange {
   const { fleet, measured } = news;
-  const workers = nextWorkers(board, numbering, fleet);
+  const workers = nextWorkers(dashboard, numbering, fleet);
   const numbers = new Map(workers.map(({ id, number }) => [id, number]));
-  const known = new Map(board.tracks.map((track) => [track.key, track]));
+  const known = new Map(dashboard.tracks.map((track) => [track.key, track]));
   const turns: [string, number, number][] = [];
-  const handovers: BoardHandover[] = [];
+  const handovers: DashboardHandover[] = [];
   const moved: string[] = [];
   const byNumber = new Map(workers.map((worker) => [worker.number, worker]));
   const name = (number: number) => byNumber.get(number)?.name ?? NOBODY;
@@ -55,7 +59,7 @@ export function fleetChange(board: Board, numbering: Numbering, news: FleetNews)
     handovers.push({ t: fleet.t, key: leaseKey, from, to: owner ?? NOBODY, gapMillis, how: "seen" });
   }
   const keys = new Set(fleet.leases.map(({ leaseKey }) => leaseKey));
-  for (const { key, segments } of board.tracks) {
+  for (const { key, segments } of dashboard.tracks) {
     if (!keys.has(key) && segments.at(-1)?.[2] !== TURN.removed) turns.push([key, 0, TURN.removed]);
   }
   const added = fleet.leases.filter(({ leaseKey }) => !known.has(leaseKey));
@@ -64,19 +68,22 @@ export function fleetChange(board: Board, numbering: Numbering, news: FleetNews)
     t: fleet.t,
     problem: null,
     counts,
-    ...(sameWorkers(board.workers, workers) ? {} : { workers }),
-    ...(added.length > 0 ? rowsFor(board, added) : {}),
+    ...(sameWorkers(dashboard.workers, workers) ? {} : { workers }),
+    ...(added.length > 0 ? rowsFor(dashboard, added) : {}),
     ...(turns.length > 0 ? { turns } : {}),
     ...(handovers.length > 0 ? { handovers } : {}),
-    ...withLog(fleetLog(board, workers, { added, moved, counts, fleet })),
+    ...withLog(fleetLog(dashboard, workers, { added, moved, counts, fleet })),
   };
 }
 
 const withLog = (log: readonly LogEntry[]) => (log.length > 0 ? { log } : {});
 
-function rowsFor(board: Board, added: FleetState["leases"]): Pick<BoardChange, "added" | "order"> {
+function rowsFor(
+  dashboard: DashboardState,
+  added: FleetState["leases"],
+): Pick<DashboardChange, "added" | "order"> {
   const all = [
-    ...board.tracks.map(({ key, parents }) => ({ key, parents })),
+    ...dashboard.tracks.map(({ key, parents }) => ({ key, parents })),
     ...added.map(({ leaseKey, parents }) => ({ key: leaseKey, parents })),
   ];
   const parents = Object.fromEntries(all.map((row) => [row.key, row.parents]));
@@ -89,18 +96,18 @@ function rowsFor(board: Board, added: FleetState["leases"]): Pick<BoardChange, "
   };
 }
 
-function nextWorkers(board: Board, numbering: Numbering, fleet: FleetState): BoardWorker[] {
-  const before = new Map(board.workers.map((worker) => [worker.id, worker]));
+function nextWorkers(dashboard: DashboardState, numbering: Numbering, fleet: FleetState): DashboardWorker[] {
+  const before = new Map(dashboard.workers.map((worker) => [worker.id, worker]));
   const present = new Set(fleet.workers.map(({ workerId }) => workerId));
-  const gone = board.workers
+  const gone = dashboard.workers
     .filter(({ id }) => !present.has(id))
-    .map((worker): BoardWorker => {
+    .map((worker): DashboardWorker => {
       const seenAt = worker.state === "gone" ? worker.seenAt : fleet.t;
       return { ...worker, state: "gone", open: 0, draining: 0, blocked: 0, seenAt };
     });
-  const shown = new Set(board.workers.map(({ colour }) => colour));
-  const used = new Set(board.workers.filter(({ id }) => present.has(id)).map(({ colour }) => colour));
-  const now = fleet.workers.map(({ workerId, state, open, draining, blocked, cap }): BoardWorker => {
+  const shown = new Set(dashboard.workers.map(({ colour }) => colour));
+  const used = new Set(dashboard.workers.filter(({ id }) => present.has(id)).map(({ colour }) => colour));
+  const now = fleet.workers.map(({ workerId, state, open, draining, blocked, cap }): DashboardWorker => {
     const known = before.get(workerId);
     const number = known?.number ?? ++numbering.highest;
     const colour = known?.colour ?? freeColour(shown) ?? freeColour(used) ?? ((number - 1) % COLOURS) + 1;
@@ -129,8 +136,8 @@ function freeColour(taken: ReadonlySet<number>): number | undefined {
 }
 
 /** Whether nothing a reader would see differs: `seenAt` of those who are there moves with every look. */
-function sameWorkers(a: readonly BoardWorker[], b: readonly BoardWorker[]): boolean {
-  const shown = (all: readonly BoardWorker[]) => JSON.stringify(all.map((w) => ({ ...w, seenAt: 0 })));
+function sameWorkers(a: readonly DashboardWorker[], b: readonly DashboardWorker[]): boolean {
+  const shown = (all: readonly DashboardWorker[]) => JSON.stringify(all.map((w) => ({ ...w, seenAt: 0 })));
   return shown(a) === shown(b);
 }
 
@@ -146,19 +153,19 @@ interface Seen {
   readonly fleet: FleetState;
 }
 
-function fleetLog(board: Board, workers: readonly BoardWorker[], seen: Seen): LogEntry[] {
+function fleetLog(dashboard: DashboardState, workers: readonly DashboardWorker[], seen: Seen): LogEntry[] {
   const { added, moved, counts, fleet } = seen;
   const log: LogEntry[] = [];
   const say = (text: string, tone: LogEntry["tone"] = "plain") => void log.push({ t: fleet.t, text, tone });
-  const before = board.counts;
-  if (board.problem !== null) say("the endpoint answers again", "good");
+  const before = dashboard.counts;
+  if (dashboard.problem !== null) say("the endpoint answers again", "good");
   if (before === null) {
     say(
       `${counts.load} shards, ${fleet.workers.length} workers: ${distribution(fleet) || "no leases owned"}`,
     );
     return log;
   }
-  const known = new Map(board.workers.map((worker) => [worker.id, worker]));
+  const known = new Map(dashboard.workers.map((worker) => [worker.id, worker]));
   for (const { id, name, state } of workers) {
     const was = known.get(id)?.state;
     if (was === state) continue;
@@ -174,7 +181,7 @@ function fleetLog(board: Board, workers: readonly BoardWorker[], seen: Seen): Lo
     );
   const ended = counts.ended - before.ended;
   if (ended > 0) say(`${ended} ${ended === 1 ? "shard" : "shards"} read to the end`);
-  if (moved.length > MOST_NAMED) say(`${moved.length} leases changed hands`);
+  if (moved.length > MAX_NAMED) say(`${moved.length} leases changed hands`);
   else for (const move of moved) say(move);
   if (before.unowned === 0 && counts.unowned > 0)
     say(counts.unowned === 1 ? "1 shard has no owner" : `${counts.unowned} shards have no owner`, "bad");

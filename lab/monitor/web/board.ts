@@ -5,11 +5,11 @@
 
 /** Older than that is forgotten, so that memory does not grow with the time somebody looks on. */
 export const WINDOW_MILLIS = 600_000;
-export const MOST_SEGMENTS = 60;
-export const MOST_HANDOVERS = 100;
-export const MOST_LOG = 100;
-const MOST_SAMPLES = 620;
-const MOST_WORKERS = 300;
+export const MAX_SEGMENTS = 60;
+export const MAX_HANDOVERS = 100;
+export const MAX_LOG = 100;
+const MAX_SAMPLES = 620;
+const MAX_WORKERS = 300;
 
 /** A lease's state as one small number: 1,000 shards send many of them. */
 export const TURN = { open: 0, draining: 1, blocked: 2, ended: 3, removed: 4 } as const;
@@ -24,7 +24,7 @@ export interface Track {
   readonly segments: Segment[];
 }
 
-export interface BoardWorker {
+export interface DashboardWorker {
   /** Counts up as workers are first seen. */
   readonly number: number;
   /** Its own id when that is short ("pod-4", started by hand), else `w` and the number. */
@@ -53,7 +53,7 @@ export interface Counts {
   readonly corrupt: readonly string[];
 }
 
-export interface BoardHandover {
+export interface DashboardHandover {
   readonly t: number;
   readonly key: string;
   readonly from: string;
@@ -91,16 +91,16 @@ export interface Lag {
   readonly shards: readonly ShardLag[];
 }
 
-export interface Board {
+export interface DashboardState {
   title: string;
   /** Time of the newest snapshot; 0: none yet. */
   t: number;
-  workers: readonly BoardWorker[];
+  workers: readonly DashboardWorker[];
   /** Families together: parents, each followed by its children. */
   tracks: Track[];
   counts: Counts | null;
   /** Newest first. */
-  handovers: readonly BoardHandover[];
+  handovers: readonly DashboardHandover[];
   /** Newest first. */
   log: readonly LogEntry[];
   /** Oldest first. Empty where records are not counted on this machine. */
@@ -110,17 +110,17 @@ export interface Board {
   problem: string | null;
 }
 
-export interface BoardChange {
+export interface DashboardChange {
   readonly t: number;
   /** All of them, when anything about one is new. */
-  readonly workers?: readonly BoardWorker[];
+  readonly workers?: readonly DashboardWorker[];
   readonly added?: readonly { readonly key: string; readonly parents: readonly string[] }[];
   readonly turns?: readonly (readonly [key: string, worker: number, turn: number])[];
   /** All lease keys in the order of their rows, when shards came. */
   readonly order?: readonly string[];
   readonly counts?: Counts;
   /** New ones, oldest first. */
-  readonly handovers?: readonly BoardHandover[];
+  readonly handovers?: readonly DashboardHandover[];
   /** New ones, oldest first. */
   readonly log?: readonly LogEntry[];
   readonly sample?: Sample;
@@ -128,7 +128,7 @@ export interface BoardChange {
   readonly problem: string | null;
 }
 
-export const emptyBoard = (title: string): Board => ({
+export const emptyDashboard = (title: string): DashboardState => ({
   title,
   t: 0,
   workers: [],
@@ -141,47 +141,49 @@ export const emptyBoard = (title: string): Board => ({
   problem: null,
 });
 
-const LEAST_SHOWN_MILLIS = 30_000;
+const MIN_SHOWN_MILLIS = 30_000;
 
 /** How much of the past the pictures show: what was chosen, but not much more than there is. */
-export function shownMillis({ tracks }: Board, now: number, chosenMillis: number): number {
+export function shownMillis({ tracks }: DashboardState, now: number, chosenMillis: number): number {
   const oldest = tracks.reduce((least, { segments }) => Math.min(least, segments[0]?.[0] ?? least), now);
-  return Math.min(chosenMillis, Math.max(LEAST_SHOWN_MILLIS, now - oldest));
+  return Math.min(chosenMillis, Math.max(MIN_SHOWN_MILLIS, now - oldest));
 }
 
 /** Changes the board in place: a thousand tracks are not copied for one that moved. */
-export function applyChange(board: Board, change: BoardChange): void {
-  board.t = Math.max(board.t, change.t);
-  board.problem = change.problem;
-  if (change.counts) board.counts = change.counts;
-  if (change.lag) board.lag = change.lag;
+export function applyChange(dashboard: DashboardState, change: DashboardChange): void {
+  dashboard.t = Math.max(dashboard.t, change.t);
+  dashboard.problem = change.problem;
+  if (change.counts) dashboard.counts = change.counts;
+  if (change.lag) dashboard.lag = change.lag;
   if (change.handovers)
-    board.handovers = [...change.handovers.toReversed(), ...board.handovers].slice(0, MOST_HANDOVERS);
-  if (change.log) board.log = [...change.log.toReversed(), ...board.log].slice(0, MOST_LOG);
-  const since = board.t - WINDOW_MILLIS;
+    dashboard.handovers = [...change.handovers.toReversed(), ...dashboard.handovers].slice(0, MAX_HANDOVERS);
+  if (change.log) dashboard.log = [...change.log.toReversed(), ...dashboard.log].slice(0, MAX_LOG);
+  const since = dashboard.t - WINDOW_MILLIS;
   if (change.sample)
-    board.samples = [...board.samples, change.sample].filter(({ t }) => t >= since).slice(-MOST_SAMPLES);
+    dashboard.samples = [...dashboard.samples, change.sample]
+      .filter(({ t }) => t >= since)
+      .slice(-MAX_SAMPLES);
   if (change.workers)
-    board.workers = change.workers
+    dashboard.workers = change.workers
       .filter((worker) => isPresent(worker) || worker.seenAt >= since)
-      .slice(-MOST_WORKERS);
-  for (const { key, parents } of change.added ?? []) board.tracks.push({ key, parents, segments: [] });
-  if (change.turns) takeTurns(board, change.t, change.turns);
-  for (const track of board.tracks) forget(track, since);
-  board.tracks = board.tracks.filter(({ segments }) => !isOver(segments, since));
+      .slice(-MAX_WORKERS);
+  for (const { key, parents } of change.added ?? []) dashboard.tracks.push({ key, parents, segments: [] });
+  if (change.turns) takeTurns(dashboard, change.t, change.turns);
+  for (const track of dashboard.tracks) forget(track, since);
+  dashboard.tracks = dashboard.tracks.filter(({ segments }) => !isOver(segments, since));
   if (change.order) {
     const place = new Map(change.order.map((key, i) => [key, i]));
-    board.tracks.sort((a, b) => (place.get(a.key) ?? 0) - (place.get(b.key) ?? 0));
+    dashboard.tracks.sort((a, b) => (place.get(a.key) ?? 0) - (place.get(b.key) ?? 0));
   }
 }
 
-function takeTurns(board: Board, t: number, turns: NonNullable<BoardChange["turns"]>): void {
-  const tracks = new Map(board.tracks.map((track) => [track.key, track]));
+function takeTurns(dashboard: DashboardState, t: number, turns: NonNullable<DashboardChange["turns"]>): void {
+  const tracks = new Map(dashboard.tracks.map((track) => [track.key, track]));
   for (const [key, worker, turn] of turns) {
     const segments = tracks.get(key)?.segments;
     if (segments === undefined) continue;
     segments.push([t, worker, turn]);
-    if (segments.length > MOST_SEGMENTS) segments.splice(0, segments.length - MOST_SEGMENTS);
+    if (segments.length > MAX_SEGMENTS) segments.splice(0, segments.length - MAX_SEGMENTS);
   }
 }
 
@@ -198,11 +200,11 @@ function isOver(segments: readonly Segment[], since: number): boolean {
   return last !== undefined && last[2] >= TURN.ended && last[0] <= since;
 }
 
-export const isPresent = (worker: BoardWorker): boolean => worker.state !== "gone";
+export const isPresent = (worker: DashboardWorker): boolean => worker.state !== "gone";
 
 export const NOBODY = "nobody";
 
-export function nameOf({ workers }: Pick<Board, "workers">, id: string): string {
+export function nameOf({ workers }: Pick<DashboardState, "workers">, id: string): string {
   return workers.find((worker) => worker.id === id)?.name ?? (id.length > 12 ? `${id.slice(0, 11)}…` : id);
 }
 

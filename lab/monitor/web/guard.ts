@@ -19,7 +19,7 @@ export interface Refusal {
 
 export const TOKEN_HEADER = "x-evenkeel-token";
 
-const FOREIGN: Refusal = { status: 403, message: "requests from other sites are refused" };
+const NON_MEMBER: Refusal = { status: 403, message: "requests from other sites are refused" };
 
 /** Undefined: go on. */
 export function refusal(asked: Asked, token: string): Refusal | undefined {
@@ -28,9 +28,9 @@ export function refusal(asked: Asked, token: string): Refusal | undefined {
   if (!hosts.includes(String(headers.host ?? "")))
     return { status: 421, message: `this page is at http://${hosts[0]} only` };
   const { origin } = headers;
-  if (origin !== undefined && !hosts.some((host) => origin === `http://${host}`)) return FOREIGN;
+  if (origin !== undefined && !hosts.some((host) => origin === `http://${host}`)) return NON_MEMBER;
   const site = headers["sec-fetch-site"] ?? "none";
-  if (site !== "same-origin" && site !== "none" && !followsLink(asked)) return FOREIGN;
+  if (site !== "same-origin" && site !== "none" && !followsLink(asked)) return NON_MEMBER;
   if (method === "GET" || method === "HEAD") return undefined;
   if (!sameText(String(headers[TOKEN_HEADER] ?? ""), token))
     return { status: 403, message: "the token of this run is missing or old: load the page again" };

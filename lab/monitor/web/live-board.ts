@@ -7,22 +7,28 @@ import type { HistoryEvent } from "../../../services/shared/history.ts";
 import { Handovers } from "../../measures/handovers.ts";
 import type { FleetState } from "../model.ts";
 import type { MonitorState } from "../monitor.ts";
-import { applyChange, type Board, type BoardChange, emptyBoard, type LogEntry } from "./board.ts";
+import {
+  applyChange,
+  type DashboardChange,
+  type DashboardState,
+  emptyDashboard,
+  type LogEntry,
+} from "./board.ts";
 import { fleetChange, type Numbering } from "./board-change.ts";
 import { RecordLag } from "./record-lag.ts";
 import type { SnapshotSource } from "./snapshot-source.ts";
 
-export type BoardMessage = { readonly board: Board } | { readonly change: BoardChange };
+export type DashboardMessage = { readonly dashboard: DashboardState } | { readonly change: DashboardChange };
 
 const LINGER_MILLIS = 5_000;
 const SAMPLE_MILLIS = 1_000;
 
-export class LiveBoard {
+export class LiveDashboard {
   readonly #source: SnapshotSource;
   readonly #clock: Clock;
-  readonly #viewers = new Set<(change: BoardChange) => void>();
+  readonly #viewers = new Set<(change: DashboardChange) => void>();
   readonly #numbering: Numbering = { highest: 0 };
-  #board: Board;
+  #dashboard: DashboardState;
   #watch: { readonly stopping: AbortController; readonly ended: Promise<void> } | undefined;
   #lingering: AbortController | undefined;
   #fleet: FleetState | undefined;
@@ -34,11 +40,11 @@ export class LiveBoard {
   constructor(source: SnapshotSource, clock: Clock) {
     this.#source = source;
     this.#clock = clock;
-    this.#board = emptyBoard(source.title);
+    this.#dashboard = emptyDashboard(source.title);
   }
 
-  get board(): Board {
-    return this.#board;
+  get dashboard(): DashboardState {
+    return this.#dashboard;
   }
 
   get isWatching(): boolean {
@@ -50,10 +56,10 @@ export class LiveBoard {
   }
 
   /** Resolves with the first sight of the fleet, or with what there is after `millis`. Somebody is about to look on. */
-  async firstSight(millis: number): Promise<Board> {
+  async firstSight(millis: number): Promise<DashboardState> {
     this.#startWatching();
     this.#linger();
-    if (this.#board.t === 0 && this.#board.problem === null) {
+    if (this.#dashboard.t === 0 && this.#dashboard.problem === null) {
       const waiting = new AbortController();
       const seen = new Promise<void>((resolve) => {
         this.#seen = resolve;
@@ -61,11 +67,11 @@ export class LiveBoard {
       await Promise.race([seen, this.#clock.sleep(millis, waiting.signal)]);
       waiting.abort();
     }
-    return this.#board;
+    return this.#dashboard;
   }
 
-  /** Tells every change from now on. The board at this moment is `board`. Returns how to leave. */
-  join(viewer: (change: BoardChange) => void): () => void {
+  /** Tells every change from now on. The board at this moment is `dashboard`. Returns how to leave. */
+  join(viewer: (change: DashboardChange) => void): () => void {
     this.#startWatching();
     this.#lingering?.abort();
     this.#viewers.add(viewer);
@@ -81,7 +87,7 @@ export class LiveBoard {
   /** A line of the log from outside the fleet: what somebody asked for, and what came of it. */
   note(text: string, tone: LogEntry["tone"] = "plain"): void {
     const t = this.#clock.wallMillis();
-    this.#tell({ t, problem: this.#board.problem, log: [{ t, text, tone }] });
+    this.#tell({ t, problem: this.#dashboard.problem, log: [{ t, text, tone }] });
   }
 
   async close(): Promise<void> {
@@ -94,8 +100,8 @@ export class LiveBoard {
   #startWatching(): void {
     if (this.#watch !== undefined) return;
     // What happened while nobody looked is not known: the picture begins anew. The log goes on, and so do the names.
-    const { log, workers } = this.#board;
-    this.#board = { ...emptyBoard(this.#source.title), log, workers };
+    const { log, workers } = this.#dashboard;
+    this.#dashboard = { ...emptyDashboard(this.#source.title), log, workers };
     this.#lag = new RecordLag();
     this.#handovers = new Handovers();
     this.#fleet = undefined;
@@ -134,18 +140,18 @@ export class LiveBoard {
     const fresh = fleet !== undefined && fleet !== this.#fleet && problem === undefined;
     const now = this.#clock.wallMillis();
     const due = now - this.#sampledAt >= SAMPLE_MILLIS;
-    const isNewProblem = (problem ?? null) !== this.#board.problem;
+    const isNewProblem = (problem ?? null) !== this.#dashboard.problem;
     if (!fresh && !due && !isNewProblem) return;
     const news = fresh
-      ? fleetChange(this.#board, this.#numbering, {
+      ? fleetChange(this.#dashboard, this.#numbering, {
           fleet,
           moves: state.moveCount,
           measured: this.#source.measured,
         })
-      : { t: this.#board.t, problem: problem ?? null };
+      : { t: this.#dashboard.t, problem: problem ?? null };
     if (fresh) this.#fleet = fleet;
     const log = [...(news.log ?? [])];
-    if (isNewProblem && problem !== undefined && this.#board.problem === null)
+    if (isNewProblem && problem !== undefined && this.#dashboard.problem === null)
       log.push({ t: now, text: problem, tone: "bad" });
     this.#tell({
       ...news,
@@ -156,7 +162,7 @@ export class LiveBoard {
     this.#seen();
   }
 
-  #sample({ flow }: MonitorState, now: number): Pick<BoardChange, "sample" | "lag"> {
+  #sample({ flow }: MonitorState, now: number): Pick<DashboardChange, "sample" | "lag"> {
     this.#sampledAt = now;
     if (flow === undefined) return {};
     const owners = new Map(
@@ -172,7 +178,7 @@ export class LiveBoard {
   }
 
   /** Takes them out: what was told is kept on the board, which is bounded. */
-  #takeHandovers(): Pick<BoardChange, "handovers"> {
+  #takeHandovers(): Pick<DashboardChange, "handovers"> {
     this.#handovers.acquisitions.length = 0;
     const taken = this.#handovers.handovers.splice(0);
     if (taken.length === 0) return {};
@@ -188,8 +194,8 @@ export class LiveBoard {
     };
   }
 
-  #tell(change: BoardChange): void {
-    applyChange(this.#board, change);
+  #tell(change: DashboardChange): void {
+    applyChange(this.#dashboard, change);
     for (const viewer of this.#viewers) viewer(change);
   }
 }

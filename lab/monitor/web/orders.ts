@@ -9,29 +9,29 @@ export interface FleetActions {
   kill(workerId: string): Promise<string>;
 }
 
-export type Order =
+export type Action =
   | { readonly kind: "split"; readonly percent: number }
   | { readonly kind: "scale"; readonly tasks: number }
   | { readonly kind: "kill"; readonly worker: string };
 
-export const MOST_PERCENT = 400;
-export const MOST_TASKS = 50;
+export const MAX_PERCENT = 400;
+export const MAX_TASKS = 50;
 
 const whole = (least: number, most: number, what: string) => {
   const error = `${what}: give a whole number from ${least} to ${most}`;
   return z.number({ error }).int(error).min(least, error).max(most, error);
 };
 
-const ORDERS = {
-  split: z.object({ percent: whole(1, MOST_PERCENT, "per cent") }),
-  scale: z.object({ tasks: whole(0, MOST_TASKS, "tasks") }),
+const ACTIONS = {
+  split: z.object({ percent: whole(1, MAX_PERCENT, "per cent") }),
+  scale: z.object({ tasks: whole(0, MAX_TASKS, "tasks") }),
   kill: z.object({ worker: z.string({ error: "worker: choose one" }).min(1, "worker: choose one").max(128) }),
 };
 
-const isKind = (kind: string): kind is Order["kind"] => Object.hasOwn(ORDERS, kind);
+const isKind = (kind: string): kind is Action["kind"] => Object.hasOwn(ACTIONS, kind);
 
 /** Undefined: no such order. Throws a Problem for a body that does not fit. */
-export function parseOrder(kind: string, body: string): Order | undefined {
+export function parseAction(kind: string, body: string): Action | undefined {
   if (!isKind(kind)) return undefined;
   let value: unknown;
   try {
@@ -39,18 +39,18 @@ export function parseOrder(kind: string, body: string): Order | undefined {
   } catch {
     throw new Problem("the request's body is no JSON", 2);
   }
-  const parsed = ORDERS[kind].safeParse(value);
+  const parsed = ACTIONS[kind].safeParse(value);
   if (!parsed.success) throw new Problem(parsed.error.issues[0]?.message ?? "this does not fit", 2);
-  return { kind, ...parsed.data } as Order;
+  return { kind, ...parsed.data } as Action;
 }
 
-export function perform(actions: FleetActions, order: Order): Promise<string> {
+export function perform(actions: FleetActions, order: Action): Promise<string> {
   if (order.kind === "split") return actions.split(order.percent);
   if (order.kind === "scale") return actions.scale(order.tasks);
   return actions.kill(order.worker);
 }
 
-export const orderText = (order: Order, nameOf: (id: string) => string): string => {
+export const actionText = (order: Action, nameOf: (id: string) => string): string => {
   if (order.kind === "split") return `asked for ${order.percent} % more shards`;
   if (order.kind === "scale") return `asked for ${order.tasks} consumer tasks`;
   return `asked for kill -9 of ${nameOf(order.worker)}`;

@@ -2,12 +2,12 @@
 import { readFileSync } from "node:fs";
 import { inProject } from "../../project.ts";
 import { html, type Markup, raw, scriptJson } from "../../report/html.ts";
-import type { Board } from "./board.ts";
-import { MOST_PERCENT, MOST_TASKS } from "./orders.ts";
+import type { DashboardState } from "./board.ts";
+import { MAX_PERCENT, MAX_TASKS } from "./orders.ts";
 import { panels, summaryText } from "./panels.ts";
 
 export interface LivePageContent {
-  readonly board: Board;
+  readonly dashboard: DashboardState;
   readonly script: string;
   readonly nonce: string;
   readonly token: string;
@@ -18,14 +18,14 @@ export interface LivePageContent {
 
 /** What the script starts from. */
 export interface PageStart {
-  readonly board: Board;
+  readonly dashboard: DashboardState;
   readonly token: string;
   readonly measured: boolean;
   readonly now: number;
 }
 
 export function renderLivePage({
-  board,
+  dashboard,
   script,
   nonce,
   token,
@@ -34,9 +34,9 @@ export function renderLivePage({
   now,
 }: LivePageContent): string {
   const asset = (...path: string[]) => readFileSync(inProject(...path), "utf8");
-  const start: PageStart = { board, token, measured, now };
+  const start: PageStart = { dashboard, token, measured, now };
   const styles = ["theme", "page"].map((name) => raw(asset(`lab/report/assets/${name}.css`)));
-  const filled = panels(board, measured);
+  const filled = panels(dashboard, measured);
   const panel = (id: string, title: string, note = "") =>
     html`<section aria-labelledby="${id}-title"><h2 id="${id}-title">${title}</h2>${note === "" ? "" : html`<p class="note">${note}</p>`}<div id="${id}">${filled[id] ?? ""}</div></section>`;
   return html`<!doctype html>
@@ -44,7 +44,7 @@ export function renderLivePage({
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${board.title} · live leases</title>
+<title>${dashboard.title} · live leases</title>
 <link rel="icon" href="data:,">
 <style nonce="${nonce}">${raw(asset("node_modules/uplot/dist/uPlot.min.css"))}
 ${styles}
@@ -54,9 +54,9 @@ ${raw(asset("lab/monitor/web/assets/monitor.css"))}</style>
 <a class="skip" href="#owners">To the owners of the shards</a>
 <main>
 <header class="top"><div class="verdict ok" id="status">live</div>
-<div><h1 id="summary">${summaryText(board)}</h1><p class="brand">${board.title} · evenkeel live leases · <span id="clock"></span></p></div></header>
+<div><h1 id="summary">${summaryText(dashboard)}</h1><p class="brand">${dashboard.title} · evenkeel live leases · <span id="clock"></span></p></div></header>
 <p id="spoken" class="unseen" aria-live="polite"></p>
-<p id="problem" class="problem" role="alert" ${raw(board.problem === null ? "hidden" : "")}>${board.problem ?? ""}</p>
+<p id="problem" class="problem" role="alert" ${raw(dashboard.problem === null ? "hidden" : "")}>${dashboard.problem ?? ""}</p>
 <div class="tiles" id="tiles">${filled.tiles ?? ""}</div>
 ${controls ? controlsBar() : ""}
 <section aria-labelledby="owners-title"><div class="head"><h2 id="owners-title">Owner of each shard</h2><div class="tools"><label>Shown <select id="span"><option value="60">1 minute</option><option value="180" selected>3 minutes</option><option value="600">10 minutes</option></select></label><button type="button" id="pause" aria-pressed="false">Pause</button></div></div>
@@ -78,8 +78,8 @@ ${controls ? killDialog() : ""}
 function controlsBar(): Markup {
   return html`<section class="controls" aria-labelledby="controls-title"><h2 id="controls-title">Do something to the fleet</h2>
 <div class="forms">
-<form data-order="split"><label for="percent">More shards by</label> <input id="percent" name="percent" type="number" min="1" max="${MOST_PERCENT}" value="50" required> <span aria-hidden="true">%</span> <button>Split</button></form>
-<form data-order="scale"><label for="tasks">Consumer tasks</label> <input id="tasks" name="tasks" type="number" min="0" max="${MOST_TASKS}" value="5" required> <button>Scale</button></form>
+<form data-order="split"><label for="percent">More shards by</label> <input id="percent" name="percent" type="number" min="1" max="${MAX_PERCENT}" value="50" required> <span aria-hidden="true">%</span> <button>Split</button></form>
+<form data-order="scale"><label for="tasks">Consumer tasks</label> <input id="tasks" name="tasks" type="number" min="0" max="${MAX_TASKS}" value="5" required> <button>Scale</button></form>
 <form data-order="kill"><label for="worker">Worker</label> <select id="worker" name="worker" required></select> <button class="danger">Kill …</button></form>
 <output id="outcome" role="status"></output></div></section>`;
 }

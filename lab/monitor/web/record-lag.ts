@@ -5,7 +5,7 @@
 import type { HistoryEvent } from "../../../services/shared/history.ts";
 import type { Lag, ShardLag } from "./board.ts";
 
-const MOST_HELD = 200_000;
+const MAX_HELD = 200_000;
 /** Older ones are of an earlier run, whose consumers are gone. */
 const FORGET_MILLIS = 600_000;
 const SLOWEST_SHOWN = 10;
@@ -24,7 +24,7 @@ export class RecordLag {
       this.#held -= 1;
       return;
     }
-    if (this.#held >= MOST_HELD) return;
+    if (this.#held >= MAX_HELD) return;
     const shard = own.get(event.shardId) ?? new Map<string, number>();
     own.set(event.shardId, shard);
     if (!shard.has(event.sequenceNumber)) this.#held += 1;

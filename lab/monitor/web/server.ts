@@ -8,8 +8,8 @@ import { messageOf, Problem } from "../../problem.ts";
 import { nameOf } from "./board.ts";
 import { clientScript } from "./client-script.ts";
 import { dataHeaders, pageHeaders, refusal } from "./guard.ts";
-import { LiveBoard } from "./live-board.ts";
-import { type FleetActions, orderText, parseOrder, perform } from "./orders.ts";
+import { LiveDashboard } from "./live-board.ts";
+import { actionText, type FleetActions, parseAction, perform } from "./orders.ts";
 import { renderLivePage } from "./page.ts";
 import type { SnapshotSource } from "./snapshot-source.ts";
 
@@ -25,16 +25,16 @@ export interface LivePageOptions {
 export interface LivePage {
   readonly url: string;
   readonly port: number;
-  readonly live: LiveBoard;
+  readonly live: LiveDashboard;
   close(): Promise<void>;
 }
 
 const HOST = "127.0.0.1";
 const FIRST_SIGHT_MILLIS = 700;
-const MOST_VIEWERS = 30;
-const MOST_BODY_BYTES = 4_096;
+const MAX_VIEWERS = 30;
+const MAX_BODY_BYTES = 4_096;
 /** A viewer that does not read for so long is let go; it comes back and gets the whole board. */
-const MOST_UNSENT_BYTES = 8_000_000;
+const MAX_UNSENT_BYTES = 8_000_000;
 const HEARTBEAT_MILLIS = 5_000;
 
 /** @throws Problem when the port cannot be used. */
@@ -42,7 +42,7 @@ export async function serveLivePage(options: LivePageOptions): Promise<LivePage>
   const { source, actions, clock } = options;
   const script = await clientScript();
   const token = randomSuffix(32);
-  const live = new LiveBoard(source, clock);
+  const live = new LiveDashboard(source, clock);
   const closing = new AbortController();
   const underWay = new Set<string>();
   let port = options.port;
@@ -68,11 +68,11 @@ export async function serveLivePage(options: LivePageOptions): Promise<LivePage>
   }
 
   async function page(response: ServerResponse): Promise<void> {
-    const board = await live.firstSight(FIRST_SIGHT_MILLIS);
+    const dashboard = await live.firstSight(FIRST_SIGHT_MILLIS);
     const nonce = randomSuffix(24);
     const { measured } = live;
     const text = renderLivePage({
-      board,
+      dashboard,
       script,
       nonce,
       token,
@@ -84,19 +84,19 @@ export async function serveLivePage(options: LivePageOptions): Promise<LivePage>
   }
 
   function events(response: ServerResponse): void {
-    if (live.viewerCount >= MOST_VIEWERS) {
-      answer(response, 503, { error: `${MOST_VIEWERS} pages are open already; close some` });
+    if (live.viewerCount >= MAX_VIEWERS) {
+      answer(response, 503, { error: `${MAX_VIEWERS} pages are open already; close some` });
       return;
     }
     response.writeHead(200, dataHeaders("text/event-stream"));
     const send = (event: string, data: object) => {
-      if (response.writableLength > MOST_UNSENT_BYTES) return void response.destroy();
+      if (response.writableLength > MAX_UNSENT_BYTES) return void response.destroy();
       response.write(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
     };
     response.write("retry: 1000\n\n");
     const leave = live.join((change) => send("change", { now: clock.wallMillis(), change }));
     // The token of this run, too: a page that outlives the server goes on working with its successor.
-    send("board", { now: clock.wallMillis(), token, board: live.board });
+    send("board", { now: clock.wallMillis(), token, dashboard: live.dashboard });
     const gone = new AbortController();
     response.on("close", () => {
       gone.abort();
@@ -121,12 +121,12 @@ export async function serveLivePage(options: LivePageOptions): Promise<LivePage>
     response: ServerResponse,
   ): Promise<void> {
     try {
-      const wanted = parseOrder(kind, await bodyOf(request));
+      const wanted = parseAction(kind, await bodyOf(request));
       if (wanted === undefined) return answer(response, 404, { error: `nothing is called ${kind} here` });
       if (underWay.has(kind)) return answer(response, 409, { error: `a ${kind} is under way; wait for it` });
       underWay.add(kind);
       try {
-        live.note(orderText(wanted, (id) => nameOf(live.board, id)));
+        live.note(actionText(wanted, (id) => nameOf(live.dashboard, id)));
         const text = await perform(able, wanted);
         live.note(text, "good");
         answer(response, 200, { text });
@@ -171,7 +171,7 @@ async function bodyOf(request: IncomingMessage): Promise<string> {
   let bytes = 0;
   for await (const chunk of request as AsyncIterable<Buffer>) {
     bytes += chunk.length;
-    if (bytes > MOST_BODY_BYTES) throw new Problem(`the request is larger than ${MOST_BODY_BYTES} bytes`, 2);
+    if (bytes > MAX_BODY_BYTES) throw new Problem(`the request is larger than ${MAX_BODY_BYTES} bytes`, 2);
     chunks.push(chunk);
   }
   return Buffer.concat(chunks).toString("utf8");

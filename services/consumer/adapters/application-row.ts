@@ -9,9 +9,9 @@ import type { Application } from "../core/application.ts";
 import { AT_TIMESTAMP, LATEST, TRIM_HORIZON } from "../core/lease.ts";
 import type { LeaseStore } from "../ports/lease-store.ts";
 import { StoreUnavailable, StoreUnusable } from "../ports/lease-store.ts";
-import { type Item, LEASE_KEY, RowProblem, readCount, readFlag, readText, required } from "./attributes.ts";
-import { disguiseAttributes } from "./disguise.ts";
-import { isConditionFailure, storeProblem } from "./store-problems.ts";
+import { type Item, LEASE_KEY, RowError, readCount, readFlag, readText, required } from "./attributes.ts";
+import { kclAttributes } from "./disguise.ts";
+import { isConditionFailure, storeErrorOf } from "./store-problems.ts";
 
 export const APPLICATION_ROW_KEY = `${OWN_ROW_PREFIX}application`;
 
@@ -32,7 +32,7 @@ export function encodeApplication(application: Application): Record<string, Attr
   const { stream, startMillis } = application;
   return {
     ...KEY,
-    ...disguiseAttributes(),
+    ...kclAttributes(),
     [NAMES.initialPosition]: { S: application.initialPosition },
     ...(startMillis !== undefined && { [NAMES.startMillis]: { N: String(Math.round(startMillis)) } }),
     ...(stream !== undefined && {
@@ -47,12 +47,12 @@ export function encodeApplication(application: Application): Record<string, Attr
   };
 }
 
-/** @throws RowProblem */
+/** @throws RowError */
 export function decodeApplication(item: Item): Application {
   const position = required(readText(item, NAMES.initialPosition), NAMES.initialPosition);
   const initialPosition = POSITIONS.find((known) => known === position);
   if (initialPosition === undefined)
-    throw new RowProblem(`${NAMES.initialPosition} is "${position}", expected ${POSITIONS.join(", ")}`);
+    throw new RowError(`${NAMES.initialPosition} is "${position}", expected ${POSITIONS.join(", ")}`);
   const startMillis = readCount(item, NAMES.startMillis);
   if (initialPosition !== TRIM_HORIZON) required(startMillis, NAMES.startMillis);
   const arn = readText(item, NAMES.streamArn);
@@ -75,7 +75,7 @@ export function dynamoDbApplication(
     try {
       return decodeApplication(item);
     } catch (error) {
-      if (!(error instanceof RowProblem)) throw error;
+      if (!(error instanceof RowError)) throw error;
       throw new StoreUnusable(
         `row ${APPLICATION_ROW_KEY} of lease table ${tableName} cannot be read: ${error.message}; repair it, or delete it to have the application begin anew`,
         { cause: error, errorClass: "invalid" },
@@ -90,7 +90,7 @@ export function dynamoDbApplication(
         new GetItemCommand({ TableName: tableName, Key: KEY, ConsistentRead: true }),
       ));
     } catch (error) {
-      throw storeProblem(error, "GetItem", tableName);
+      throw storeErrorOf(error, "GetItem", tableName);
     }
     return item && decoded(item);
   }
@@ -109,7 +109,7 @@ export function dynamoDbApplication(
         );
         return application;
       } catch (error) {
-        if (!isConditionFailure(error)) throw storeProblem(error, "PutItem", tableName);
+        if (!isConditionFailure(error)) throw storeErrorOf(error, "PutItem", tableName);
       }
       // Another worker's, or this one's own after a lost answer: the first one made holds.
       const standing = await readApplication();
@@ -135,7 +135,7 @@ export function dynamoDbApplication(
         return "replaced";
       } catch (error) {
         if (isConditionFailure(error)) return "changed";
-        throw storeProblem(error, "PutItem", tableName);
+        throw storeErrorOf(error, "PutItem", tableName);
       }
     },
   };

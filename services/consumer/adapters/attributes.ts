@@ -1,6 +1,6 @@
 /**
  * Reading DynamoDB attributes by hand: each reader names the attribute in its complaint, so that a row that cannot
- * be read says why. Absent attributes are `undefined`; an attribute of another type is a `RowProblem`.
+ * be read says why. Absent attributes are `undefined`; an attribute of another type is a `RowError`.
  */
 import type { AttributeValue } from "@aws-sdk/client-dynamodb";
 
@@ -10,7 +10,7 @@ export type Item = Readonly<Record<string, AttributeValue>>;
 export const LEASE_KEY = "leaseKey";
 export const ENTITY_TYPE = "entityType";
 
-export class RowProblem extends Error {
+export class RowError extends Error {
   override readonly name = "RowProblem";
 }
 
@@ -22,8 +22,8 @@ const SHOWN_CHARACTERS = 80;
 
 const typeOf = (value: AttributeValue): string => Object.keys(value)[0] ?? "nothing";
 
-function wrongType(name: string, value: AttributeValue, expected: string): RowProblem {
-  return new RowProblem(`${shown(name)} is of type ${typeOf(value)}, expected ${expected}`);
+function wrongType(name: string, value: AttributeValue, expected: string): RowError {
+  return new RowError(`${shown(name)} is of type ${typeOf(value)}, expected ${expected}`);
 }
 
 /** A string that says something: nobody writes empty ones, and a condition could never match one as "absent". */
@@ -31,7 +31,7 @@ export function readText(item: Item, name: string): string | undefined {
   const value = item[name];
   if (value === undefined) return undefined;
   if (value.S === undefined) throw wrongType(name, value, "S");
-  if (value.S === "") throw new RowProblem(`${name} is an empty string, expected text or no attribute`);
+  if (value.S === "") throw new RowError(`${name} is an empty string, expected text or no attribute`);
   return value.S;
 }
 
@@ -42,7 +42,7 @@ export function readCount(item: Item, name: string): number | undefined {
   if (value.N === undefined) throw wrongType(name, value, "N");
   const number = Number(value.N);
   if (!Number.isSafeInteger(number) || number < 0) {
-    throw new RowProblem(`${name} is ${shown(value.N)}, expected a whole number from 0 to 2^53 - 1`);
+    throw new RowError(`${name} is ${shown(value.N)}, expected a whole number from 0 to 2^53 - 1`);
   }
   return number;
 }
@@ -70,6 +70,6 @@ export function readMap(item: Item, name: string): Item | undefined {
 }
 
 export function required<T>(value: T | undefined, name: string): T {
-  if (value === undefined) throw new RowProblem(`${name} is missing`);
+  if (value === undefined) throw new RowError(`${name} is missing`);
   return value;
 }

@@ -16,7 +16,7 @@ export interface AwsClientSettings {
 }
 
 /** Requests under way per client; more wait for a socket. A worker reads dozens of shards, each a short call. */
-const MOST_SOCKETS = 64;
+const MAX_SOCKETS = 64;
 const CONNECTION_TIMEOUT_MILLIS = 2_000;
 
 /** One read answers in well under a second; a reader that hangs longer is better off with a new connection. */
@@ -72,7 +72,7 @@ function common({ region, endpoint }: AwsClientSettings) {
 }
 
 function handler(timeoutMillis: number): NodeHttpHandler {
-  const agent = { keepAlive: true, maxSockets: MOST_SOCKETS, maxFreeSockets: MOST_SOCKETS };
+  const agent = { keepAlive: true, maxSockets: MAX_SOCKETS, maxFreeSockets: MAX_SOCKETS };
   return new NodeHttpHandler({
     httpAgent: agent,
     httpsAgent: agent,

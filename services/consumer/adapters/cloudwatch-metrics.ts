@@ -26,9 +26,9 @@ export interface CloudWatchMetricsOptions {
 }
 
 /** PutMetricData's limit. What is over waits for the next flush, ahead of newer series. */
-const MOST_METRICS_A_CALL = 1_000;
+const MAX_METRICS_A_CALL = 1_000;
 /** Five flushes' worth: what is kept, added up, however long CloudWatch does not answer. */
-const MOST_SERIES = 5 * MOST_METRICS_A_CALL;
+const MAX_SERIES = 5 * MAX_METRICS_A_CALL;
 /** Enough to find one series among a thousand by halves, and no storm where CloudWatch refuses them all. */
 const MAX_CALLS_PER_FLUSH = 24;
 /** At most one complaint in this time; the next one says how many flushes failed. */
@@ -85,7 +85,7 @@ export function cloudWatchMetrics(options: CloudWatchMetricsOptions): Metrics {
 }
 
 class MetricSender {
-  readonly series = new MetricSeries(MOST_SERIES);
+  readonly series = new MetricSeries(MAX_SERIES);
   readonly #options: CloudWatchMetricsOptions;
   readonly #givingUp = new AbortController();
   #failedFlushes = 0;
@@ -112,7 +112,7 @@ class MetricSender {
   async flush(): Promise<boolean> {
     this.#dropped += this.series.takeDropped();
     if (this.#dropped > 0) this.#complain();
-    let parts = [this.series.take(MOST_METRICS_A_CALL)].filter((part) => part.length > 0);
+    let parts = [this.series.take(MAX_METRICS_A_CALL)].filter((part) => part.length > 0);
     const refused: Readonly<Series>[] = [];
     let hasAccepted = false;
     let failure: unknown;
@@ -182,7 +182,7 @@ class MetricSender {
         waitingSeries: this.series.size,
       },
       this.#dropped > 0
-        ? `measurements were dropped: not a number, refused by CloudWatch, or of more than ${MOST_SERIES} series`
+        ? `measurements were dropped: not a number, refused by CloudWatch, or of more than ${MAX_SERIES} series`
         : "CloudWatch did not take the metrics; they are kept for the next flush",
     );
     this.#failedFlushes = 0;

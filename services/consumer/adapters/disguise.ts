@@ -19,7 +19,7 @@ import { SHARD_END } from "../core/lease.ts";
 import { ENTITY_TYPE } from "./attributes.ts";
 
 /** For the PutItem that makes a row of ours, beside its key and its own attributes. Without an owner: nobody's lease. */
-export function disguiseAttributes(): Record<string, AttributeValue> {
+export function kclAttributes(): Record<string, AttributeValue> {
   return {
     [ENTITY_TYPE]: { S: OWN_ENTITY_TYPE },
     leaseCounter: { N: "0" },
@@ -35,7 +35,7 @@ export function disguiseAttributes(): Record<string, AttributeValue> {
 const OWNER = "fleet";
 
 /** For an UpdateItem that keeps a row alive: the whole disguise anew, with an owner and a counter that moves. */
-export function movingDisguise() {
+export function movingKclAttributes() {
   return {
     set: "#entityType = :entityType, #leaseOwner = :leaseOwner, #checkpoint = :shardEnd, #ownerSwitches = :none",
     add: "#leaseCounter :one",

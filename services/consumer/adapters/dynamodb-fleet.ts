@@ -13,33 +13,33 @@ import {
   UpdateItemCommand,
 } from "@aws-sdk/client-dynamodb";
 import { FLEET_ATTRIBUTES, FLEET_ROW_PREFIX } from "../../shared/fleet-row.ts";
-import { type FleetPage, MEMBERS_PER_PAGE } from "../core/member.ts";
+import { type FleetRow, MEMBERS_PER_ROW } from "../core/member.ts";
 import { type LeaseStore, StoreError, StoreUnavailable, withBump } from "../ports/lease-store.ts";
-import { type Item, LEASE_KEY, RowProblem } from "./attributes.ts";
+import { type Item, LEASE_KEY, RowError } from "./attributes.ts";
 import {
   assignExpressions,
-  beatExpressions,
   bumpExpressions,
-  declareDeadExpressions,
-  decodeFleetPage,
+  decodeFleetRow,
   type Expressions,
   firstJoinExpressions,
   fleetKey,
   garbledAttributes,
+  heartbeatExpressions,
   joinExpressions,
   leaveExpressions,
+  markDeadExpressions,
 } from "./fleet-rows.ts";
-import { isConditionFailure, storeProblem } from "./store-problems.ts";
+import { isConditionFailure, storeErrorOf } from "./store-problems.ts";
 
 export type FleetStore = Pick<
   LeaseStore,
-  "readFleet" | "join" | "beat" | "declareDead" | "assign" | "leave" | "bumpGeneration"
+  "readFleet" | "join" | "sendHeartbeat" | "markDead" | "assign" | "leave" | "bumpFleetVersion"
 >;
 
 /** `old`: the row the condition failed on; undefined when there is none, or the endpoint does not return it. */
-type PageWrite =
-  | { readonly kind: "ok"; readonly page: FleetPage }
-  | { readonly kind: "failed"; readonly old: FleetPage | undefined };
+type RowWrite =
+  | { readonly kind: "ok"; readonly fleetRow: FleetRow }
+  | { readonly kind: "failed"; readonly old: FleetRow | undefined };
 
 /** A page that rivals make, fill and delete between our looks: each round is lost to somebody's progress. */
 const JOIN_ROUNDS = 5;
@@ -51,11 +51,11 @@ export function dynamoDbFleet(client: DynamoDBClient, tableName: string): FleetS
    * A page that another hand has garbled is deleted, so that its members write it anew: they cannot beat in it. It is
    * deleted only as it was seen. A single entry that cannot be read leaves its page as it is.
    */
-  async function decoded(item: Item): Promise<FleetPage> {
+  async function decoded(item: Item): Promise<FleetRow> {
     try {
-      return decodeFleetPage(item);
+      return decodeFleetRow(item);
     } catch (error) {
-      if (!(error instanceof RowProblem)) throw error;
+      if (!(error instanceof RowError)) throw error;
       await deleteAsSeen(item);
       const name = item[LEASE_KEY]?.S;
       throw new StoreUnavailable(
@@ -81,16 +81,16 @@ export function dynamoDbFleet(client: DynamoDBClient, tableName: string): FleetS
       );
     } catch (error) {
       // Repaired or deleted meanwhile: all the better.
-      if (!isConditionFailure(error)) throw storeProblem(error, "DeleteItem", tableName);
+      if (!isConditionFailure(error)) throw storeErrorOf(error, "DeleteItem", tableName);
     }
   }
 
-  async function write(page: number, expressions: Expressions): Promise<PageWrite> {
+  async function write(fleetRow: number, expressions: Expressions): Promise<RowWrite> {
     try {
       const { Attributes } = await client.send(
         new UpdateItemCommand({
           TableName: tableName,
-          Key: fleetKey(page),
+          Key: fleetKey(fleetRow),
           ...expressions,
           ReturnValues: "ALL_NEW",
           ReturnValuesOnConditionCheckFailure: "ALL_OLD",
@@ -100,68 +100,68 @@ export function dynamoDbFleet(client: DynamoDBClient, tableName: string): FleetS
         throw new StoreUnavailable(`UpdateItem on lease table ${tableName}: an answer without the row`, {
           errorClass: "malformed-answer",
         });
-      return { kind: "ok", page: await decoded(Attributes) };
+      return { kind: "ok", fleetRow: await decoded(Attributes) };
     } catch (error) {
       if (error instanceof StoreError) throw error;
       if (!isConditionFailure(error)) {
-        throw storeProblem(error, "UpdateItem", tableName);
+        throw storeErrorOf(error, "UpdateItem", tableName);
       }
       return { kind: "failed", old: error.Item && (await decoded(error.Item)) };
     }
   }
 
-  async function readFleet(page: number, options: { readonly consistent?: boolean } = {}) {
+  async function readFleet(fleetRow: number, options: { readonly consistent?: boolean } = {}) {
     try {
       const { Item } = await client.send(
         new GetItemCommand({
           TableName: tableName,
-          Key: fleetKey(page),
+          Key: fleetKey(fleetRow),
           ConsistentRead: options.consistent ?? false,
         }),
       );
       return Item && (await decoded(Item));
     } catch (error) {
       if (error instanceof StoreError) throw error;
-      throw storeProblem(error, "GetItem", tableName);
+      throw storeErrorOf(error, "GetItem", tableName);
     }
   }
 
-  async function bumpGeneration(): Promise<void> {
+  async function bumpFleetVersion(): Promise<void> {
     await write(0, bumpExpressions()); // a failed condition: no page 0, nobody to wake
   }
 
   /** For pages above 0, whose own write could not carry the bump. */
-  async function bumpAfter(page: number): Promise<void> {
-    if (page > 0) await bumpGeneration();
+  async function bumpAfter(fleetRow: number): Promise<void> {
+    if (fleetRow > 0) await bumpFleetVersion();
   }
 
   /**
    * Deletes a page without members. Page 0 only if its generation has not moved since it was read: a joiner or a
    * leaver of another page may have come by.
    */
-  async function deleteIfEmpty(page: FleetPage): Promise<"deleted" | "changed"> {
+  async function deleteIfEmpty(fleetRow: FleetRow): Promise<"deleted" | "changed"> {
     const isEmpty = "size(#members) = :none";
-    const isUnmoved = page.page === 0 ? " AND #generation = :generation" : "";
+    const isUnmoved = fleetRow.number === 0 ? " AND #generation = :generation" : "";
     try {
       await client.send(
         new DeleteItemCommand({
           TableName: tableName,
-          Key: fleetKey(page.page),
+          Key: fleetKey(fleetRow.number),
           ConditionExpression: `${isEmpty}${isUnmoved}`,
           ExpressionAttributeNames: {
             "#members": FLEET_ATTRIBUTES.members,
-            ...(page.page === 0 ? { "#generation": FLEET_ATTRIBUTES.generation } : {}),
+            ...(fleetRow.number === 0 ? { "#generation": FLEET_ATTRIBUTES.version } : {}),
           },
           ExpressionAttributeValues: {
             ":none": { N: "0" },
-            ...(page.page === 0 ? { ":generation": { N: String(page.generation) } } : {}),
+            ...(fleetRow.number === 0 ? { ":generation": { N: String(fleetRow.version) } } : {}),
           },
         }),
       );
       return "deleted";
     } catch (error) {
       if (isConditionFailure(error)) return "changed";
-      throw storeProblem(error, "DeleteItem", tableName);
+      throw storeErrorOf(error, "DeleteItem", tableName);
     }
   }
 
@@ -183,14 +183,14 @@ export function dynamoDbFleet(client: DynamoDBClient, tableName: string): FleetS
         if ((Items ?? []).length > 0) return true;
         start = LastEvaluatedKey;
       } catch (error) {
-        throw storeProblem(error, "Scan", tableName);
+        throw storeErrorOf(error, "Scan", tableName);
       }
     } while (start !== undefined);
     return false;
   }
 
   /** After the last member of a page has left: page 0 goes with the last member of the fleet, whoever that was. */
-  async function deleteFirstPage(): Promise<void> {
+  async function deleteFirstRow(): Promise<void> {
     for (let round = 0; round < CLEANUP_ROUNDS; round++) {
       const first = await readFleet(0, { consistent: true });
       if (first === undefined || first.members.length > 0 || (await anyMembers())) return;
@@ -200,56 +200,59 @@ export function dynamoDbFleet(client: DynamoDBClient, tableName: string): FleetS
 
   return {
     readFleet,
-    bumpGeneration,
+    bumpFleetVersion,
 
-    async join(page, member) {
+    async join(fleetRow, member) {
       for (let round = 0; round < JOIN_ROUNDS; round++) {
-        const joined = await write(page, joinExpressions(page, member, MEMBERS_PER_PAGE));
+        const joined = await write(fleetRow, joinExpressions(fleetRow, member, MEMBERS_PER_ROW));
         // An endpoint that does not return the old row is asked for it.
         const old =
-          joined.kind === "ok" ? undefined : (joined.old ?? (await readFleet(page, { consistent: true })));
-        const isFull = old !== undefined && old.members.length >= MEMBERS_PER_PAGE;
+          joined.kind === "ok"
+            ? undefined
+            : (joined.old ?? (await readFleet(fleetRow, { consistent: true })));
+        const isFull = old !== undefined && old.members.length >= MEMBERS_PER_ROW;
         if (isFull && !old.members.some((one) => one.workerId === member.workerId)) return { kind: "full" };
-        const done = joined.kind === "ok" ? joined : await write(page, firstJoinExpressions(page, member));
+        const done =
+          joined.kind === "ok" ? joined : await write(fleetRow, firstJoinExpressions(fleetRow, member));
         if (done.kind === "failed") continue; // a rival made the page first: join that one
-        return withBump(done, bumpAfter(page));
+        return withBump(done, bumpAfter(fleetRow));
       }
-      throw new StoreUnavailable(`fleet page ${page} of lease table ${tableName} keeps changing`);
+      throw new StoreUnavailable(`fleet page ${fleetRow} of lease table ${tableName} keeps changing`);
     },
 
-    async beat(page, member, { bump }) {
-      const beaten = await write(page, beatExpressions(page, member, bump));
-      if (beaten.kind === "failed") {
+    async sendHeartbeat(fleetRow, member, { bump }) {
+      const written = await write(fleetRow, heartbeatExpressions(fleetRow, member, bump));
+      if (written.kind === "failed") {
         // An endpoint that does not return the old row is asked for it.
-        const now = beaten.old ?? (await readFleet(page, { consistent: true }));
-        return { kind: "superseded", entry: now?.members.find((one) => one.workerId === member.workerId) };
+        const now = written.old ?? (await readFleet(fleetRow, { consistent: true }));
+        return { kind: "fencedOut", entry: now?.members.find((one) => one.workerId === member.workerId) };
       }
-      return bump ? withBump(beaten, bumpAfter(page)) : beaten;
+      return bump ? withBump(written, bumpAfter(fleetRow)) : written;
     },
 
-    async declareDead(page, seen) {
-      const declared = await write(page, declareDeadExpressions(page, seen));
+    async markDead(fleetRow, seen) {
+      const declared = await write(fleetRow, markDeadExpressions(fleetRow, seen));
       if (declared.kind === "failed") return "changed";
-      await bumpAfter(page);
+      await bumpAfter(fleetRow);
       return "declared";
     },
 
-    async assign(page, assignments, size) {
-      const { kind } = await write(page, assignExpressions(assignments, size));
+    async assign(fleetRow, assignments, size) {
+      const { kind } = await write(fleetRow, assignExpressions(assignments, size));
       return kind === "ok" ? "assigned" : "gone";
     },
 
-    async leave(page, member) {
-      const left = await write(page, leaveExpressions(page, member));
+    async leave(fleetRow, member) {
+      const left = await write(fleetRow, leaveExpressions(fleetRow, member));
       const now =
-        left.kind === "ok" ? left.page : (left.old ?? (await readFleet(page, { consistent: true })));
+        left.kind === "ok" ? left.fleetRow : (left.old ?? (await readFleet(fleetRow, { consistent: true })));
       if (left.kind === "failed" && now?.members.some((one) => one.workerId === member.workerId))
         return "changed";
       // An entry that is gone may be the work of a try whose answer was lost: what follows it is repeated as well.
-      await bumpAfter(page);
+      await bumpAfter(fleetRow);
       if (now !== undefined && now.members.length > 0) return "left";
-      if (page > 0 && now !== undefined) await deleteIfEmpty(now);
-      await deleteFirstPage();
+      if (fleetRow > 0 && now !== undefined) await deleteIfEmpty(now);
+      await deleteFirstRow();
       return "left";
     },
   };

@@ -15,7 +15,7 @@ import {
 import type { Clock } from "../../shared/clock.ts";
 import { systemClock } from "../../shared/platform.ts";
 import type { Lease } from "../core/lease.ts";
-import type { FleetPage } from "../core/member.ts";
+import type { FleetRow } from "../core/member.ts";
 import {
   type LeaseListing,
   type LeaseStore,
@@ -23,9 +23,9 @@ import {
   type WriteOutcome,
 } from "../ports/lease-store.ts";
 import { APPLICATION_ROW_KEY, dynamoDbApplication } from "./application-row.ts";
-import { type Item, LEASE_KEY, RowProblem } from "./attributes.ts";
+import { type Item, LEASE_KEY, RowError } from "./attributes.ts";
 import { dynamoDbFleet } from "./dynamodb-fleet.ts";
-import { decodeFleetPage } from "./fleet-rows.ts";
+import { decodeFleetRow } from "./fleet-rows.ts";
 import {
   checkpointed,
   claimed,
@@ -38,7 +38,7 @@ import {
 import { classifyRow, encodeLease, LEASE_ATTRIBUTES } from "./lease-row.ts";
 import { ensureLeaseTable } from "./lease-table.ts";
 import { asHeld, asSeen, type Condition, isOwnWrite, leaseExpressions, PENDING } from "./lease-writes.ts";
-import { isConditionFailure, storeProblem } from "./store-problems.ts";
+import { isConditionFailure, storeErrorOf } from "./store-problems.ts";
 
 export interface DynamoDbLeaseStoreOptions {
   readonly client: DynamoDBClient;
@@ -81,7 +81,7 @@ export function dynamoDbLeaseStore({ client, tableName, clock }: DynamoDbLeaseSt
     } catch (error) {
       if (error instanceof StoreUnavailable) throw error;
       if (!isConditionFailure(error)) {
-        throw storeProblem(error, "UpdateItem", tableName);
+        throw storeErrorOf(error, "UpdateItem", tableName);
       }
       const current = readLease(error.Item);
       if (current !== undefined && isOwnWrite(before, after, current)) return { kind: "ok", lease: current };
@@ -90,7 +90,7 @@ export function dynamoDbLeaseStore({ client, tableName, clock }: DynamoDbLeaseSt
   }
 
   /** A write that gives the lease up also ends a Java hand-over, and a moved checkpoint voids a prepared one. */
-  const giveUp = (held: Lease, after: Lease) =>
+  const writeLast = (held: Lease, after: Lease) =>
     write(held, after, asHeld(held), [
       ...HANDOVER,
       ...(sameCheckpoint(held.checkpoint, after.checkpoint) ? [] : PENDING),
@@ -107,7 +107,7 @@ export function dynamoDbLeaseStore({ client, tableName, clock }: DynamoDbLeaseSt
         return await listRows(client, tableName, consistent);
       } catch (error) {
         if (error instanceof StoreUnavailable) throw error;
-        throw storeProblem(error, "Scan", tableName);
+        throw storeErrorOf(error, "Scan", tableName);
       }
     },
 
@@ -122,7 +122,7 @@ export function dynamoDbLeaseStore({ client, tableName, clock }: DynamoDbLeaseSt
         );
         return readLease(Item);
       } catch (error) {
-        throw storeProblem(error, "GetItem", tableName);
+        throw storeErrorOf(error, "GetItem", tableName);
       }
     },
 
@@ -139,7 +139,7 @@ export function dynamoDbLeaseStore({ client, tableName, clock }: DynamoDbLeaseSt
       } catch (error) {
         // Also after a lost answer: a rival would have written the very same row, and the caller wants it there.
         if (isConditionFailure(error)) return "exists";
-        throw storeProblem(error, "PutItem", tableName);
+        throw storeErrorOf(error, "PutItem", tableName);
       }
     },
 
@@ -147,9 +147,9 @@ export function dynamoDbLeaseStore({ client, tableName, clock }: DynamoDbLeaseSt
     renew: async (held) => write(held, renewed(held), asHeld(held)),
     checkpoint: async (held, checkpoint) =>
       write(held, checkpointed(held, checkpoint), asHeld(held), PENDING),
-    handOver: async (held, to, checkpoint) => giveUp(held, handedOver(held, to, checkpoint)),
-    release: async (held, checkpoint) => giveUp(held, released(held, checkpoint)),
-    complete: async (held, childShardIds) => giveUp(held, completed(held, childShardIds)),
+    handOver: async (held, to, checkpoint) => writeLast(held, handedOver(held, to, checkpoint)),
+    release: async (held, checkpoint) => writeLast(held, released(held, checkpoint)),
+    complete: async (held, childShardIds) => writeLast(held, completed(held, childShardIds)),
 
     async remove(seen) {
       const isGone = `attribute_not_exists(${LEASE_KEY})`;
@@ -167,7 +167,7 @@ export function dynamoDbLeaseStore({ client, tableName, clock }: DynamoDbLeaseSt
         return "removed";
       } catch (error) {
         if (isConditionFailure(error)) return "changed";
-        throw storeProblem(error, "DeleteItem", tableName);
+        throw storeErrorOf(error, "DeleteItem", tableName);
       }
     },
   };
@@ -186,7 +186,7 @@ async function listRows(
 ): Promise<LeaseListing> {
   const leases: Lease[] = [];
   const corrupt: { leaseKey: string; problem: string }[] = [];
-  const pages: FleetPage[] = [];
+  const fleetRows: FleetRow[] = [];
   let hasApplication = false;
   // By hand: the SDK's paginator refuses a client of another installed copy of the SDK.
   let start: Item | undefined;
@@ -204,11 +204,11 @@ async function listRows(
       if (row.kind === "lease") leases.push(row.lease);
       if (row.kind === "corrupt") corrupt.push({ leaseKey: row.leaseKey, problem: row.problem });
       hasApplication ||= item[LEASE_KEY]?.S === APPLICATION_ROW_KEY;
-      if (row.kind === "fleet") addPage(item, pages, corrupt);
+      if (row.kind === "fleet") addFleetRow(item, fleetRows, corrupt);
     }
     start = answer.LastEvaluatedKey;
   } while (start !== undefined);
-  return { leases, corrupt, pages: pages.sort((a, b) => a.page - b.page), hasApplication };
+  return { leases, corrupt, fleetRows: fleetRows.sort((a, b) => a.number - b.number), hasApplication };
 }
 
 /** DynamoDB always counts what it returns: an answer without the count is not DynamoDB's, and no proof of an empty table. */
@@ -219,11 +219,15 @@ function scannedItems({ Items, Count }: ScanCommandOutput, tableName: string): r
   });
 }
 
-function addPage(item: Item, pages: FleetPage[], corrupt: { leaseKey: string; problem: string }[]): void {
+function addFleetRow(
+  item: Item,
+  fleetRows: FleetRow[],
+  corrupt: { leaseKey: string; problem: string }[],
+): void {
   try {
-    pages.push(decodeFleetPage(item));
+    fleetRows.push(decodeFleetRow(item));
   } catch (error) {
-    if (!(error instanceof RowProblem)) throw error;
+    if (!(error instanceof RowError)) throw error;
     corrupt.push({ leaseKey: item[LEASE_KEY]?.S ?? "(no leaseKey)", problem: error.message });
   }
 }

@@ -11,7 +11,7 @@ import { FLEET_ATTRIBUTES, fleetRowKey } from "../../shared/fleet-row.ts";
 import {
   type Assignment,
   DEFAULT_FAILOVER_TIME_MILLIS,
-  type FleetPage,
+  type FleetRow,
   type FleetSize,
   type Member,
   type MemberState,
@@ -19,7 +19,7 @@ import {
 import {
   type Item,
   LEASE_KEY,
-  RowProblem,
+  RowError,
   readCount,
   readFlag,
   readMap,
@@ -27,11 +27,11 @@ import {
   required,
   shown,
 } from "./attributes.ts";
-import { movingDisguise } from "./disguise.ts";
+import { movingKclAttributes } from "./disguise.ts";
 
 const FLEET_KEY = /^evenkeel-fleet-(\d+)$/;
 /** Written in the one way that `fleetRowKey` writes it, and far above the pages of any fleet: 12 members are on each. */
-const PAGE = /^(0|[1-9]\d{0,5})$/;
+const ROW = /^(0|[1-9]\d{0,5})$/;
 
 /** One letter each: an attribute's name is paid for in every entry. */
 const ENTRY = {
@@ -83,12 +83,12 @@ export function encodeMember(member: Member): AttributeValue {
   return { M: entry };
 }
 
-/** Throws `RowProblem` for a page that cannot be read. A page woken into being by an outsider has no members yet. */
-export function decodeFleetPage(item: Item): FleetPage {
+/** Throws `RowError` for a page that cannot be read. A page woken into being by an outsider has no members yet. */
+export function decodeFleetRow(item: Item): FleetRow {
   const leaseKey = required(readText(item, LEASE_KEY), LEASE_KEY);
-  const page = FLEET_KEY.exec(leaseKey)?.[1];
-  if (page === undefined || !PAGE.test(page))
-    throw new RowProblem(`${LEASE_KEY} is "${shown(leaseKey)}", expected evenkeel-fleet-<number>`);
+  const fleetRow = FLEET_KEY.exec(leaseKey)?.[1];
+  if (fleetRow === undefined || !ROW.test(fleetRow))
+    throw new RowError(`${LEASE_KEY} is "${shown(leaseKey)}", expected evenkeel-fleet-<number>`);
   const entries = readMap(item, FLEET_ATTRIBUTES.members) ?? {};
   const members: Member[] = [];
   const unreadable: string[] = [];
@@ -97,15 +97,15 @@ export function decodeFleetPage(item: Item): FleetPage {
     try {
       members.push(decodeMember(workerId, readMap(entries, workerId) ?? {}));
     } catch (error) {
-      if (!(error instanceof RowProblem)) throw error;
+      if (!(error instanceof RowError)) throw error;
       unreadable.push(error.message);
     }
   }
   const assignments = decodeAssignments(item);
   const size = decodeSize(item);
   return {
-    page: Number(page),
-    generation: readCount(item, FLEET_ATTRIBUTES.generation) ?? 0,
+    number: Number(fleetRow),
+    version: readCount(item, FLEET_ATTRIBUTES.version) ?? 0,
     shardSyncRequests: readCount(item, FLEET_ATTRIBUTES.shardSyncRequests) ?? 0,
     members,
     ...(assignments.length > 0 && { assignments }),
@@ -116,10 +116,10 @@ export function decodeFleetPage(item: Item): FleetPage {
 
 /** Of a page that cannot be read: what of it is in a wrong form. */
 export function garbledAttributes(item: Item): readonly string[] {
-  const { members, generation, shardSyncRequests } = FLEET_ATTRIBUTES;
+  const { members, version, shardSyncRequests } = FLEET_ATTRIBUTES;
   const checks = [
     [members, () => readMap(item, members)],
-    [generation, () => readCount(item, generation)],
+    [version, () => readCount(item, version)],
     [shardSyncRequests, () => readCount(item, shardSyncRequests)],
   ] as const;
   return checks.flatMap(([name, check]) => {
@@ -127,7 +127,7 @@ export function garbledAttributes(item: Item): readonly string[] {
       check();
       return [];
     } catch (error) {
-      if (!(error instanceof RowProblem)) throw error;
+      if (!(error instanceof RowError)) throw error;
       return [name];
     }
   });
@@ -140,7 +140,7 @@ function decodeMember(workerId: string, entry: Item): Member {
     const letter = required(readText(entry, ENTRY.state), ENTRY.state);
     const state = STATES.get(letter);
     if (state === undefined)
-      throw new RowProblem(`${ENTRY.state} is "${shown(letter)}", expected j, a, l or d`);
+      throw new RowError(`${ENTRY.state} is "${shown(letter)}", expected j, a, l or d`);
     return {
       workerId,
       incarnation: required(readText(entry, ENTRY.incarnation), ENTRY.incarnation),
@@ -154,7 +154,7 @@ function decodeMember(workerId: string, entry: Item): Member {
       ...(leases !== undefined && { leases }),
     };
   } catch (error) {
-    if (error instanceof RowProblem) throw new RowProblem(`member ${shown(workerId)}: ${error.message}`);
+    if (error instanceof RowError) throw new RowError(`member ${shown(workerId)}: ${error.message}`);
     throw error;
   }
 }
@@ -187,13 +187,13 @@ function readable<T>(read: () => T | undefined): T | undefined {
   try {
     return read();
   } catch (error) {
-    if (error instanceof RowProblem) return undefined;
+    if (error instanceof RowError) return undefined;
     throw error;
   }
 }
 
-export const fleetKey = (page: number): Record<string, AttributeValue> => ({
-  [LEASE_KEY]: { S: fleetRowKey(page) },
+export const fleetKey = (fleetRow: number): Record<string, AttributeValue> => ({
+  [LEASE_KEY]: { S: fleetRowKey(fleetRow) },
 });
 
 /** The parts of an UpdateItem that decide it; the store adds table, key and what to return. */
@@ -205,34 +205,34 @@ export interface Expressions {
 }
 
 const MEMBERS = { "#members": FLEET_ATTRIBUTES.members };
-const GENERATION = { "#generation": FLEET_ATTRIBUTES.generation };
+const VERSION = { "#generation": FLEET_ATTRIBUTES.version };
 const INCARNATION = { "#incarnation": ENTRY.incarnation };
 
 /** The generation lives on page 0 only; there it moves in the same write, elsewhere the store bumps it after. */
-function bumping(page: number, bump: boolean) {
-  const here = bump && page === 0;
+function bumping(fleetRow: number, bump: boolean) {
+  const here = bump && fleetRow === 0;
   return {
     add: here ? " ADD #generation :one" : "",
-    names: here ? GENERATION : {},
+    names: here ? VERSION : {},
     values: here ? { ":one": { N: "1" } } : {},
   };
 }
 
 /** With every join and beat: what makes a page pass for a lease that is alive, beside the bump. */
-function keepingDisguise(page: number, bump: boolean) {
-  const bumped = bumping(page, bump);
-  const disguise = movingDisguise();
+function keepingKclAttributes(fleetRow: number, bump: boolean) {
+  const bumped = bumping(fleetRow, bump);
+  const kcl = movingKclAttributes();
   return {
-    set: `, ${disguise.set}`,
-    add: `${bumped.add === "" ? " ADD" : `${bumped.add},`} ${disguise.add}`,
-    names: { ...bumped.names, ...disguise.names },
-    values: { ...bumped.values, ...disguise.values },
+    set: `, ${kcl.set}`,
+    add: `${bumped.add === "" ? " ADD" : `${bumped.add},`} ${kcl.add}`,
+    names: { ...bumped.names, ...kcl.names },
+    values: { ...bumped.values, ...kcl.values },
   };
 }
 
 /** The page exists, and has room or an entry of this name to replace. */
-export function joinExpressions(page: number, member: Member, membersPerPage: number): Expressions {
-  const { set, add, names, values } = keepingDisguise(page, true);
+export function joinExpressions(fleetRow: number, member: Member, membersPerRow: number): Expressions {
+  const { set, add, names, values } = keepingKclAttributes(fleetRow, true);
   const hasRoom = "size(#members) < :room";
   const isThere = "attribute_exists(#members.#id)";
   return {
@@ -241,15 +241,15 @@ export function joinExpressions(page: number, member: Member, membersPerPage: nu
     ExpressionAttributeNames: { ...MEMBERS, "#id": member.workerId, ...names },
     ExpressionAttributeValues: {
       ":entry": encodeMember(member),
-      ":room": { N: String(membersPerPage) },
+      ":room": { N: String(membersPerRow) },
       ...values,
     },
   };
 }
 
 /** The page is not there (or an outsider's wake-up made it without members): make it, with this one member. */
-export function firstJoinExpressions(page: number, member: Member): Expressions {
-  const { set, add, names, values } = keepingDisguise(page, true);
+export function firstJoinExpressions(fleetRow: number, member: Member): Expressions {
+  const { set, add, names, values } = keepingKclAttributes(fleetRow, true);
   return {
     ConditionExpression: "attribute_not_exists(#members)",
     UpdateExpression: `SET #members = :members${set}${add}`,
@@ -265,8 +265,8 @@ export function firstJoinExpressions(page: number, member: Member): Expressions 
  * A dead entry stays dead: its leases are being given away. The process must join again as a new incarnation.
  * A write that arrives late does not lower the heartbeat: a worker that missed the value between would see it stand still.
  */
-export function beatExpressions(page: number, member: Member, bump: boolean): Expressions {
-  const { set, add, names, values } = keepingDisguise(page, bump);
+export function heartbeatExpressions(fleetRow: number, member: Member, bump: boolean): Expressions {
+  const { set, add, names, values } = keepingKclAttributes(fleetRow, bump);
   return {
     ConditionExpression:
       "#members.#id.#incarnation = :incarnation AND #members.#id.#state <> :dead AND #members.#id.#heartbeat <= :heartbeat",
@@ -290,8 +290,8 @@ export function beatExpressions(page: number, member: Member, bump: boolean): Ex
 }
 
 /** Two watchers may both declare: the second finds the heartbeat as seen and changes nothing but the generation. */
-export function declareDeadExpressions(page: number, seen: Member): Expressions {
-  const { add, names, values } = bumping(page, true);
+export function markDeadExpressions(fleetRow: number, seen: Member): Expressions {
+  const { add, names, values } = bumping(fleetRow, true);
   return {
     ConditionExpression: "#members.#id.#incarnation = :incarnation AND #members.#id.#heartbeat = :heartbeat",
     UpdateExpression: `SET #members.#id.#state = :dead${add}`,
@@ -312,8 +312,8 @@ export function declareDeadExpressions(page: number, seen: Member): Expressions 
   };
 }
 
-export function leaveExpressions(page: number, member: Member): Expressions {
-  const { add, names, values } = bumping(page, true);
+export function leaveExpressions(fleetRow: number, member: Member): Expressions {
+  const { add, names, values } = bumping(fleetRow, true);
   return {
     ConditionExpression: "#members.#id.#incarnation = :incarnation",
     UpdateExpression: `REMOVE #members.#id${add}`,
@@ -360,7 +360,7 @@ export function bumpExpressions(): Expressions {
   return {
     ConditionExpression: "attribute_exists(#leaseKey)",
     UpdateExpression: "ADD #generation :one",
-    ExpressionAttributeNames: { ...GENERATION, "#leaseKey": LEASE_KEY },
+    ExpressionAttributeNames: { ...VERSION, "#leaseKey": LEASE_KEY },
     ExpressionAttributeValues: { ":one": { N: "1" } },
   };
 }

@@ -22,7 +22,7 @@ export function kinesisStream(options: KinesisStreamOptions): Stream {
   const streamId = byArn ? options.streamArn : options.streamName;
 
   const problem = (error: unknown, operation: string) =>
-    streamProblem(error, `${operation} of stream ${streamId}`);
+    streamErrorOf(error, `${operation} of stream ${streamId}`);
 
   return {
     async listShards() {
@@ -31,11 +31,11 @@ export function kinesisStream(options: KinesisStreamOptions): Stream {
       do {
         try {
           // A page's token stands for the stream: Kinesis refuses both together.
-          const page = await client.send(
+          const fleetRow = await client.send(
             new ListShardsCommand(token === undefined ? reference : { NextToken: token }),
           );
-          shards.push(...listedShards(page));
-          token = page.NextToken || undefined;
+          shards.push(...listedShards(fleetRow));
+          token = fleetRow.NextToken || undefined;
         } catch (error) {
           throw problem(error, "ListShards");
         }
@@ -84,7 +84,7 @@ function iteratorStart(position: Position): IteratorStart {
   }
 }
 
-export function streamProblem(error: unknown, operation: string): StreamError {
+export function streamErrorOf(error: unknown, operation: string): StreamError {
   if (error instanceof StreamError) {
     return new StreamError(error.problem, `${operation}: ${error.message}`, { cause: error });
   }

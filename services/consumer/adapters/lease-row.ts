@@ -13,7 +13,7 @@ import {
   ENTITY_TYPE,
   type Item,
   LEASE_KEY,
-  RowProblem,
+  RowError,
   readCount,
   readText,
   readTextSet,
@@ -66,12 +66,12 @@ export function classifyRow(item: Item): RowKind {
   try {
     return { kind: "lease", lease: decodeLease(item) };
   } catch (error) {
-    if (error instanceof RowProblem) return { kind: "corrupt", leaseKey, problem: error.message };
+    if (error instanceof RowError) return { kind: "corrupt", leaseKey, problem: error.message };
     throw error;
   }
 }
 
-/** Throws `RowProblem` for a row that is not a readable lease. */
+/** Throws `RowError` for a row that is not a readable lease. */
 export function decodeLease(item: Item): Lease {
   refuseMultiStream(item);
   return {
@@ -100,7 +100,7 @@ function decodeCheckpoint(item: Item): Checkpoint {
     subSequenceNumber: readCount(item, NAMES.checkpointSubSequenceNumber) ?? 0,
   };
   if (!isSentinel(checkpoint) && !DECIMAL.test(checkpoint.sequenceNumber)) {
-    throw new RowProblem(
+    throw new RowError(
       `${NAMES.checkpoint} is "${shown(checkpoint.sequenceNumber)}", expected a decimal sequence number, TRIM_HORIZON, LATEST, AT_TIMESTAMP or SHARD_END`,
     );
   }
@@ -120,7 +120,7 @@ function decodeHashRange(item: Item): HashRange | undefined {
     end: required(end, NAMES.endingHashKey),
   };
   if (range.start > range.end) {
-    throw new RowProblem(
+    throw new RowError(
       `${NAMES.startingHashKey} ${range.start} is after ${NAMES.endingHashKey} ${range.end}`,
     );
   }
@@ -131,7 +131,7 @@ function readHashKey(item: Item, name: string): bigint | undefined {
   const text = readText(item, name);
   if (text === undefined) return undefined;
   if (!HASH_KEY.test(text) || BigInt(text) > MAX_HASH_KEY) {
-    throw new RowProblem(`${name} is "${shown(text)}", expected a decimal number from 0 to 2^128 - 1`);
+    throw new RowError(`${name} is "${shown(text)}", expected a decimal number from 0 to 2^128 - 1`);
   }
   return BigInt(text);
 }
@@ -142,7 +142,7 @@ const MULTI_STREAM_KEY = /^\d+:[^:]+:\d+:[^:]+$/;
 /** Taken for a lease of our stream, such a row would be claimed and its "shard" looked for in vain. */
 function refuseMultiStream(item: Item): void {
   if (item[NAMES.streamName] === undefined && !MULTI_STREAM_KEY.test(item[LEASE_KEY]?.S ?? "")) return;
-  throw new RowProblem(
+  throw new RowError(
     "it is a lease of KCL's multi-stream mode, expected one of a single stream; give this application a lease table of its own",
   );
 }

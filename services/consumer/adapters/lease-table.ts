@@ -8,11 +8,11 @@ import {
 import type { Clock } from "../../shared/clock.ts";
 import { StoreUnavailable, StoreUnusable } from "../ports/lease-store.ts";
 import { LEASE_KEY } from "./attributes.ts";
-import { storeProblem } from "./store-problems.ts";
+import { storeErrorOf } from "./store-problems.ts";
 
 /** From 25 ms, doubling to 1 s: local endpoints make a table at once, DynamoDB in about 10 s. Gives up after a minute. */
 const pollMillis = (poll: number): number => Math.min(1_000, 25 * 2 ** Math.min(poll, 10));
-const MOST_POLLS = 66;
+const MAX_POLLS = 66;
 
 export interface LeaseTable {
   readonly client: DynamoDBClient;
@@ -23,7 +23,7 @@ export interface LeaseTable {
 /** Throws `StoreUnusable` when the table is missing (and not to be created) or has another key. */
 export async function ensureLeaseTable(table: LeaseTable, create: boolean): Promise<void> {
   let mayCreate = create;
-  for (let poll = 0; poll < MOST_POLLS; poll++) {
+  for (let poll = 0; poll < MAX_POLLS; poll++) {
     // A table made a moment ago may not be there for every server yet.
     const found = await describe(table, create);
     if (found !== undefined) {
@@ -53,7 +53,7 @@ async function describe(table: LeaseTable, mayBeMissing: boolean): Promise<Table
     if (error instanceof StoreUnavailable) throw error;
     if (error instanceof Error && error.name === "ResourceNotFoundException" && mayBeMissing)
       return undefined;
-    throw storeProblem(error, "DescribeTable", table.tableName);
+    throw storeErrorOf(error, "DescribeTable", table.tableName);
   }
 }
 
@@ -70,7 +70,7 @@ async function createTable({ client, tableName }: LeaseTable): Promise<void> {
   } catch (error) {
     // A worker that started at the same moment was first: as good.
     if (error instanceof Error && error.name === "ResourceInUseException") return;
-    throw storeProblem(error, "CreateTable", tableName);
+    throw storeErrorOf(error, "CreateTable", tableName);
   }
 }
 

@@ -19,7 +19,7 @@ const REMEDIES: Readonly<Partial<Record<ErrorClass, string>>> = {
 export const isConditionFailure = (error: unknown): error is ConditionalCheckFailedException =>
   error instanceof Error && error.name === "ConditionalCheckFailedException";
 
-export function storeProblem(
+export function storeErrorOf(
   error: unknown,
   operation: string,
   tableName: string,

@@ -2,7 +2,7 @@
 import { DescribeStreamSummaryCommand, type KinesisClient } from "@aws-sdk/client-kinesis";
 import type { StreamDescription } from "../ports/stream.ts";
 import { StreamError } from "../ports/stream.ts";
-import { type StreamReference, streamProblem } from "./kinesis-stream.ts";
+import { type StreamReference, streamErrorOf } from "./kinesis-stream.ts";
 
 export function describeStream(
   client: KinesisClient,
@@ -25,7 +25,7 @@ export function describeStream(
         keepsOrderPerKey: RecordDistributionStrategy !== "AUTO",
       };
     } catch (error) {
-      throw streamProblem(error, operation);
+      throw streamErrorOf(error, operation);
     }
   };
 }

@@ -7,7 +7,7 @@
  * conditional, as ever.
  */
 import { actualOwner, type Lease } from "./lease.ts";
-import type { Assignment, FleetPage, FleetSize, Member } from "./member.ts";
+import type { Assignment, FleetRow, FleetSize, Member } from "./member.ts";
 
 /**
  * Workers × shards. Below it each worker reads the table for itself, in turns of at most half a minute (`pace.ts`), and a
@@ -17,7 +17,7 @@ export const DEFAULT_ASSIGNS_FROM = 300_000;
 /** A fleet at the bound must not change its way again and again. */
 const UNTIL_PART = 0.5;
 /** Of one fleet row: about 5 KB. What is left waits for the next reading, a second or so later. */
-export const MOST_ASSIGNMENTS = 60;
+export const MAX_ASSIGNMENTS = 60;
 
 /** What fleet row 0 is to say of the fleet's size: exactly, because caps are computed from it. */
 export function publishedSize(
@@ -46,7 +46,7 @@ export function assignmentsOf(
   fleet: {
     readonly self: string;
     readonly isAlive: (workerId: string) => boolean;
-    readonly lacking: ReadonlySet<string>;
+    readonly underfilled: ReadonlySet<string>;
   },
 ): readonly Assignment[] {
   const assignments = new Map<string, Assignment>();
@@ -60,7 +60,8 @@ export function assignmentsOf(
     if (owner === undefined || !fleet.isAlive(owner)) continue;
     const isToBeClaimed = assignments.get(lease.leaseKey)?.counter !== undefined;
     if (isToBeClaimed) continue;
-    if (lease.isPending || fleet.lacking.has(owner)) assignments.set(lease.leaseKey, claimOf(lease, owner));
+    if (lease.isPending || fleet.underfilled.has(owner))
+      assignments.set(lease.leaseKey, claimOf(lease, owner));
   }
   return [...assignments.values()].filter(({ worker }) => worker !== fleet.self);
 }
@@ -75,8 +76,8 @@ function claimOf(lease: Lease, to: string): Assignment {
 export const isAsAssigned = (row: Lease, { counter, owner }: Assignment): boolean =>
   row.counter === counter && actualOwner(row) === owner;
 
-export interface PageChange {
-  readonly page: number;
+export interface RowChange {
+  readonly fleetRow: number;
   readonly assignments: readonly Assignment[];
   /** Of page 0. */
   readonly size: FleetSize | undefined;
@@ -87,24 +88,24 @@ export interface PageChange {
  *
  * @param published the fleet's size, as page 0 is to say it
  */
-export function changedPages(
-  pages: Iterable<FleetPage>,
+export function changedRows(
+  fleetRows: Iterable<FleetRow>,
   wanted: readonly Assignment[],
   published?: FleetSize,
-): readonly PageChange[] {
+): readonly RowChange[] {
   const byWorker = new Map<string, Assignment[]>();
   for (const assignment of wanted) {
     const others = byWorker.get(assignment.worker);
     if (others === undefined) byWorker.set(assignment.worker, [assignment]);
     else others.push(assignment);
   }
-  const changes: PageChange[] = [];
-  for (const { page, members, assignments: before = [], size: sizeBefore } of pages) {
+  const changes: RowChange[] = [];
+  for (const { number: fleetRow, members, assignments: before = [], size: sizeBefore } of fleetRows) {
     const all = members.filter(isAlive).flatMap(({ workerId }) => byWorker.get(workerId) ?? []);
-    const assignments = all.slice(0, MOST_ASSIGNMENTS).toSorted(byKey);
-    const size = page === 0 ? published : undefined;
+    const assignments = all.slice(0, MAX_ASSIGNMENTS).toSorted(byKey);
+    const size = fleetRow === 0 ? published : undefined;
     const isSame = JSON.stringify([assignments, size]) === JSON.stringify([before, sizeBefore]);
-    if (!isSame) changes.push({ page, assignments, size });
+    if (!isSame) changes.push({ fleetRow, assignments, size });
   }
   return changes;
 }

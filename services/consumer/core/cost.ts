@@ -2,8 +2,8 @@
  * What a fleet in which nothing changes costs, computed from its size and options. Follows `pace.ts`, whose numbers
  * bound it; test/unit/engine/cost.test.ts counts the calls of the real engine against it.
  */
-import { MEMBERS_PER_PAGE } from "./member.ts";
-import { paceOf } from "./pace.ts";
+import { MEMBERS_PER_ROW } from "./member.ts";
+import { pollIntervalsOf } from "./pace.ts";
 
 export interface FleetSettings {
   readonly shards: number;
@@ -34,7 +34,7 @@ export interface CallsPerMinute {
   readonly renewals: number;
   readonly checkpoints: number;
   /** GetItems of fleet rows. */
-  readonly looks: number;
+  readonly polls: number;
   readonly listShards: number;
   readonly getRecords: number;
 }
@@ -48,26 +48,31 @@ const KCL_EPSILON_MILLIS = 25;
 
 export function callsPerMinute(settings: FleetSettings): CallsPerMinute {
   const { shards, workers, busyShards, failoverTimeMillis } = settings;
-  const { beatMillis, idleMillis, lookMillis } = paceOf({ workers, leases: shards }, failoverTimeMillis);
-  const beatsPerWorker = MINUTE / beatMillis;
-  const looksPerBeat = Math.round(beatMillis / lookMillis);
+  const { heartbeatMillis, idleMillis, pollMillis } = pollIntervalsOf(
+    { workers, leases: shards },
+    failoverTimeMillis,
+  );
+  const heartbeatsPerWorker = MINUTE / heartbeatMillis;
+  const pollsPerHeartbeat = Math.round(heartbeatMillis / pollMillis);
   // Where the idle interval is longer than a beat, the other pages are read once in it (`FleetWatch`).
-  const beatsAPageRead = Math.max(1, Math.ceil((0.85 * idleMillis) / beatMillis));
+  const heartbeatsPerRowRead = Math.max(1, Math.ceil((0.85 * idleMillis) / heartbeatMillis));
   // The leader lists shards at its first look after the interval.
-  const listShards = MINUTE / (settings.shardSyncIntervalMillis + lookMillis / 2);
+  const listShards = MINUTE / (settings.shardSyncIntervalMillis + pollMillis / 2);
   const checkpointMillis = Math.max(settings.checkpointIntervalMillis, settings.idleTimeBetweenReadsMillis);
   // A lease is renewed at the first look a beat after its counter moved; a checkpoint moves it too.
-  const renewalMillis = beatMillis + lookMillis / 2;
+  const renewalMillis = heartbeatMillis + pollMillis / 2;
   const perBusyShard = (Math.floor(checkpointMillis / renewalMillis) * MINUTE) / checkpointMillis;
   const perIdleShard = MINUTE / renewalMillis;
   return {
-    heartbeats: workers * beatsPerWorker,
+    heartbeats: workers * heartbeatsPerWorker,
     renewals:
       settings.leaseRenewal === "worker"
         ? 0
         : busyShards * perBusyShard + (shards - busyShards) * perIdleShard,
     checkpoints: (busyShards * MINUTE) / checkpointMillis,
-    looks: (workers * (looksPerBeat - 1) + pagesReadABeat(workers) / beatsAPageRead) * beatsPerWorker,
+    polls:
+      (workers * (pollsPerHeartbeat - 1) + rowsReadPerHeartbeat(workers) / heartbeatsPerRowRead) *
+      heartbeatsPerWorker,
     listShards,
     // A shard that has been empty for a minute is read half as often.
     getRecords: ((busyShards + (shards - busyShards) / 2) * MINUTE) / settings.idleTimeBetweenReadsMillis,
@@ -75,12 +80,12 @@ export function callsPerMinute(settings: FleetSettings): CallsPerMinute {
 }
 
 /** With more than one page, each worker also looks at page 0 and at the next page when it beats; the leader goes round all. */
-function pagesReadABeat(workers: number): number {
-  const pages = Math.ceil(workers / MEMBERS_PER_PAGE);
-  if (pages < 2) return 0;
+function rowsReadPerHeartbeat(workers: number): number {
+  const fleetRows = Math.ceil(workers / MEMBERS_PER_ROW);
+  if (fleetRows < 2) return 0;
   // A beat shows its own page; on the last page the next one is page 0.
-  const onMiddlePages = MEMBERS_PER_PAGE * (pages - 2);
-  return workers + onMiddlePages + (pages - 2) / pages;
+  const onMiddleRows = MEMBERS_PER_ROW * (fleetRows - 2);
+  return workers + onMiddleRows + (fleetRows - 2) / fleetRows;
 }
 
 export interface TableCost {
@@ -89,8 +94,8 @@ export interface TableCost {
   readonly dollarsPerMonth: number;
 }
 
-export function tableCost({ heartbeats, renewals, checkpoints, looks }: CallsPerMinute): TableCost {
-  return priced(heartbeats + renewals + checkpoints, looks / 2);
+export function tableCost({ heartbeats, renewals, checkpoints, polls }: CallsPerMinute): TableCost {
+  return priced(heartbeats + renewals + checkpoints, polls / 2);
 }
 
 /** What KCL's renewals alone cost, with neither its checkpoints nor its scans. */

@@ -17,20 +17,20 @@ export interface Facts {
   /** Every member of the fleet rows, this one included. */
   readonly members: readonly Member[];
   /** Members whose heartbeat has not moved for the failover time on my clock. They are declared dead in the rows first, and planned without once the rows say so: all plan from the same rows. */
-  readonly silentMembers: ReadonlySet<string>;
+  readonly expiredMembers: ReadonlySet<string>;
   readonly table: LeaseTable;
   /** Lease rows that are there and cannot be read: they block their children, and are not read by any worker. */
   readonly unreadable: ReadonlySet<string>;
   /** Parents whose rows were removed by another hand (`missingParents`): they block their children until the leader has made them anew. */
   readonly missing: ReadonlySet<string>;
   /** Leases whose owner is no member and whose own counter has not moved for the failover time. */
-  readonly silentLeases: ReadonlySet<string>;
+  readonly expiredLeases: ReadonlySet<string>;
   /** Leases whose owner is no member, and that I have watched for a failover time: old enough to be stolen from a living foreign owner. */
-  readonly watchedLeases: ReadonlySet<string>;
+  readonly observedLeases: ReadonlySet<string>;
   /** Leases (`untakenKey`) that others were to take and have not: this worker takes them, where it has room. */
   readonly overdue: ReadonlySet<string>;
   /** Workers that did not take what was theirs: planned with what they have, and no more. */
-  readonly reluctant: ReadonlySet<string>;
+  readonly passedOver: ReadonlySet<string>;
   /** Workers that have been joining for too long: not planned with. */
   readonly stuckJoiners: ReadonlySet<string>;
   /** The dead member whose entry is to stay for a while although it owns nothing any more: it died young. */
@@ -42,7 +42,7 @@ export interface Facts {
   /** The others do what the plan of this worker, the leader or its deputy, says: also what it does not take itself is untaken. */
   readonly assigns: boolean;
   /** Workers that hold fewer leases than the rows give them, for longer than a claim takes: they are assigned them all again. */
-  readonly lacking: ReadonlySet<string>;
+  readonly underfilled: ReadonlySet<string>;
   /** Leaving, and the others had time to raise their caps: what nobody has room for may be released. */
   readonly mayRelease: boolean;
   readonly computeCap: (fleet: { readonly shards: number; readonly workers: number }) => number | undefined;
@@ -80,9 +80,9 @@ export interface Decisions {
   readonly release: readonly { readonly leaseKey: string }[];
   /** The row says somebody else's: stop reading at once. */
   readonly stop: readonly { readonly leaseKey: string; readonly reason: string }[];
-  readonly declareDead: readonly Member[];
+  readonly markDead: readonly Member[];
   /** Dead members that own nothing any more: the leader removes their entries. */
-  readonly bury: readonly Member[];
+  readonly remove: readonly Member[];
   /** Members that are planned with one lease because others died young. */
   readonly onTrial: readonly Member[];
   /** What the others are to do, where the leader assigns. */
@@ -126,24 +126,24 @@ export function decide(facts: Facts): Decisions {
     const heading = headingFor(l, held, self.workerId, aliveById);
     if (heading !== undefined) return { ...l, owner: heading, checkpointOwner: undefined };
     // A foreign owner's lease that fell silent is free; its other leases may still be alive.
-    return facts.silentLeases.has(l.leaseKey) && isForeign(l, everMember) ? unownedCopy(l) : l;
+    return facts.expiredLeases.has(l.leaseKey) && isNonMembers(l, everMember) ? unownedCopy(l) : l;
   });
   const onTrial = membersOnTrial(alive);
   const workers = planWorkers(facts, alive, lines.runnable, everMember);
   const limited = workers.map((worker) => (onTrial.has(worker.workerId) ? limit(worker, leases) : worker));
   const withLimits = planLeases(leases, limited);
   // Neither a trial nor having been passed over leaves anything unread (seed 1105351).
-  const isLifted = onTrial.size + facts.reluctant.size > 0 && withLimits.spilled.length > 0;
-  const unlimited = () => planWorkers({ ...facts, reluctant: NONE }, alive, lines.runnable, everMember);
+  const isLifted = onTrial.size + facts.passedOver.size > 0 && withLimits.spilled.length > 0;
+  const unlimited = () => planWorkers({ ...facts, passedOver: NONE }, alive, lines.runnable, everMember);
   const planned = isLifted ? planLeases(leases, unlimited()) : withLimits;
   const { leads } = facts;
   const mayAct = self.state !== "joining";
-  const foreignOwners = workers.filter((w) => w.role === "foreign").length;
+  const nonMemberOwners = workers.filter((w) => w.role === "foreign").length;
   // Who does not take its share leaves it to the others: a cap that counted on it would have shards unread.
   const takes = ({ workerId }: Member) =>
-    !facts.stuckJoiners.has(workerId) && !facts.reluctant.has(workerId) && !onTrial.has(workerId);
+    !facts.stuckJoiners.has(workerId) && !facts.passedOver.has(workerId) && !onTrial.has(workerId);
   const staying = alive.filter((m) => m.state !== "leaving" && takes(m)).length;
-  const size = { shards: shardCount(table, lines), workers: Math.max(1, staying + foreignOwners) };
+  const size = { shards: shardCount(table, lines), workers: Math.max(1, staying + nonMemberOwners) };
   const cap = facts.computeCap(size);
   // The others plan with the cap this worker has published: it takes nothing under another.
   const mayTake = mayAct && cap === self.maxLeases;
@@ -168,10 +168,10 @@ export function decide(facts: Facts): Decisions {
     if (!mayAct) continue;
     const holder = move.from === undefined ? undefined : aliveById.get(move.from);
     const isSteal =
-      isForeign(lease, everMember) &&
-      !facts.silentLeases.has(lease.leaseKey) &&
+      isNonMembers(lease, everMember) &&
+      !facts.expiredLeases.has(lease.leaseKey) &&
       actualOwner(lease) !== undefined;
-    const mayMove = !isSteal || facts.watchedLeases.has(lease.leaseKey);
+    const mayMove = !isSteal || facts.observedLeases.has(lease.leaseKey);
     if (mayMove) toMove.push({ lease, holder: holder?.workerId, to: move.to });
     const mayBeUntaken = (move.to !== self.workerId || facts.assigns) && !isLeft(facts, lease);
     if (isFree && mayBeUntaken && !held.has(move.leaseKey)) untaken.push({ lease, taker: move.to });
@@ -239,13 +239,13 @@ export function decide(facts: Facts): Decisions {
     handOver,
     release,
     stop,
-    declareDead: expiredMembers(facts),
-    bury: leads ? dead.filter((m) => !owners.has(m.workerId) && m.workerId !== facts.evidence) : [],
+    markDead: membersToMarkDead(facts),
+    remove: leads ? dead.filter((m) => !owners.has(m.workerId) && m.workerId !== facts.evidence) : [],
     onTrial: alive.filter((m) => onTrial.has(m.workerId)),
     assignments: assignmentsOf(toMove, lines.runnable, {
       self: self.workerId,
       isAlive: (id) => aliveById.has(id),
-      lacking: facts.lacking,
+      underfilled: facts.underfilled,
     }),
     size,
     targetOf,
@@ -253,7 +253,7 @@ export function decide(facts: Facts): Decisions {
     cap,
     changing:
       planned.moves.length > 0 ||
-      alive.some((m) => facts.silentMembers.has(m.workerId)) ||
+      alive.some((m) => facts.expiredMembers.has(m.workerId)) ||
       alive.some((m) => m.state === "joining" || m.state === "leaving"),
     fleet: {
       workers: alive.length,
@@ -275,9 +275,9 @@ export function decide(facts: Facts): Decisions {
 }
 
 /** The fleet rows alone say who these are: a worker that has not read the table declares them dead too. */
-export const expiredMembers = ({ members, self, silentMembers }: Facts): readonly Member[] =>
+export const membersToMarkDead = ({ members, self, expiredMembers }: Facts): readonly Member[] =>
   members.filter(
-    ({ workerId, state }) => state !== "dead" && workerId !== self.workerId && silentMembers.has(workerId),
+    ({ workerId, state }) => state !== "dead" && workerId !== self.workerId && expiredMembers.has(workerId),
   );
 
 /**
@@ -312,12 +312,12 @@ function planWorkers(
   for (const { workerId, state, maxLeases, steals } of alive) {
     if (facts.stuckJoiners.has(workerId)) continue;
     const role = state === "leaving" ? "leaving" : "active";
-    const most = facts.reluctant.has(workerId) ? ownedBy(workerId, kept) : maxLeases;
+    const most = facts.passedOver.has(workerId) ? ownedBy(workerId, kept) : maxLeases;
     workers.push({ workerId, role, maxLeases: most, steals });
   }
   const foreign = new Set<string>();
   for (const lease of runnable) {
-    if (isForeign(lease, everMember) && !facts.silentLeases.has(lease.leaseKey))
+    if (isNonMembers(lease, everMember) && !facts.expiredLeases.has(lease.leaseKey))
       foreign.add(actualOwner(lease)!);
   }
   for (const workerId of foreign)
@@ -343,7 +343,7 @@ const ownedBy = (workerId: string, runnable: readonly Lease[]): number =>
   runnable.filter((lease) => actualOwner(lease) === workerId).length;
 
 /** Owned by somebody who is no member: a Java worker, or one of ours that left the rows. */
-const isForeign = (lease: Lease, members: ReadonlySet<string>): boolean => {
+const isNonMembers = (lease: Lease, members: ReadonlySet<string>): boolean => {
   const owner = actualOwner(lease);
   return owner !== undefined && !members.has(owner);
 };

@@ -47,11 +47,11 @@ export function evenTargets(workers: readonly TargetWorker[], pool: number): Map
   // Leases held above a cap that fit nowhere stay where they are: unread is worse than above the cap. Pinned workers
   // are no place for them: these grow from the pool.
   const unpinned = workers.filter((w) => !pinned(w));
-  let homeless = unpinned.reduce((sum, w) => sum + w.owned - counts.get(w.workerId)!, 0);
+  let unplaced = unpinned.reduce((sum, w) => sum + w.owned - counts.get(w.workerId)!, 0);
   for (const w of unpinned) {
-    const stays = Math.max(0, Math.min(homeless, w.owned - counts.get(w.workerId)!));
+    const stays = Math.max(0, Math.min(unplaced, w.owned - counts.get(w.workerId)!));
     counts.set(w.workerId, counts.get(w.workerId)! + stays);
-    homeless -= stays;
+    unplaced -= stays;
   }
   return counts;
 }

@@ -210,7 +210,7 @@ export class Isolation {
   }
 
   /** The first record is passed over. */
-  giveUpFirst(): void {
+  handOverFirst(): void {
     this.#settle(this.#first + 1);
   }
 

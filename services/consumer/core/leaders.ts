@@ -2,7 +2,7 @@
  * Who leads: the active member with the smallest id on the first fleet row that has one. Nothing is locked: what a leader
  * does is idempotent, and two for a moment do no harm. The second in line is the deputy (`assignments.ts`).
  */
-import type { FleetPage, Member } from "./member.ts";
+import type { FleetRow, Member } from "./member.ts";
 
 const isActive = ({ state }: Member): boolean => state === "active";
 
@@ -19,16 +19,16 @@ export function leadersAmong(members: readonly Member[]): readonly string[] {
  *
  * @param gone rows that were read and are not there
  */
-export function leadingPage(
-  pages: ReadonlyMap<number, FleetPage>,
+export function leadingRow(
+  fleetRows: ReadonlyMap<number, FleetRow>,
   gone: ReadonlySet<number>,
-  ownPage: number,
-): FleetPage | { readonly unread: number } | undefined {
-  for (let page = 0; page <= ownPage; page++) {
-    const known = pages.get(page);
+  ownRow: number,
+): FleetRow | { readonly unread: number } | undefined {
+  for (let fleetRow = 0; fleetRow <= ownRow; fleetRow++) {
+    const known = fleetRows.get(fleetRow);
     if (known?.members.some(isActive)) return known;
-    if (known === undefined && page < ownPage && !gone.has(page)) return { unread: page };
+    if (known === undefined && fleetRow < ownRow && !gone.has(fleetRow)) return { unread: fleetRow };
   }
-  const inOrder = [...pages.values()].toSorted((a, b) => a.page - b.page);
-  return inOrder.find(({ members }) => members.some(isActive)) ?? pages.get(ownPage);
+  const inOrder = [...fleetRows.values()].toSorted((a, b) => a.number - b.number);
+  return inOrder.find(({ members }) => members.some(isActive)) ?? fleetRows.get(ownRow);
 }

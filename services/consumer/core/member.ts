@@ -1,5 +1,5 @@
 /**
- * A worker as the fleet rows show it. Fleet rows are pages of at most `MEMBERS_PER_PAGE` members: one page stays
+ * A worker as the fleet rows show it. Fleet rows are pages of at most `MEMBERS_PER_ROW` members: one page stays
  * below 1 KB, so that a heartbeat is one write unit and a look half a read unit, whatever the fleet's size.
  */
 export type MemberState =
@@ -46,10 +46,10 @@ export interface FleetSize {
   readonly shards: number;
 }
 
-export interface FleetPage {
-  readonly page: number;
+export interface FleetRow {
+  readonly number: number;
   /** Page 0 only: moves with every change of membership or ownership, whichever page it was on. */
-  readonly generation: number;
+  readonly version: number;
   /** Page 0 only: counts the requests to list shards now (the resharder's). */
   readonly shardSyncRequests: number;
   readonly members: readonly Member[];
@@ -62,7 +62,7 @@ export interface FleetPage {
 }
 
 /** 12 members with 40-character ids, and what the row has beside them, are about 1,000 bytes. */
-export const MEMBERS_PER_PAGE = 12;
+export const MEMBERS_PER_ROW = 12;
 
 /** KCL's `failoverTimeMillis`: two heartbeats may fail. */
 export const DEFAULT_FAILOVER_TIME_MILLIS = 10_000;

@@ -76,43 +76,43 @@ export function planLeases(runnable: readonly Lease[], workers: readonly PlanWor
   const shareOf = (lease: Lease) => share(lease, runnable.length);
   const widthOf = (leases: readonly Lease[]) => leases.reduce((sum, lease) => sum + shareOf(lease), 0);
   const ideal = widthOf(runnable) / Math.max(1, staying.length);
-  const receivers: Receiver[] = [];
-  const givers: { readonly leases: readonly Lease[]; readonly reason: MoveReason }[] = [];
+  const recipients: Recipient[] = [];
+  const donors: { readonly leases: readonly Lease[]; readonly reason: MoveReason }[] = [];
   for (const { workerId, role } of inOrder) {
     const mine = owned.get(workerId)!;
     if (role === "leaving") {
-      givers.push({ leases: mine, reason: "owner-leaving" });
+      donors.push({ leases: mine, reason: "owner-leaving" });
       continue;
     }
     const target = targets.get(workerId)!;
     const given = surplus(mine, mine.length - target, ideal, shareOf);
-    if (given.length > 0) givers.push({ leases: given, reason: "balance" });
-    const lacking = ideal - widthOf(mine) + widthOf(given);
-    if (target > mine.length) receivers.push({ workerId, slots: target - mine.length, lacking });
+    if (given.length > 0) donors.push({ leases: given, reason: "balance" });
+    const underfilled = ideal - widthOf(mine) + widthOf(given);
+    if (target > mine.length) recipients.push({ workerId, slots: target - mine.length, underfilled });
   }
 
   const moves: Move[] = [];
   const spilled: string[] = [];
   let next = 0;
-  for (const { leases, reason } of givers) {
+  for (const { leases, reason } of donors) {
     // The next step of the staircase: as many slots, of the next receivers, as this giver has leases.
-    const step: Receiver[] = [];
-    for (let left = leases.length; left > 0 && next < receivers.length; ) {
-      const receiver = receivers[next]!;
-      const slots = Math.min(left, receiver.slots);
-      step.push({ ...receiver, slots, lacking: (receiver.lacking * slots) / receiver.slots });
-      receiver.lacking -= (receiver.lacking * slots) / receiver.slots;
-      receiver.slots -= slots;
+    const step: Recipient[] = [];
+    for (let left = leases.length; left > 0 && next < recipients.length; ) {
+      const recipient = recipients[next]!;
+      const slots = Math.min(left, recipient.slots);
+      step.push({ ...recipient, slots, underfilled: (recipient.underfilled * slots) / recipient.slots });
+      recipient.underfilled -= (recipient.underfilled * slots) / recipient.slots;
+      recipient.slots -= slots;
       left -= slots;
-      if (receiver.slots === 0) next += 1;
+      if (recipient.slots === 0) next += 1;
     }
-    for (const { lease, to } of deal(leases, step, shareOf)) {
+    for (const { lease, to } of assignEvenly(leases, step, shareOf)) {
       if (to !== undefined) moves.push({ leaseKey: lease.leaseKey, from: actualOwner(lease), to, reason });
       else if (reason !== "balance") spilled.push(lease.leaseKey);
     }
   }
   // What nobody holds comes last: a held lease is moved before a free one is spilled.
-  for (const { lease, to } of deal(free, receivers.slice(next), shareOf)) {
+  for (const { lease, to } of assignEvenly(free, recipients.slice(next), shareOf)) {
     const from = actualOwner(lease);
     const reason = from === undefined ? "unowned" : "owner-gone";
     if (to === undefined) spilled.push(lease.leaseKey);
@@ -122,11 +122,11 @@ export function planLeases(runnable: readonly Lease[], workers: readonly PlanWor
   return { moves, spilled, targets: new Map(active.map((w) => [w.workerId, targets.get(w.workerId)!])) };
 }
 
-interface Receiver {
+interface Recipient {
   readonly workerId: string;
   slots: number;
   /** Width that it lacks for an even share of the key space; below 0: it has too much. */
-  lacking: number;
+  underfilled: number;
 }
 
 /** The `excess` leases that bring their owner nearest to its even share when they are gone. */
@@ -149,23 +149,23 @@ function surplus(
 }
 
 /** The widest lease goes to whoever lacks the most width per free slot. Without a slot left: to nobody. */
-function deal(
+function assignEvenly(
   leases: readonly Lease[],
-  receivers: readonly Receiver[],
+  recipients: readonly Recipient[],
   shareOf: (lease: Lease) => number,
 ): { readonly lease: Lease; readonly to: string | undefined }[] {
-  const waiting = new PriorityQueue<Receiver & { readonly perSlot: number }>(
+  const waiting = new PriorityQueue<Recipient & { readonly perSlot: number }>(
     (a, b) => b.perSlot - a.perSlot || (a.workerId < b.workerId ? -1 : 1),
   );
-  const queue = (receiver: Receiver) =>
-    waiting.push({ ...receiver, perSlot: receiver.lacking / receiver.slots });
-  for (const receiver of receivers) if (receiver.slots > 0) queue(receiver);
+  const queue = (recipient: Recipient) =>
+    waiting.push({ ...recipient, perSlot: recipient.underfilled / recipient.slots });
+  for (const recipient of recipients) if (recipient.slots > 0) queue(recipient);
   const widestFirst = leases.toSorted((a, b) => shareOf(b) - shareOf(a) || byKey(a, b));
   return widestFirst.map((lease) => {
-    const receiver = waiting.pop();
-    if (receiver === undefined) return { lease, to: undefined };
-    const { workerId, slots, lacking } = receiver;
-    if (slots > 1) queue({ workerId, slots: slots - 1, lacking: lacking - shareOf(lease) });
+    const recipient = waiting.pop();
+    if (recipient === undefined) return { lease, to: undefined };
+    const { workerId, slots, underfilled } = recipient;
+    if (slots > 1) queue({ workerId, slots: slots - 1, underfilled: underfilled - shareOf(lease) });
     return { lease, to: workerId };
   });
 }

@@ -23,10 +23,10 @@ const FIRST_PART = 0.5;
 const STEP_PART = 0.25;
 /** Of a heartbeat in each third one has failed or come late, and the leader has read the table twice. */
 const ASSIGNED_FIRST_PART = 0.8;
-const ASSIGNED_FIRST_LEAST_MILLIS = 3_000;
+const MIN_ASSIGNED_FIRST_MILLIS = 3_000;
 /** With a failover time of a second or two: an owner that is well needs a reading of the table or two, and a claim. */
-const FIRST_LEAST_MILLIS = 2_000;
-const STEP_LEAST_MILLIS = 500;
+const MIN_FIRST_MILLIS = 2_000;
+const MIN_STEP_MILLIS = 500;
 
 /**
  * How long this worker waits before it takes an untaken lease; undefined: others are before it.
@@ -42,9 +42,9 @@ export function rescueAfterMillis(
   const rank = withRoom.toSorted().indexOf(workerId);
   if (rank < 0 || rank >= RESCUERS) return undefined;
   const firstMillis = isAssigned
-    ? Math.max(ASSIGNED_FIRST_LEAST_MILLIS, failoverTimeMillis * ASSIGNED_FIRST_PART)
-    : Math.max(FIRST_LEAST_MILLIS, failoverTimeMillis * FIRST_PART);
-  return firstMillis + rank * Math.max(STEP_LEAST_MILLIS, failoverTimeMillis * STEP_PART);
+    ? Math.max(MIN_ASSIGNED_FIRST_MILLIS, failoverTimeMillis * ASSIGNED_FIRST_PART)
+    : Math.max(MIN_FIRST_MILLIS, failoverTimeMillis * FIRST_PART);
+  return firstMillis + rank * Math.max(MIN_STEP_MILLIS, failoverTimeMillis * STEP_PART);
 }
 
 /** Keys (`untakenKey`) of the leases that this worker is to take. */

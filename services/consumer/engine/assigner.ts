@@ -2,19 +2,19 @@
  * The leader's side of lease assignment (`core/assignments.ts`), and its deputy's: writes into the fleet rows what the plan
  * wants of each worker. Owns: since when a worker holds fewer leases than the rows give it. Never does: plan.
  */
-import { changedPages, publishedSize } from "../core/assignments.ts";
+import { changedRows, publishedSize } from "../core/assignments.ts";
 import type { Decisions } from "../core/decide.ts";
 import { countsByOwner } from "../core/lease.ts";
 import type { FleetSize } from "../core/member.ts";
 import { forEachBounded } from "./bounded.ts";
-import type { Chores } from "./chores.ts";
+import type { BackgroundTasks } from "./chores.ts";
 import type { Ports } from "./engine-context.ts";
 import type { FleetWatch } from "./fleet-watch.ts";
 
 export interface AssignerDeps {
   readonly ports: Pick<Ports, "store" | "clock" | "logger">;
   readonly watch: FleetWatch;
-  readonly chores: Chores;
+  readonly backgroundTasks: BackgroundTasks;
   readonly failoverTimeMillis: number;
   /** Workers × shards from which on the leader assigns. */
   readonly assignsFrom: number;
@@ -23,12 +23,12 @@ export interface AssignerDeps {
 /** A fleet that starts again as a whole is small for a moment. */
 const SMALL_FOR_MILLIS = 60_000;
 /** Of the failover time: a heartbeat, with the count of a lease just claimed, comes every third. */
-const LACKING_PART = 0.5;
+const UNDERFILLED_PART = 0.5;
 
 export class Assigner {
   readonly #deps: AssignerDeps;
   /** By worker id: since when it holds fewer leases than the rows give it (monotonic). */
-  readonly #lackingSince = new Map<string, number>();
+  readonly #underfilledSince = new Map<string, number>();
   /** When no worker lacked any, or the table was last read anew because some did. */
   #doubtedMillis = Number.NEGATIVE_INFINITY;
   #assigns = false;
@@ -40,31 +40,31 @@ export class Assigner {
   }
 
   /** Workers that have held fewer leases than the rows give them for longer than a claim takes. */
-  lacking(): ReadonlySet<string> {
+  underfilled(): ReadonlySet<string> {
     const { ports, watch, failoverTimeMillis } = this.#deps;
     const { role, view } = watch;
     if (role === "reads" || role === "follows") {
-      this.#lackingSince.clear();
+      this.#underfilledSince.clear();
       return new Set();
     }
     const now = ports.clock.monotonicMillis();
     const takenUp = [...view.table.values()].filter(({ isPending }) => isPending !== true);
     const counts = countsByOwner(takenUp);
-    const lacking = new Set<string>();
+    const underfilled = new Set<string>();
     for (const { workerId, leases, state } of view.members()) {
       const lacks = state !== "dead" && leases !== undefined && (counts.get(workerId) ?? 0) > leases;
-      const since = this.#lackingSince.get(workerId) ?? now;
-      if (lacks) this.#lackingSince.set(workerId, since);
-      else this.#lackingSince.delete(workerId);
-      if (lacks && now - since > LACKING_PART * failoverTimeMillis) lacking.add(workerId);
+      const since = this.#underfilledSince.get(workerId) ?? now;
+      if (lacks) this.#underfilledSince.set(workerId, since);
+      else this.#underfilledSince.delete(workerId);
+      if (lacks && now - since > UNDERFILLED_PART * failoverTimeMillis) underfilled.add(workerId);
     }
     // What they were assigned has not helped: the rows may be others than this worker has read.
-    if (lacking.size === 0) this.#doubtedMillis = now;
+    if (underfilled.size === 0) this.#doubtedMillis = now;
     else if (now - this.#doubtedMillis > failoverTimeMillis) {
       this.#doubtedMillis = now;
       watch.distrust();
     }
-    return lacking;
+    return underfilled;
   }
 
   /**
@@ -73,7 +73,7 @@ export class Assigner {
    *   differently would move leases back and forth.
    */
   assign({ assignments, size, leads }: Decisions, isOverdue: boolean): void {
-    const { ports, watch, chores } = this.#deps;
+    const { ports, watch, backgroundTasks } = this.#deps;
     const { role, view } = watch;
     if (!leads && !(role === "stands-in" && isOverdue)) return;
     const published = this.#sizeToPublish(size);
@@ -87,11 +87,11 @@ export class Assigner {
           : "every worker reads the lease table for itself",
       );
     }
-    const changes = changedPages(view.pages.values(), assigns ? assignments : [], published);
+    const changes = changedRows(view.fleetRows.values(), assigns ? assignments : [], published);
     if (changes.length === 0) return;
-    chores.start("assigning leases", async () => {
+    backgroundTasks.start("assigning leases", async () => {
       await forEachBounded(changes, (change) =>
-        ports.store.assign(change.page, change.assignments, change.size),
+        ports.store.assign(change.fleetRow, change.assignments, change.size),
       );
     });
   }

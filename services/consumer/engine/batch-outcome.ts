@@ -22,7 +22,7 @@ export type BatchOutcome =
 export const DONE: BatchOutcome = { kind: "done" };
 export const INTERRUPTED: BatchOutcome = { kind: "interrupted" };
 
-export interface HandlerPolicyParts {
+export interface HandlerPolicyDeps {
   readonly shardId: string;
   readonly clock: Clock;
   readonly random: Random;

@@ -11,7 +11,7 @@ import { type ErrorReports, errorClassIn } from "./error-reports.ts";
 import type { HeldLease } from "./shard-consumer.ts";
 import type { CheckpointFunction, RecordPosition } from "./shard-reader-options.ts";
 
-export interface CheckpointerParts {
+export interface CheckpointerDeps {
   readonly held: HeldLease;
   readonly clock: Clock;
   readonly random: Random;
@@ -41,7 +41,7 @@ export interface CallRange {
 }
 
 export class Checkpointer {
-  readonly #parts: CheckpointerParts;
+  readonly #parts: CheckpointerDeps;
   /** Aborts when no write of its own accord may start any more. */
   readonly #resting = new AbortController();
   /** Aborts when no write at all may start any more. */
@@ -55,7 +55,7 @@ export class Checkpointer {
   /** Called with every step of the progress. */
   #onProgress: () => void = () => undefined;
 
-  constructor(parts: CheckpointerParts) {
+  constructor(parts: CheckpointerDeps) {
     this.#parts = parts;
     this.#progress = parts.held.lease.checkpoint;
     this.#written = this.#progress;
@@ -79,15 +79,15 @@ export class Checkpointer {
   /** Resolves when everything up to `position` is done, or `signal` aborts. */
   whenReached(position: Checkpoint, signal: AbortSignal): Promise<void> {
     return new Promise((resolve) => {
-      const look = () => {
+      const poll = () => {
         if (!signal.aborted && compareCheckpoints(this.#progress, position) < 0) return;
         this.#onProgress = () => undefined;
-        signal.removeEventListener("abort", look);
+        signal.removeEventListener("abort", poll);
         resolve();
       };
-      this.#onProgress = look;
-      signal.addEventListener("abort", look);
-      look();
+      this.#onProgress = poll;
+      signal.addEventListener("abort", poll);
+      poll();
     });
   }
 

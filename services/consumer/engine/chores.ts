@@ -4,7 +4,7 @@
  */
 import { type ErrorReports, type ErrorSource, errorClassIn, portOf } from "./error-reports.ts";
 
-export class Chores {
+export class BackgroundTasks {
   readonly #reports: ErrorReports;
   readonly #underWay = new Map<string, Promise<void>>();
   /** What failed in the last run of each chore that has not worked since. */
@@ -16,7 +16,7 @@ export class Chores {
 
   start(name: string, work: () => Promise<void>): void {
     if (this.#underWay.has(name)) return;
-    const chore = work()
+    const task = work()
       .then(() => this.#over(name, "recovered"))
       .catch((error: unknown) => {
         this.#failed.set(name, portOf(error));
@@ -25,7 +25,7 @@ export class Chores {
       .finally(() => {
         this.#underWay.delete(name);
       });
-    this.#underWay.set(name, chore);
+    this.#underWay.set(name, task);
   }
 
   /** It is another worker's from now on: whether it would work is not known. */

@@ -14,24 +14,24 @@ import type { Decisions, Facts } from "../core/decide.ts";
 import { StoppedError } from "../core/errors.ts";
 import { createByteBudget } from "./byte-budget.ts";
 import { Cap } from "./cap.ts";
-import { Chores } from "./chores.ts";
+import { BackgroundTasks } from "./chores.ts";
 import { withDeadlines } from "./deadlines.ts";
-import { type DepartureDeps, forceRelease, leaveBriefly, leaveWhenFree } from "./departure.ts";
+import { forceRelease, type LeavingDeps, leaveBriefly, leaveWhenFree } from "./departure.ts";
 import type { EngineOptions, Ports } from "./engine-context.ts";
-import { type EntranceDeps, findBeginning, followPredecessor, livingRival, PLACE_LOST } from "./entrance.ts";
+import { type BeginningDeps, findBeginning, followPredecessor, livingRival, PLACE_LOST } from "./entrance.ts";
 import { ErrorReports, errorClassIn, portOf } from "./error-reports.ts";
-import { FleetUpkeep } from "./fleet-upkeep.ts";
-import { FleetWatch, type Wish } from "./fleet-watch.ts";
-import { gate } from "./gate.ts";
+import { FleetMaintenance } from "./fleet-upkeep.ts";
+import { type DesiredEntry, FleetWatch } from "./fleet-watch.ts";
+import { deferred } from "./gate.ts";
 import { type FactSources, gatherFacts } from "./gather-facts.ts";
 import { guardedObserve } from "./guarded-observe.ts";
 import { LeaseAssignment } from "./lease-assignment.ts";
 import { LoopWatch } from "./loop-watch.ts";
 import { OutrunPlans } from "./outrun-plans.ts";
-import { Patience } from "./patience.ts";
+import { StartRetries } from "./patience.ts";
 import { Rescue } from "./rescue.ts";
-import { Rhythm } from "./rhythm.ts";
-import { Settling } from "./settling.ts";
+import { PollSchedule } from "./rhythm.ts";
+import { JoinDebounce } from "./settling.ts";
 import { startShardConsumer } from "./shard-reader.ts";
 import { ShardTasks } from "./shard-tasks.ts";
 import { StopBudget } from "./stop-budget.ts";
@@ -51,27 +51,27 @@ export class Coordinator {
   readonly #watch: FleetWatch;
   readonly #loopWatch: LoopWatch;
   readonly #tasks: ShardTasks;
-  readonly #upkeep: FleetUpkeep;
-  readonly #chores: Chores;
+  readonly #maintenance: FleetMaintenance;
+  readonly #backgroundTasks: BackgroundTasks;
   readonly #assignment: LeaseAssignment;
   readonly #reports: ErrorReports;
-  readonly #settling = new Settling();
+  readonly #joinDebounce = new JoinDebounce();
   readonly #sources: FactSources;
   readonly #own: ReportSources;
   readonly #rescue: Rescue;
-  readonly #rhythm: Rhythm;
+  readonly #schedule: PollSchedule;
   readonly #outrunPlans = new OutrunPlans();
   readonly #stopped = new AbortController();
-  readonly #takesPart = gate();
+  readonly #takesPart = deferred();
   /** Ends what a start waits for. */
   readonly #startEnds = new AbortController();
-  readonly #patience: Patience;
+  readonly #startRetries: StartRetries;
   readonly #budget: StopBudget;
-  readonly #departure: DepartureDeps;
-  readonly #entrance: EntranceDeps;
+  readonly #leaving: LeavingDeps;
+  readonly #beginning: BeginningDeps;
   #decisions: Decisions | undefined;
   #wake = new AbortController();
-  #wish: "joining" | "active" | "leaving" = "joining";
+  #desired: "joining" | "active" | "leaving" = "joining";
   #leavingSinceMillis = Number.POSITIVE_INFINITY;
   readonly #measurements: Measurements;
   /** As last computed, and published with the next look. */
@@ -83,7 +83,7 @@ export class Coordinator {
   #isMember = false;
   #failure: Error | undefined;
   #startsOver = false;
-  #turnEndedMillis: number;
+  #iterationEndedMillis: number;
 
   constructor(world: Ports, given: EngineOptions) {
     const options = { ...given, observe: guardedObserve(given.observe, world) };
@@ -93,7 +93,7 @@ export class Coordinator {
     const ports = { ...timed, stream: new IdentifiedStream({ ...timed, replaced }) };
     this.#ports = ports;
     this.#options = options;
-    this.#rhythm = new Rhythm(ports);
+    this.#schedule = new PollSchedule(ports);
     this.#rescue = new Rescue(workerId, failoverTimeMillis);
     const loop = new LoopWatch(ports, failoverTimeMillis);
     this.#loopWatch = loop;
@@ -102,38 +102,54 @@ export class Coordinator {
       options.observe({ type: "error", error, hasEnded: false, atMillis: ports.clock.wallMillis() }),
     );
     const reports = this.#reports;
-    this.#chores = new Chores(reports);
+    this.#backgroundTasks = new BackgroundTasks(reports);
     const wake = { changed: () => this.#changed(), wakeUp: () => this.#wakeUp() };
-    this.#upkeep = new FleetUpkeep({ ports, options, watch: this.#watch, chores: this.#chores, ...wake });
-    this.#patience = new Patience({ ...ports, reports }, this.#startEnds.signal);
+    this.#maintenance = new FleetMaintenance({
+      ports,
+      options,
+      watch: this.#watch,
+      backgroundTasks: this.#backgroundTasks,
+      ...wake,
+    });
+    this.#startRetries = new StartRetries({ ...ports, reports }, this.#startEnds.signal);
     this.#budget = new StopBudget(ports.clock);
-    this.#turnEndedMillis = ports.clock.monotonicMillis();
-    this.#departure = { ports, watch: this.#watch, workerId };
-    this.#entrance = { ports, options, membership: this.#watch.membership, patience: this.#patience };
+    this.#iterationEndedMillis = ports.clock.monotonicMillis();
+    this.#leaving = { ports, watch: this.#watch, workerId };
+    this.#beginning = {
+      ports,
+      options,
+      membership: this.#watch.membership,
+      startRetries: this.#startRetries,
+    };
     const whenFresh = (signal: AbortSignal) => this.#watch.whenFresh(signal);
     this.#own = { ports, options, watch: this.#watch, loop, reports, tasks: () => this.#tasks };
     this.#measurements = new Measurements(this.#own);
     const budget = createByteBudget(options.maxBufferedBytes);
-    const dependencies = { ...ports, budget, whenFresh, reports, loop, observe: options.observe };
+    const deps = { ...ports, budget, whenFresh, reports, loop, observe: options.observe };
     this.#tasks = new ShardTasks(ports, options, {
       ports,
       options,
       reports,
       watch: this.#watch,
-      startConsumer: (owned) => startShardConsumer(dependencies, options, owned),
+      startConsumer: (owned) => startShardConsumer(deps, options, owned),
       targetOf: (key) => this.#assignment.targetOf(key, this.#decisions?.targetOf.get(key)),
       row: (leaseKey) => this.#watch.row(leaseKey),
-      syncShards: async () => (await this.#upkeep.syncShards()).shards,
+      syncShards: async () => (await this.#maintenance.syncShards()).shards,
       saw: (lease) => this.#watch.view.wrote(lease),
       distrust: () => this.#watch.distrust(),
-      application: () => this.#upkeep.duties.application,
+      application: () => this.#maintenance.duties.application,
       ...wake,
     });
-    const parts = { watch: this.#watch, tasks: this.#tasks, chores: this.#chores, upkeep: this.#upkeep };
+    const parts = {
+      watch: this.#watch,
+      tasks: this.#tasks,
+      backgroundTasks: this.#backgroundTasks,
+      maintenance: this.#maintenance,
+    };
     this.#assignment = new LeaseAssignment({ ports, options, ...parts });
     const cap = new Cap(options.maxLeasesForWorker, ports.logger);
-    const lacking = () => this.#assignment.lacking();
-    this.#sources = { ...parts, loop, rescue: this.#rescue, cap, lacking, failoverTimeMillis };
+    const underfilled = () => this.#assignment.underfilled();
+    this.#sources = { ...parts, loop, rescue: this.#rescue, cap, underfilled, failoverTimeMillis };
   }
 
   /** Resolves when this worker takes part: it is an active member and the leases it was due are its own (C3). */
@@ -160,7 +176,7 @@ export class Coordinator {
   }
 
   health(): WorkerHealth {
-    return healthOf(this.#own, this.#state, this.#failure, this.#turnEndedMillis);
+    return healthOf(this.#own, this.#state, this.#failure, this.#iterationEndedMillis);
   }
 
   resume(leaseKey: string): boolean {
@@ -176,34 +192,36 @@ export class Coordinator {
   async #enter(): Promise<void> {
     const { store, stream } = this.#ports;
     const join = async () => {
-      await followPredecessor(this.#entrance);
-      await this.#patience.until("lease table", () => this.#join());
+      await followPredecessor(this.#beginning);
+      await this.#startRetries.until("lease table", () => this.#join());
     };
     try {
       // Before anything is written: a wrong name must not become a table and a fleet that waits for ever.
-      await this.#patience.until("stream listing", () => stream.listShards());
-      await this.#patience.until("lease table", () => store.ensureTable(this.#options.createLeaseTable));
+      await this.#startRetries.until("stream listing", () => stream.listShards());
+      await this.#startRetries.until("lease table", () => store.ensureTable(this.#options.createLeaseTable));
       // Together: the others see the joiner while it still finds out where the application began.
       const failed = (error: unknown) => this.#startEnds.abort(error);
       const begun = this.#begin().catch(failed);
-      const beating = join().then(() => this.#watch.beatWhile(begun, this.#wishes, this.#reports));
-      await Promise.all([begun, beating.catch(failed)]);
+      const heartbeats = join().then(() =>
+        this.#watch.heartbeatWhile(begun, this.#desiredEntry, this.#reports),
+      );
+      await Promise.all([begun, heartbeats.catch(failed)]);
       this.#startEnds.signal.throwIfAborted();
     } catch (error) {
       this.#stopped.abort();
-      if (this.#isMember) await leaveBriefly(this.#departure);
+      if (this.#isMember) await leaveBriefly(this.#leaving);
       throw error;
     }
     this.#loop = this.#run();
   }
 
-  get #wishes(): Wish {
+  get #desiredEntry(): DesiredEntry {
     const leases = this.#watch.role === "reads" ? undefined : this.#tasks.count;
-    return { state: this.#wish, maxLeases: this.#cap, leases };
+    return { state: this.#desired, maxLeases: this.#cap, leases };
   }
 
   async #begin(): Promise<void> {
-    this.#upkeep.duties.began(await findBeginning(this.#entrance));
+    this.#maintenance.duties.began(await findBeginning(this.#beginning));
   }
 
   async #join(): Promise<void> {
@@ -211,21 +229,21 @@ export class Coordinator {
     this.#rescue.reset();
     await this.#watch.join();
     this.#isMember = true;
-    this.#settling.begin(this.#now());
+    this.#joinDebounce.begin(this.#now());
   }
 
   async #shutDown(): Promise<readonly string[]> {
-    this.#wish = "leaving";
+    this.#desired = "leaving";
     this.#leavingSinceMillis = this.#now();
     this.#startEnds.abort(new StoppedError());
     this.#wakeUp();
     // A start that failed has told its caller; there is nothing to hand over then.
     const entered = (this.#starting ?? Promise.resolve()).catch(() => undefined);
-    const drained = entered.then(() => this.#loop).then(() => this.#chores.done());
+    const drained = entered.then(() => this.#loop).then(() => this.#backgroundTasks.done());
     if (await this.#budget.outlasts(drained)) return [];
     const left = this.#tasks.all;
     // Before the end: what waits for a fresh heartbeat must not reach a handler any more.
-    const released = forceRelease(this.#departure, left, "the stop budget is spent");
+    const released = forceRelease(this.#leaving, left, "the stop budget is spent");
     this.#end();
     await this.#budget.outlastsInAll(Promise.all([released, this.#loop]));
     return left.map((task) => task.owned.leaseKey);
@@ -238,8 +256,8 @@ export class Coordinator {
     const { logger, clock } = this.#ports;
     logger.error({ err: error }, `this worker has ended: ${error.message}`);
     this.#options.observe({ type: "error", error, hasEnded: true, atMillis: clock.wallMillis() });
-    this.#chores.start("releasing leases", () =>
-      forceRelease(this.#departure, this.#tasks.all, error.message),
+    this.#backgroundTasks.start("releasing leases", () =>
+      forceRelease(this.#leaving, this.#tasks.all, error.message),
     );
     this.#end();
   }
@@ -249,25 +267,25 @@ export class Coordinator {
     while (!this.#stopped.signal.aborted) {
       this.#wake = new AbortController();
       try {
-        await this.#turn();
-        this.#rhythm.wentWell();
+        await this.#iterate();
+        this.#schedule.wentWell();
         this.#reports.recovered("lease table");
       } catch (error) {
-        this.#troubled(error);
+        this.#failedIteration(error);
       }
-      this.#turnEndedMillis = this.#now();
+      this.#iterationEndedMillis = this.#now();
       this.#measurements.takeWhenDue();
       if (this.#stopped.signal.aborted) return;
-      await this.#rhythm.pause(this.#pauseMillis(), this.#wake.signal);
+      await this.#schedule.pause(this.#pauseMillis(), this.#wake.signal);
     }
   }
 
-  async #turn(): Promise<void> {
+  async #iterate(): Promise<void> {
     if (this.#startsOver) await this.#startOver();
     if (!this.#isMember) return this.#join();
-    const [pace, wish] = [this.#watch.pace, this.#wishes];
-    const isBusy = this.#rhythm.isBusy(pace, this.#wish);
-    const seen = await this.#watch.lookAndScan(wish, pace, isBusy);
+    const [intervals, desired] = [this.#watch.intervals, this.#desiredEntry];
+    const isBusy = this.#schedule.isBusy(intervals, this.#desired);
+    const seen = await this.#watch.pollAndScan(desired, intervals, isBusy);
     if (seen.kind !== "seen") return this.#rejoin(seen.kind);
     const facts = gatherFacts(this.#sources, this.#leavingSinceMillis, this.#now());
     const { mayPlan, role } = this.#watch;
@@ -282,8 +300,8 @@ export class Coordinator {
 
   /** C1. Changes outrun our scans: look again soon. A joiner's becoming active and its first cap wait for no plan, nor does what scan after scan says. */
   #outrun(decisions: Decisions): void {
-    this.#rhythm.changed();
-    const { claims, isCapKnown } = this.#outrunPlans.add(decisions, this.#watch.view.scannedGeneration);
+    this.#schedule.changed();
+    const { claims, isCapKnown } = this.#outrunPlans.add(decisions, this.#watch.view.scannedFleetVersion);
     for (const { lease, reason } of claims) this.#tasks.claim(lease, reason);
     if (isCapKnown || this.#cap === undefined) this.#cap = decisions.cap;
     this.#becomeActive();
@@ -295,7 +313,7 @@ export class Coordinator {
       this.#decisions = undefined;
       this.#cap = view.size && facts.computeCap(view.size);
     }
-    this.#rhythm.saw(this.#assignment.follow(facts, this.#now() - this.#leavingSinceMillis));
+    this.#schedule.saw(this.#assignment.follow(facts, this.#now() - this.#leavingSinceMillis));
     this.#becomeActive();
     if (membership.member.state !== "joining") this.#takesPart.open();
   }
@@ -304,12 +322,14 @@ export class Coordinator {
     this.#decisions = decisions;
     this.#cap = decisions.cap;
     this.#tasks.perform(decisions);
-    this.#upkeep.perform(decisions);
+    this.#maintenance.perform(decisions);
     if (this.#options.leaseRenewal === "lease") {
-      this.#chores.start("renewing leases", () => this.#tasks.renew(this.#watch.pace.beatMillis));
+      this.#backgroundTasks.start("renewing leases", () =>
+        this.#tasks.renew(this.#watch.intervals.heartbeatMillis),
+      );
     }
     const moving = decisions.changing ? JSON.stringify([...decisions.targetOf]) : "";
-    this.#rhythm.saw(`${this.#watch.view.generation} ${moving}`);
+    this.#schedule.saw(`${this.#watch.view.version} ${moving}`);
     this.#becomeActive();
     const { state } = this.#watch.membership.member;
     if (state !== "joining" && decisions.claim.length === 0 && !this.#tasks.isClaiming)
@@ -319,19 +339,20 @@ export class Coordinator {
   }
 
   #becomeActive(): void {
-    if (this.#wish !== "joining" || !this.#settling.isOver(this.#watch.view.members(), this.#now())) return;
-    this.#wish = "active";
+    if (this.#desired !== "joining" || !this.#joinDebounce.isOver(this.#watch.view.members(), this.#now()))
+      return;
+    this.#desired = "active";
     this.#wakeUp();
   }
 
   /** M2. Everything held is dropped before the new incarnation joins: nothing of the old one is written any more. */
   async #rejoin(why: "dead" | "replaced"): Promise<void> {
     this.#ports.logger.warn({ leases: this.#tasks.all.length }, PLACE_LOST[why]);
-    await this.#tasks.loseAll("marked dead");
-    if (this.#wish === "leaving") return this.#end();
-    const rival = why === "replaced" ? await livingRival(this.#entrance) : undefined;
+    await this.#tasks.markAllLost("marked dead");
+    if (this.#desired === "leaving") return this.#end();
+    const rival = why === "replaced" ? await livingRival(this.#beginning) : undefined;
     if (rival !== undefined) return this.#fail(rival);
-    this.#wish = "joining";
+    this.#desired = "joining";
     this.#isMember = false;
     await this.#join();
   }
@@ -344,19 +365,19 @@ export class Coordinator {
   }
 
   async #startOver(): Promise<void> {
-    await this.#tasks.loseAll("the stream was replaced");
+    await this.#tasks.markAllLost("the stream was replaced");
     this.#ports.stream.bind(undefined);
     await this.#begin();
     this.#startsOver = false;
-    if (this.#wish === "leaving") return;
-    this.#wish = "joining";
+    if (this.#desired === "leaving") return;
+    this.#desired = "joining";
     this.#isMember = false;
   }
 
   async #leave(): Promise<void> {
-    await this.#chores.done();
+    await this.#backgroundTasks.done();
     const parts = { tasks: this.#tasks, stopped: this.#stopped.signal, ended: () => this.#end() };
-    if ((await leaveWhenFree(this.#departure, parts)) === "is named") this.#wakeUp();
+    if ((await leaveWhenFree(this.#leaving, parts)) === "is named") this.#wakeUp();
   }
 
   #end(): void {
@@ -368,24 +389,26 @@ export class Coordinator {
   }
 
   #pauseMillis(): number {
-    const { pace } = this.#watch;
+    const { intervals } = this.#watch;
     const now = this.#now();
-    return this.#rhythm.pauseMillis(pace, this.#rhythm.isBusy(pace, this.#wish), {
-      untilBeatMillis: pace.beatMillis - (now - this.#watch.membership.sentMillis),
-      untilActiveMillis: this.#wish === "joining" ? this.#settling.leftMillis(now) : Number.POSITIVE_INFINITY,
+    return this.#schedule.pauseMillis(intervals, this.#schedule.isBusy(intervals, this.#desired), {
+      untilHeartbeatMillis: intervals.heartbeatMillis - (now - this.#watch.membership.sentMillis),
+      untilActiveMillis:
+        this.#desired === "joining" ? this.#joinDebounce.leftMillis(now) : Number.POSITIVE_INFINITY,
     });
   }
 
-  #troubled(error: unknown): void {
-    this.#rhythm.troubled();
+  #failedIteration(error: unknown): void {
+    this.#schedule.failed();
     this.#rescue.reset(); // the owners of untaken leases may not have reached the table either
     this.#reports.failed(portOf(error), errorClassIn(error), error);
-    if (!this.#takesPart.isOpen && this.#patience.hasEnded("lease table", error)) this.#fail(error as Error);
+    if (!this.#takesPart.isOpen && this.#startRetries.hasEnded("lease table", error))
+      this.#fail(error as Error);
   }
 
   #changed(): void {
     this.#watch.wantBump();
-    this.#rhythm.changed();
+    this.#schedule.changed();
     this.#wakeUp();
   }
 

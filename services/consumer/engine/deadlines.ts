@@ -43,7 +43,7 @@ const LISTING_DEADLINE_MILLIS = 6_000;
 const MAX_LISTING_DEADLINE_MILLIS = 30_000;
 const LISTING_DEADLINE_GROWTH = 2;
 /** Iterators whose reads were not answered: more than a worker has shards in trouble. */
-const MOST_MISSED = 1_000;
+const MAX_MISSED = 1_000;
 
 /** Settles as `call` does, or rejects with `error` after `millis`. */
 export async function within<T>(
@@ -83,7 +83,7 @@ export function storeWithDeadlines(store: LeaseStore, clock: Clock, failoverTime
   const usual = storeDeadlineMillis(failoverTimeMillis);
   const heartbeat = heartbeatDeadlineMillis(failoverTimeMillis);
   const own: Partial<Record<keyof LeaseStore, number>> = {
-    beat: heartbeat,
+    sendHeartbeat: heartbeat,
     readFleet: heartbeat,
     ensureTable: TABLE_DEADLINE_MILLIS,
   };
@@ -131,7 +131,7 @@ class GrowingDeadline {
 
   missed(call: string): void {
     const next = Math.min(this.#most, this.#growth * this.of(call));
-    if (this.#missed.size >= MOST_MISSED) this.#missed.clear();
+    if (this.#missed.size >= MAX_MISSED) this.#missed.clear();
     this.#missed.set(call, next);
   }
 

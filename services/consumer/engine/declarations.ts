@@ -16,13 +16,13 @@ export class Declarations {
   }
 
   /** @returns whether it was this call that declared it */
-  async declare(page: number, member: Member): Promise<boolean> {
+  async declare(fleetRow: number, member: Member): Promise<boolean> {
     const { clock, store, logger } = this.#ports;
     const now = clock.monotonicMillis();
     for (const [known, at] of this.#declared)
       if (now - at > this.#failoverTimeMillis) this.#declared.delete(known);
     if (this.#declared.has(member.incarnation)) return false;
-    if ((await store.declareDead(page, member)) !== "declared") return false;
+    if ((await store.markDead(fleetRow, member)) !== "declared") return false;
     this.#declared.set(member.incarnation, now);
     const message = "worker declared dead: its heartbeat has not moved for the failover time";
     logger.warn({ member: member.workerId }, message);

@@ -13,20 +13,20 @@ import type { ShardTasks } from "./shard-tasks.ts";
 /** A start that cannot work rejects within half a minute, this included. */
 const LEAVING_MILLIS = 2_000;
 
-export interface DepartureDeps {
+export interface LeavingDeps {
   readonly ports: Pick<Ports, "store" | "clock">;
   readonly watch: FleetWatch;
   readonly workerId: string;
 }
 
 /** Leases that the rows give to this worker, as the newest scan found them. */
-function rowsNaming({ watch, workerId }: DepartureDeps): readonly Lease[] {
+function rowsNaming({ watch, workerId }: LeavingDeps): readonly Lease[] {
   const ours = (lease: Lease) => actualOwner(lease) === workerId && !isEnded(lease);
   return [...watch.view.table.values()].filter(ours);
 }
 
 /** What a donor that had not heard of the leaving has handed over meanwhile is set free. */
-async function releaseLateComers(deps: DepartureDeps): Promise<void> {
+async function releaseLateComers(deps: LeavingDeps): Promise<void> {
   await deps.watch.scan();
   await forEachBounded(rowsNaming(deps), (row) => deps.ports.store.release(row, row.checkpoint));
 }
@@ -37,7 +37,7 @@ async function releaseLateComers(deps: DepartureDeps): Promise<void> {
  * @returns "is named": the rows, or what has been claimed meanwhile, keep it here
  */
 export async function leaveWhenFree(
-  deps: DepartureDeps,
+  deps: LeavingDeps,
   {
     tasks,
     stopped,
@@ -64,16 +64,16 @@ export async function leaveWhenFree(
  * expiry. What cannot be written stays in the rows, and expires.
  */
 export async function forceRelease(
-  deps: DepartureDeps,
+  deps: LeavingDeps,
   tasks: readonly ShardTask[],
   why: string,
 ): Promise<void> {
-  await Promise.allSettled(tasks.map((task) => task.giveUp(why)));
+  await Promise.allSettled(tasks.map((task) => task.forceRelease(why)));
   await Promise.allSettled([deps.watch.membership.leave()]);
 }
 
 /** A start that fails has told others of itself. Without an answer they find out by its silence. */
-export async function leaveBriefly({ ports, watch }: DepartureDeps): Promise<void> {
+export async function leaveBriefly({ ports, watch }: LeavingDeps): Promise<void> {
   const left = watch.membership.leave().catch(() => undefined);
   await settledWithin(ports.clock, left, LEAVING_MILLIS);
 }

@@ -21,11 +21,11 @@ import { StreamError } from "../ports/stream.ts";
 import { forEachBounded } from "./bounded.ts";
 import type { EngineOptions, Ports } from "./engine-context.ts";
 import type { Membership } from "./membership.ts";
-import type { Patience } from "./patience.ts";
+import type { StartRetries } from "./patience.ts";
 
 /** One heartbeat is due every third of the failover time; this part of it without one, and its process is no more. */
 const PREDECESSOR_PART = 0.45;
-const LOOKS_PER_WAIT = 4;
+const POLLS_PER_WAIT = 4;
 /** One that published a longer time, because its event loop was blocked, is waited for so long: its heartbeats are as frequent. */
 const COVERED_WAIT_MILLIS = 20_000;
 /** A predecessor that is stopping is waited for so long: a start answers within half a minute. */
@@ -39,21 +39,21 @@ export const PLACE_LOST: Readonly<Record<"dead" | "replaced", string>> = {
   replaced: "another process took this worker's id: leases are dropped",
 };
 
-export interface EntranceDeps {
+export interface BeginningDeps {
   readonly ports: Pick<Ports, "store" | "stream" | "clock" | "random" | "logger" | "describeStream">;
   readonly options: Pick<
     EngineOptions,
     "workerId" | "createLeaseTable" | "failoverTimeMillis" | "initialPosition" | "onStreamReplaced"
   >;
   readonly membership: Membership;
-  readonly patience: Patience;
+  readonly startRetries: StartRetries;
 }
 
 /** @returns where the application began. The table must be there. */
-export async function findBeginning(deps: EntranceDeps): Promise<Application> {
-  const { ports, options, patience } = deps;
+export async function findBeginning(deps: BeginningDeps): Promise<Application> {
+  const { ports, options, startRetries } = deps;
   const stream = await describe(deps);
-  const application = await patience.until("lease table", () => decideBeginning(deps, stream));
+  const application = await startRetries.until("lease table", () => decideBeginning(deps, stream));
   const wanted = positionNameOf(options.initialPosition);
   if (wanted !== application.initialPosition)
     ports.logger.warn(
@@ -64,9 +64,9 @@ export async function findBeginning(deps: EntranceDeps): Promise<Application> {
 }
 
 /** Undefined, and said: the table cannot be bound to its stream. */
-async function describe({ ports, patience }: EntranceDeps): Promise<StreamIdentity | undefined> {
+async function describe({ ports, startRetries }: BeginningDeps): Promise<StreamIdentity | undefined> {
   let tries = 0;
-  const description = await patience.until("stream listing", async () => {
+  const description = await startRetries.until("stream listing", async () => {
     try {
       return await ports.describeStream();
     } catch (error) {
@@ -88,7 +88,10 @@ async function describe({ ports, patience }: EntranceDeps): Promise<StreamIdenti
   return description?.identity;
 }
 
-async function decideBeginning(deps: EntranceDeps, stream: StreamIdentity | undefined): Promise<Application> {
+async function decideBeginning(
+  deps: BeginningDeps,
+  stream: StreamIdentity | undefined,
+): Promise<Application> {
   const { ports, options } = deps;
   const { store } = ports;
   let application = await store.readApplication();
@@ -109,11 +112,11 @@ async function decideBeginning(deps: EntranceDeps, stream: StreamIdentity | unde
 
 /** Listed at that moment, after it was noted: what is opened later begins at its first record, and nothing in between is lost. */
 async function beginNow(
-  { ports, options, patience }: EntranceDeps,
+  { ports, options, startRetries }: BeginningDeps,
   stream: StreamIdentity | undefined,
   leases: readonly Lease[],
 ): Promise<Application> {
-  const { nowMillis, shards } = await patience.until("stream listing", async () => ({
+  const { nowMillis, shards } = await startRetries.until("stream listing", async () => ({
     nowMillis: ports.clock.wallMillis(),
     shards: await ports.stream.listShards(),
   }));
@@ -121,7 +124,7 @@ async function beginNow(
 }
 
 /** Deletes the rows of the stream before. Another worker may do the same: a row made since is at counter 0 and is made again. */
-async function clearLeases({ ports }: EntranceDeps, application: Application): Promise<Application> {
+async function clearLeases({ ports }: BeginningDeps, application: Application): Promise<Application> {
   const { store, logger } = ports;
   const { leases } = await store.list({ consistent: true });
   await forEachBounded(leases, (lease) => store.remove(lease));
@@ -144,10 +147,10 @@ export async function awaitPredecessor({
   ports,
   options,
   membership,
-  patience,
+  startRetries,
 }: PredecessorDeps): Promise<readonly Member[]> {
   const { clock, logger } = ports;
-  const lookUp = () => patience.until("lease table", () => membership.lookUp());
+  const lookUp = () => startRetries.until("lease table", () => membership.lookUp());
   const isGone = (entry: Member | undefined): entry is undefined =>
     entry === undefined || entry.state === "dead" || membership.isOwn(entry);
   let { entry: seen, met } = await lookUp();
@@ -164,10 +167,10 @@ export async function awaitPredecessor({
       );
       return met;
     }
-    await clock.sleep(waitMillis / LOOKS_PER_WAIT, patience.signal);
-    const looked = await lookUp();
-    const now: Member | undefined = looked.entry;
-    met = looked.met;
+    await clock.sleep(waitMillis / POLLS_PER_WAIT, startRetries.signal);
+    const polled = await lookUp();
+    const now: Member | undefined = polled.entry;
+    met = polled.met;
     if (isGone(now)) return met;
     if (now.heartbeat === seen.heartbeat && now.incarnation === seen.incarnation) continue;
     if (now.state !== "leaving") break;
@@ -184,7 +187,7 @@ export async function awaitPredecessor({
 export async function followPredecessor(
   deps: PredecessorDeps & { readonly ports: Pick<Ports, "store"> },
 ): Promise<void> {
-  const { ports, options, membership, patience } = deps;
+  const { ports, options, membership, startRetries } = deps;
   const { workerId } = options;
   const met = await awaitPredecessor(deps);
   const others = met.filter((m) => m.workerId !== workerId);
@@ -193,7 +196,7 @@ export async function followPredecessor(
   membership.follows(earlyDeaths);
   // Joining moves the version of the fleet: the others see the free leases then. Without others nothing is to be gained.
   if (earlyDeaths === 0 || !others.some(isProven)) return;
-  await patience.until("lease table", async () => {
+  await startRetries.until("lease table", async () => {
     const { leases } = await ports.store.list({ consistent: true });
     const left = leases.filter((lease) => actualOwner(lease) === workerId && !isEnded(lease));
     await forEachBounded(left, (lease) => ports.store.release(lease, lease.checkpoint));
@@ -211,7 +214,7 @@ export async function livingRival(deps: PredecessorDeps): Promise<DuplicateWorke
   return undefined;
 }
 
-type PredecessorDeps = Pick<EntranceDeps, "membership" | "patience"> & {
+type PredecessorDeps = Pick<BeginningDeps, "membership" | "startRetries"> & {
   readonly ports: Pick<Ports, "clock" | "logger">;
   readonly options: Pick<EngineOptions, "workerId" | "failoverTimeMillis">;
 };

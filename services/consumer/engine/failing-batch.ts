@@ -10,8 +10,8 @@ import { errorClassOf } from "../core/error-class.ts";
 import { Isolation, type IsolationCall, type IsolationMemory } from "../core/isolation.ts";
 import { compareCheckpoints } from "../core/lease.ts";
 import type { ConsumerRecord } from "../core/record.ts";
-import { type BatchOutcome, DONE, type HandlerPolicyParts, INTERRUPTED } from "./batch-outcome.ts";
-import { type Gate, gate } from "./gate.ts";
+import { type BatchOutcome, DONE, type HandlerPolicyDeps, INTERRUPTED } from "./batch-outcome.ts";
+import { type Deferred, deferred } from "./gate.ts";
 import { positionOf } from "./handler-call.ts";
 import { errorOf, poisonRecordOf } from "./handler-errors.ts";
 import { retryDelayMillis } from "./retry.ts";
@@ -27,12 +27,12 @@ const PROOFS_TO_PASS_OVER = 2;
 const MAX_JOINED = 4;
 
 export class FailingBatch {
-  readonly #parts: HandlerPolicyParts;
+  readonly #parts: HandlerPolicyDeps;
   readonly #records: ConsumerRecord[];
   readonly #millisBehindLatest: number;
   readonly #isolation: Isolation;
   /** Calls that were given one record ahead: what they checkpoint counts when all before it is settled. */
-  readonly #ahead: { readonly index: number; readonly reached: Gate }[] = [];
+  readonly #ahead: { readonly index: number; readonly reached: Deferred }[] = [];
   /** The last error of the first record that is not settled. */
   #error = new Error("not tried yet");
   #isHalted = false;
@@ -44,7 +44,7 @@ export class FailingBatch {
   #hasPaused = false;
 
   constructor(
-    parts: HandlerPolicyParts,
+    parts: HandlerPolicyDeps,
     memory: IsolationMemory,
     records: readonly ConsumerRecord[],
     millisBehindLatest: number,
@@ -106,7 +106,7 @@ export class FailingBatch {
   }
 
   #call({ kind, indexes }: IsolationCall) {
-    const reached = gate();
+    const reached = deferred();
     if (kind === "ahead") this.#ahead.push({ index: indexes[0]!, reached });
     return this.#parts.calls.call({
       records: indexes.map((index) => this.#records[index]!),
@@ -123,7 +123,7 @@ export class FailingBatch {
     this.#goesOn();
     this.#settled(true);
     // The record after them may be one that the handler has named.
-    await this.#giveUpWhatIsDue();
+    await this.#isolateDue();
   }
 
   /** Resolves when the next call may be made. */
@@ -144,7 +144,7 @@ export class FailingBatch {
     if (call.kind === "next") this.#error = error;
     const attempt = isolation.attemptsOf(indexes[0]!);
     this.#hasPaused = false;
-    await this.#giveUpWhatIsDue();
+    await this.#isolateDue();
     // The handler's own word about a record says nothing of what else it can do.
     if (named !== undefined || isolation.isUrgent || this.#hasPaused) return;
     await this.#pauseAfter(isolation.failuresInRow, { attempt, count: indexes.length, error });
@@ -160,7 +160,7 @@ export class FailingBatch {
     this.#isolation.append(records.map(({ partitionKey }) => partitionKey));
   }
 
-  async #giveUpWhatIsDue(): Promise<void> {
+  async #isolateDue(): Promise<void> {
     const { interrupted, onError } = this.#parts;
     for (let reason = this.#reasonToGiveUp(); reason !== undefined; reason = this.#reasonToGiveUp()) {
       if (interrupted.aborted) return;
@@ -170,7 +170,7 @@ export class FailingBatch {
       if (onError === "stop") return this.#halt(error);
       if (onError !== "skip" && !(await this.#deadLetter(onError.deadLetter, record, error))) return;
       this.#parts.report.gaveUp(record, reason, error, onError === "skip" ? "skipped" : "dead-letter");
-      this.#isolation.giveUpFirst();
+      this.#isolation.handOverFirst();
       this.#settled(false);
     }
   }

@@ -4,7 +4,7 @@
  */
 import type { Decisions } from "../core/decide.ts";
 import type { Member } from "../core/member.ts";
-import type { Chores } from "./chores.ts";
+import type { BackgroundTasks } from "./chores.ts";
 import { Declarations } from "./declarations.ts";
 import type { EngineOptions, Ports } from "./engine-context.ts";
 import type { FleetWatch } from "./fleet-watch.ts";
@@ -12,11 +12,11 @@ import { LeaderDuties } from "./leader-duties.ts";
 import { Reminders } from "./reminders.ts";
 import type { IdentifiedStream } from "./stream-identity.ts";
 
-export interface FleetUpkeepDeps {
+export interface FleetMaintenanceDeps {
   readonly ports: Ports & { readonly stream: IdentifiedStream };
   readonly options: EngineOptions;
   readonly watch: FleetWatch;
-  readonly chores: Chores;
+  readonly backgroundTasks: BackgroundTasks;
   /** Rows were created or removed: all workers should read the table. */
   changed(): void;
   wakeUp(): void;
@@ -24,13 +24,13 @@ export interface FleetUpkeepDeps {
 
 const LISTING = "listing shards";
 
-export class FleetUpkeep {
+export class FleetMaintenance {
   readonly duties: LeaderDuties;
-  readonly #deps: FleetUpkeepDeps;
+  readonly #deps: FleetMaintenanceDeps;
   readonly #declarations: Declarations;
   readonly #trials = new Reminders();
 
-  constructor(deps: FleetUpkeepDeps) {
+  constructor(deps: FleetMaintenanceDeps) {
     const { ports, options, watch } = deps;
     this.#deps = deps;
     this.duties = new LeaderDuties(ports, watch.view, options);
@@ -38,22 +38,22 @@ export class FleetUpkeep {
   }
 
   perform(decisions: Decisions): void {
-    const { chores, ports, watch } = this.#deps;
-    this.declareDead(decisions.declareDead);
-    for (const member of decisions.bury)
-      chores.start(`removing the entry of ${member.workerId}`, async () => {
-        await ports.store.leave(watch.pageOf(member), member);
+    const { backgroundTasks, ports, watch } = this.#deps;
+    this.markDead(decisions.markDead);
+    for (const member of decisions.remove)
+      backgroundTasks.start(`removing the entry of ${member.workerId}`, async () => {
+        await ports.store.leave(watch.rowOf(member), member);
       });
     if (decisions.leads) this.#lead(decisions);
     else {
       this.duties.resigned();
-      chores.forget(LISTING);
+      backgroundTasks.forget(LISTING);
     }
   }
 
-  declareDead(members: readonly Member[]): void {
+  markDead(members: readonly Member[]): void {
     for (const member of members)
-      this.#deps.chores.start(`marking ${member.workerId} dead`, () => this.#declareDead(member));
+      this.#deps.backgroundTasks.start(`marking ${member.workerId} dead`, () => this.#markDead(member));
   }
 
   async syncShards() {
@@ -65,20 +65,20 @@ export class FleetUpkeep {
     return synced;
   }
 
-  async #declareDead(member: Member): Promise<void> {
+  async #markDead(member: Member): Promise<void> {
     const { watch, wakeUp } = this.#deps;
-    const page = watch.pageOf(member);
+    const fleetRow = watch.rowOf(member);
     try {
-      if (await this.#declarations.declare(page, member)) wakeUp();
+      if (await this.#declarations.declare(fleetRow, member)) wakeUp();
     } catch (error) {
       // What keeps this worker from writing that fleet row may keep its members from writing it too.
-      watch.view.restartObservation(page);
+      watch.view.restartObservation(fleetRow);
       throw error;
     }
   }
 
   #lead(decisions: Decisions): void {
-    const { chores, ports, watch } = this.#deps;
+    const { backgroundTasks, ports, watch } = this.#deps;
     const now = ports.clock.monotonicMillis();
     for (const { workerId, earlyDeaths } of decisions.onTrial)
       if (this.#trials.isDue(workerId, now))
@@ -87,14 +87,14 @@ export class FleetUpkeep {
           "workers died within seconds of joining: this one follows them, and is planned with one lease until it has lived longer",
         );
     if (!watch.view.hasApplication)
-      chores.start("writing the application's row", () => this.duties.restoreApplication());
+      backgroundTasks.start("writing the application's row", () => this.duties.restoreApplication());
     if (this.duties.syncIsDue(now)) {
-      chores.start(LISTING, async () => {
+      backgroundTasks.start(LISTING, async () => {
         await this.syncShards();
         this.duties.publish(decisions.fleet);
       });
     } else if (this.duties.cleanupIsDue(now)) {
-      chores.start("cleaning up completed leases", async () => {
+      backgroundTasks.start("cleaning up completed leases", async () => {
         await watch.scan();
         await this.duties.cleanUp();
       });

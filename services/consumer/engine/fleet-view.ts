@@ -4,14 +4,14 @@
  *
  * V1: rows only move forward. A read that began before one of our writes ended cannot undo it: the row with the
  *     higher counter wins (every write bumps it).
- * V2: `scannedGeneration` is the generation read *before* the scan began: a change during the scan is seen again.
+ * V2: `scannedFleetVersion` is the generation read *before* the scan began: a change during the scan is seen again.
  * V4: what a scan brings counts for the incarnation that began it.
  * V3: the generation only moves forward, but for a fleet row that was deleted or set back by hand. A strongly consistent
  *     answer shows that at once; eventually consistent ones may be old, and are believed when they persist.
  */
-import { leadersAmong, leadingPage } from "../core/leaders.ts";
+import { leadersAmong, leadingRow } from "../core/leaders.ts";
 import { actualOwner, countsByOwner, isEnded, type Lease } from "../core/lease.ts";
-import type { FleetPage, FleetSize, Member } from "../core/member.ts";
+import type { FleetRow, FleetSize, Member } from "../core/member.ts";
 import { isExpired, isObservedInFull, type Observations, observe } from "../core/observe.ts";
 import { evidenceAmong } from "../core/trial.ts";
 import type { LeaseListing } from "../ports/lease-store.ts";
@@ -25,11 +25,11 @@ const KNOWN_FOR_MILLIS = 600_000;
 
 export class FleetView {
   readonly table = new Map<string, Lease>();
-  readonly pages = new Map<number, FleetPage>();
+  readonly fleetRows = new Map<number, FleetRow>();
   /** Fleet rows that were looked for and are not there. */
-  readonly #gonePages = new Set<number>();
+  readonly #goneRows = new Set<number>();
   readonly #memberSigns = new Map<number, Observations>();
-  #foreignSigns: Observations = new Map();
+  #nonMemberSigns: Observations = new Map();
   /** By incarnation: since when it has been seen joining. */
   readonly #joiningSince = new Map<string, number>();
   /** By incarnation: since when it has been seen dead. */
@@ -40,13 +40,13 @@ export class FleetView {
   /** Since when every read of fleet row 0 has shown a lower generation. */
   #lowerSinceMillis: number | undefined;
   /** A refused write showed a foreign owner that no scan has seen yet. */
-  #metForeigner = false;
+  #metNonMember = false;
   /** Rows this worker wrote since the scan under way began: the scan may have missed them. */
   readonly #writtenSinceScan = new Set<string>();
   /** Counts the times that this worker has joined. */
   incarnation = 0;
-  generation = 0;
-  scannedGeneration = -1;
+  version = 0;
+  scannedFleetVersion = -1;
   shardSyncRequests = 0;
   /** Rows that the last scan could not read. */
   corrupt: LeaseListing["corrupt"] = [];
@@ -64,17 +64,17 @@ export class FleetView {
   reset(): void {
     this.incarnation += 1;
     this.table.clear();
-    this.pages.clear();
-    this.#gonePages.clear();
+    this.fleetRows.clear();
+    this.#goneRows.clear();
     this.#memberSigns.clear();
-    this.#foreignSigns = new Map();
-    this.#metForeigner = false;
+    this.#nonMemberSigns = new Map();
+    this.#metNonMember = false;
     this.#writtenSinceScan.clear();
     this.#known.clear();
     this.#interrupted.clear();
     this.#lowerSinceMillis = undefined;
-    this.generation = 0;
-    this.scannedGeneration = -1;
+    this.version = 0;
+    this.scannedFleetVersion = -1;
     this.hasApplication = true;
     this.shardSyncRequests = 0;
     this.corrupt = [];
@@ -82,8 +82,8 @@ export class FleetView {
 
   members(): Member[] {
     const newest = new Map<string, Member>();
-    for (const page of this.pages.values()) {
-      for (const member of page.members) {
+    for (const fleetRow of this.fleetRows.values()) {
+      for (const member of fleetRow.members) {
         // A namesake that moved to another page leaves a dead entry behind.
         const known = newest.get(member.workerId);
         if (known === undefined || known.state === "dead") newest.set(member.workerId, member);
@@ -94,18 +94,18 @@ export class FleetView {
 
   /** Present while the leader assigns. */
   get size(): FleetSize | undefined {
-    return this.pages.get(0)?.size;
+    return this.fleetRows.get(0)?.size;
   }
 
   /** The fleet row whose members lead, or the one that must be read to find out. */
-  leadingPage(ownPage: number): ReturnType<typeof leadingPage> {
-    return leadingPage(this.pages, this.#gonePages, ownPage);
+  leadingRow(ownRow: number): ReturnType<typeof leadingRow> {
+    return leadingRow(this.fleetRows, this.#goneRows, ownRow);
   }
 
   /** Ids in the order in which they lead. None: this worker cannot tell yet. */
-  leaders(ownPage: number): readonly string[] {
-    const page = this.leadingPage(ownPage);
-    return page === undefined || "unread" in page ? [] : leadersAmong(page.members);
+  leaders(ownRow: number): readonly string[] {
+    const fleetRow = this.leadingRow(ownRow);
+    return fleetRow === undefined || "unread" in fleetRow ? [] : leadersAmong(fleetRow.members);
   }
 
   /** Joiners that have not become active in `millis`. */
@@ -136,103 +136,105 @@ export class FleetView {
   /** Members that are not dead: every one of them polls and scans. */
   livingMembers(): number {
     let count = 0;
-    for (const { members } of this.pages.values())
+    for (const { members } of this.fleetRows.values())
       for (const { state } of members) if (state !== "dead") count += 1;
     return count;
   }
 
   /** The number of the fleet row that has this very entry. */
-  pageOf(entry: Member): number | undefined {
-    for (const { page, members } of this.pages.values())
-      if (members.some((member) => entryKey(member) === entryKey(entry))) return page;
+  rowOf(entry: Member): number | undefined {
+    for (const { number: fleetRow, members } of this.fleetRows.values())
+      if (members.some((member) => entryKey(member) === entryKey(entry))) return fleetRow;
     return undefined;
   }
 
   /** V3. @returns "set-back" when the generation went back for good: the table must be read anew. */
-  sawPage(
-    page: FleetPage,
+  sawRow(
+    fleetRow: FleetRow,
     nowMillis: number,
     consistency: "consistent" | "eventual" = "eventual",
   ): "seen" | "set-back" {
     let outcome: "seen" | "set-back" = "seen";
-    if (page.page === 0 && page.generation < this.generation) {
+    if (fleetRow.number === 0 && fleetRow.version < this.version) {
       this.#lowerSinceMillis ??= nowMillis;
       const persists = nowMillis - this.#lowerSinceMillis > STALE_READ_MILLIS;
       if (consistency === "eventual" && !persists) return "seen";
-      this.scannedGeneration = -1;
+      this.scannedFleetVersion = -1;
       outcome = "set-back";
     }
-    if (page.page === 0) this.#lowerSinceMillis = undefined;
-    this.#membersVanished(page.page, page.members);
-    this.pages.set(page.page, page);
-    this.#gonePages.delete(page.page);
-    for (const { workerId, state, failoverTimeMillis } of page.members) {
+    if (fleetRow.number === 0) this.#lowerSinceMillis = undefined;
+    this.#membersVanished(fleetRow.number, fleetRow.members);
+    this.fleetRows.set(fleetRow.number, fleetRow);
+    this.#goneRows.delete(fleetRow.number);
+    for (const { workerId, state, failoverTimeMillis } of fleetRow.members) {
       const mayBeGone = state === "leaving" || state === "dead";
       this.#known.set(workerId, { seenMillis: nowMillis, mayBeGone, failoverTimeMillis });
     }
-    if (page.page === 0) {
-      this.generation = page.generation;
-      this.shardSyncRequests = page.shardSyncRequests;
+    if (fleetRow.number === 0) {
+      this.version = fleetRow.version;
+      this.shardSyncRequests = fleetRow.shardSyncRequests;
     }
-    for (const { incarnation, state } of page.members) {
+    for (const { incarnation, state } of fleetRow.members) {
       if (state === "dead" && !this.#deadSince.has(incarnation)) this.#deadSince.set(incarnation, nowMillis);
       if (state !== "joining") this.#joiningSince.delete(incarnation);
       else if (!this.#joiningSince.has(incarnation)) this.#joiningSince.set(incarnation, nowMillis);
     }
-    const signs = page.members.map((m) => [entryKey(m), `${m.heartbeat}:${m.state}`] as const);
-    const gapMillis = this.#gapOf(page.page);
+    const signs = fleetRow.members.map((m) => [entryKey(m), `${m.heartbeat}:${m.state}`] as const);
+    const gapMillis = this.#gapOf(fleetRow.number);
     // Of a member with a short failover time less counts: this worker's own heartbeats may be too seldom to show an outage.
-    const gaps = new Map(page.members.map((m) => [entryKey(m), m.failoverTimeMillis * OBSERVING_PART]));
-    const before = this.#memberSigns.get(page.page) ?? new Map();
+    const gaps = new Map(fleetRow.members.map((m) => [entryKey(m), m.failoverTimeMillis * OBSERVING_PART]));
+    const before = this.#memberSigns.get(fleetRow.number) ?? new Map();
     const gapOf = (key: string) => Math.min(gapMillis, gaps.get(key) ?? gapMillis);
-    this.#memberSigns.set(page.page, observe(before, signs, nowMillis, gapOf));
+    this.#memberSigns.set(fleetRow.number, observe(before, signs, nowMillis, gapOf));
     return outcome;
   }
 
   /** Of the time up to the next reading no more than this counts as observed. */
   interruptObservation(countsMillis = 0): void {
-    for (const read of [...this.pages.keys(), "table" as const])
+    for (const read of [...this.fleetRows.keys(), "table" as const])
       this.#interrupted.set(read, Math.min(countsMillis, this.#interrupted.get(read) ?? countsMillis));
   }
 
   /** What was observed of the members that publish so short a failover time counts no more. */
   restartObservationBelow(failoverTimeMillis: number): void {
-    for (const [page, signs] of this.#memberSigns) {
-      const members = this.pages.get(page)?.members ?? [];
+    for (const [fleetRow, signs] of this.#memberSigns) {
+      const members = this.fleetRows.get(fleetRow)?.members ?? [];
       const below = new Set(members.filter((m) => m.failoverTimeMillis < failoverTimeMillis).map(entryKey));
-      this.#memberSigns.set(page, new Map([...signs].filter(([key]) => !below.has(key))));
+      this.#memberSigns.set(fleetRow, new Map([...signs].filter(([key]) => !below.has(key))));
     }
   }
 
   /** What was observed counts no more: of one fleet row, or of everything. */
-  restartObservation(page?: number): void {
-    if (page !== undefined) {
-      this.#memberSigns.delete(page);
+  restartObservation(fleetRow?: number): void {
+    if (fleetRow !== undefined) {
+      this.#memberSigns.delete(fleetRow);
       return;
     }
     this.#memberSigns.clear();
     // They are still there to be watched, and only a scan sees them.
-    this.#metForeigner ||= this.#foreignSigns.size > 0;
-    this.#foreignSigns = new Map();
+    this.#metNonMember ||= this.#nonMemberSigns.size > 0;
+    this.#nonMemberSigns = new Map();
   }
 
-  pageGone(page: number): void {
-    this.#membersVanished(page, []);
-    this.pages.delete(page);
-    this.#gonePages.add(page);
-    this.#memberSigns.delete(page);
+  rowGone(fleetRow: number): void {
+    this.#membersVanished(fleetRow, []);
+    this.fleetRows.delete(fleetRow);
+    this.#goneRows.add(fleetRow);
+    this.#memberSigns.delete(fleetRow);
   }
 
   /**
    * A worker removes its entry when it has stopped reading, and no other's. An entry that vanishes together with one that
    * was not leaving was removed by hand, and its worker may still read (seed 941631).
    */
-  #membersVanished(page: number, now: readonly Member[]): void {
+  #membersVanished(fleetRow: number, now: readonly Member[]): void {
     const still = new Set(now.map(({ workerId }) => workerId));
-    const vanished = (this.pages.get(page)?.members ?? []).filter(({ workerId }) => !still.has(workerId));
+    const vanished = (this.fleetRows.get(fleetRow)?.members ?? []).filter(
+      ({ workerId }) => !still.has(workerId),
+    );
     if (!vanished.some(({ state }) => state === "active" || state === "joining")) return;
     // An entry that is removed by hand moves no generation: what its worker owns is to be watched (seed 965834).
-    this.#metForeigner = true;
+    this.#metNonMember = true;
     for (const { workerId, state } of vanished) {
       const known = this.#known.get(workerId);
       if (state === "leaving" && known !== undefined)
@@ -245,12 +247,12 @@ export class FleetView {
     if (known === undefined || known.counter <= lease.counter) this.table.set(lease.leaseKey, lease);
     this.#writtenSinceScan.add(lease.leaseKey);
     // Somebody else's now, or ours: what was observed of its last owner tells nothing of this one (seed 310065).
-    const sign = this.#foreignSigns.get(lease.leaseKey);
+    const sign = this.#nonMemberSigns.get(lease.leaseKey);
     if (sign !== undefined && sign.token !== signOf(lease)) {
-      const others = [...this.#foreignSigns].filter(([key]) => key !== lease.leaseKey);
-      this.#foreignSigns = new Map(others);
+      const others = [...this.#nonMemberSigns].filter(([key]) => key !== lease.leaseKey);
+      this.#nonMemberSigns = new Map(others);
     }
-    this.#metForeigner ||= this.#isForeign(lease, new Set(this.members().map((m) => m.workerId)));
+    this.#metNonMember ||= this.#isNonMembers(lease, new Set(this.members().map((m) => m.workerId)));
   }
 
   removed(leaseKey: string): void {
@@ -261,7 +263,7 @@ export class FleetView {
     this.#writtenSinceScan.clear();
   }
 
-  scanned(listing: LeaseListing, generation: number, nowMillis: number): void {
+  scanned(listing: LeaseListing, version: number, nowMillis: number): void {
     const listed = new Set<string>();
     for (const lease of listing.leases) {
       listed.add(lease.leaseKey);
@@ -276,13 +278,13 @@ export class FleetView {
     }
     for (const key of this.table.keys())
       if (!listed.has(key) && !this.#writtenSinceScan.has(key)) this.table.delete(key);
-    for (const page of this.pages.keys())
-      if (!listing.pages.some((p) => p.page === page)) this.pageGone(page);
-    for (const page of listing.pages) this.sawPage(page, nowMillis);
+    for (const fleetRow of this.fleetRows.keys())
+      if (!listing.fleetRows.some((p) => p.number === fleetRow)) this.rowGone(fleetRow);
+    for (const fleetRow of listing.fleetRows) this.sawRow(fleetRow, nowMillis);
     this.corrupt = listing.corrupt;
     this.hasApplication = listing.hasApplication;
-    this.scannedGeneration = generation;
-    this.#observeForeign(nowMillis);
+    this.scannedFleetVersion = version;
+    this.#observeNonMembers(nowMillis);
   }
 
   /**
@@ -291,7 +293,7 @@ export class FleetView {
    * @param leastMillis no member is judged by less
    * @param judgedFromMillis no member is judged that publishes a shorter failover time
    */
-  silentMembers(leastMillis = 0, judgedFromMillis = 0): ReadonlySet<string> {
+  expiredMembers(leastMillis = 0, judgedFromMillis = 0): ReadonlySet<string> {
     const members = this.members().filter((m) => m.failoverTimeMillis >= judgedFromMillis);
     const coverers = members.filter(({ covers, state }) => covers && state !== "dead");
     const covering = Math.max(0, ...coverers.map(({ failoverTimeMillis }) => failoverTimeMillis));
@@ -331,9 +333,9 @@ export class FleetView {
    * leaves only when it has stopped reading. An entry that vanished while its worker was well was removed by hand: that
    * worker goes on reading and comes back, so its leases are judged by time as well.
    */
-  silentLeases(failoverTimeMillis: number): ReadonlySet<string> {
+  expiredLeases(failoverTimeMillis: number): ReadonlySet<string> {
     const silent = new Set<string>();
-    for (const [key, sign] of this.#foreignSigns) {
+    for (const [key, sign] of this.#nonMemberSigns) {
       const lease = this.table.get(key);
       const owner = lease && actualOwner(lease);
       const known = owner === undefined ? undefined : this.#known.get(owner);
@@ -347,31 +349,31 @@ export class FleetView {
     return silent;
   }
 
-  watchedLeases(failoverTimeMillis: number): ReadonlySet<string> {
-    const inFull = [...this.#foreignSigns].filter(([, sign]) => isObservedInFull(sign, failoverTimeMillis));
+  observedLeases(failoverTimeMillis: number): ReadonlySet<string> {
+    const inFull = [...this.#nonMemberSigns].filter(([, sign]) => isObservedInFull(sign, failoverTimeMillis));
     return new Set(inFull.map(([key]) => key));
   }
 
   /** Leases whose owner is no member: only their own counters tell whether somebody lives there, so the table must be read again. */
-  get hasForeignLeases(): boolean {
-    return this.#foreignSigns.size > 0 || this.#metForeigner;
+  get hasNonMemberLeases(): boolean {
+    return this.#nonMemberSigns.size > 0 || this.#metNonMember;
   }
 
-  #isForeign(lease: Lease, members: ReadonlySet<string>): boolean {
+  #isNonMembers(lease: Lease, members: ReadonlySet<string>): boolean {
     const owner = actualOwner(lease);
     return owner !== undefined && !members.has(owner) && !isEnded(lease);
   }
 
-  #observeForeign(nowMillis: number): void {
+  #observeNonMembers(nowMillis: number): void {
     const members = new Set(this.members().map((m) => m.workerId));
-    const foreign = [...this.table.values()].filter((lease) => this.#isForeign(lease, members));
-    this.#metForeigner = false;
+    const ofNonMembers = [...this.table.values()].filter((lease) => this.#isNonMembers(lease, members));
+    this.#metNonMember = false;
     // A giver that had not heard of a leaver may name it a while after it left; much later nobody does.
     for (const [id, { seenMillis }] of this.#known)
       if (nowMillis - seenMillis > KNOWN_FOR_MILLIS) this.#known.delete(id);
-    const signs = foreign.map((lease) => [lease.leaseKey, signOf(lease)] as const);
+    const signs = ofNonMembers.map((lease) => [lease.leaseKey, signOf(lease)] as const);
     const gapMillis = this.#gapOf("table");
-    this.#foreignSigns = observe(this.#foreignSigns, signs, nowMillis, () => gapMillis);
+    this.#nonMemberSigns = observe(this.#nonMemberSigns, signs, nowMillis, () => gapMillis);
   }
 
   #gapOf(read: number | "table"): number {

@@ -9,7 +9,7 @@ import { isAsAssigned } from "../core/assignments.ts";
 import { actualOwner } from "../core/lease.ts";
 import type { Assignment } from "../core/member.ts";
 import { forEachBounded } from "./bounded.ts";
-import type { Chores } from "./chores.ts";
+import type { BackgroundTasks } from "./chores.ts";
 import type { Ports } from "./engine-context.ts";
 import type { FleetWatch } from "./fleet-watch.ts";
 import type { ShardTasks } from "./shard-tasks.ts";
@@ -18,11 +18,11 @@ export interface FollowerDeps {
   readonly ports: Pick<Ports, "store">;
   readonly watch: FleetWatch;
   readonly tasks: ShardTasks;
-  readonly chores: Chores;
+  readonly backgroundTasks: BackgroundTasks;
 }
 
 /** A2. The leader reads the table, and this worker its fleet row, several times within it. */
-const UNTOLD_MILLIS = 6_000;
+const UNASSIGNED_MILLIS = 6_000;
 
 export class Follower {
   readonly #deps: FollowerDeps;
@@ -44,20 +44,20 @@ export class Follower {
    * @returns what is assigned to it: while that changes, it looks often
    */
   follow(leavingMillis: number | undefined): readonly Assignment[] {
-    const { watch, tasks, chores } = this.#deps;
+    const { watch, tasks, backgroundTasks } = this.#deps;
     const { state } = watch.membership.member;
     const own = this.#own();
     if (state === "joining") return own;
     for (const assignment of own)
       if (!this.#isForSelf(assignment))
         tasks.get(assignment.leaseKey)?.handOver(assignment.to, "assigned by the leader");
-    if (leavingMillis !== undefined && leavingMillis > UNTOLD_MILLIS)
+    if (leavingMillis !== undefined && leavingMillis > UNASSIGNED_MILLIS)
       for (const task of tasks.all) task.release("stopping, and no worker is assigned to take it");
     const wanted = own.filter((assignment) => this.#isForSelf(assignment) && !tasks.has(assignment.leaseKey));
     const isOutdated = (assignment: Assignment) => this.#outdated.has(JSON.stringify(assignment));
     const fresh = wanted.filter((assignment) => !isOutdated(assignment));
     this.#outdated = new Set(wanted.filter(isOutdated).map((assignment) => JSON.stringify(assignment)));
-    if (fresh.length > 0) chores.start("claiming assigned leases", () => this.#take(fresh));
+    if (fresh.length > 0) backgroundTasks.start("claiming assigned leases", () => this.#take(fresh));
     return own;
   }
 
@@ -85,7 +85,7 @@ export class Follower {
 
   #own(): readonly Assignment[] {
     const { view, membership } = this.#deps.watch;
-    const assignments = view.pages.get(membership.page)?.assignments ?? [];
+    const assignments = view.fleetRows.get(membership.fleetRow)?.assignments ?? [];
     return assignments.filter(({ worker }) => worker === membership.member.workerId);
   }
 }

@@ -1,11 +1,11 @@
 /** A promise that somebody else resolves. */
-export interface Gate {
+export interface Deferred {
   readonly promise: Promise<void>;
   readonly open: () => void;
   readonly isOpen: boolean;
 }
 
-export function gate(): Gate {
+export function deferred(): Deferred {
   let resolve: () => void = () => undefined;
   let isOpen = false;
   const promise = new Promise<void>((settle) => {

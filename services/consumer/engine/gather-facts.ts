@@ -3,7 +3,7 @@ import type { Facts } from "../core/decide.ts";
 import { missingParents } from "../core/lineage.ts";
 import { evidenceMillis } from "../core/trial.ts";
 import type { Cap } from "./cap.ts";
-import type { FleetUpkeep } from "./fleet-upkeep.ts";
+import type { FleetMaintenance } from "./fleet-upkeep.ts";
 import type { FleetWatch } from "./fleet-watch.ts";
 import type { LoopWatch } from "./loop-watch.ts";
 import type { Rescue } from "./rescue.ts";
@@ -22,20 +22,20 @@ export interface FactSources {
   readonly tasks: ShardTasks;
   readonly rescue: Rescue;
   readonly cap: Cap;
-  readonly upkeep: FleetUpkeep;
-  readonly lacking: () => ReadonlySet<string>;
+  readonly maintenance: FleetMaintenance;
+  readonly underfilled: () => ReadonlySet<string>;
   readonly failoverTimeMillis: number;
 }
 
 /** @param leavingSinceMillis monotonic; infinite while this worker stays */
 export function gatherFacts(
-  { watch, loop, tasks, rescue, cap, upkeep, lacking, failoverTimeMillis }: FactSources,
+  { watch, loop, tasks, rescue, cap, maintenance, underfilled, failoverTimeMillis }: FactSources,
   leavingSinceMillis: number,
   nowMillis: number,
 ): Facts {
   const { view, membership } = watch;
   const members = view.members();
-  const { begun } = upkeep.duties;
+  const { begun } = maintenance.duties;
   const { workerId } = membership.member;
   const staying = members.some(
     (m) => m.workerId !== workerId && (m.state === "active" || m.state === "joining"),
@@ -43,22 +43,22 @@ export function gatherFacts(
   return {
     self: membership.member,
     members,
-    silentMembers: watch.silentMembers(loop.leastJudgedMillis),
+    expiredMembers: watch.expiredMembers(loop.leastJudgedMillis),
     table: view.table,
     unreadable: view.unreadable,
     // The view of a worker that follows has its own rows only.
     missing: begun === undefined || watch.role === "follows" ? NONE : missingParents(view.table, begun),
-    silentLeases: view.silentLeases(failoverTimeMillis),
-    watchedLeases: view.watchedLeases(failoverTimeMillis),
+    expiredLeases: view.expiredLeases(failoverTimeMillis),
+    observedLeases: view.observedLeases(failoverTimeMillis),
     held: tasks.facts(),
     leads: watch.leads,
     assigns: watch.role === "leads" || watch.role === "stands-in",
-    lacking: lacking(),
+    underfilled: underfilled(),
     mayRelease: !staying || nowMillis - leavingSinceMillis > RELEASE_GRACE_MILLIS,
     // Who follows has not read the table of late: the leader has counted.
     computeCap: (fleet) => cap.of((watch.role === "follows" && view.size) || fleet),
     overdue: rescue.due,
-    reluctant: rescue.reluctant(nowMillis),
+    passedOver: rescue.passedOver(nowMillis),
     evidence: view.evidence(evidenceMillis(failoverTimeMillis), nowMillis),
     stuckJoiners: view.stuckJoiners(Math.max(STUCK_JOINER_MILLIS, failoverTimeMillis / 2), nowMillis),
   };

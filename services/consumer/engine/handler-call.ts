@@ -9,7 +9,7 @@ import type { Checkpointer } from "./checkpointer.ts";
 import { errorOf } from "./handler-errors.ts";
 import { settledWithin } from "./settled-within.ts";
 import type { ShardActivity } from "./shard-activity.ts";
-import type { ShardReaderDependencies, ShardReaderOptions } from "./shard-reader-options.ts";
+import type { ShardReaderDeps, ShardReaderOptions } from "./shard-reader-options.ts";
 
 export type CallOutcome =
   | { readonly kind: "done" }
@@ -26,8 +26,8 @@ export const positionOf = (record: ConsumerRecord): Checkpoint => ({
   subSequenceNumber: record.subSequenceNumber,
 });
 
-export interface HandlerCallsParts {
-  readonly dependencies: ShardReaderDependencies;
+export interface HandlerCallsDeps {
+  readonly deps: ShardReaderDeps;
   readonly options: ShardReaderOptions;
   readonly checkpointer: Checkpointer;
   readonly activity: ShardActivity;
@@ -51,18 +51,17 @@ export interface HandlerCall {
 }
 
 export class HandlerCalls {
-  readonly #parts: HandlerCallsParts;
+  readonly #parts: HandlerCallsDeps;
 
-  constructor(parts: HandlerCallsParts) {
+  constructor(parts: HandlerCallsDeps) {
     this.#parts = parts;
   }
 
   async call(call: HandlerCall): Promise<CallOutcome> {
-    const { dependencies, activity, checkpointer, stopping, interrupted, shardId, options, fit } =
-      this.#parts;
+    const { deps, activity, checkpointer, stopping, interrupted, shardId, options, fit } = this.#parts;
     const { records, millisBehindLatest, attempt } = call;
     activity.enter("waiting", attempt);
-    await dependencies.whenFresh(stopping);
+    await deps.whenFresh(stopping);
     if (stopping.aborted) return { kind: "stopped" };
     activity.enter("handling", attempt);
 
@@ -81,7 +80,7 @@ export class HandlerCalls {
       signal: lost.controller.signal,
       draining: draining.controller.signal,
     };
-    const span = dependencies.loop?.callBegins(shardId);
+    const span = deps.loop?.callBegins(shardId);
     // An async function, so that a handler that throws before its first await fails like any other.
     const settled = (async () => {
       await options.processRecords(input);
@@ -113,15 +112,15 @@ export class HandlerCalls {
     attempt: AbortController,
     timeoutMillis: number,
   ): Promise<Error | undefined> {
-    const first = await settledWithin(this.#parts.dependencies.clock, settled, timeoutMillis);
+    const first = await settledWithin(this.#parts.deps.clock, settled, timeoutMillis);
     if (first !== "still running") return first;
     const error = new Error(
       `processRecords did not finish within processTimeoutMillis (${timeoutMillis} ms)`,
     );
     attempt.abort(error);
-    const { clock } = this.#parts.dependencies;
+    const { clock } = this.#parts.deps;
     if ((await settledWithin(clock, settled, HANDLER_GRACE_MILLIS)) === "still running") {
-      this.#parts.dependencies.logger.error(
+      this.#parts.deps.logger.error(
         { shardId: this.#parts.shardId, graceMillis: HANDLER_GRACE_MILLIS },
         "processRecords timed out and goes on although its signal aborted: it may overlap with the next call",
       );

@@ -4,15 +4,15 @@
  */
 import type { IsolationMemory } from "../core/isolation.ts";
 import type { ConsumerRecord } from "../core/record.ts";
-import { type BatchOutcome, DONE, type HandlerPolicyParts, INTERRUPTED } from "./batch-outcome.ts";
+import { type BatchOutcome, DONE, type HandlerPolicyDeps, INTERRUPTED } from "./batch-outcome.ts";
 import { FailingBatch } from "./failing-batch.ts";
 
 export class HandlerPolicy {
-  readonly #parts: HandlerPolicyParts;
+  readonly #parts: HandlerPolicyDeps;
   readonly #memory: IsolationMemory = { longestRecovery: 0 };
   #failing: FailingBatch | undefined;
 
-  constructor(parts: HandlerPolicyParts) {
+  constructor(parts: HandlerPolicyDeps) {
     this.#parts = parts;
   }
 

@@ -174,8 +174,8 @@ export class LeaderDuties {
   /** A process that was paused meanwhile would create rows for a stream and a table of long ago (seed 347). */
   async #checkThatNothingChanged(): Promise<void> {
     const first = await this.#ports.store.readFleet(0, { consistent: true });
-    if (first?.generation === this.#view.scannedGeneration) return;
-    this.#view.scannedGeneration = -1;
+    if (first?.version === this.#view.scannedFleetVersion) return;
+    this.#view.scannedFleetVersion = -1;
     throw new StoreUnavailable("the leases changed while shards were listed");
   }
 
@@ -184,7 +184,7 @@ export class LeaderDuties {
     // A row that exists unseen (another leader's, or our own after a lost answer) counts from now on as well: a child
     // whose parent is not in the view would be read at once (L3). How far it has got, the next scan tells.
     this.#view.wrote(lease);
-    if (outcome === "exists") this.#view.scannedGeneration = -1;
+    if (outcome === "exists") this.#view.scannedFleetVersion = -1;
     return outcome;
   }
 

@@ -2,11 +2,11 @@
  * Lease assignment in one worker (`core/assignments.ts`): it assigns while it leads or stands in, and does what it is
  * assigned between its readings of the table.
  */
-import { type Decisions, expiredMembers, type Facts } from "../core/decide.ts";
+import { type Decisions, type Facts, membersToMarkDead } from "../core/decide.ts";
 import { Assigner } from "./assigner.ts";
-import type { Chores } from "./chores.ts";
+import type { BackgroundTasks } from "./chores.ts";
 import type { EngineOptions, Ports } from "./engine-context.ts";
-import type { FleetUpkeep } from "./fleet-upkeep.ts";
+import type { FleetMaintenance } from "./fleet-upkeep.ts";
 import type { FleetWatch } from "./fleet-watch.ts";
 import { Follower } from "./follower.ts";
 import type { ShardTasks } from "./shard-tasks.ts";
@@ -15,14 +15,14 @@ export interface LeaseAssignmentDeps {
   readonly ports: Ports;
   readonly options: EngineOptions;
   readonly watch: FleetWatch;
-  readonly chores: Chores;
+  readonly backgroundTasks: BackgroundTasks;
   readonly tasks: ShardTasks;
-  readonly upkeep: FleetUpkeep;
+  readonly maintenance: FleetMaintenance;
 }
 
 export class LeaseAssignment {
   readonly #watch: FleetWatch;
-  readonly #upkeep: FleetUpkeep;
+  readonly #maintenance: FleetMaintenance;
   readonly #assigner: Assigner;
   readonly #follower: Follower;
 
@@ -31,13 +31,13 @@ export class LeaseAssignment {
     // Beside Java workers, which take leases without asking, every worker must see its own rows.
     const assignsFrom = leaseRenewal === "lease" ? Number.POSITIVE_INFINITY : deps.options.assignsFrom;
     this.#watch = deps.watch;
-    this.#upkeep = deps.upkeep;
+    this.#maintenance = deps.maintenance;
     this.#assigner = new Assigner({ ...deps, failoverTimeMillis, assignsFrom });
     this.#follower = new Follower(deps);
   }
 
-  lacking(): ReadonlySet<string> {
-    return this.#assigner.lacking();
+  underfilled(): ReadonlySet<string> {
+    return this.#assigner.underfilled();
   }
 
   assign(decisions: Decisions, isOverdue: boolean): void {
@@ -52,10 +52,10 @@ export class LeaseAssignment {
    */
   follow(facts: Facts, leavingMillis: number): string {
     const { membership, view } = this.#watch;
-    this.#upkeep.declareDead(expiredMembers(facts));
+    this.#maintenance.markDead(membersToMarkDead(facts));
     const isLeaving = membership.member.state === "leaving";
     const assigned = this.#follower.follow(isLeaving ? leavingMillis : undefined);
-    return `${view.generation} ${JSON.stringify(assigned)}`;
+    return `${view.version} ${JSON.stringify(assigned)}`;
   }
 
   /** @param planned where this worker's own plan wants the lease */

@@ -161,11 +161,11 @@ export class LoopWatch {
     if (!isNotable(millis, this.optionMillis)) return;
     this.#lastBlockedMillis = this.#ports.clock.wallMillis();
     this.#cover.blocked(millis, now);
-    this.#say(millis, now);
+    this.#log(millis, now);
   }
 
   /** Once loudly, then seldom. */
-  #say(millis: number, now: number): void {
+  #log(millis: number, now: number): void {
     const report = this.#report;
     report.blocks += 1;
     report.longestSinceMillis = Math.max(report.longestSinceMillis, millis);

@@ -12,12 +12,12 @@
  * M3: an entry says that its worker is young (`core/trial.ts`) from the process's first join on, however often it rejoins;
  *     one that is leaving does not: what ends then has not died.
  */
-import { type FleetPage, MEMBERS_PER_PAGE, type Member, type MemberState } from "../core/member.ts";
+import { type FleetRow, MEMBERS_PER_ROW, type Member, type MemberState } from "../core/member.ts";
 import { youngMillis } from "../core/trial.ts";
 import type { LeaseStore, Written } from "../ports/lease-store.ts";
 
 /** 1,000 pages are 12,000 workers: far beyond what one lease table is asked to coordinate. */
-const MAX_PAGES = 1_000;
+const MAX_FLEET_ROWS = 1_000;
 /** Joins without an answer that may still be in the rows. */
 const INCARNATIONS_KEPT = 16;
 /** Later than this part of the failover time, others may have marked an entry dead and removed it. */
@@ -47,7 +47,7 @@ export type HeartbeatResult =
   | { readonly kind: "replaced"; readonly by: Member };
 
 /** M1. Of the failover time. */
-const DEAF_PART = 0.4;
+const UNANSWERED_PART = 0.4;
 
 export class Membership {
   readonly #store: LeaseStore;
@@ -55,11 +55,11 @@ export class Membership {
   /** Of this process: an entry with one of them is no other's, whatever became of the answer to its join. */
   readonly #incarnations = new Set<string>();
   #member: Member;
-  #page = 0;
+  #fleetRow = 0;
   /** Where the last look-up found a place, for the join that follows it. */
   #place: number | undefined;
   /** Fleet rows that the last look-up read. */
-  #pagesMet: readonly FleetPage[] = [];
+  #rowsMet: readonly FleetRow[] = [];
   #heartbeat = 0;
   /** M3. How many before this process died young, in a row, and when it first joined. */
   #earlyDeaths = 0;
@@ -88,8 +88,8 @@ export class Membership {
     return state === "dead" ? "joining" : state;
   }
 
-  get page(): number {
-    return this.#page;
+  get fleetRow(): number {
+    return this.#fleetRow;
   }
 
   /** When the last heartbeat that succeeded was sent (monotonic). */
@@ -118,44 +118,44 @@ export class Membership {
   /** The entry of this worker id, if any, the first fleet row with room, and all entries met on the way. Strongly consistent. */
   async lookUp(): Promise<{
     readonly entry: Member | undefined;
-    readonly page: number;
+    readonly fleetRow: number;
     readonly met: readonly Member[];
   }> {
     const { workerId } = this.#options;
     const met: Member[] = [];
-    const pages: FleetPage[] = [];
-    this.#pagesMet = pages;
+    const fleetRows: FleetRow[] = [];
+    this.#rowsMet = fleetRows;
     let free: number | undefined;
-    for (let page = 0; page < MAX_PAGES; page += 2) {
+    for (let fleetRow = 0; fleetRow < MAX_FLEET_ROWS; fleetRow += 2) {
       // Two at a time: most fleets have one row, and it takes the next one to know.
       const pair = await Promise.all(
-        [page, page + 1].map((number) => this.#store.readFleet(number, { consistent: true })),
+        [fleetRow, fleetRow + 1].map((number) => this.#store.readFleet(number, { consistent: true })),
       );
       for (const [index, seen] of pair.entries()) {
         met.push(...(seen?.members ?? []));
-        if (seen !== undefined) pages.push(seen);
+        if (seen !== undefined) fleetRows.push(seen);
         const entry = seen?.members.find((m) => m.workerId === workerId);
-        if (entry !== undefined) return this.#found({ entry, page: page + index, met });
-        if (seen === undefined || seen.members.length < MEMBERS_PER_PAGE) free ??= page + index;
+        if (entry !== undefined) return this.#found({ entry, fleetRow: fleetRow + index, met });
+        if (seen === undefined || seen.members.length < MEMBERS_PER_ROW) free ??= fleetRow + index;
         // Rows above a missing one are possible (their members left a gap), but a joiner does not need them.
-        if (seen === undefined) return this.#found({ entry, page: free ?? page + index, met });
+        if (seen === undefined) return this.#found({ entry, fleetRow: free ?? fleetRow + index, met });
       }
     }
-    if (free !== undefined) return this.#found({ entry: undefined, page: free, met });
+    if (free !== undefined) return this.#found({ entry: undefined, fleetRow: free, met });
     throw new Error(
-      `the fleet has more than ${MAX_PAGES * MEMBERS_PER_PAGE} members: remove dead entries from the lease table`,
+      `the fleet has more than ${MAX_FLEET_ROWS * MEMBERS_PER_ROW} members: remove dead entries from the lease table`,
     );
   }
 
   /** Where the leader assigns: a joiner does not read the table, and knows the fleet from its look-up. */
-  takePagesMet(): readonly FleetPage[] {
-    const pages = this.#pagesMet[0]?.size === undefined ? [] : this.#pagesMet;
-    this.#pagesMet = [];
-    return pages;
+  takeRowsMet(): readonly FleetRow[] {
+    const fleetRows = this.#rowsMet[0]?.size === undefined ? [] : this.#rowsMet;
+    this.#rowsMet = [];
+    return fleetRows;
   }
 
-  #found<T extends { readonly page: number }>(place: T): T {
-    this.#place = place.page;
+  #found<T extends { readonly fleetRow: number }>(place: T): T {
+    this.#place = place.fleetRow;
     return place;
   }
 
@@ -174,10 +174,10 @@ export class Membership {
   }
 
   /** Writes the entry anew, with `change`. @param bump also move the generation, so that every worker scans. */
-  async beat(change: EntryChange, bump: boolean): Promise<HeartbeatResult> {
+  async sendHeartbeat(change: EntryChange, bump: boolean): Promise<HeartbeatResult> {
     const now = this.#options.monotonicMillis();
     this.#unansweredSinceMillis ??= now;
-    if (now - this.#unansweredSinceMillis < DEAF_PART * this.#member.failoverTimeMillis) {
+    if (now - this.#unansweredSinceMillis < UNANSWERED_PART * this.#member.failoverTimeMillis) {
       this.#heartbeat += 1;
       this.#numberedMillis = now;
     }
@@ -186,11 +186,11 @@ export class Membership {
     const published = this.#options.published();
     const next = this.#aged({ ...this.#member, ...change, ...published, heartbeat: this.#heartbeat });
     this.#freshForMillis = Math.min(this.#freshForMillis, next.failoverTimeMillis);
-    const outcome = await this.#store.beat(this.#page, next, { bump });
+    const outcome = await this.#store.sendHeartbeat(this.#fleetRow, next, { bump });
     this.#unansweredSinceMillis = undefined;
-    if (outcome.kind === "superseded") {
-      if (this.#isAhead(outcome.entry)) return this.beat(change, bump);
-      return this.#superseded(outcome.entry);
+    if (outcome.kind === "fencedOut") {
+      if (this.#isAhead(outcome.entry)) return this.sendHeartbeat(change, bump);
+      return this.#fencedOut(outcome.entry);
     }
     this.#member = next;
     this.#freshForMillis = next.failoverTimeMillis;
@@ -199,24 +199,24 @@ export class Membership {
   }
 
   async leave(): Promise<void> {
-    await this.#store.leave(this.#page, this.#member);
+    await this.#store.leave(this.#fleetRow, this.#member);
   }
 
   async #enter(member: Member): Promise<Written> {
-    let page = this.#place ?? (await this.lookUp()).page;
+    let fleetRow = this.#place ?? (await this.lookUp()).fleetRow;
     this.#place = undefined;
-    for (; page < MAX_PAGES; page++) {
+    for (; fleetRow < MAX_FLEET_ROWS; fleetRow++) {
       const sentMillis = this.#options.monotonicMillis();
-      const outcome = await this.#store.join(page, member);
+      const outcome = await this.#store.join(fleetRow, member);
       if (outcome.kind === "full") continue;
-      this.#page = page;
+      this.#fleetRow = fleetRow;
       this.#joinedMillis ??= sentMillis;
       this.#member = member;
       this.#freshForMillis = member.failoverTimeMillis;
       this.#sentMillis = sentMillis;
       return outcome;
     }
-    throw new Error(`no fleet row below ${MAX_PAGES} has room for worker ${member.workerId}`);
+    throw new Error(`no fleet row below ${MAX_FLEET_ROWS} has room for worker ${member.workerId}`);
   }
 
   /** A higher heartbeat than any of this process was written by hand: the next one is higher. */
@@ -227,7 +227,7 @@ export class Membership {
     return true;
   }
 
-  #superseded(entry: Member | undefined): HeartbeatResult {
+  #fencedOut(entry: Member | undefined): HeartbeatResult {
     if (entry !== undefined && entry.state !== "dead" && !this.isOwn(entry))
       return { kind: "replaced", by: entry };
     const sinceSentMillis = this.#options.monotonicMillis() - this.#sentMillis;

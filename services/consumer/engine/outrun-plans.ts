@@ -8,7 +8,7 @@ import type { Decisions } from "../core/decide.ts";
 import { untakenKey } from "../core/untaken.ts";
 
 export class OutrunPlans {
-  #scannedGeneration = Number.NaN;
+  #scannedFleetVersion = Number.NaN;
   /** Free leases (`untakenKey`) that the newest scan gave to this worker, and that earlier ones did. */
   #newest: ReadonlySet<string> = new Set();
   #earlier: ReadonlySet<string> = new Set();
@@ -18,13 +18,13 @@ export class OutrunPlans {
   /** @returns the claims that do not wait, with what the rows already call this worker's own; and whether the cap does not */
   add(
     { claim, untaken, cap }: Decisions,
-    scannedGeneration: number,
+    scannedFleetVersion: number,
   ): { readonly claims: Decisions["claim"]; readonly isCapKnown: boolean } {
-    if (scannedGeneration !== this.#scannedGeneration) {
+    if (scannedFleetVersion !== this.#scannedFleetVersion) {
       const free = new Set([...claim, ...untaken].map(({ lease }) => untakenKey(lease)));
       this.#earlier = new Set([...this.#earlier, ...this.#newest].filter((key) => free.has(key)));
       this.#capBefore = this.#cap;
-      this.#scannedGeneration = scannedGeneration;
+      this.#scannedFleetVersion = scannedFleetVersion;
     }
     this.#newest = new Set(claim.map(({ lease }) => untakenKey(lease)));
     this.#cap = cap;

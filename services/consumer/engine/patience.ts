@@ -21,21 +21,21 @@ const PAUSE_CAP_MILLIS = 2_000;
 /** A call that has no answer for so long is said, though its deadline is later. */
 const WARNING_MILLIS = 15_000;
 
-interface PatienceDeps {
+interface StartRetriesDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
   readonly reports: ErrorReports;
 }
 
-export class Patience {
-  readonly #deps: PatienceDeps;
+export class StartRetries {
+  readonly #deps: StartRetriesDeps;
   readonly #signal: AbortSignal;
   /** Since when the calls of a source have failed in a way that needs a person, without a success in between. */
-  readonly #hopelessSinceMillis = new Map<ErrorSource, number>();
+  readonly #needsPersonSinceMillis = new Map<ErrorSource, number>();
 
   /** @param signal ends the waiting; what it waits for then rejects with the signal's reason */
-  constructor(deps: PatienceDeps, signal: AbortSignal) {
+  constructor(deps: StartRetriesDeps, signal: AbortSignal) {
     this.#deps = deps;
     this.#signal = signal;
   }
@@ -51,7 +51,7 @@ export class Patience {
       this.#signal.throwIfAborted();
       try {
         const result = await this.#warned(source, act());
-        this.#hopelessSinceMillis.delete(source);
+        this.#needsPersonSinceMillis.delete(source);
         reports.recovered(source);
         return result;
       } catch (error) {
@@ -77,8 +77,8 @@ export class Patience {
     const errorClass = errorClassIn(error);
     if (!needsAPerson(errorClass)) return false;
     const now = this.#deps.clock.monotonicMillis();
-    const sinceMillis = this.#hopelessSinceMillis.get(source) ?? now;
-    this.#hopelessSinceMillis.set(source, sinceMillis);
+    const sinceMillis = this.#needsPersonSinceMillis.get(source) ?? now;
+    this.#needsPersonSinceMillis.set(source, sinceMillis);
     return now - sinceMillis >= (PATIENCE_MILLIS[errorClass] ?? USUAL_PATIENCE_MILLIS);
   }
 }

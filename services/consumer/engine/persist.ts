@@ -3,7 +3,7 @@ import type { Clock } from "../../shared/clock.ts";
 import { backoffMillis, type Random } from "../../shared/random.ts";
 import { type ErrorReports, type ErrorSource, errorClassIn } from "./error-reports.ts";
 
-export interface PersistParts {
+export interface RetryDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly reports: ErrorReports;
@@ -17,7 +17,7 @@ export interface PersistParts {
  * Tries until it succeeds or `signal` aborts (then: undefined). Waits with full jitter between tries, at most 2 s.
  * It never gives up by itself, whatever the error: that would leave a shard unread. Failures are reported by their class.
  */
-export async function persist<T>(act: () => Promise<T>, parts: PersistParts): Promise<T | undefined> {
+export async function retryUntilAborted<T>(act: () => Promise<T>, parts: RetryDeps): Promise<T | undefined> {
   const { clock, random, reports, source, subject, signal } = parts;
   for (let attempt = 0; !signal.aborted; attempt++) {
     try {

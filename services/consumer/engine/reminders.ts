@@ -2,19 +2,19 @@
 const REMINDER_MILLIS = 300_000;
 
 export class Reminders {
-  readonly #saidMillis = new Map<string, number>();
+  readonly #loggedMillis = new Map<string, number>();
 
   /** Whether it is to be said now. What was said longer ago than a reminder takes is forgotten, so that this does not grow. */
   isDue(what: string, nowMillis: number): boolean {
-    for (const [said, atMillis] of this.#saidMillis)
-      if (nowMillis - atMillis >= REMINDER_MILLIS) this.#saidMillis.delete(said);
-    if (this.#saidMillis.has(what)) return false;
-    this.#saidMillis.set(what, nowMillis);
+    for (const [subject, atMillis] of this.#loggedMillis)
+      if (nowMillis - atMillis >= REMINDER_MILLIS) this.#loggedMillis.delete(subject);
+    if (this.#loggedMillis.has(what)) return false;
+    this.#loggedMillis.set(what, nowMillis);
     return true;
   }
 
   /** It lasts no more: the next time it is news. */
   isOver(what: string): void {
-    this.#saidMillis.delete(what);
+    this.#loggedMillis.delete(what);
   }
 }

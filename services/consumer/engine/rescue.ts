@@ -9,8 +9,8 @@ import { observeUntaken, overdue, rescueAfterMillis, type Untaken, untakenKey } 
 import type { FleetWatch } from "./fleet-watch.ts";
 
 /** Doubles each time, up to the longest. */
-const RELUCTANT_MILLIS = 60_000;
-const MAX_RELUCTANT_MILLIS = 600_000;
+const PASSED_OVER_MILLIS = 60_000;
+const MAX_PASSED_OVER_MILLIS = 600_000;
 
 interface Taker {
   /** Undefined: a joiner. */
@@ -26,7 +26,7 @@ export class Rescue {
   #takers: ReadonlyMap<string, Taker> = new Map();
   /** Looked up in a scan since they were overdue. */
   #verified: ReadonlySet<string> = new Set();
-  readonly #reluctant = new Map<string, { readonly untilMillis: number; readonly millis: number }>();
+  readonly #passedOver = new Map<string, { readonly untilMillis: number; readonly millis: number }>();
 
   constructor(workerId: string, failoverTimeMillis: number) {
     this.#workerId = workerId;
@@ -45,10 +45,10 @@ export class Rescue {
     return this.#verified;
   }
 
-  reluctant(nowMillis: number): ReadonlySet<string> {
-    for (const [id, { untilMillis, millis }] of this.#reluctant)
-      if (nowMillis > untilMillis + millis) this.#reluctant.delete(id);
-    const still = [...this.#reluctant].filter(([, { untilMillis }]) => nowMillis < untilMillis);
+  passedOver(nowMillis: number): ReadonlySet<string> {
+    for (const [id, { untilMillis, millis }] of this.#passedOver)
+      if (nowMillis > untilMillis + millis) this.#passedOver.delete(id);
+    const still = [...this.#passedOver].filter(([, { untilMillis }]) => nowMillis < untilMillis);
     return new Set(still.map(([id]) => id));
   }
 
@@ -109,9 +109,12 @@ export class Rescue {
   }
 
   #passOver(taker: string, nowMillis: number): void {
-    const known = this.#reluctant.get(taker);
+    const known = this.#passedOver.get(taker);
     if (known !== undefined && nowMillis < known.untilMillis) return;
-    const millis = Math.min(MAX_RELUCTANT_MILLIS, known === undefined ? RELUCTANT_MILLIS : 2 * known.millis);
-    this.#reluctant.set(taker, { untilMillis: nowMillis + millis, millis });
+    const millis = Math.min(
+      MAX_PASSED_OVER_MILLIS,
+      known === undefined ? PASSED_OVER_MILLIS : 2 * known.millis,
+    );
+    this.#passedOver.set(taker, { untilMillis: nowMillis + millis, millis });
   }
 }

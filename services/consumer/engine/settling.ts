@@ -2,11 +2,11 @@
 import type { Member } from "../core/member.ts";
 
 /** Since the last joiner was seen: tasks of one scale-out start within a few hundred milliseconds of each other. */
-const SETTLE_MILLIS = 250;
+const DEBOUNCE_MILLIS = 250;
 /** A stream of joiners must not keep everybody out. */
-const SETTLE_AT_MOST_MILLIS = 1_500;
+const MAX_DEBOUNCE_MILLIS = 1_500;
 
-export class Settling {
+export class JoinDebounce {
   #joinedMillis = 0;
   #quietSinceMillis = 0;
   /** Incarnations of the joiners seen so far, this worker among them. */
@@ -33,7 +33,7 @@ export class Settling {
 
   /** How long it lasts yet if nobody else comes. */
   leftMillis(nowMillis: number): number {
-    const untilQuiet = this.#quietSinceMillis + SETTLE_MILLIS;
-    return Math.min(untilQuiet, this.#joinedMillis + SETTLE_AT_MOST_MILLIS) - nowMillis;
+    const untilQuiet = this.#quietSinceMillis + DEBOUNCE_MILLIS;
+    return Math.min(untilQuiet, this.#joinedMillis + MAX_DEBOUNCE_MILLIS) - nowMillis;
   }
 }

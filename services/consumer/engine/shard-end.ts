@@ -8,13 +8,13 @@ import { type Checkpoint, compareCheckpoints } from "../core/lease.ts";
 import type { Checkpointer } from "./checkpointer.ts";
 import { HOOK_LIMIT_MILLIS, SHARD_ENDED_LIMIT_MILLIS } from "./settled-within.ts";
 import type { ShardActivity } from "./shard-activity.ts";
-import type { ShardReaderDependencies, ShardReaderOptions } from "./shard-reader-options.ts";
+import type { ShardReaderDeps, ShardReaderOptions } from "./shard-reader-options.ts";
 
 const HOOK_RETRY_BASE_MILLIS = 500;
 const HOOK_RETRY_CAP_MILLIS = 30_000;
 
-export interface ShardEndParts {
-  readonly dependencies: ShardReaderDependencies;
+export interface ShardEndDeps {
+  readonly deps: ShardReaderDeps;
   readonly options: ShardReaderOptions;
   readonly shardId: string;
   readonly checkpointer: Checkpointer;
@@ -28,7 +28,7 @@ export interface ShardEndParts {
 }
 
 /** Resolves when SHARD_END may be written; false: a drain or a stop came first. */
-export async function mayEnd(parts: ShardEndParts): Promise<boolean> {
+export async function mayEnd(parts: ShardEndDeps): Promise<boolean> {
   const { options, checkpointer, activity, processed, interrupted } = parts;
   if (!(await hookIsDone(parts))) return false;
   if (options.checkpointMode === "auto") return true;
@@ -43,9 +43,9 @@ export async function mayEnd(parts: ShardEndParts): Promise<boolean> {
  * A hook that fails is called again, and so is one that has not ended after a long time. One that hangs costs its own
  * shard only: a drain waits for it no longer than for `shutdownRequested`, and the next owner reaches the end again.
  */
-async function hookIsDone(parts: ShardEndParts): Promise<boolean> {
-  const { dependencies, options, shardId, checkpointer, activity, processed, interrupted } = parts;
-  const { clock, random, reports } = dependencies;
+async function hookIsDone(parts: ShardEndDeps): Promise<boolean> {
+  const { deps, options, shardId, checkpointer, activity, processed, interrupted } = parts;
+  const { clock, random, reports } = deps;
   const hook = options.hooks?.shardEnded;
   if (hook === undefined) return true;
   for (let failures = 0; !interrupted.aborted; ) {
@@ -57,7 +57,7 @@ async function hookIsDone(parts: ShardEndParts): Promise<boolean> {
     );
     const over = new AbortController();
     const late = clock.sleep(SHARD_ENDED_LIMIT_MILLIS, over.signal).then(() => LATE);
-    const outcome = await Promise.race([ended, late, giveUpWaiting(parts, over.signal)]);
+    const outcome = await Promise.race([ended, late, waitLimit(parts, over.signal)]);
     over.abort();
     if (outcome === undefined) break;
     if (outcome.kind === "done") {
@@ -82,10 +82,10 @@ const LATE = {
 };
 
 /** Resolves with a stop, or a while after a drain. `over`: no longer waited for. */
-async function giveUpWaiting(parts: ShardEndParts, over: AbortSignal): Promise<undefined> {
-  const { dependencies, stopping, interrupted } = parts;
+async function waitLimit(parts: ShardEndDeps, over: AbortSignal): Promise<undefined> {
+  const { deps, stopping, interrupted } = parts;
   await whenAborted(AbortSignal.any([interrupted, over]));
-  await dependencies.clock.sleep(HOOK_LIMIT_MILLIS, AbortSignal.any([stopping, over]));
+  await deps.clock.sleep(HOOK_LIMIT_MILLIS, AbortSignal.any([stopping, over]));
 }
 
 const whenAborted = (signal: AbortSignal): Promise<void> =>

@@ -6,28 +6,23 @@ import type { Logger } from "../ports/logger.ts";
 import type { Position, ReadResult, Shard, Stream } from "../ports/stream.ts";
 import type { ReadPosition } from "./shard-reader-position.ts";
 
-export interface CursorDependencies {
+export interface CursorDeps {
   readonly stream: Stream;
   readonly clock: Clock;
   readonly logger: Logger;
 }
 
 export class ShardCursor {
-  readonly #dependencies: CursorDependencies;
+  readonly #deps: CursorDeps;
   readonly #shardId: string;
   readonly #position: ReadPosition;
   /** Called with every new iterator: what comes next may have been read before. */
   readonly #reopened: () => void;
   #iterator: string | undefined;
-  #hasSaidEarlier = false;
+  #hasLoggedEarlier = false;
 
-  constructor(
-    dependencies: CursorDependencies,
-    shardId: string,
-    position: ReadPosition,
-    reopened: () => void,
-  ) {
-    this.#dependencies = dependencies;
+  constructor(deps: CursorDeps, shardId: string, position: ReadPosition, reopened: () => void) {
+    this.#deps = deps;
     this.#shardId = shardId;
     this.#position = position;
     this.#reopened = reopened;
@@ -51,7 +46,7 @@ export class ShardCursor {
   /** Reads at the iterator. The cursor stays where it is until `advance`. */
   read(maxRecords: number): Promise<ReadResult> {
     if (this.#iterator === undefined) throw new Error(`no iterator for ${this.#shardId}: open comes first`);
-    return this.#dependencies.stream.read(this.#iterator, maxRecords);
+    return this.#deps.stream.read(this.#iterator, maxRecords);
   }
 
   /** What was read is taken: goes on behind it. */
@@ -62,7 +57,7 @@ export class ShardCursor {
   }
 
   listShards(): Promise<readonly Shard[]> {
-    return this.#dependencies.stream.listShards();
+    return this.#deps.stream.listShards();
   }
 
   /** The iterator is of no use any more. The position stays. */
@@ -76,12 +71,12 @@ export class ShardCursor {
    * @throws StreamError when it refuses the other places as well: then it is not the position
    */
   async refused(): Promise<boolean> {
-    const { logger } = this.#dependencies;
+    const { logger } = this.#deps;
     const refused = this.#position.current;
     const shardId = this.#shardId;
     const others = this.#position.refused();
-    if (this.#position.current !== refused && !this.#hasSaidEarlier) {
-      this.#hasSaidEarlier = true;
+    if (this.#position.current !== refused && !this.#hasLoggedEarlier) {
+      this.#hasLoggedEarlier = true;
       logger.warn(
         { shardId, refused, from: this.#position.current },
         "Kinesis refuses the time at which LATEST begins: the clock of the worker that wrote it is ahead; the shard is read from earlier on",
@@ -108,6 +103,6 @@ export class ShardCursor {
   }
 
   #iteratorAt(position: Position): Promise<string> {
-    return this.#dependencies.stream.iterator(this.#shardId, position);
+    return this.#deps.stream.iterator(this.#shardId, position);
   }
 }

@@ -14,11 +14,11 @@ import { retryOf } from "./retry.ts";
 import { HOOK_LIMIT_MILLIS, settledWithin } from "./settled-within.ts";
 import type { ShardActivity } from "./shard-activity.ts";
 import type { FetchedBatch } from "./shard-reader-fetch.ts";
-import type { ShardReaderDependencies, ShardReaderOptions } from "./shard-reader-options.ts";
+import type { ShardReaderDeps, ShardReaderOptions } from "./shard-reader-options.ts";
 import { ShardReport } from "./shard-reader-report.ts";
 
-export interface DeliveryParts {
-  readonly dependencies: ShardReaderDependencies;
+export interface DeliveryDeps {
+  readonly deps: ShardReaderDeps;
   readonly options: ShardReaderOptions;
   readonly shardId: string;
   readonly account: BudgetAccount;
@@ -35,7 +35,7 @@ export interface DeliveryParts {
 
 export class ShardDelivery {
   readonly report: ShardReport;
-  readonly #parts: DeliveryParts;
+  readonly #parts: DeliveryDeps;
   readonly #policy: HandlerPolicy;
   readonly #start: Checkpoint;
   /** What the lease's checkpoint covers is dropped until the first record beyond it (it may be within an aggregate). */
@@ -51,20 +51,20 @@ export class ShardDelivery {
   #finished: Checkpoint;
   #processed: Checkpoint;
 
-  constructor(parts: DeliveryParts) {
-    const { dependencies, options, shardId, checkpointer, activity, interrupted } = parts;
+  constructor(parts: DeliveryDeps) {
+    const { deps, options, shardId, checkpointer, activity, interrupted } = parts;
     this.#parts = parts;
     this.#start = checkpointer.progress;
     this.#delivered = this.#start;
     this.#finished = this.#start;
     this.#processed = this.#start;
-    this.report = new ShardReport(dependencies, shardId);
-    const { loop } = dependencies;
+    this.report = new ShardReport(deps, shardId);
+    const { loop } = deps;
     const isCautious = parts.isFromGoneOwner || (loop?.leastJudgedMillis ?? 0) > 0;
     if (loop !== undefined && options.fitsBatches !== false)
       this.#fit = new BatchFit(loop.optionMillis, isCautious);
     this.#policy = new HandlerPolicy({
-      ...dependencies,
+      ...deps,
       shardId,
       activity,
       report: this.report,
@@ -126,8 +126,8 @@ export class ShardDelivery {
 
   /** The user's last chance to checkpoint before the lease is given away. A failure costs replays, not the hand-over. */
   async shutDown(): Promise<void> {
-    const { dependencies, options, shardId, checkpointer, activity } = this.#parts;
-    const { clock, logger } = dependencies;
+    const { deps, options, shardId, checkpointer, activity } = this.#parts;
+    const { clock, logger } = deps;
     const hook = options.hooks?.shutdownRequested;
     if (hook === undefined) return;
     activity.enter("hook");
@@ -172,10 +172,10 @@ export class ShardDelivery {
   }
 
   async #handle(records: readonly ConsumerRecord[], batch: FetchedBatch): Promise<BatchOutcome> {
-    const { dependencies, options, checkpointer, interrupted } = this.#parts;
-    const startedAtMillis = dependencies.clock.monotonicMillis();
+    const { deps, options, checkpointer, interrupted } = this.#parts;
+    const startedAtMillis = deps.clock.monotonicMillis();
     const outcome = await this.#policy.process(records, batch.millisBehindLatest);
-    const millis = dependencies.clock.monotonicMillis() - startedAtMillis;
+    const millis = deps.clock.monotonicMillis() - startedAtMillis;
     this.report.handled(batch, records.length, millis, outcome.kind === "done");
     // "After every batch" means that the next one waits for it; a drain's progress is written by the hand-over.
     if (outcome.kind === "done" && options.checkpointIntervalMillis === 0) {

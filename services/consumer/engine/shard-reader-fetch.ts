@@ -17,13 +17,13 @@ import { backoffMillis } from "../../shared/random.ts";
 import type { ErrorClass } from "../core/error-class.ts";
 import type { ConsumerRecord } from "../core/record.ts";
 import type { MetricDimensions } from "../ports/metrics.ts";
-import { type ReadResult, type Shard, StreamError, type StreamProblem } from "../ports/stream.ts";
+import { type ReadResult, type Shard, StreamError, type StreamErrorClass } from "../ports/stream.ts";
 import type { BudgetAccount } from "./byte-budget.ts";
 import type { LastError } from "./error-reports.ts";
 import { ShardCursor } from "./shard-reader-cursor.ts";
 import { ReadLag } from "./shard-reader-lag.ts";
 import { type Listed, ShardListing } from "./shard-reader-listing.ts";
-import type { ShardReaderDependencies, ShardReaderOptions } from "./shard-reader-options.ts";
+import type { ShardReaderDeps, ShardReaderOptions } from "./shard-reader-options.ts";
 import {
   allowedAtMillis,
   MIN_READ_SPACING_MILLIS,
@@ -78,7 +78,7 @@ export type FetchedLease = LeaseStart & {
 };
 
 export class ShardFetcher {
-  readonly #dependencies: ShardReaderDependencies;
+  readonly #deps: ShardReaderDeps;
   readonly #options: ShardReaderOptions;
   readonly #shardId: string;
   readonly #account: BudgetAccount;
@@ -103,20 +103,20 @@ export class ShardFetcher {
   #rest: Rest | undefined;
 
   constructor(
-    dependencies: ShardReaderDependencies,
+    deps: ShardReaderDeps,
     options: ShardReaderOptions,
     lease: FetchedLease,
     account: BudgetAccount,
   ) {
     const { shardId } = lease;
-    const { clock } = dependencies;
-    this.#dependencies = dependencies;
+    const { clock } = deps;
+    this.#deps = deps;
     this.#options = options;
     this.#shardId = shardId;
     this.#account = account;
-    this.#records = new ShardRecords(dependencies, shardId, options.kplHashRange, lease.hashRange);
+    this.#records = new ShardRecords(deps, shardId, options.kplHashRange, lease.hashRange);
     const position = new ReadPosition(lease, options.initialPosition, clock);
-    const cursor = new ShardCursor(dependencies, shardId, position, () => this.#records.reopened());
+    const cursor = new ShardCursor(deps, shardId, position, () => this.#records.reopened());
     this.#cursor = cursor;
     this.#listing = new ShardListing(() => cursor.listShards(), clock, shardId);
     this.#dimensions = { Operation: "ProcessTask", ShardId: shardId };
@@ -141,7 +141,7 @@ export class ShardFetcher {
 
   /** The next batch, empty or not. Never rejects. */
   async next(signal: AbortSignal): Promise<Fetched> {
-    const { clock } = this.#dependencies;
+    const { clock } = this.#deps;
     if (this.#rest !== undefined && !signal.aborted)
       return this.#piece(this.#records.nextPiece(), this.#rest);
     for (;;) {
@@ -160,7 +160,7 @@ export class ShardFetcher {
    * @param over aborts when the hand-over waits no longer: an iterator that comes after it is not read from (seed 1310128)
    */
   async last(over: AbortSignal): Promise<FetchedBatch | undefined> {
-    const now = this.#dependencies.clock.monotonicMillis();
+    const now = this.#deps.clock.monotonicMillis();
     const isBehind = this.#rest !== undefined || !this.#lag.wasAtTip;
     if (now < this.#allowedAtMillis || this.#failures > 0 || isBehind) return undefined;
     const fetched = await this.#attempt(over);
@@ -177,7 +177,7 @@ export class ShardFetcher {
     const limit = Math.max(1, Math.min(maxRecords, Math.floor(grantedBytes / recordBytes)));
     let bytes = 0;
     try {
-      const { clock } = this.#dependencies;
+      const { clock } = this.#deps;
       if (!this.#cursor.isOpen) await this.#cursor.open();
       if (signal.aborted) return { kind: "aborted" };
       const startedAtMillis = clock.monotonicMillis();
@@ -221,7 +221,7 @@ export class ShardFetcher {
   }
 
   #succeeded({ records, millisBehindLatest }: ReadResult, read: Read): void {
-    const { clock, metrics, reports } = this.#dependencies;
+    const { clock, metrics, reports } = this.#deps;
     this.#nextReadAtMillis = nextReadAtMillis(
       { ...read, count: records.length, millisBehindLatest, emptyReads: this.#emptyReads },
       this.#options.idleTimeBetweenReadsMillis,
@@ -242,7 +242,7 @@ export class ShardFetcher {
 
   /** The answer says that the shard ends here. Undefined: the listing does not (or not yet), and reading goes on. */
   async #confirmEnd(named: readonly Shard[] | undefined): Promise<ShardEnd | undefined> {
-    const listed = await this.#look();
+    const listed = await this.#poll();
     const isOver =
       listed?.kind === "closed" ||
       (listed?.kind === "absent" && (listed.isLasting || listed.children.length > 0));
@@ -283,7 +283,7 @@ export class ShardFetcher {
 
   /** An old one after an outage is no trouble of its own; one that expires again and again is. */
   #expired(error: unknown, again: boolean): undefined {
-    this.#dependencies.metrics.record("ExpiredIterator", 1, "Count", this.#dimensions);
+    this.#deps.metrics.record("ExpiredIterator", 1, "Count", this.#dimensions);
     this.#cursor.close();
     if (!again) {
       this.#nextReadAtMillis = this.#allowedAtMillis;
@@ -294,7 +294,7 @@ export class ShardFetcher {
   }
 
   async #notFound(wasOpen: boolean): Promise<Fetched | undefined> {
-    const listed = await this.#look();
+    const listed = await this.#poll();
     if (listed === undefined) return undefined;
     if (listed.kind !== "absent") {
       // Some endpoints say "not found" of a sequence number that they no longer have.
@@ -302,7 +302,7 @@ export class ShardFetcher {
       return undefined;
     }
     if (!listed.isLasting) return undefined;
-    this.#dependencies.logger.error(
+    this.#deps.logger.error(
       { shardId: this.#shardId, from: this.#cursor.position },
       "the shard is no longer in the stream: what was unread is past its retention; going on with its children",
     );
@@ -312,7 +312,7 @@ export class ShardFetcher {
   async #positionRefused(): Promise<void> {
     try {
       if (!(await this.#cursor.refused())) return;
-      const { clock } = this.#dependencies;
+      const { clock } = this.#deps;
       this.#nextReadAtMillis = Math.max(
         this.#allowedAtMillis,
         clock.monotonicMillis() + MIN_READ_SPACING_MILLIS,
@@ -323,10 +323,10 @@ export class ShardFetcher {
   }
 
   /** Undefined: the listing says nothing, and that is reported. */
-  async #look(): Promise<Listed | undefined> {
-    const { reports } = this.#dependencies;
+  async #poll(): Promise<Listed | undefined> {
+    const { reports } = this.#deps;
     try {
-      const listed = await this.#listing.look();
+      const listed = await this.#listing.poll();
       reports.recovered("stream listing", this.#shardId);
       return listed;
     } catch (error) {
@@ -340,13 +340,13 @@ export class ShardFetcher {
   }
 
   #backOff(capMillis: number): void {
-    const { clock, random } = this.#dependencies;
+    const { clock, random } = this.#deps;
     const pause = backoffMillis(this.#failures, random, BACKOFF_BASE_MILLIS, capMillis);
     this.#nextReadAtMillis = Math.max(this.#allowedAtMillis, clock.monotonicMillis() + pause);
   }
 
-  #report(problem: StreamProblem, error: unknown): void {
-    const { clock, reports } = this.#dependencies;
+  #report(problem: StreamErrorClass, error: unknown): void {
+    const { clock, reports } = this.#deps;
     const errorClass = classOf(problem);
     const message = error instanceof Error ? error.message : String(error);
     this.#lastError = { source: "reading", errorClass, message, atMillis: clock.wallMillis() };
@@ -356,12 +356,12 @@ export class ShardFetcher {
   /** Reading ends here: what failed is not this worker's any more. */
   #forget(): void {
     if (this.#failures === 0) return;
-    this.#dependencies.reports.forget("reading", this.#shardId);
-    this.#dependencies.reports.forget("stream listing", this.#shardId);
+    this.#deps.reports.forget("reading", this.#shardId);
+    this.#deps.reports.forget("stream listing", this.#shardId);
   }
 
   #detail(name: string, value: number, unit: "Count" | "Milliseconds"): void {
-    this.#dependencies.metrics.record(name, value, unit, this.#dimensions, "detailed");
+    this.#deps.metrics.record(name, value, unit, this.#dimensions, "detailed");
   }
 }
 
@@ -375,7 +375,7 @@ interface Read {
 }
 
 /** An iterator that expires as soon as it is given out counts as an unavailable endpoint. */
-const classOf = (problem: StreamProblem): ErrorClass =>
+const classOf = (problem: StreamErrorClass): ErrorClass =>
   problem === "expired-iterator" ? "unavailable" : problem;
 
 const someOf = (children: readonly Shard[]): readonly Shard[] | undefined =>

@@ -127,7 +127,7 @@ export type ShardEvent =
   /** A halted shard goes on. */
   | { readonly type: "resumed"; readonly shardId: string; readonly atMillis: number };
 
-export interface ShardReaderDependencies {
+export interface ShardReaderDeps {
   readonly stream: Stream;
   readonly clock: Clock;
   readonly random: Random;

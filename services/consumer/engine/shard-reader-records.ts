@@ -17,17 +17,17 @@ import type { StreamRecord } from "../ports/stream.ts";
 /** As many as a read without aggregates has at the most: the handler's batches are no larger with them. */
 const MAX_PIECE_RECORDS = 10_000;
 
-export interface RecordsDependencies {
+export interface RecordsDeps {
   readonly logger: Logger;
   readonly metrics: Metrics;
 }
 
 export class ShardRecords {
-  readonly #dependencies: RecordsDependencies;
+  readonly #deps: RecordsDeps;
   readonly #shardId: string;
   /** Undefined: every user record is kept. */
   readonly #hashRange: HashRange | undefined;
-  #hasSaidDrops = false;
+  #hasLoggedDrops = false;
   /** Set with a new iterator: what was read before is not delivered again, wherever the iterator had to begin. */
   #dropThrough: string | undefined;
   #lastSequenceNumber: string | undefined;
@@ -36,16 +36,16 @@ export class ShardRecords {
 
   /** @param hashRange the lease's; the rows of old Java fleets have none */
   constructor(
-    dependencies: RecordsDependencies,
+    deps: RecordsDeps,
     shardId: string,
     kplHashRange: "keep" | "drop",
     hashRange: HashRange | undefined,
   ) {
-    this.#dependencies = dependencies;
+    this.#deps = deps;
     this.#shardId = shardId;
     this.#hashRange = kplHashRange === "drop" ? hashRange : undefined;
     if (kplHashRange === "drop" && hashRange === undefined) {
-      dependencies.logger.warn(
+      deps.logger.warn(
         { shardId },
         'the lease row has no hash range: every KPL user record of this shard is kept, although kplHashRange is "drop"',
       );
@@ -100,13 +100,13 @@ export class ShardRecords {
   }
 
   #report(dropped: number): void {
-    const { logger, metrics } = this.#dependencies;
+    const { logger, metrics } = this.#deps;
     metrics.record("KplRecordsDropped", dropped, "Count", {
       Operation: "ProcessTask",
       ShardId: this.#shardId,
     });
-    if (this.#hasSaidDrops) return;
-    this.#hasSaidDrops = true;
+    if (this.#hasLoggedDrops) return;
+    this.#hasLoggedDrops = true;
     logger.warn(
       { shardId: this.#shardId, dropped },
       'KPL user records of other shards are dropped (kplHashRange: "drop"); a KPL producer sends them again. Counted in the metric KplRecordsDropped',

@@ -3,7 +3,7 @@ import type { Checkpoint } from "../core/lease.ts";
 import type { ConsumerRecord } from "../core/record.ts";
 import type { MetricDimensions } from "../ports/metrics.ts";
 import type { FetchedBatch } from "./shard-reader-fetch.ts";
-import type { GiveUpReason, ShardEvent, ShardReaderDependencies } from "./shard-reader-options.ts";
+import type { GiveUpReason, ShardEvent, ShardReaderDeps } from "./shard-reader-options.ts";
 
 export interface ShardError {
   readonly message: string;
@@ -12,18 +12,18 @@ export interface ShardError {
 }
 
 export class ShardReport {
-  readonly #dependencies: ShardReaderDependencies;
+  readonly #deps: ShardReaderDeps;
   readonly #shardId: string;
   readonly #dimensions: MetricDimensions;
   #first = true;
-  #untold: ShardEvent | undefined;
+  #unreported: ShardEvent | undefined;
   #lastError: ShardError | undefined;
   #haltedBy: string | undefined;
   /** Neighbours that are given up together are one line in the log. */
   readonly #skipped: ConsumerRecord[] = [];
 
-  constructor(dependencies: ShardReaderDependencies, shardId: string) {
-    this.#dependencies = dependencies;
+  constructor(deps: ShardReaderDeps, shardId: string) {
+    this.#deps = deps;
     this.#shardId = shardId;
     this.#dimensions = { Operation: "ProcessTask", ShardId: shardId };
   }
@@ -40,8 +40,8 @@ export class ShardReport {
 
   /** The handler is done with a batch, well or not. */
   handled(batch: FetchedBatch, count: number, millis: number, succeeded: boolean): void {
-    const { metrics } = this.#dependencies;
-    this.#untold = undefined;
+    const { metrics } = this.#deps;
+    this.#unreported = undefined;
     metrics.record("RecordProcessor.processRecords.Time", millis, "Milliseconds", this.#dimensions);
     metrics.record("Success", succeeded ? 1 : 0, "Count", this.#dimensions);
     if (!succeeded) return;
@@ -51,7 +51,7 @@ export class ShardReport {
 
   /** A batch is done. An empty one is worth a line when it is the first, or the last before a hand-over. */
   batch(batch: FetchedBatch, count: number, isLast: boolean): void {
-    const finishedAtMillis = this.#dependencies.clock.wallMillis();
+    const finishedAtMillis = this.#deps.clock.wallMillis();
     const event: ShardEvent = {
       type: "batch",
       shardId: this.#shardId,
@@ -61,19 +61,19 @@ export class ShardReport {
     };
     const told = count > 0 || this.#first || isLast;
     this.#first = false;
-    this.#untold = told ? undefined : event;
-    if (told) this.#dependencies.observe(event);
+    this.#unreported = told ? undefined : event;
+    if (told) this.#deps.observe(event);
   }
 
   /** The shard goes to another worker: says when it was read last, if that found nothing. */
   drained(): void {
-    if (this.#untold !== undefined) this.#dependencies.observe(this.#untold);
-    this.#untold = undefined;
+    if (this.#unreported !== undefined) this.#deps.observe(this.#unreported);
+    this.#unreported = undefined;
   }
 
   /** A call failed; the next one comes after `delayMillis`. */
   retries({ error, ...retry }: { attempt: number; count: number; delayMillis: number; error: Error }): void {
-    const { logger, observe, clock } = this.#dependencies;
+    const { logger, observe, clock } = this.#deps;
     const shardId = this.#shardId;
     const atMillis = clock.wallMillis();
     this.#lastError = { message: error.message, atMillis };
@@ -83,7 +83,7 @@ export class ShardReport {
 
   /** A record is passed over, as the user asked. */
   gaveUp(record: ConsumerRecord, reason: GiveUpReason, error: Error, type: "skipped" | "dead-letter"): void {
-    const { logger, observe, clock, metrics } = this.#dependencies;
+    const { logger, observe, clock, metrics } = this.#deps;
     const { sequenceNumber, subSequenceNumber } = record;
     const shardId = this.#shardId;
     const atMillis = clock.wallMillis();
@@ -110,12 +110,12 @@ export class ShardReport {
       toSub: last.subSequenceNumber,
       error: this.#lastError?.message,
     };
-    this.#dependencies.logger.error(fields, 'records skipped (onError "skip")');
+    this.#deps.logger.error(fields, 'records skipped (onError "skip")');
     this.#skipped.length = 0;
   }
 
   halted(error: Error, checkpoint: Checkpoint): void {
-    const { logger, metrics, clock, observe } = this.#dependencies;
+    const { logger, metrics, clock, observe } = this.#deps;
     const shardId = this.#shardId;
     const atMillis = clock.wallMillis();
     this.#haltedBy = error.message;
@@ -129,7 +129,7 @@ export class ShardReport {
   }
 
   resumed(): void {
-    const { logger, clock, observe } = this.#dependencies;
+    const { logger, clock, observe } = this.#deps;
     this.#haltedBy = undefined;
     logger.warn({ shardId: this.#shardId }, "shard resumed");
     observe({ type: "resumed", shardId: this.#shardId, atMillis: clock.wallMillis() });

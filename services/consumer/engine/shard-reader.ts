@@ -19,7 +19,7 @@ import type { HeldLease, ShardConsumer, ShardOutcome, ShardStatus } from "./shar
 import { mayEnd } from "./shard-end.ts";
 import { ShardDelivery } from "./shard-reader-delivery.ts";
 import { type Fetched, type FetchedBatch, ShardFetcher } from "./shard-reader-fetch.ts";
-import type { ShardReaderDependencies, ShardReaderOptions } from "./shard-reader-options.ts";
+import type { ShardReaderDeps, ShardReaderOptions } from "./shard-reader-options.ts";
 
 /** A drain waits no longer than this for an answer of Kinesis: the hand-over matters more than a final read. */
 const LAST_READ_LIMIT_MILLIS = 300;
@@ -31,18 +31,18 @@ interface ReadAhead {
 }
 
 export function startShardConsumer(
-  dependencies: ShardReaderDependencies,
+  deps: ShardReaderDeps,
   options: ShardReaderOptions,
   held: HeldLease,
 ): ShardConsumer {
-  const reader = new ShardReader(dependencies, options, held);
+  const reader = new ShardReader(deps, options, held);
   reader.start();
   return reader;
 }
 
 class ShardReader implements ShardConsumer {
   readonly finished: Promise<ShardOutcome>;
-  readonly #dependencies: ShardReaderDependencies;
+  readonly #deps: ShardReaderDeps;
   readonly #options: ShardReaderOptions;
   readonly #shardId: string;
   readonly #clock: Clock;
@@ -66,10 +66,10 @@ class ShardReader implements ShardConsumer {
   /** The outcome is decided, but for a write that is still under way. */
   #concluding = false;
 
-  constructor(dependencies: ShardReaderDependencies, options: ShardReaderOptions, held: HeldLease) {
-    const { clock, random, reports, budget } = dependencies;
+  constructor(deps: ShardReaderDeps, options: ShardReaderOptions, held: HeldLease) {
+    const { clock, random, reports, budget } = deps;
     const shardId = held.leaseKey;
-    this.#dependencies = dependencies;
+    this.#deps = deps;
     this.#options = options;
     this.#shardId = shardId;
     this.finished = new Promise((resolve) => {
@@ -83,15 +83,15 @@ class ShardReader implements ShardConsumer {
     const checkpointer = new Checkpointer({ held, clock, random, reports, intervalMillis, onLost });
     this.#checkpointer = checkpointer;
     const warnAfterMillis = options.logWarningForTaskAfterMillis ?? DEFAULT_LOG_WARNING_MILLIS;
-    this.#activity = new ShardActivity(dependencies, shardId, warnAfterMillis);
+    this.#activity = new ShardActivity(deps, shardId, warnAfterMillis);
     const activity = this.#activity;
     const { checkpoint, startMillis, hashRange } = held.lease;
     const shard = { shardId, checkpoint, startMillis, hashRange };
-    this.#fetcher = new ShardFetcher(dependencies, options, shard, account);
+    this.#fetcher = new ShardFetcher(deps, options, shard, account);
     const stopping = this.#stopping.signal;
     const interrupted = this.#interrupting.signal;
     this.#delivery = new ShardDelivery({
-      dependencies,
+      deps,
       options,
       shardId,
       account,
@@ -256,7 +256,7 @@ class ShardReader implements ShardConsumer {
   async #end(children: readonly Shard[] | undefined): Promise<void> {
     this.#isEnding = true;
     const ended = await mayEnd({
-      dependencies: this.#dependencies,
+      deps: this.#deps,
       options: this.#options,
       shardId: this.#shardId,
       checkpointer: this.#checkpointer,

@@ -14,7 +14,7 @@ import type { ErrorReports, ErrorSource } from "./error-reports.ts";
 import { HALTED_RETRY_MILLIS } from "./failing-batch.ts";
 import { HANDLER_GRACE_MILLIS } from "./handler-call.ts";
 import type { OwnedLease } from "./held-lease.ts";
-import { persist } from "./persist.ts";
+import { retryUntilAborted } from "./persist.ts";
 import { settledWithin } from "./settled-within.ts";
 import type { ShardConsumer, ShardOutcome, ShardStatus } from "./shard-consumer.ts";
 
@@ -25,7 +25,7 @@ export type TaskPhase =
   | { readonly kind: "completing" }
   | { readonly kind: "gone" };
 
-export interface ShardTaskSurroundings {
+export interface ShardTaskDeps {
   readonly ports: Pick<Ports, "store" | "stream" | "clock" | "random" | "logger">;
   readonly options: Pick<EngineOptions, "hooks" | "observe">;
   readonly reports: ErrorReports;
@@ -47,17 +47,17 @@ export interface ShardTaskSurroundings {
 
 export class ShardTask {
   readonly #owned: OwnedLease;
-  readonly #around: ShardTaskSurroundings;
+  readonly #deps: ShardTaskDeps;
   readonly #lost = new AbortController();
   #consumer: ShardConsumer;
   #phase: TaskPhase = { kind: "reading" };
   /** Resolves when the lease is no longer this worker's. Never rejects. */
   readonly done: Promise<"gone" | "lost">;
 
-  constructor(owned: OwnedLease, around: ShardTaskSurroundings) {
+  constructor(owned: OwnedLease, deps: ShardTaskDeps) {
     this.#owned = owned;
-    this.#around = around;
-    this.#consumer = around.startConsumer(owned);
+    this.#deps = deps;
+    this.#consumer = deps.startConsumer(owned);
     this.done = this.#run();
   }
 
@@ -96,14 +96,14 @@ export class ShardTask {
   }
 
   /** The stop budget is spent: stop at once, and release the lease at the progress that is known. */
-  async giveUp(reason: string): Promise<void> {
+  async forceRelease(reason: string): Promise<void> {
     const { checkpoint } = this.status();
-    this.lose(reason);
+    this.markLost(reason);
     await this.#owned.release(checkpoint);
   }
 
   /** The lease is somebody else's (or must be treated so): stop at once, write nothing more. */
-  lose(reason: string): void {
+  markLost(reason: string): void {
     if (this.#lost.signal.aborted || this.#phase.kind === "gone") return;
     this.#lost.abort(reason);
     this.#consumer.stop();
@@ -116,7 +116,7 @@ export class ShardTask {
       // Also one that was kept, and taken from this worker while that was written.
       if (written === "lost" || this.#lost.signal.aborted) return this.#wasLost();
       this.#phase = { kind: "reading" };
-      this.#consumer = this.#around.startConsumer(this.#owned);
+      this.#consumer = this.#deps.startConsumer(this.#owned);
     }
   }
 
@@ -125,7 +125,7 @@ export class ShardTask {
     const outcome = await this.#consumer.finished;
     if (outcome.kind === "lost" || this.#lost.signal.aborted) return "lost";
     const written = await this.#conclude(outcome);
-    if (written === "gone") this.#around.changed();
+    if (written === "gone") this.#deps.changed();
     return written;
   }
 
@@ -134,7 +134,7 @@ export class ShardTask {
       case "ended":
         return this.#complete(outcome.children);
       case "drained":
-        return this.#giveAway(outcome.checkpoint);
+        return this.#concludeDrain(outcome.checkpoint);
       case "failed":
         return this.#keep(outcome.checkpoint);
     }
@@ -145,7 +145,7 @@ export class ShardTask {
    * again from its checkpoint after a pause; one that was given away stays so.
    */
   async #broke(error: unknown): Promise<"gone" | "lost" | "kept"> {
-    const { logger, clock } = this.#around.ports;
+    const { logger, clock } = this.#deps.ports;
     const shardId = this.#owned.leaseKey;
     if (this.#phase.kind === "gone") {
       logger.error(
@@ -164,46 +164,48 @@ export class ShardTask {
   }
 
   async #keep(checkpoint: Checkpoint): Promise<"lost" | "kept"> {
-    return (await this.#persist(() => this.#owned.checkpoint(checkpoint))) === "ok" ? "kept" : "lost";
+    return (await this.#retryUntilAborted(() => this.#owned.checkpoint(checkpoint))) === "ok"
+      ? "kept"
+      : "lost";
   }
 
-  async #giveAway(checkpoint: Checkpoint): Promise<"gone" | "lost" | "kept"> {
+  async #concludeDrain(checkpoint: Checkpoint): Promise<"gone" | "lost" | "kept"> {
     const phase = this.#phase;
     const reason = "reason" in phase ? phase.reason : "drained";
     // The plan may have changed while the batch in hand was finished.
-    const to = phase.kind === "releasing" ? undefined : this.#around.targetOf(this.#owned.leaseKey);
+    const to = phase.kind === "releasing" ? undefined : this.#deps.targetOf(this.#owned.leaseKey);
     if (phase.kind === "handing-over" && to === undefined) return this.#keep(checkpoint);
-    const written = await this.#persist(() =>
+    const written = await this.#retryUntilAborted(() =>
       to === undefined ? this.#owned.release(checkpoint) : this.#owned.handOver(to, checkpoint),
     );
     if (written !== "ok") return "lost";
     this.#phase = { kind: "gone" };
-    this.#tell(
+    this.#emit(
       to === undefined ? "released" : "handed-over",
       to === undefined ? reason : `${reason}: to ${to}`,
     );
     return "gone";
   }
 
-  async #complete(told: readonly Shard[] | undefined): Promise<"gone" | "lost"> {
+  async #complete(named: readonly Shard[] | undefined): Promise<"gone" | "lost"> {
     this.#phase = { kind: "completing" };
-    const children = await this.#persist(() => this.#createChildren(told), "stream listing");
+    const children = await this.#retryUntilAborted(() => this.#createChildren(named), "stream listing");
     if (children === undefined) return "lost";
-    const written = await this.#persist(() => this.#owned.complete(children.map((c) => c.shardId)));
+    const written = await this.#retryUntilAborted(() => this.#owned.complete(children.map((c) => c.shardId)));
     if (written !== "ok") return "lost";
     this.#phase = { kind: "gone" };
-    this.#tell("completed", `children ${children.map((c) => c.shardId).join(", ") || "none"}`);
+    this.#emit("completed", `children ${children.map((c) => c.shardId).join(", ") || "none"}`);
     return "gone";
   }
 
   /** T2. A child of two parents is runnable when the *other* parent has no row: then the whole stream is synced first. */
-  async #createChildren(told: readonly Shard[] | undefined): Promise<readonly Shard[]> {
+  async #createChildren(named: readonly Shard[] | undefined): Promise<readonly Shard[]> {
     const { leaseKey } = this.#owned;
     const isChild = (shard: Shard) => shard.parentShardIds.includes(leaseKey);
-    const parents = new Set(told?.flatMap((child) => child.parentShardIds));
+    const parents = new Set(named?.flatMap((child) => child.parentShardIds));
     const areThere = await Promise.all([...parents].map((parent) => this.#isThere(parent)));
-    if (told === undefined || told.length === 0 || areThere.includes(false)) {
-      const listed = await this.#around.syncShards();
+    if (named === undefined || named.length === 0 || areThere.includes(false)) {
+      const listed = await this.#deps.syncShards();
       const children = listed.filter(isChild);
       // A shard ends because it has children: a listing with it and without them lags.
       if (children.length === 0 && listed.some((s) => s.shardId === leaseKey)) {
@@ -211,40 +213,40 @@ export class ShardTask {
       }
       return children;
     }
-    for (const child of told) {
-      if (this.#around.row(child.shardId) !== undefined) continue;
-      const lease = childLease(child, this.#around.application());
-      await this.#around.ports.store.create(lease);
+    for (const child of named) {
+      if (this.#deps.row(child.shardId) !== undefined) continue;
+      const lease = childLease(child, this.#deps.application());
+      await this.#deps.ports.store.create(lease);
       // Whoever made it: the row is there from now on.
       this.#saw(lease);
     }
-    return told;
+    return named;
   }
 
   /** The view of a worker that follows has its own rows only. */
   async #isThere(leaseKey: string): Promise<boolean> {
-    if (this.#around.row(leaseKey) !== undefined) return true;
-    const row = await this.#around.ports.store.read(leaseKey);
+    if (this.#deps.row(leaseKey) !== undefined) return true;
+    const row = await this.#deps.ports.store.read(leaseKey);
     if (row !== undefined) this.#saw(row);
     return row !== undefined;
   }
 
   /** A row in the view without its parents' rows would be read at once (L3): then the table is read instead (seed 941703). */
   #saw(lease: Lease): void {
-    const isWhole = lease.parentShardIds.every((parent) => this.#around.row(parent) !== undefined);
-    if (isWhole) this.#around.saw(lease);
-    else this.#around.distrust();
+    const isWhole = lease.parentShardIds.every((parent) => this.#deps.row(parent) !== undefined);
+    if (isWhole) this.#deps.saw(lease);
+    else this.#deps.distrust();
   }
 
   async #wasLost(): Promise<"lost"> {
     this.#phase = { kind: "gone" };
     const { reason } = this.#lost.signal;
     this.#lost.abort();
-    this.#tell("lost", typeof reason === "string" ? reason : "a fenced write was refused");
+    this.#emit("lost", typeof reason === "string" ? reason : "a fenced write was refused");
     // What the refusal showed may have been edited again since, and the bump that follows is no news to this worker.
-    this.#around.distrust();
-    this.#around.changed();
-    await this.#tellLeaseLost();
+    this.#deps.distrust();
+    this.#deps.changed();
+    await this.#notifyLeaseLost();
     return "lost";
   }
 
@@ -252,8 +254,8 @@ export class ShardTask {
    * The hook is waited for like a handler that has heard of the loss, so that the same worker may take the lease again
    * without overlap; but not longer, because a worker that was declared dead joins anew after it.
    */
-  async #tellLeaseLost(): Promise<void> {
-    const { options, ports } = this.#around;
+  async #notifyLeaseLost(): Promise<void> {
+    const { options, ports } = this.#deps;
     const { leaseKey } = this.#owned;
     const { leaseLost } = options.hooks;
     if (leaseLost === undefined) return;
@@ -266,9 +268,9 @@ export class ShardTask {
     }
   }
 
-  #persist<T>(act: () => Promise<T>, source: ErrorSource = "lease table"): Promise<T | undefined> {
-    const { ports, reports } = this.#around;
-    return persist(act, {
+  #retryUntilAborted<T>(act: () => Promise<T>, source: ErrorSource = "lease table"): Promise<T | undefined> {
+    const { ports, reports } = this.#deps;
+    return retryUntilAborted(act, {
       ...ports,
       reports,
       source,
@@ -277,10 +279,10 @@ export class ShardTask {
     });
   }
 
-  #tell(action: "handed-over" | "released" | "completed" | "lost", reason: string): void {
-    const { clock, logger } = this.#around.ports;
+  #emit(action: "handed-over" | "released" | "completed" | "lost", reason: string): void {
+    const { clock, logger } = this.#deps.ports;
     const { leaseKey } = this.#owned;
-    this.#around.options.observe({ type: "lease", leaseKey, action, reason, atMillis: clock.wallMillis() });
+    this.#deps.options.observe({ type: "lease", leaseKey, action, reason, atMillis: clock.wallMillis() });
     logger[action === "lost" ? "warn" : "info"]({ shardId: leaseKey, reason }, `lease ${action}`);
   }
 }

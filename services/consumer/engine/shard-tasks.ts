@@ -13,7 +13,7 @@ import type { EngineOptions, Ports } from "./engine-context.ts";
 import { errorClassIn } from "./error-reports.ts";
 import type { FleetWatch } from "./fleet-watch.ts";
 import { ownLease } from "./held-lease.ts";
-import { ShardTask, type ShardTaskSurroundings } from "./shard-task.ts";
+import { ShardTask, type ShardTaskDeps } from "./shard-task.ts";
 
 /** A claim without an answer has the table read anew: one that fails again and again is made ever less often. */
 const CLAIM_PAUSE_BASE_MILLIS = 100;
@@ -23,7 +23,7 @@ const FAILURE_KEPT_MILLIS = 120_000;
 /** Claims under way at once: enough for a scale-out, few enough for two cores and the SDK's sockets. */
 const MAX_CLAIMS_UNDER_WAY = 16;
 
-export interface ShardTasksSurroundings extends ShardTaskSurroundings {
+export interface ShardTasksDeps extends ShardTaskDeps {
   readonly watch: FleetWatch;
   /** Something of ours is over: take another turn. */
   wakeUp(): void;
@@ -32,7 +32,7 @@ export interface ShardTasksSurroundings extends ShardTaskSurroundings {
 export class ShardTasks {
   readonly #ports: Ports;
   readonly #options: EngineOptions;
-  readonly #around: ShardTasksSurroundings;
+  readonly #deps: ShardTasksDeps;
   readonly #tasks = new Map<string, ShardTask>();
   /** Claims that may have happened: nobody has been told of them. */
   readonly #unanswered = new Set<string>();
@@ -42,10 +42,10 @@ export class ShardTasks {
   #closed = false;
   #lost = 0;
 
-  constructor(ports: Ports, options: EngineOptions, around: ShardTasksSurroundings) {
+  constructor(ports: Ports, options: EngineOptions, deps: ShardTasksDeps) {
     this.#ports = ports;
     this.#options = options;
-    this.#around = around;
+    this.#deps = deps;
   }
 
   /** Nothing is held and nothing is being claimed. */
@@ -89,7 +89,7 @@ export class ShardTasks {
     const now = this.#ports.clock.monotonicMillis();
     for (const [leaseKey, { untilMillis }] of this.#failed)
       if (now - untilMillis > FAILURE_KEPT_MILLIS) this.#forget(leaseKey);
-    for (const { leaseKey, reason } of stop) this.get(leaseKey)?.lose(reason);
+    for (const { leaseKey, reason } of stop) this.get(leaseKey)?.markLost(reason);
     for (const { lease, reason } of claim) this.claim(lease, reason);
     for (const { leaseKey, to, reason } of handOver) this.get(leaseKey)?.handOver(to, reason);
     for (const { leaseKey } of release) this.get(leaseKey)?.release("stopping, and nobody has room for it");
@@ -115,11 +115,11 @@ export class ShardTasks {
     if (clock.monotonicMillis() < (this.#failed.get(leaseKey)?.untilMillis ?? 0)) return;
     const answered = this.#attempt(lease, reason)
       .then(() => {
-        if (this.#failed.delete(leaseKey)) this.#around.reports.recovered("claiming", leaseKey);
+        if (this.#failed.delete(leaseKey)) this.#deps.reports.recovered("claiming", leaseKey);
       })
       .catch((error: unknown) => {
         // It may have happened: only the table knows.
-        this.#around.watch.distrust();
+        this.#deps.watch.distrust();
         this.#unanswered.add(leaseKey);
         const times = (this.#failed.get(leaseKey)?.times ?? 0) + 1;
         const pause = backoffMillis(
@@ -129,11 +129,11 @@ export class ShardTasks {
           CLAIM_PAUSE_CAP_MILLIS,
         );
         this.#failed.set(leaseKey, { times, untilMillis: clock.monotonicMillis() + pause });
-        this.#around.reports.failed("claiming", errorClassIn(error), error, leaseKey);
+        this.#deps.reports.failed("claiming", errorClassIn(error), error, leaseKey);
       })
       .finally(() => {
         this.#claiming.delete(leaseKey);
-        this.#around.wakeUp();
+        this.#deps.wakeUp();
       });
     this.#claiming.set(leaseKey, { counter: lease.counter, answered });
   }
@@ -143,20 +143,20 @@ export class ShardTasks {
     const now = this.#ports.clock.monotonicMillis();
     const due = this.all.filter((task) => now - task.owned.movedMillis >= everyMillis);
     await forEachBounded(due, async (task) => {
-      if ((await task.owned.renew()) === "lost") task.lose("a renewal was refused");
+      if ((await task.owned.renew()) === "lost") task.markLost("a renewal was refused");
     });
   }
 
   /** Every task is told that its lease is lost, and awaited. */
-  async loseAll(reason: string): Promise<void> {
-    for (const task of this.#tasks.values()) task.lose(reason);
+  async markAllLost(reason: string): Promise<void> {
+    for (const task of this.#tasks.values()) task.markLost(reason);
     await Promise.all(this.all.map((task) => task.done));
     for (const leaseKey of this.#failed.keys()) this.#forget(leaseKey);
   }
 
   #forget(leaseKey: string): void {
     this.#failed.delete(leaseKey);
-    this.#around.reports.forget("claiming", leaseKey);
+    this.#deps.reports.forget("claiming", leaseKey);
   }
 
   /** No claim is begun any more; resolves when those under way are answered. */
@@ -166,10 +166,10 @@ export class ShardTasks {
   }
 
   async #attempt(lease: Lease, reason: string): Promise<void> {
-    const { watch } = this.#around;
+    const { watch } = this.#deps;
     const { incarnation } = watch.membership.member;
     const outcome = await this.#ports.store.claim(lease, this.#options.workerId);
-    const isNews = this.#unanswered.delete(lease.leaseKey) || reason !== "received";
+    const isChange = this.#unanswered.delete(lease.leaseKey) || reason !== "received";
     if (outcome.kind === "lost") {
       if (outcome.current) this.#isAnothers(outcome.current);
       else watch.distrust();
@@ -178,26 +178,26 @@ export class ShardTasks {
     watch.view.wrote(outcome.lease);
     // S2. A stop whose budget was spent meanwhile leaves nothing in the name of who is gone.
     if (this.#closed) await this.#ports.store.release(outcome.lease, outcome.lease.checkpoint);
-    else if (watch.membership.member.incarnation === incarnation) this.#hold(outcome.lease, reason, isNews);
+    else if (watch.membership.member.incarnation === incarnation) this.#hold(outcome.lease, reason, isChange);
   }
 
   /** Whose it is may not know: a row edited by hand moves no version. */
   #isAnothers(row: Lease): void {
-    const { view } = this.#around.watch;
+    const { view } = this.#deps.watch;
     view.wrote(row);
     const owner = actualOwner(row);
     if (owner !== this.#options.workerId && view.members().some(({ workerId }) => workerId === owner))
-      this.#around.watch.wantBump();
+      this.#deps.watch.wantBump();
   }
 
-  #hold(lease: Lease, reason: string, isNews: boolean): void {
+  #hold(lease: Lease, reason: string, isChange: boolean): void {
     const { clock, store, logger } = this.#ports;
     const { leaseKey } = lease;
-    const { watch } = this.#around;
+    const { watch } = this.#deps;
     const wrote = (row: Lease | undefined) => (row === undefined ? watch.distrust() : watch.view.wrote(row));
     const task = new ShardTask(
       ownLease(store, lease, () => clock.monotonicMillis(), wrote, reason === "owner-gone"),
-      this.#around,
+      this.#deps,
     );
     this.#tasks.set(leaseKey, task);
     const action = reason === "received" ? "received" : "claimed";
@@ -206,11 +206,11 @@ export class ShardTasks {
       { shardId: leaseKey, reason, checkpoint: lease.checkpoint.sequenceNumber },
       `lease ${action}`,
     );
-    if (isNews) this.#around.changed();
+    if (isChange) this.#deps.changed();
     void task.done.then((end) => {
       if (end === "lost") this.#lost += 1;
       this.#tasks.delete(leaseKey);
-      this.#around.wakeUp();
+      this.#deps.wakeUp();
     });
   }
 }

@@ -1,6 +1,6 @@
 /** The time a stop may take: it ends at the earliest moment that any call of `stop` has set. */
 import type { Clock } from "../../shared/clock.ts";
-import { gate } from "./gate.ts";
+import { deferred } from "./gate.ts";
 
 /** Kept for releasing the leases of handlers that do not end: a part of the budget, and no more than this. */
 const RESERVE_PART = 0.2;
@@ -10,7 +10,7 @@ export class StopBudget {
   readonly #clock: Clock;
   #endsMillis = Number.POSITIVE_INFINITY;
   #reserveMillis = 0;
-  #shortened = gate();
+  #shortened = deferred();
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -23,7 +23,7 @@ export class StopBudget {
     this.#endsMillis = ends;
     this.#reserveMillis = Math.min(MAX_RESERVE_MILLIS, RESERVE_PART * budgetMillis);
     this.#shortened.open();
-    this.#shortened = gate();
+    this.#shortened = deferred();
   }
 
   /** Whether `work` ends while there is more left than the reserve. */

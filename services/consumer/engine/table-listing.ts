@@ -8,7 +8,7 @@ import type { Ports } from "./engine-context.ts";
 import type { FleetView } from "./fleet-view.ts";
 
 /** Of one reading of the table. */
-const MOST_SCANS = 3;
+const MAX_SCANS = 3;
 
 export class TableListing {
   readonly #ports: Pick<Ports, "store" | "logger">;
@@ -30,7 +30,7 @@ export class TableListing {
       const fresh = new Set(found.filter((orphan) => !this.#orphans.has(orphan)));
       this.#orphans = new Set(found);
       if (fresh.size === 0) return listing;
-      if (round < MOST_SCANS) continue;
+      if (round < MAX_SCANS) continue;
       // Reshards faster than scans: the newest children are left for the next look.
       const children = new Set([...fresh].map((orphan) => orphan.split(" ")[0]));
       return { ...listing, leases: listing.leases.filter((lease) => !children.has(lease.leaseKey)) };
@@ -40,8 +40,8 @@ export class TableListing {
   /** A member's own fleet row is in the table, so an answer with no row at all is none: the leases are kept, and it is asked again. */
   async #readOnce(hasLeft: boolean): Promise<LeaseListing> {
     const listing = await this.#ports.store.list({ consistent: true });
-    const { leases, corrupt, pages } = listing;
-    if (hasLeft || leases.length + corrupt.length + pages.length > 0) return listing;
+    const { leases, corrupt, fleetRows } = listing;
+    if (hasLeft || leases.length + corrupt.length + fleetRows.length > 0) return listing;
     const message = "the lease table is listed without a single row, and this worker's own must be there";
     throw new StoreUnavailable(message, { errorClass: "malformed-answer" });
   }

@@ -63,21 +63,22 @@ export function statusOf(
   };
 }
 
-/** @param turnEndedMillis when the loop's last iteration ended (monotonic) */
+/** @param iterationEndedMillis when the loop's last iteration ended (monotonic) */
 export function healthOf(
   { ports, options, watch, loop, reports, tasks }: ReportSources,
   state: WorkerState,
   failure: Error | undefined,
-  turnEndedMillis: number,
+  iterationEndedMillis: number,
 ): WorkerHealth {
   const nowMillis = ports.clock.monotonicMillis();
-  const sinceTurnMillis = nowMillis - turnEndedMillis;
+  const sinceIterationMillis = nowMillis - iterationEndedMillis;
   const runs = state === "joining" || state === "active" || state === "leaving";
-  const hangs = state === "active" && sinceTurnMillis > LOOP_LIMIT_MILLIS;
+  const hangs = state === "active" && sinceIterationMillis > LOOP_LIMIT_MILLIS;
   const reasons: string[] = [];
   if (failure !== undefined) reasons.push(failure.message);
   if (state !== "active") reasons.push(`the worker is ${state}`);
-  if (hangs) reasons.push(`the worker's loop has not ended an iteration for ${seconds(sinceTurnMillis)}`);
+  if (hangs)
+    reasons.push(`the worker's loop has not ended an iteration for ${seconds(sinceIterationMillis)}`);
   if (runs && !watch.membership.isFresh(nowMillis))
     reasons.push("the worker's heartbeat is not fresh: no records are given to the handler");
   const { oftenBlockedMillis } = loop;
@@ -120,7 +121,7 @@ export class Measurements {
   takeWhenDue(): void {
     const { ports, watch } = this.#sources;
     const now = ports.clock.monotonicMillis();
-    if (now - this.#takenMillis < watch.pace.beatMillis) return;
+    if (now - this.#takenMillis < watch.intervals.heartbeatMillis) return;
     this.#takenMillis = now;
     measure(this.#sources);
   }

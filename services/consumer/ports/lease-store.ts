@@ -11,7 +11,7 @@ import type { Application } from "../core/application.ts";
 import type { ErrorClass } from "../core/error-class.ts";
 import { codeOf, EvenkeelError } from "../core/errors.ts";
 import type { Checkpoint, Lease } from "../core/lease.ts";
-import type { Assignment, FleetPage, FleetSize, Member } from "../core/member.ts";
+import type { Assignment, FleetRow, FleetSize, Member } from "../core/member.ts";
 
 export type WriteOutcome =
   /** `lease`: the row as it stands after the write. */
@@ -22,7 +22,7 @@ export type WriteOutcome =
 /** `bumpError`: the entry is written, and the write of page 0 that moves the generation failed. */
 export interface Written {
   readonly kind: "ok";
-  readonly page: FleetPage;
+  readonly fleetRow: FleetRow;
   readonly bumpError?: unknown;
 }
 
@@ -36,20 +36,20 @@ export async function withBump(written: Written, bump: Promise<void>): Promise<W
   }
 }
 
-export type BeatOutcome =
+export type HeartbeatOutcome =
   | Written
   /**
    * This incarnation is no longer a member. `entry`: what the row has under its worker id instead: its own entry, marked
    * dead; another incarnation's (a second process with this id); or nothing (it was removed).
    */
-  | { readonly kind: "superseded"; readonly entry: Member | undefined };
+  | { readonly kind: "fencedOut"; readonly entry: Member | undefined };
 
 export interface LeaseListing {
   readonly leases: readonly Lease[];
   /** Lease rows that cannot be read: named, never silently dropped. */
   readonly corrupt: readonly { readonly leaseKey: string; readonly problem: string }[];
   /** Fleet pages found on the way. */
-  readonly pages: readonly FleetPage[];
+  readonly fleetRows: readonly FleetRow[];
   /** The application's own row was among them. */
   readonly hasApplication: boolean;
 }
@@ -106,24 +106,28 @@ export interface LeaseStore {
   replaceApplication(seen: Application, next: Application): Promise<"replaced" | "changed">;
 
   /** Eventually consistent by default: half a read unit. Undefined: no such page. */
-  readFleet(page: number, options?: { readonly consistent?: boolean }): Promise<FleetPage | undefined>;
+  readFleet(fleetRow: number, options?: { readonly consistent?: boolean }): Promise<FleetRow | undefined>;
   /** Adds (or replaces a namesake of) the member on a page with room, making the page when missing; bumps the page-0 generation. */
-  join(page: number, member: Member): Promise<Written | { readonly kind: "full" }>;
+  join(fleetRow: number, member: Member): Promise<Written | { readonly kind: "full" }>;
   /**
    * Writes this member's entry (heartbeat, state, cap) and returns its whole page: a heartbeat is a look too.
    * `bump`: also move the generation. Condition: the entry has this incarnation, is not dead, and no higher heartbeat.
    */
-  beat(page: number, member: Member, options: { readonly bump: boolean }): Promise<BeatOutcome>;
+  sendHeartbeat(
+    fleetRow: number,
+    member: Member,
+    options: { readonly bump: boolean },
+  ): Promise<HeartbeatOutcome>;
   /** Marks a member dead and bumps. Condition: incarnation and heartbeat are as seen. */
-  declareDead(page: number, seen: Member): Promise<"declared" | "changed">;
+  markDead(fleetRow: number, seen: Member): Promise<"declared" | "changed">;
   /** Sets the page's assignments, and on page 0 the fleet's size (undefined: removes it). Condition: the page is there. Bumps nothing. */
   assign(
-    page: number,
+    fleetRow: number,
     assignments: readonly Assignment[],
     size: FleetSize | undefined,
   ): Promise<"assigned" | "gone">;
-  /** Removes an entry (one's own at the end, or a dead one without leases) and bumps. Condition: the incarnation; an entry that is gone counts as left. Deletes the page when it was the last entry and `page` > 0 or no other page has members, and an empty page 0 with the last member of any page. */
-  leave(page: number, member: Member): Promise<"left" | "changed">;
+  /** Removes an entry (one's own at the end, or a dead one without leases) and bumps. Condition: the incarnation; an entry that is gone counts as left. Deletes the page when it was the last entry and `fleetRow` > 0 or no other page has members, and an empty page 0 with the last member of any page. */
+  leave(fleetRow: number, member: Member): Promise<"left" | "changed">;
   /** Moves the generation of page 0, so that everybody scans at the next look. No-op when there is no page 0. */
-  bumpGeneration(): Promise<void>;
+  bumpFleetVersion(): Promise<void>;
 }

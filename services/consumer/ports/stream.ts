@@ -27,12 +27,12 @@ export interface ReadResult {
 }
 
 /** `expired-iterator`: ask for a new one after the last sequence number. */
-export type StreamProblem = ErrorClass | "expired-iterator";
+export type StreamErrorClass = ErrorClass | "expired-iterator";
 
 export class StreamError extends EvenkeelError {
   override readonly name = "StreamError";
-  readonly problem: StreamProblem;
-  constructor(problem: StreamProblem, message: string, options?: ErrorOptions) {
+  readonly problem: StreamErrorClass;
+  constructor(problem: StreamErrorClass, message: string, options?: ErrorOptions) {
     super(codeOf(problem), message, options);
     this.problem = problem;
   }

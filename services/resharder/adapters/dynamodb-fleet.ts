@@ -52,7 +52,7 @@ export function dynamoDbFleet({ client, leaseTableName }: DynamoDbFleetProps): F
             ConditionExpression: "attribute_exists(leaseKey)",
             ExpressionAttributeNames: {
               "#requests": FLEET_ATTRIBUTES.shardSyncRequests,
-              "#generation": FLEET_ATTRIBUTES.generation,
+              "#generation": FLEET_ATTRIBUTES.version,
             },
             ExpressionAttributeValues: { ":one": { N: "1" } },
           }),

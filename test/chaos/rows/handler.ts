@@ -24,9 +24,9 @@ export const handlerRows: readonly Row[] = [
     about: "every handler call fails on one worker",
     expects: { doubled: 0, says: /failed|failing|downstream/ },
     async run(fleet) {
-      const [sick] = fleet.some(1);
+      const [poisoned] = fleet.some(1);
       fleet.begins();
-      fleet.conduct({ kind: "fails" }, [sick!]);
+      fleet.conduct({ kind: "fails" }, [poisoned!]);
       await fleet.sleep(fleet.lasting(12_000));
       fleet.pausesAfterFailing(fleet.lasting(12_000));
       fleet.conduct({ kind: "works" });
@@ -64,9 +64,9 @@ export const handlerRows: readonly Row[] = [
     about: "the handler of one worker does not return for 20 s",
     expects: { doubled: 0, says: /handler|processRecords/ },
     async run(fleet) {
-      const [sick] = fleet.some(1);
+      const [poisoned] = fleet.some(1);
       fleet.begins();
-      fleet.conduct({ kind: "hangs" }, [sick!]);
+      fleet.conduct({ kind: "hangs" }, [poisoned!]);
       await fleet.sleep(fleet.lasting(20_000));
       fleet.conduct({ kind: "works" });
     },
@@ -85,14 +85,14 @@ export const handlerRows: readonly Row[] = [
       says: /dead|event loop|paused|blocked/,
     },
     async run(fleet) {
-      const [sick] = fleet.some(1);
+      const [poisoned] = fleet.some(1);
       const millis = fleet.lasting(2 * fleet.failoverTimeMillis);
-      const blocking = sick!.blocking();
+      const blocking = poisoned!.blocking();
       fleet.begins();
       fleet.healed();
-      fleet.conduct({ kind: "blocks", millis, times: 1 }, [sick!]);
+      fleet.conduct({ kind: "blocks", millis, times: 1 }, [poisoned!]);
       await fleet.within(10_000, "a handler call", blocking);
-      fleet.excuseFromNow(sick!, millis + 3_000);
+      fleet.excuseFromNow(poisoned!, millis + 3_000);
       await fleet.sleep(millis + 3_000);
     },
   },

@@ -8,7 +8,7 @@ import { failoverOf, shortestFailover } from "../faults/unequal.ts";
 import { mayAssign, type Swarm } from "../swarm.ts";
 import type { SimEvent } from "../world/history.ts";
 import { Outages } from "./disturbances.ts";
-import { isJava, Troubles } from "./troubles.ts";
+import { isJava, WorkerFaults } from "./troubles.ts";
 import { type Evidence, invalid, VALID, type Verdict } from "./verdict.ts";
 
 /** What a trouble of its own leads to may follow this long after it. */
@@ -22,7 +22,7 @@ const MAX_SCANS = 10;
 const SCANS_A_CHANGE = 2;
 /** Of all calls. With a larger share, the heartbeats of the judging worker fail as well. */
 const PARTIAL_SHARE = 0.5;
-const MEMBERSHIP: ReadonlySet<string> = new Set(["join", "declareDead", "leave"]);
+const MEMBERSHIP: ReadonlySet<string> = new Set(["join", "markDead", "leave"]);
 
 export function checkCommonMode(evidence: Evidence): Verdict {
   for (const check of [checkMembership, checkHeartbeats, checkStorms]) {
@@ -36,12 +36,12 @@ interface Joined {
   readonly event: SimEvent;
   readonly incarnation: string;
   /** Until then, the answer to its join may have been lost: it does not know that it is a member, and joins again. */
-  hasBeaten: boolean;
-  beatenAt: number;
+  hasSentHeartbeat: boolean;
+  heartbeatAt: number;
 }
 
 function checkMembership({ swarm, events }: Evidence): Verdict {
-  const troubles = new Troubles(events);
+  const workerFaults = new WorkerFaults(events);
   const blocks = new KnownBlocks(swarm, events);
   const outages = new Outages(events);
   /** Up workers by their newest incarnation. */
@@ -64,18 +64,19 @@ function checkMembership({ swarm, events }: Evidence): Verdict {
     const { incarnation } = event.member;
     const known = joined.get(about);
     const from = event.t - 3 * failoverOf(swarm, about) - AFTER_MILLIS;
-    const isBlock = troubles.onlyBlocksBetween(about, from, event.t);
+    const isBlock = workerFaults.onlyBlocksBetween(about, from, event.t);
     const excused = isBlock
       ? blocks.excuse(about, event.t)
-      : troubles.between(about, from, event.t) !== undefined;
+      : workerFaults.between(about, from, event.t) !== undefined;
     // A joiner without an answer does not know yet that it is a member.
-    const isUnaware = known !== undefined && !known.hasBeaten && outages.between(known.event.t, event.t);
+    const isUnaware =
+      known !== undefined && !known.hasSentHeartbeat && outages.between(known.event.t, event.t);
     // Where half of the calls fail, all heartbeats of one worker may fail for a failover time while those of the others succeed.
     const isPartial = event.t <= partialUntil + failoverOf(swarm, about);
     // A heartbeat that also tells the others is two calls, which take longer than the third of so short a failover time.
     const isTooShort = failoverOf(swarm, about) / 3 < 4 * swarm.latencyMillis.high;
     if (
-      operation === "declareDead" &&
+      operation === "markDead" &&
       known?.incarnation === incarnation &&
       !excused &&
       !isUnaware &&
@@ -84,32 +85,34 @@ function checkMembership({ swarm, events }: Evidence): Verdict {
     )
       return invalid("L9: a worker that was well was declared dead", known.event, event);
     // It has to join again, whenever it hears of it.
-    if (operation === "declareDead" && known?.incarnation === incarnation) joined.delete(about);
-    if (operation === "beat" && known?.incarnation === incarnation) {
-      known.hasBeaten = true;
-      known.beatenAt = event.t;
+    if (operation === "markDead" && known?.incarnation === incarnation) joined.delete(about);
+    if (operation === "sendHeartbeat" && known?.incarnation === incarnation) {
+      known.hasSentHeartbeat = true;
+      known.heartbeatAt = event.t;
     }
     if (operation !== "join") continue;
     // What was deleted in an outage is met when it is over.
-    const since = Math.min(from, known?.beatenAt ?? from);
+    const since = Math.min(from, known?.heartbeatAt ?? from);
     const deleted = Math.max(allHandMade, handMade.get(about) ?? Number.NEGATIVE_INFINITY) >= since;
     // While it joins, a lost answer has it try again.
     const again = known !== undefined && known.incarnation !== incarnation;
-    const wasUnanswered = known !== undefined && !known.hasBeaten && outages.between(known.event.t, event.t);
+    const wasUnanswered =
+      known !== undefined && !known.hasSentHeartbeat && outages.between(known.event.t, event.t);
     if (again && !excused && !isBlock && !deleted && !wasUnanswered)
       return invalid("L9: a worker that was well joined again", known.event, event);
-    joined.set(about, { event, incarnation, hasBeaten: false, beatenAt: event.t });
+    joined.set(about, { event, incarnation, hasSentHeartbeat: false, heartbeatAt: event.t });
   }
   return VALID;
 }
 
 function checkHeartbeats({ swarm, events }: Evidence): Verdict {
-  const troubles = new Troubles(events);
+  const workerFaults = new WorkerFaults(events);
   const outages = new Outages(events);
   const last = new Map<string, SimEvent>();
   for (const event of events) {
     if (event.type === "worker" && event.action !== "joined") last.delete(event.worker);
-    if (event.type !== "member" || (event.operation !== "beat" && event.operation !== "join")) continue;
+    if (event.type !== "member" || (event.operation !== "sendHeartbeat" && event.operation !== "join"))
+      continue;
     const { worker } = event;
     const before = last.get(worker);
     last.set(worker, event);
@@ -117,7 +120,7 @@ function checkHeartbeats({ swarm, events }: Evidence): Verdict {
     const limit = heartbeatLimit(swarm, worker);
     if (event.t - before.t <= limit) continue;
     const excused =
-      troubles.between(worker, before.t - limit, event.t) ?? outages.between(before.t - limit, event.t);
+      workerFaults.between(worker, before.t - limit, event.t) ?? outages.between(before.t - limit, event.t);
     if (!excused) return invalid(`L9: heartbeats more than ${limit.toFixed(0)} ms apart`, before, event);
   }
   return VALID;

@@ -9,7 +9,7 @@ import { failoverOf, longestFailover, shortestFailover } from "../faults/unequal
 import { mayAssign } from "../swarm.ts";
 import type { SimEvent } from "../world/history.ts";
 import { Outages, Tampered } from "./disturbances.ts";
-import { idOf, isJava, Troubles } from "./troubles.ts";
+import { idOf, isJava, WorkerFaults } from "./troubles.ts";
 import { type Evidence, invalid, VALID, type Verdict } from "./verdict.ts";
 
 const FENCED: ReadonlySet<string> = new Set(["renew", "checkpoint", "handOver", "release", "complete"]);
@@ -27,25 +27,25 @@ interface Loss {
 const RESCUE_PART = 0.45;
 
 export function checkFence({ swarm, events }: Evidence): Verdict {
-  const troubles = new Troubles(events);
+  const workerFaults = new WorkerFaults(events);
   const tampered = new Tampered(events);
   const outages = new Outages(events);
   const failover = longestFailover(swarm);
   const lastSign = new Map<string, SimEvent>();
   /** By entry: a worker that joined again on another fleet row leaves its dead entry behind. */
-  const lastBeat = new Map<string, SimEvent>();
+  const lastHeartbeat = new Map<string, SimEvent>();
   const lastWrite = new Map<string, SimEvent>();
   /** When a worker was last declared dead, rightly (below): what is in its name since before is anybody's. */
   const dead = new Map<string, number>();
   /** Since when a lease has been a Java worker's that was nobody's or a living member's before: else it was watched already. */
-  const foreignSince = new Map<string, SimEvent>();
+  const nonMemberSince = new Map<string, SimEvent>();
   const owned = new Map<string, { owner: string | undefined; since: SimEvent }>();
   /** `worker/lease` → the event with which the worker lost it, and whether it gave it away itself. */
   const lost = new Map<string, Loss>();
   let entriesRemovedAt = Number.NEGATIVE_INFINITY;
 
   for (const event of events) {
-    if (event.type === "member" && (event.operation === "join" || event.operation === "beat")) {
+    if (event.type === "member" && (event.operation === "join" || event.operation === "sendHeartbeat")) {
       // A beat that an SDK sent twice counts once: the second moved nothing that anybody could see.
       const before = lastSign.get(event.about);
       const moved =
@@ -53,11 +53,11 @@ export function checkFence({ swarm, events }: Evidence): Verdict {
         before.member?.incarnation !== event.member?.incarnation ||
         before.member?.heartbeat !== event.member?.heartbeat;
       if (moved) lastSign.set(event.about, event);
-      if (moved) lastBeat.set(`${event.about} ${event.member?.incarnation}`, event);
+      if (moved) lastHeartbeat.set(`${event.about} ${event.member?.incarnation}`, event);
     }
-    if (event.type === "member" && event.operation === "declareDead") {
+    if (event.type === "member" && event.operation === "markDead") {
       dead.set(event.about, event.t);
-      const sign = lastBeat.get(`${event.about} ${event.member?.incarnation}`);
+      const sign = lastHeartbeat.get(`${event.about} ${event.member?.incarnation}`);
       const published = sign?.type === "member" ? sign.member?.failoverTimeMillis : undefined;
       const failoverTimeMillis = Math.max(published ?? 0, failoverOf(swarm, event.about));
       if (sign && event.t - sign.t < failoverTimeMillis * (1 - CLOCK_ERROR) - 1)
@@ -96,7 +96,7 @@ export function checkFence({ swarm, events }: Evidence): Verdict {
         const sign = lastSign.get(from);
         const unseen = sign ?? lastWrite.get(leaseKey);
         const quietFor = event.t - Math.max(unseen?.t ?? 0, 0);
-        const excuse = troubles.between(from, event.t - 3 * failover - 10_000, event.t);
+        const excuse = workerFaults.between(from, event.t - 3 * failover - 10_000, event.t);
         // Who has left the rows reads nothing any more, though its stop may still be under way.
         const away = events.find(
           (e) =>
@@ -116,7 +116,7 @@ export function checkFence({ swarm, events }: Evidence): Verdict {
         const isUntold =
           given?.type === "write" &&
           given.operation === "handOver" &&
-          (troubles.between(given.worker, given.t, event.t) !== undefined ||
+          (workerFaults.between(given.worker, given.t, event.t) !== undefined ||
             outages.between(given.t, event.t));
         // A pending lease that its new owner does not take up in time goes to the next worker in line. It is unread meanwhile.
         const isRescue =
@@ -131,13 +131,13 @@ export function checkFence({ swarm, events }: Evidence): Verdict {
           return invalid("L1: claimed from an unknown owner within the failover time", unseen, event);
       }
       if (operation === "claim" && isJava(from) && !isJava(worker)) {
-        const since = foreignSince.get(leaseKey);
+        const since = nonMemberSince.get(leaseKey);
         if (since && event.t - since.t < failoverOf(swarm, worker) * (1 - CLOCK_ERROR) - 1)
           return invalid("L1: taken from a Java worker within the failover time", since, event);
       }
-      if (!isJava(after?.owner)) foreignSince.delete(leaseKey);
+      if (!isJava(after?.owner)) nonMemberSince.delete(leaseKey);
       else if (from === undefined || event.t - (lastSign.get(from)?.t ?? -Infinity) < failover)
-        foreignSince.set(leaseKey, event);
+        nonMemberSince.set(leaseKey, event);
       lastWrite.set(leaseKey, event);
       const was = owned.get(leaseKey)?.owner ?? before?.owner;
       if (was !== after?.owner) {
@@ -160,7 +160,7 @@ export function checkFence({ swarm, events }: Evidence): Verdict {
       // Asked while the lease was its own; what comes back now is dropped (L4 would see it handled).
       if (event.sentAt <= loss.event.t) continue;
       // In an outage nobody hears anything.
-      const healthySince = Math.max(troubles.lastEnd(worker, event.t) ?? 0, outages.lastEnd(event.t));
+      const healthySince = Math.max(workerFaults.lastEnd(worker, event.t) ?? 0, outages.lastEnd(event.t));
       // A row that was edited by hand moves no version. Its owner hears of it from the next write of the row: as long as
       // there is nothing to checkpoint, there is nothing to do wrong either.
       const wasEdited = loss.event.type === "tampered" || tampered.between(shardId, 0, event.t);
@@ -172,13 +172,13 @@ export function checkFence({ swarm, events }: Evidence): Verdict {
       const stolen = loss.event.type === "write" && (isJava(loss.event.worker) || isJava(worker));
       const since = loss.event.t - 3 * failover - 10_000;
       // Whose entry another hand removed may be taken for one that has left.
-      const inTrouble =
+      const hasFault =
         tampered.between(shardId, since, event.t) ||
         entriesRemovedAt >= since ||
         // Who was paused before an outage hears of its loss after it.
         outages.between(since, event.t) ||
-        troubles.between(worker, since, event.t) !== undefined;
-      const excused = !loss.itself && (stolen || inTrouble);
+        workerFaults.between(worker, since, event.t) !== undefined;
+      const excused = !loss.itself && (stolen || hasFault);
       if (!excused || event.t > allowedUntil)
         return invalid("L1: read after the lease was lost", loss.event, event);
     }

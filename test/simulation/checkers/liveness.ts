@@ -10,7 +10,7 @@ import { mayAssign } from "../swarm.ts";
 import type { SimEvent } from "../world/history.ts";
 import { Allowances } from "./allowances.ts";
 import { Outages, Tampered } from "./disturbances.ts";
-import { Troubles } from "./troubles.ts";
+import { WorkerFaults } from "./troubles.ts";
 import { type Evidence, invalid, VALID, type Verdict } from "./verdict.ts";
 
 export function checkLiveness({ swarm, events, unsettled, escaped }: Evidence): Verdict {
@@ -27,7 +27,7 @@ export function checkLiveness({ swarm, events, unsettled, escaped }: Evidence): 
 }
 
 const OWNERSHIP: ReadonlySet<string> = new Set(["create", "claim", "handOver", "release", "complete"]);
-const MEMBERSHIP: ReadonlySet<string> = new Set(["join", "declareDead", "leave", "bump"]);
+const MEMBERSHIP: ReadonlySet<string> = new Set(["join", "markDead", "leave", "bump"]);
 
 export function checkQuiet({ swarm, events, unsettled, quietMillis, quietCalls }: Evidence): Verdict {
   if (unsettled !== undefined) return { kind: "unknown", reason: "there was no quiet phase" };
@@ -50,7 +50,7 @@ export function checkQuiet({ swarm, events, unsettled, quietMillis, quietCalls }
   for (const event of events) {
     if (event.type === "tampered" && event.what === "deleted" && event.leaseKey !== undefined)
       deleted.add(event.leaseKey);
-    if (event.type === "member" && event.operation === "declareDead") dead.add(event.about);
+    if (event.type === "member" && event.operation === "markDead") dead.add(event.about);
     if (event.type === "member" && event.operation === "join") dead.delete(event.about);
     if (event.type === "phase") quiet = event.name === "quiet";
     if (event.type === "halted") halted.add(event.shardId);
@@ -62,7 +62,7 @@ export function checkQuiet({ swarm, events, unsettled, quietMillis, quietCalls }
     if (!quiet) continue;
     // Tried again once a minute: when it works, the shard and its children go on.
     if (event.type === "handled" && halted.has(event.shardId)) return VALID;
-    if (event.type === "member" && event.operation === "beat") workers.add(event.worker);
+    if (event.type === "member" && event.operation === "sendHeartbeat") workers.add(event.worker);
     // Who was passed over for a while counts again, and caps follow from that.
     if (event.type === "member" && event.operation === "bump" && recapped.delete(event.worker)) continue;
     // Where some do not steal, or plan otherwise, only the planner knows what is even: who was passed over for a while gets
@@ -95,10 +95,10 @@ export function checkQuiet({ swarm, events, unsettled, quietMillis, quietCalls }
   }
   const spentOn = (name: string) => quietCalls[name] ?? 0;
   // Two heartbeats may be late and one early; looks are 800 ms apart, give or take a tenth.
-  const rhythmMillis = Math.min(...[...workers].map((worker) => failoverOf(swarm, worker))) / 3;
+  const shortestFailoverMillis = Math.min(...[...workers].map((worker) => failoverOf(swarm, worker))) / 3;
   const budget = {
     // Of a row that was deleted, one tells that it is made again, and one that it has an owner.
-    beat: workers.size * (quietMillis / rhythmMillis + 2) * 1.1 + 2 * deleted.size,
+    sendHeartbeat: workers.size * (quietMillis / shortestFailoverMillis + 2) * 1.1 + 2 * deleted.size,
     // The last change (a clean-up of ended leases, say) may be a moment old: everybody looks often for three seconds
     // after one. A worker that always looks that often makes seven times as many.
     // Where the leader assigns, a look reads two fleet rows: the worker's own, and row 0; the leader goes round all.
@@ -116,13 +116,13 @@ export function checkQuiet({ swarm, events, unsettled, quietMillis, quietCalls }
   return VALID;
 }
 
-export function checkStop({ swarm, events, finalLeases, finalPages, unsettled }: Evidence): Verdict {
-  const troubles = new Troubles(events);
+export function checkStop({ swarm, events, finalLeases, finalFleetRows, unsettled }: Evidence): Verdict {
+  const workerFaults = new WorkerFaults(events);
   const outages = new Outages(events);
   const stopping = new Map<string, SimEvent>();
   const stopped = new Map<string, Extract<SimEvent, { type: "worker" }>>();
   const owner = new Map<string, string | undefined>();
-  const stoppedInTrouble = new Set<string>();
+  const stoppedWhileFailing = new Set<string>();
   /** Leases that somebody who had not heard yet gave to a worker on its way out: no stop can wait for the last of these. */
   const givenLate = new Set<string>();
   for (const event of events) {
@@ -149,7 +149,7 @@ export function checkStop({ swarm, events, finalLeases, finalPages, unsettled }:
       }
     }
     // It drops what it has, and where the leader assigns it does not see that rows still name it.
-    if (event.type === "member" && event.operation === "declareDead" && mayAssign(swarm))
+    if (event.type === "member" && event.operation === "markDead" && mayAssign(swarm))
       for (const [leaseKey, id] of owner) if (id === event.about) givenLate.add(leaseKey);
     if (event.type === "worker" && event.action === "started") stopped.delete(event.worker);
     if (event.type === "worker" && event.action === "stopping") stopping.set(event.worker, event);
@@ -158,9 +158,9 @@ export function checkStop({ swarm, events, finalLeases, finalPages, unsettled }:
       const asked = stopping.get(event.worker);
       const kept = [...owner].find(([key, id]) => id === event.worker && !givenLate.has(key));
       const from = (asked?.t ?? 0) - longestFailover(swarm);
-      const excused = outages.between(from, event.t) || troubles.between(event.worker, from, event.t);
-      if (excused) stoppedInTrouble.add(event.worker);
-      else stoppedInTrouble.delete(event.worker);
+      const excused = outages.between(from, event.t) || workerFaults.between(event.worker, from, event.t);
+      if (excused) stoppedWhileFailing.add(event.worker);
+      else stoppedWhileFailing.delete(event.worker);
       if (kept && event.detail === "" && !excused)
         return invalid(`L7: stop() came back while ${kept[0]} was still owned`, asked, event);
       stopping.delete(event.worker);
@@ -174,21 +174,23 @@ export function checkStop({ swarm, events, finalLeases, finalPages, unsettled }:
       event.type !== "too-late" &&
       !(event.type === "read" && event.sentAt <= (end?.t ?? 0));
     const inOutage = end !== undefined && outages.between(end.t - 10_000, end.t);
-    if (end && isWork && !inOutage && !troubles.between(end.worker, end.t - 10_000, event.t))
+    if (end && isWork && !inOutage && !workerFaults.between(end.worker, end.t - 10_000, event.t))
       return invalid("L7: still at work after stop() had come back", end, event);
   }
   for (const [worker, asked] of stopping) {
-    const crashed = troubles.between(worker, Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY);
+    const crashed = workerFaults.between(worker, Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY);
     if (!crashed) return invalid("L7: stop() never came back", asked);
   }
   if (unsettled !== undefined) return VALID;
   // What is in the name of a worker that crashed stays so where the caps left no room for it.
   const left = finalLeases.find(
     ({ owner: id, leaseKey }) =>
-      id !== undefined && stopped.has(id) && !stoppedInTrouble.has(id) && !givenLate.has(leaseKey),
+      id !== undefined && stopped.has(id) && !stoppedWhileFailing.has(id) && !givenLate.has(leaseKey),
   );
   if (left) return invalid(`L7: everybody stopped, and ${left.leaseKey} is still owned by ${left.owner}`);
-  const member = finalPages.flatMap((page) => page.members).find((entry) => entry.state !== "dead");
+  const member = finalFleetRows
+    .flatMap((fleetRow) => fleetRow.members)
+    .find((entry) => entry.state !== "dead");
   return member
     ? invalid(`L7: everybody stopped, and ${member.workerId} is still a member (${member.state})`)
     : VALID;

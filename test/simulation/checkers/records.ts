@@ -9,7 +9,7 @@ import { Beginning } from "../world/beginning.ts";
 import type { SimEvent } from "../world/history.ts";
 import { Allowances } from "./allowances.ts";
 import { Outages, Tampered } from "./disturbances.ts";
-import { isJava, Troubles } from "./troubles.ts";
+import { isJava, WorkerFaults } from "./troubles.ts";
 import { type Evidence, invalid, VALID, type Verdict } from "./verdict.ts";
 
 type Put = Extract<SimEvent, { type: "put" }>;
@@ -21,7 +21,7 @@ export function checkRecords(evidence: Evidence): Verdict {
   const numbers = new Map<string, string>();
   const parents = new Map<string, readonly string[]>();
   let halted: ReadonlyMap<string, string> = new Map();
-  const troubles = new Troubles(events);
+  const workerFaults = new WorkerFaults(events);
   const tampered = new Tampered(events);
   const outages = new Outages(events);
   const window = 3 * longestFailover(swarm) + 10_000;
@@ -94,8 +94,8 @@ export function checkRecords(evidence: Evidence): Verdict {
         // Until it heard of the theft, the old owner went on.
         const stolen = (stolenAt.get(put.shardId) ?? -Infinity) >= earlier.t - longestFailover(swarm) - 5_000;
         const excuse =
-          troubles.between(earlier.worker, earlier.t - window, event.t) ??
-          troubles.between(event.worker, earlier.t - window, event.t);
+          workerFaults.between(earlier.worker, earlier.t - window, event.t) ??
+          workerFaults.between(event.worker, earlier.t - window, event.t);
         // Who finds its entry gone after an outage cannot tell whether it was marked dead meanwhile.
         const entryGone =
           entriesRemovedAt >= earlier.t - window && outages.between(entriesRemovedAt - window, event.t);

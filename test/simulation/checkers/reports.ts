@@ -43,7 +43,7 @@ export function checkReports({ swarm, events }: Evidence): Verdict {
   const up = new Set<string>();
   const due: Due[] = [];
   /** By service. What begins before the last is over is the same trouble to the engine. */
-  const troubledUntil = new Map<string, number>();
+  const failingUntil = new Map<string, number>();
   let downstream: Extract<SimEvent, { type: "outage" }> | undefined;
   /** Whose handler is reported as failing, because of a sick record for instance, and not yet as well again. */
   const reported = new Set<string>();
@@ -94,11 +94,11 @@ export function checkReports({ swarm, events }: Evidence): Verdict {
         else entry.workers.delete(event.worker);
       }
     }
-    const follows = event.type === "outage" && event.t <= (troubledUntil.get(event.service) ?? -Infinity);
+    const follows = event.type === "outage" && event.t <= (failingUntil.get(event.service) ?? -Infinity);
     if (event.type === "outage")
-      troubledUntil.set(
+      failingUntil.set(
         event.service,
-        Math.max(event.until, troubledUntil.get(event.service) ?? 0) + OVER_MILLIS,
+        Math.max(event.until, failingUntil.get(event.service) ?? 0) + OVER_MILLIS,
       );
     if (event.type === "outage" && event.service === "downstream" && !follows) downstream = event;
     // Only a worker whose handler is called can know; and one that has said so says it again only after minutes.
@@ -110,7 +110,7 @@ export function checkReports({ swarm, events }: Evidence): Verdict {
     }
     const isSeen = event.type === "outage" && event.share === 1 && event.service !== "downstream" && !follows;
     // Without the table nobody may read for long, and who does not read does not see what the stream has.
-    const tableUntil = troubledUntil.get("store") ?? 0;
+    const tableUntil = failingUntil.get("store") ?? 0;
     const seenFrom = isSeen && event.service === "stream" ? Math.max(event.t, tableUntil) : event.t;
     if (isSeen && event.until - seenFrom >= shortestOf(event, longestFailover(swarm))) {
       const until = Math.min(event.until, seenFrom + WITHIN_MILLIS) + swarm.timeoutMillis;

@@ -12,7 +12,7 @@ export const idOf = (worker: string): string => worker.replace(/~.*$/, "");
 
 type Trouble = Extract<SimEvent, { type: "trouble" }>;
 
-export class Troubles {
+export class WorkerFaults {
   readonly #byWorker = new Map<string, Trouble[]>();
 
   constructor(events: readonly SimEvent[]) {

@@ -16,7 +16,7 @@ const MARGIN_MILLIS = 5_000;
 /** Readings of the table from a change to a claim, beyond the two that the margin is for. */
 const SCANS = 3;
 /** Of the failover time: a third between the scans that watch it, and half until somebody else may take it. */
-const GHOST_PART = 5 / 6;
+const ORPHAN_PART = 5 / 6;
 
 /** While a row cannot be read, the table is read so often. */
 const REPAIR_POLL_MILLIS = 3_000;
@@ -66,7 +66,7 @@ class Unread {
     // A row that could not be read may name a worker that is gone: it is watched from when it is read again.
     const isGarbled = swarm.faults.tampering.some(({ what }) => what === "garble-lease");
     const repairMillis = isGarbled ? REPAIR_POLL_MILLIS : 0;
-    const ghostMillis = swarm.ghosts && isTakenLate ? GHOST_PART * longestFailover(swarm) : 0;
+    const orphanMillis = swarm.orphanedLeases && isTakenLate ? ORPHAN_PART * longestFailover(swarm) : 0;
     // And a worker that crashes again and again under one id is assigned its leases anew in each of its lives (ADR 11).
     const livesMillis =
       mayAssign(swarm) && swarm.faults.kinds.includes("crash-loop") ? longestFailover(swarm) : 0;
@@ -74,15 +74,16 @@ class Unread {
     const passedOverMillis = mayAssign(swarm) && swarm.faults.kinds.includes("failing-claims") ? 3_000 : 0;
     const slowMillis = swarm.rates.slow > 0 ? swarm.timeoutMillis : 0;
     // The reading of the table at which it is found silent may fail at the end of an outage.
-    const failedReadingMillis = swarm.ghosts && swarm.faults.outages.length > 0 ? swarm.timeoutMillis : 0;
+    const failedReadingMillis =
+      swarm.orphanedLeases && swarm.faults.outages.length > 0 ? swarm.timeoutMillis : 0;
     // And only it and its deputy watch: the next leader begins anew.
-    const watchMillis = swarm.ghosts && mayAssign(swarm) ? longestFailover(swarm) : 0;
+    const watchMillis = swarm.orphanedLeases && mayAssign(swarm) ? longestFailover(swarm) : 0;
     this.#limit =
       longestFailover(swarm) +
       MARGIN_MILLIS +
       2 * handlerMillis.high +
       scansMillis +
-      ghostMillis +
+      orphanMillis +
       watchMillis +
       slowMillis +
       livesMillis +
@@ -157,7 +158,7 @@ class Unread {
       if (shard.isTampered) shard.since = event.t;
       shard.isTampered = false;
     } else if (event.type === "member") {
-      if (event.operation === "declareDead") this.#out.add(event.about);
+      if (event.operation === "markDead") this.#out.add(event.about);
       if (event.operation === "join" && this.#out.delete(event.about)) this.#hasRoomSince(event.t);
     } else if (event.type === "worker") {
       if (event.action === "joined") this.#up.add(event.worker);

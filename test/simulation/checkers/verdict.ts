@@ -1,6 +1,6 @@
 /** What a checker makes of a history. `unknown` is not a pass: something was missing to tell. */
 import type { Lease } from "../../../services/consumer/core/lease.ts";
-import type { FleetPage } from "../../../services/consumer/core/member.ts";
+import type { FleetRow } from "../../../services/consumer/core/member.ts";
 import type { Swarm } from "../swarm.ts";
 import { brief, type SimEvent } from "../world/history.ts";
 
@@ -23,7 +23,7 @@ export interface Evidence {
   readonly escaped: readonly string[];
   /** After everybody has stopped. */
   readonly finalLeases: readonly Lease[];
-  readonly finalPages: readonly FleetPage[];
+  readonly finalFleetRows: readonly FleetRow[];
 }
 
 /** A law's number and the part of it that was broken, then the events that show it. */

@@ -1,6 +1,6 @@
 /** What a run's third generation of draws may hold: outages, refusals, blocked loops, rows edited by hand, and more. */
 import type { Swarm } from "../swarm.ts";
-import type { Dice } from "../world/dice.ts";
+import type { Prng } from "../world/dice.ts";
 import type { CallService, OutageHow } from "../world/outages.ts";
 import type { FaultKind } from "./plan.ts";
 
@@ -103,5 +103,5 @@ export interface Drawn {
 export interface Kind {
   /** The engine holds every law under it: it is among the kinds that a seed draws from. */
   readonly ready: boolean;
-  readonly draw: (dice: Dice, swarm: Swarm) => Drawn;
+  readonly draw: (prng: Prng, swarm: Swarm) => Drawn;
 }

@@ -3,7 +3,7 @@
 import { isEnded } from "../../../services/consumer/core/lease.ts";
 import type { Member } from "../../../services/consumer/core/member.ts";
 import type { Cluster, SimWorker } from "../cluster.ts";
-import { Dice } from "../world/dice.ts";
+import { Prng } from "../world/dice.ts";
 import { CRASH_LOOP_MILLIS, type Outage, type TamperingPlan, type Window } from "./plan.ts";
 import { failoverOf } from "./unequal.ts";
 
@@ -11,11 +11,11 @@ const POLL_MILLIS = 100;
 
 export class FaultInjector {
   readonly #cluster: Cluster;
-  readonly #dice: Dice;
+  readonly #prng: Prng;
 
   constructor(cluster: Cluster) {
     this.#cluster = cluster;
-    this.#dice = new Dice(cluster.swarm.seed).fork("faults happen");
+    this.#prng = new Prng(cluster.swarm.seed).fork("faults happen");
   }
 
   /** Puts everything of the plan on the scheduler. */
@@ -55,7 +55,7 @@ export class FaultInjector {
 
   #tamper({ who, what, repairAfterMillis }: TamperingPlan): void {
     const { table, stream, scheduler, swarm } = this.#cluster;
-    const pages = table.pages();
+    const fleetRows = table.fleetRows();
     const leases = table.leases().filter((lease) => !isEnded(lease) && !table.isGarbled(lease.leaseKey));
     // The row of a shard that has children says that they must wait: without it their order is gone, for any engine.
     const open = leases.filter(({ leaseKey }) => stream.shard(leaseKey)?.closedAt === undefined);
@@ -63,7 +63,7 @@ export class FaultInjector {
     const owned = leases.filter(({ owner }) => owner !== undefined || swarm.cap.kind === "none");
     const choices = what === "delete-lease" ? open : what === "garble-lease" ? leases : owned;
     const lease = pickAt(choices, who);
-    const page = pickAt(pages, who);
+    const fleetRow = pickAt(fleetRows, who);
     switch (what) {
       case "delete-lease":
         if (lease) table.deleteByHand(lease.leaseKey);
@@ -76,25 +76,31 @@ export class FaultInjector {
       case "edit-owner":
       case "edit-owner-silently": {
         const owners = ["", "nobody-known", ...this.#cluster.up().map(({ id }) => id)];
-        const owner = this.#dice.pick(owners);
+        const owner = this.#prng.pick(owners);
         if (lease) table.editOwnerByHand(lease, owner === "" ? undefined : owner, what === "edit-owner");
         return;
       }
       case "delete-fleet-row":
-        if (page) table.editPageByHand(page.page, undefined, `fleet row ${page.page} deleted`);
+        if (fleetRow)
+          table.editFleetRowByHand(fleetRow.number, undefined, `fleet row ${fleetRow.number} deleted`);
         return;
       case "delete-member": {
-        const member = page && pickAt(page.members, this.#dice.next());
-        if (page === undefined || member === undefined) return;
-        const members = page.members.filter((other) => other !== member);
-        table.editPageByHand(page.page, { ...page, members }, "member deleted", member.workerId);
+        const member = fleetRow && pickAt(fleetRow.members, this.#prng.next());
+        if (fleetRow === undefined || member === undefined) return;
+        const members = fleetRow.members.filter((other) => other !== member);
+        table.editFleetRowByHand(
+          fleetRow.number,
+          { ...fleetRow, members },
+          "member deleted",
+          member.workerId,
+        );
         return;
       }
       case "set-back-generation": {
-        const first = pages.find((row) => row.page === 0);
+        const first = fleetRows.find((row) => row.number === 0);
         if (first === undefined) return;
-        const generation = this.#dice.pick([0, Math.floor(first.generation / 2)]);
-        table.editPageByHand(0, { ...first, generation }, `generation ${generation}`);
+        const version = this.#prng.pick([0, Math.floor(first.version / 2)]);
+        table.editFleetRowByHand(0, { ...first, version: version }, `generation ${version}`);
       }
     }
   }
@@ -115,9 +121,9 @@ export class FaultInjector {
       steals: true,
       failoverTimeMillis,
     });
-    const joined = [0, 1, 2].find((page) => table.join(workerId, page, entry()).kind === "ok");
+    const joined = [0, 1, 2].find((fleetRow) => table.join(workerId, fleetRow, entry()).kind === "ok");
     if (joined === undefined) return;
-    const beat = () => {
+    const sendHeartbeat = () => {
       if (scheduler.now >= until) {
         // From here on it is a member that died.
         history.add({
@@ -129,10 +135,10 @@ export class FaultInjector {
         });
         return;
       }
-      table.beat(workerId, joined, entry(), false);
-      scheduler.after(failoverTimeMillis / 3, "stuck joiner beats", beat);
+      table.sendHeartbeat(workerId, joined, entry(), false);
+      scheduler.after(failoverTimeMillis / 3, "stuck joiner beats", sendHeartbeat);
     };
-    beat();
+    sendHeartbeat();
   }
 
   #duplicate(who: number): void {

@@ -4,7 +4,7 @@
  * generation of draws. Each kind has a random stream of its own and is present in a run or absent from it.
  */
 import type { Scheduled, Swarm } from "../swarm.ts";
-import type { Dice } from "../world/dice.ts";
+import type { Prng } from "../world/dice.ts";
 import {
   type BlockedLoops,
   type Drawn,
@@ -21,28 +21,28 @@ export type { BlockedLoops, FaultPlan, Outage, Tampering, TamperingPlan, Window 
 export { NO_FAULT_PLAN };
 
 /** Throttled: now and then of some calls only. What hits some heartbeats and not others can have workers declared dead. */
-const outage = (dice: Dice, swarm: Swarm, rest: Omit<Outage, "at" | "millis" | "share" | "who">): Outage => ({
-  at: dice.between(0, swarm.safetyMillis),
-  millis: swarm.failoverTimeMillis * dice.pick([0.2, 0.35, 0.8, 1.1, 1.5, 2.5, 6]),
-  share: rest.how === "throttled" ? dice.pick([0.5, 1]) : 1,
+const outage = (prng: Prng, swarm: Swarm, rest: Omit<Outage, "at" | "millis" | "share" | "who">): Outage => ({
+  at: prng.between(0, swarm.safetyMillis),
+  millis: swarm.failoverTimeMillis * prng.pick([0.2, 0.35, 0.8, 1.1, 1.5, 2.5, 6]),
+  share: rest.how === "throttled" ? prng.pick([0.5, 1]) : 1,
   who: "fleet",
   ...rest,
 });
 
 /** One or two of the same run, so that the second hits a fleet that has just recovered. */
-const several = <T>(dice: Dice, draw: () => T): T[] => Array.from({ length: dice.integer(1, 2) }, draw);
+const several = <T>(prng: Prng, draw: () => T): T[] => Array.from({ length: prng.integer(1, 2) }, draw);
 
 const KINDS = {
   /** The lease table does not serve anyone. */
   outage: {
     ready: true,
-    draw: (dice, swarm) => ({
+    draw: (prng, swarm) => ({
       plan: {
-        outages: several(dice, () =>
-          outage(dice, swarm, {
+        outages: several(prng, () =>
+          outage(prng, swarm, {
             service: "store",
-            how: dice.pick(["unavailable", "throttled", "black-hole", "mute", "lost-answer"] as const),
-            what: dice.pick(["all", "writes"] as const),
+            how: prng.pick(["unavailable", "throttled", "black-hole", "mute", "lost-answer"] as const),
+            what: prng.pick(["all", "writes"] as const),
           }),
         ),
       },
@@ -51,12 +51,12 @@ const KINDS = {
   /** The stream does not serve anyone. */
   "stream-outage": {
     ready: true,
-    draw: (dice, swarm) => ({
+    draw: (prng, swarm) => ({
       plan: {
-        outages: several(dice, () =>
-          outage(dice, swarm, {
+        outages: several(prng, () =>
+          outage(prng, swarm, {
             service: "stream",
-            how: dice.pick(["unavailable", "throttled", "black-hole", "lost-answer"] as const),
+            how: prng.pick(["unavailable", "throttled", "black-hole", "lost-answer"] as const),
             what: "all",
           }),
         ),
@@ -66,12 +66,12 @@ const KINDS = {
   /** Answers with nothing in them, or without what a real answer has. */
   malformed: {
     ready: true,
-    draw: (dice, swarm) => ({
+    draw: (prng, swarm) => ({
       plan: {
-        outages: several(dice, () =>
-          outage(dice, swarm, {
-            service: dice.pick(["store", "stream"] as const),
-            how: dice.pick(["empty", "malformed-answer"] as const),
+        outages: several(prng, () =>
+          outage(prng, swarm, {
+            service: prng.pick(["store", "stream"] as const),
+            how: prng.pick(["empty", "malformed-answer"] as const),
             what: "all",
           }),
         ),
@@ -81,15 +81,15 @@ const KINDS = {
   /** The credentials are refused, for one worker or for all. */
   denied: {
     ready: true,
-    draw: (dice, swarm) => ({
+    draw: (prng, swarm) => ({
       plan: {
-        outages: several(dice, () => ({
-          ...outage(dice, swarm, {
-            service: dice.pick(["store", "stream"] as const),
-            how: dice.pick(["denied", "unauthenticated", "expired-credentials"] as const),
-            what: dice.pick(["all", "all", "writes"] as const),
+        outages: several(prng, () => ({
+          ...outage(prng, swarm, {
+            service: prng.pick(["store", "stream"] as const),
+            how: prng.pick(["denied", "unauthenticated", "expired-credentials"] as const),
+            what: prng.pick(["all", "all", "writes"] as const),
           }),
-          who: dice.chance(0.5) ? "fleet" : dice.next(),
+          who: prng.chance(0.5) ? "fleet" : prng.next(),
         })),
       },
     }),
@@ -97,9 +97,9 @@ const KINDS = {
   /** Single calls of a worker that never settle. */
   "hung-calls": {
     ready: true,
-    draw: (dice) => ({
+    draw: (prng) => ({
       plan: {
-        hungCalls: dice.pick([
+        hungCalls: prng.pick([
           { store: 0.01, stream: 0 },
           { store: 0, stream: 0.01 },
           { store: 0.003, stream: 0.003 },
@@ -110,21 +110,21 @@ const KINDS = {
   /** Handlers that hold the event loop. */
   "blocked-loops": {
     ready: true,
-    draw: (dice, swarm) => {
+    draw: (prng, swarm) => {
       const { failoverTimeMillis } = swarm;
-      if (dice.chance(0.5)) {
-        const millis = failoverTimeMillis * dice.pick([0.3, 0.9, 1.3, 3]);
-        return { plan: { blockedLoops: { share: dice.pick([0.02, 0.2]), millis, millisPerRecord: 0 } } };
+      if (prng.chance(0.5)) {
+        const millis = failoverTimeMillis * prng.pick([0.3, 0.9, 1.3, 3]);
+        return { plan: { blockedLoops: { share: prng.pick([0.02, 0.2]), millis, millisPerRecord: 0 } } };
       }
-      const millisPerRecord = Math.min(1_000, failoverTimeMillis * dice.pick([0.05, 0.15, 0.4]));
+      const millisPerRecord = Math.min(1_000, failoverTimeMillis * prng.pick([0.05, 0.15, 0.4]));
       return {
         plan: { blockedLoops: { share: 0, millis: 0, millisPerRecord } },
         // A backlog, so that batches are large: a handler that keeps pace with the puts gets one record at a time.
         swarm: {
           putsPerSecond: 2,
           startAtMillis: 20_000,
-          shards: dice.integer(1, 4),
-          workers: dice.integer(1, 3),
+          shards: prng.integer(1, 4),
+          workers: prng.integer(1, 3),
         },
       };
     },
@@ -132,12 +132,12 @@ const KINDS = {
   /** A rolling deploy of another failover time that stays half done. */
   "unequal-failover": {
     ready: true,
-    draw: (dice, { failoverTimeMillis }) => ({
+    draw: (prng, { failoverTimeMillis }) => ({
       plan: {
         failoverTimesMillis: [
           failoverTimeMillis,
-          failoverTimeMillis * dice.pick([0.5, 2, 3]),
-          failoverTimeMillis * dice.pick([1, 2, 5]),
+          failoverTimeMillis * prng.pick([0.5, 2, 3]),
+          failoverTimeMillis * prng.pick([1, 2, 5]),
         ],
       },
     }),
@@ -145,13 +145,13 @@ const KINDS = {
   /** Some workers steal, some do not. */
   "unequal-stealing": {
     ready: true,
-    draw: (dice) => ({ plan: { notStealing: dice.pick([0.3, 0.6]) }, swarm: { steals: true } }),
+    draw: (prng) => ({ plan: { notStealing: prng.pick([0.3, 0.6]) }, swarm: { steals: true } }),
   },
   /** A cap function that gives another answer each time. */
   "impure-caps": {
     ready: true,
-    draw: (dice) => ({
-      plan: { capNoise: dice.pick([1, 3, 10]) },
+    draw: (prng) => ({
+      plan: { capNoise: prng.pick([1, 3, 10]) },
       // One worker may have to hold all that many splits make.
       swarm: { cap: { kind: "formula", limit: 1_000 } },
     }),
@@ -159,7 +159,7 @@ const KINDS = {
   /** Two versions of the planner in one fleet. */
   "two-planners": {
     ready: true,
-    draw: (dice) => ({ plan: { otherPlanner: dice.pick([0.3, 0.5]) } }),
+    draw: (prng) => ({ plan: { otherPlanner: prng.pick([0.3, 0.5]) } }),
   },
   /** Two starters under LATEST or a Date, on a stream that was resharded before. */
   beginning: {
@@ -169,13 +169,13 @@ const KINDS = {
   /** Rows deleted, garbled and edited by hand. */
   tampering: {
     ready: true,
-    draw: (dice, swarm) => ({
+    draw: (prng, swarm) => ({
       plan: {
-        tampering: Array.from({ length: dice.integer(1, 3) }, () => ({
-          at: dice.between(5_000, Math.max(6_000, swarm.safetyMillis)),
-          who: dice.next(),
-          what: dice.pick(TAMPERINGS),
-          repairAfterMillis: dice.pick([500, 5_000, 20_000]),
+        tampering: Array.from({ length: prng.integer(1, 3) }, () => ({
+          at: prng.between(5_000, Math.max(6_000, swarm.safetyMillis)),
+          who: prng.next(),
+          what: prng.pick(TAMPERINGS),
+          repairAfterMillis: prng.pick([500, 5_000, 20_000]),
         })),
       },
     }),
@@ -183,11 +183,11 @@ const KINDS = {
   /** Every handler call fails, on every worker. */
   downstream: {
     ready: true,
-    draw: (dice, swarm) => ({
+    draw: (prng, swarm) => ({
       plan: {
-        downstreamOutages: several(dice, () => ({
-          at: dice.between(1_000, swarm.safetyMillis),
-          millis: dice.pick([2_000, 10_000, 60_000]),
+        downstreamOutages: several(prng, () => ({
+          at: prng.between(1_000, swarm.safetyMillis),
+          millis: prng.pick([2_000, 10_000, 60_000]),
         })),
       },
     }),
@@ -195,17 +195,17 @@ const KINDS = {
   /** One worker's claims always fail. */
   "failing-claims": {
     ready: true,
-    draw: (dice, swarm) => ({
+    draw: (prng, swarm) => ({
       plan: {
         outages: [
           {
             at: 0,
             millis: swarm.safetyMillis,
             service: "store",
-            how: dice.pick(["unavailable", "denied", "black-hole"] as const),
+            how: prng.pick(["unavailable", "denied", "black-hole"] as const),
             what: "all",
             share: 1,
-            who: dice.next(),
+            who: prng.next(),
             operation: "claim",
           },
         ],
@@ -215,16 +215,16 @@ const KINDS = {
   /** A member that never becomes active. */
   "stuck-joiner": {
     ready: true,
-    draw: (dice, swarm) => {
-      const at = dice.between(0, swarm.safetyMillis);
+    draw: (prng, swarm) => {
+      const at = prng.between(0, swarm.safetyMillis);
       return { plan: { stuckJoiners: [{ at, millis: swarm.failoverTimeMillis * 4 + 10_000 }] } };
     },
   },
   /** Two processes with one worker id. Drawn alone only: where the first may crash, the second may rightly start. */
   duplicate: {
     ready: false,
-    draw: (dice, swarm) => ({
-      plan: { duplicates: [{ at: dice.between(3_000, swarm.safetyMillis), who: dice.next() }] },
+    draw: (prng, swarm) => ({
+      plan: { duplicates: [{ at: prng.between(3_000, swarm.safetyMillis), who: prng.next() }] },
       // Nor may it stop.
       swarm: { schedule: swarm.schedule.filter(({ action }) => action.kind !== "stop") },
     }),
@@ -232,10 +232,10 @@ const KINDS = {
   /** All workers replaced within seconds. */
   deploy: {
     ready: true,
-    draw: (dice, swarm) => ({
+    draw: (prng, swarm) => ({
       plan: {
         deploys: [
-          { at: dice.between(0, swarm.safetyMillis - 5_000), millis: dice.pick([500, 3_000, 10_000]) },
+          { at: prng.between(0, swarm.safetyMillis - 5_000), millis: prng.pick([500, 3_000, 10_000]) },
         ],
       },
     }),
@@ -243,13 +243,13 @@ const KINDS = {
   /** A version that dies seconds after it has joined. */
   "crash-loop": {
     ready: true,
-    draw: (dice, swarm) => ({
+    draw: (prng, swarm) => ({
       plan: {
         crashLoop: {
-          at: dice.between(2_000, swarm.safetyMillis / 2),
-          livesMillis: dice.pick([500, 2_000, 5_000]),
-          times: dice.integer(3, 8),
-          sameId: dice.chance(0.5),
+          at: prng.between(2_000, swarm.safetyMillis / 2),
+          livesMillis: prng.pick([500, 2_000, 5_000]),
+          times: prng.integer(3, 8),
+          sameId: prng.chance(0.5),
         },
       },
     }),
@@ -261,13 +261,13 @@ export type FaultKind = keyof typeof KINDS;
 export const FAULT_KINDS: Readonly<Record<FaultKind, Kind>> = KINDS;
 export const FAULT_KIND_NAMES = Object.keys(KINDS) as readonly FaultKind[];
 
-function drawBeginning(dice: Dice, swarm: Swarm): Drawn {
-  const startAtMillis = dice.between(2_000, 6_000);
-  const failingMillis = dice.pick([500, 3_000]);
+function drawBeginning(prng: Prng, swarm: Swarm): Drawn {
+  const startAtMillis = prng.between(2_000, 6_000);
+  const failingMillis = prng.pick([500, 3_000]);
   const split = (): Scheduled => ({
-    at: dice.between(0, startAtMillis),
-    who: dice.next(),
-    action: { kind: "split", count: dice.integer(1, 2), wake: false },
+    at: prng.between(0, startAtMillis),
+    who: prng.next(),
+    action: { kind: "split", count: prng.integer(1, 2), wake: false },
   });
   const later = swarm.schedule
     .filter(({ action }) => action.kind !== "step-wall-clock")
@@ -279,9 +279,9 @@ function drawBeginning(dice: Dice, swarm: Swarm): Drawn {
           at: startAtMillis,
           millis: failingMillis,
           service: "store",
-          how: dice.pick(["throttled", "lost-answer"] as const),
+          how: prng.pick(["throttled", "lost-answer"] as const),
           what: "writes",
-          share: dice.pick([0.3, 0.6, 0.9]),
+          share: prng.pick([0.3, 0.6, 0.9]),
           who: "fleet",
           operation: "create",
         },
@@ -290,11 +290,11 @@ function drawBeginning(dice: Dice, swarm: Swarm): Drawn {
     swarm: {
       workers: Math.max(2, Math.min(swarm.workers, 4)),
       startAtMillis,
-      startSpreadMillis: dice.pick([0, 100, 300, 600]),
-      initialPosition: dice.chance(0.5) ? "LATEST" : { atMillis: dice.between(0, startAtMillis) },
-      earlierReshards: dice.integer(1, 4),
-      trimmed: dice.chance(0.2),
-      ghosts: false,
+      startSpreadMillis: prng.pick([0, 100, 300, 600]),
+      initialPosition: prng.chance(0.5) ? "LATEST" : { atMillis: prng.between(0, startAtMillis) },
+      earlierReshards: prng.integer(1, 4),
+      trimmed: prng.chance(0.2),
+      orphanedLeases: false,
       wallClocksHoursOff: false,
       driftPercent: 0,
       javaShifts: [],
@@ -318,7 +318,7 @@ const TAMPERINGS: readonly Tampering[] = [
 const PRESENT = 0.15;
 
 /** @param only this kind, whether the engine is ready for it or not */
-export function drawFaults(seed: Dice, swarm: Swarm, only: FaultKind | undefined): Swarm {
+export function drawFaults(seed: Prng, swarm: Swarm, only: FaultKind | undefined): Swarm {
   const present = FAULT_KIND_NAMES.filter((name) =>
     only === undefined ? FAULT_KINDS[name].ready && seed.fork(`has ${name}`).chance(PRESENT) : name === only,
   );

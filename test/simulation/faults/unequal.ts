@@ -3,7 +3,7 @@ import type { Decisions, Facts } from "../../../services/consumer/core/decide.ts
 import type { Lease } from "../../../services/consumer/core/lease.ts";
 import { untakenKey } from "../../../services/consumer/core/untaken.ts";
 import type { Swarm } from "../swarm.ts";
-import { Dice, textHash } from "../world/dice.ts";
+import { Prng, textHash } from "../world/dice.ts";
 
 export type Decide = (facts: Facts) => Decisions;
 
@@ -31,8 +31,8 @@ export function plansOtherwise(swarm: Swarm, workerId: string): boolean {
 }
 
 /** By id, so that a worker that is restarted under its id keeps its options. */
-const drawFor = ({ seed }: Swarm, workerId: string, what: string): Dice =>
-  new Dice(textHash(workerId, seed)).fork(what);
+const drawFor = ({ seed }: Swarm, workerId: string, what: string): Prng =>
+  new Prng(textHash(workerId, seed)).fork(what);
 
 /**
  * Another version of the planner: as valid, but it deals the leases out in the reverse order of the workers' ids. What
@@ -43,13 +43,13 @@ export function otherPlanner(decide: Decide): Decide {
     const first = decide(facts);
     const aliases = reversedAliases(facts);
     const back = new Map([...aliases].map(([id, alias]) => [alias, id]));
-    const { leads, bury } = first;
+    const { leads, remove } = first;
     const renamed = rename({ ...facts, computeCap: undefined }, aliases) as unknown as Facts;
     // Its keys are texts with a name in them.
     const late = [...facts.table.values()].filter((lease) => facts.overdue.has(untakenKey(lease)));
     const overdue = new Set(late.map((lease) => untakenKey(rename(lease, aliases) as Lease)));
     const second = decide({ ...renamed, overdue, computeCap: () => first.cap });
-    return { ...(rename(second, back) as Decisions), leads, bury };
+    return { ...(rename(second, back) as Decisions), leads, remove };
   };
 }
 

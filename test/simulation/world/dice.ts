@@ -8,7 +8,7 @@ export function textHash(text: string, start = 0x811c9dc5): number {
   return hash >>> 0;
 }
 
-export class Dice implements Random {
+export class Prng implements Random {
   readonly #seed: number;
   readonly #random: Random;
 
@@ -17,8 +17,8 @@ export class Dice implements Random {
     this.#random = seededRandom(Math.imul(seed ^ 0x9e3779b9, 0x85ebca6b) ^ (seed >>> 13));
   }
 
-  fork(name: string): Dice {
-    return new Dice(textHash(name, this.#seed ^ 0x811c9dc5));
+  fork(name: string): Prng {
+    return new Prng(textHash(name, this.#seed ^ 0x811c9dc5));
   }
 
   next(): number {

@@ -16,10 +16,10 @@ export type LeaseOperation =
   | "release"
   | "complete"
   | "remove";
-export type MemberOperation = "join" | "beat" | "declareDead" | "leave" | "bump";
+export type MemberOperation = "join" | "sendHeartbeat" | "markDead" | "leave" | "bump";
 
 /** Why a worker may be taken for dead, or may not know how a write of its ended. `until` undefined: for good. */
-export type TroubleKind =
+export type FaultKindOfWorker =
   | "crash"
   | "pause"
   | "partition"
@@ -92,7 +92,7 @@ export type SimEvent =
       type: "trouble";
       t: number;
       worker: string;
-      kind: TroubleKind;
+      kind: FaultKindOfWorker;
       until: number | undefined;
       detail: string;
     }

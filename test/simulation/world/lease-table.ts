@@ -15,13 +15,13 @@ import {
 } from "../../../services/consumer/core/lease.ts";
 import {
   type Assignment,
-  type FleetPage,
+  type FleetRow,
   type FleetSize,
-  MEMBERS_PER_PAGE,
+  MEMBERS_PER_ROW,
   type Member,
 } from "../../../services/consumer/core/member.ts";
 import type {
-  BeatOutcome,
+  HeartbeatOutcome,
   LeaseListing,
   WriteOutcome,
 } from "../../../services/consumer/ports/lease-store.ts";
@@ -37,7 +37,7 @@ const sameCheckpoint = (a: Checkpoint, b: Checkpoint): boolean =>
 
 export class LeaseTable {
   readonly #leases: VersionedRows<string, Lease>;
-  readonly #pages: VersionedRows<number, FleetPage>;
+  readonly #fleetRows: VersionedRows<number, FleetRow>;
   readonly #record: (happening: Happening) => void;
   readonly application: ApplicationRow;
   /** Rows whose counter somebody has overwritten with something that is no number: no condition on it holds. */
@@ -45,7 +45,7 @@ export class LeaseTable {
 
   constructor(record: (happening: Happening) => void = () => undefined, now: () => number = () => 0) {
     this.#leases = new VersionedRows(now);
-    this.#pages = new VersionedRows(now);
+    this.#fleetRows = new VersionedRows(now);
     this.#record = record;
     this.application = new ApplicationRow(record);
   }
@@ -58,8 +58,8 @@ export class LeaseTable {
     return this.#leases.values();
   }
 
-  pages(): FleetPage[] {
-    return this.#pages.values();
+  fleetRows(): FleetRow[] {
+    return this.#fleetRows.values();
   }
 
   /**
@@ -72,12 +72,12 @@ export class LeaseTable {
     const corrupt = rows
       .filter(({ leaseKey }) => this.#garbled.has(leaseKey))
       .map(({ leaseKey }) => ({ leaseKey, problem: "leaseCounter is no number" }));
-    const pages = segment === 0 ? this.#pages.values(asOf) : [];
-    return { leases, corrupt, pages, hasApplication: this.application.row !== undefined };
+    const fleetRows = segment === 0 ? this.#fleetRows.values(asOf) : [];
+    return { leases, corrupt, fleetRows: fleetRows, hasApplication: this.application.row !== undefined };
   }
 
-  page(page: number, asOf?: number): FleetPage | undefined {
-    return this.#pages.get(page, asOf);
+  fleetRow(fleetRow: number, asOf?: number): FleetRow | undefined {
+    return this.#fleetRows.get(fleetRow, asOf);
   }
 
   /** Puts a row there as it is, outside the protocol: the state a run begins with, or what an intruder wrote. */
@@ -113,8 +113,8 @@ export class LeaseTable {
   }
 
   /** Undefined: the row is deleted. */
-  editPageByHand(page: number, edited: FleetPage | undefined, what: string, about?: string): void {
-    this.#pages.set(page, edited);
+  editFleetRowByHand(fleetRow: number, edited: FleetRow | undefined, what: string, about?: string): void {
+    this.#fleetRows.set(fleetRow, edited);
     this.#record({ type: "tampered", what, leaseKey: undefined, about });
   }
 
@@ -229,52 +229,56 @@ export class LeaseTable {
     return "removed";
   }
 
-  join(by: string, page: number, member: Member): { kind: "ok"; page: FleetPage } | { kind: "full" } {
-    const current = this.page(page);
+  join(by: string, fleetRow: number, member: Member): { kind: "ok"; fleetRow: FleetRow } | { kind: "full" } {
+    const current = this.fleetRow(fleetRow);
     const others = (current?.members ?? []).filter((entry) => entry.workerId !== member.workerId);
-    if (others.length >= MEMBERS_PER_PAGE) return { kind: "full" };
-    const next = this.#setPage(page, current, [...others, member], page === 0);
+    if (others.length >= MEMBERS_PER_ROW) return { kind: "full" };
+    const next = this.#setFleetRow(fleetRow, current, [...others, member], fleetRow === 0);
     this.#record({ type: "member", worker: by, operation: "join", about: member.workerId, member });
-    return { kind: "ok", page: next };
+    return { kind: "ok", fleetRow: next };
   }
 
-  beat(by: string, page: number, member: Member, bump: boolean): BeatOutcome {
-    const current = this.page(page);
+  sendHeartbeat(by: string, fleetRow: number, member: Member, bump: boolean): HeartbeatOutcome {
+    const current = this.fleetRow(fleetRow);
     const entry = current?.members.find((candidate) => candidate.workerId === member.workerId);
     const isOthers = entry?.incarnation !== member.incarnation || entry.state === "dead";
-    if (isOthers || entry.heartbeat > member.heartbeat) return { kind: "superseded", entry };
+    if (isOthers || entry.heartbeat > member.heartbeat) return { kind: "fencedOut", entry };
     const members = current!.members.map((other) => (other === entry ? member : other));
-    const next = this.#setPage(page, current, members, bump && page === 0);
-    this.#record({ type: "member", worker: by, operation: "beat", about: member.workerId, member });
-    return { kind: "ok", page: next };
+    const next = this.#setFleetRow(fleetRow, current, members, bump && fleetRow === 0);
+    this.#record({ type: "member", worker: by, operation: "sendHeartbeat", about: member.workerId, member });
+    return { kind: "ok", fleetRow: next };
   }
 
-  declareDead(by: string, page: number, seen: Member): "declared" | "changed" {
-    const current = this.page(page);
+  markDead(by: string, fleetRow: number, seen: Member): "declared" | "changed" {
+    const current = this.fleetRow(fleetRow);
     const entry = current?.members.find((candidate) => candidate.workerId === seen.workerId);
     if (entry?.incarnation !== seen.incarnation || entry.heartbeat !== seen.heartbeat) return "changed";
     const dead: Member = { ...entry, state: "dead" };
-    this.#setPage(
-      page,
+    this.#setFleetRow(
+      fleetRow,
       current,
       current!.members.map((other) => (other === entry ? dead : other)),
-      page === 0,
+      fleetRow === 0,
     );
     this.#record({
       type: "member",
       worker: by,
-      operation: "declareDead",
+      operation: "markDead",
       about: seen.workerId,
       member: dead,
     });
     return "declared";
   }
 
-  assign(page: number, assignments: readonly Assignment[], size: FleetSize | undefined): "assigned" | "gone" {
-    const current = this.page(page);
+  assign(
+    fleetRow: number,
+    assignments: readonly Assignment[],
+    size: FleetSize | undefined,
+  ): "assigned" | "gone" {
+    const current = this.fleetRow(fleetRow);
     if (current === undefined) return "gone";
     const { assignments: _, size: __, ...rest } = current;
-    this.#pages.set(page, {
+    this.#fleetRows.set(fleetRow, {
       ...rest,
       ...(assignments.length > 0 && { assignments }),
       ...(size && { size }),
@@ -282,16 +286,16 @@ export class LeaseTable {
     return "assigned";
   }
 
-  leave(by: string, page: number, member: Member): "left" | "changed" {
-    const current = this.page(page);
+  leave(by: string, fleetRow: number, member: Member): "left" | "changed" {
+    const current = this.fleetRow(fleetRow);
     const entry = current?.members.find((candidate) => candidate.workerId === member.workerId);
     if (entry !== undefined && entry.incarnation !== member.incarnation) return "changed";
     if (entry !== undefined) {
-      this.#setPage(
-        page,
+      this.#setFleetRow(
+        fleetRow,
         current,
         current!.members.filter((other) => other !== entry),
-        page === 0,
+        fleetRow === 0,
       );
       this.#record({
         type: "member",
@@ -300,42 +304,43 @@ export class LeaseTable {
         about: member.workerId,
         member: undefined,
       });
-    } else if (page === 0) this.bumpGeneration(by);
+    } else if (fleetRow === 0) this.bumpFleetVersion(by);
     // An entry that is gone may be the work of a try whose answer was lost: what follows it is repeated as well.
-    if (page > 0 && this.page(page)?.members.length === 0) this.#pages.set(page, undefined);
-    if (this.pages().every((other) => other.members.length === 0)) this.#pages.set(0, undefined);
+    if (fleetRow > 0 && this.fleetRow(fleetRow)?.members.length === 0)
+      this.#fleetRows.set(fleetRow, undefined);
+    if (this.fleetRows().every((other) => other.members.length === 0)) this.#fleetRows.set(0, undefined);
     return "left";
   }
 
-  bumpGeneration(by: string): void {
-    const first = this.page(0);
+  bumpFleetVersion(by: string): void {
+    const first = this.fleetRow(0);
     if (first === undefined) return;
-    this.#setPage(0, first, first.members, true);
+    this.#setFleetRow(0, first, first.members, true);
     this.#record({ type: "member", worker: by, operation: "bump", about: "", member: undefined });
   }
 
   /** What the resharder writes: list shards now. */
   requestShardSync(): void {
-    const first = this.page(0);
+    const first = this.fleetRow(0);
     if (first === undefined) return;
     const asked = {
       ...first,
-      generation: first.generation + 1,
+      version: first.version + 1,
       shardSyncRequests: first.shardSyncRequests + 1,
     };
-    this.#pages.set(0, asked);
+    this.#fleetRows.set(0, asked);
   }
 
-  #setPage(
-    page: number,
-    current: FleetPage | undefined,
+  #setFleetRow(
+    fleetRow: number,
+    current: FleetRow | undefined,
     members: readonly Member[],
     bump: boolean,
-  ): FleetPage {
-    const base = current ?? { page, generation: 0, shardSyncRequests: 0, members: [] };
+  ): FleetRow {
+    const base = current ?? { number: fleetRow, version: 0, shardSyncRequests: 0, members: [] };
     const sorted = members.toSorted((a, b) => (a.workerId < b.workerId ? -1 : 1));
-    const next = { ...base, members: sorted, generation: base.generation + (bump ? 1 : 0) };
-    this.#pages.set(page, next);
+    const next = { ...base, members: sorted, version: base.version + (bump ? 1 : 0) };
+    this.#fleetRows.set(fleetRow, next);
     return next;
   }
 

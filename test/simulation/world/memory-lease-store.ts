@@ -1,6 +1,6 @@
 /** The lease store of one simulated worker: the shared table, seen through that worker's network. */
 import type { Lease } from "../../../services/consumer/core/lease.ts";
-import type { FleetPage } from "../../../services/consumer/core/member.ts";
+import type { FleetRow } from "../../../services/consumer/core/member.ts";
 import {
   type LeaseListing,
   type LeaseStore,
@@ -22,10 +22,10 @@ export const noCost = (): Cost => ({ calls: new Map(), readUnits: 0, writeUnits:
 
 /** A lease row with its hash range and parents is about this long; four of them share a half read unit of 4 KB … */
 const LEASE_ROW_BYTES = 420;
-const PAGE_ROW_BYTES = 1_000;
+const FLEET_ROW_BYTES = 1_000;
 const READ_UNIT_BYTES = 4_096;
 
-const NOTHING_LISTED: LeaseListing = { leases: [], corrupt: [], pages: [], hasApplication: false };
+const NOTHING_LISTED: LeaseListing = { leases: [], corrupt: [], fleetRows: [], hasApplication: false };
 
 /** As the DynamoDB adapter names what went wrong: what needs a person is unusable. */
 function problem(operation: string, how: Failure): Error {
@@ -60,8 +60,8 @@ export function memoryLeaseStore(table: LeaseTable, options: MemoryLeaseStoreOpt
     return call(operation, apply, unavailable(operation));
   };
   /** Writes of another page than 0 move page 0's generation in a second call. */
-  const bumpAfter = async (page: number): Promise<void> => {
-    if (page > 0) await write("bumpGeneration", () => table.bumpGeneration(worker));
+  const bumpAfter = async (fleetRow: number): Promise<void> => {
+    if (fleetRow > 0) await write("bumpFleetVersion", () => table.bumpFleetVersion(worker));
   };
 
   return {
@@ -69,26 +69,26 @@ export function memoryLeaseStore(table: LeaseTable, options: MemoryLeaseStoreOpt
     async list({ consistent }) {
       const leases: Lease[] = [];
       const corrupt: LeaseListing["corrupt"][number][] = [];
-      const pages: FleetPage[] = [];
+      const fleetRows: FleetRow[] = [];
       let hasApplication = false;
       // Of several pages, one with nothing in it is no answer; a whole table without rows is one.
       const empty = scanSegments === 1 ? () => NOTHING_LISTED : undefined;
       for (let segment = 0; segment < scanSegments; segment++) {
-        const look = () => table.list(segment, scanSegments, consistent ? undefined : asOf);
-        const part = await call("list", look, unavailable("list"), empty);
+        const poll = () => table.list(segment, scanSegments, consistent ? undefined : asOf);
+        const part = await call("list", poll, unavailable("list"), empty);
         leases.push(...part.leases);
         corrupt.push(...part.corrupt);
-        pages.push(...part.pages);
+        fleetRows.push(...part.fleetRows);
         hasApplication ||= part.hasApplication;
       }
-      const bytes = leases.length * LEASE_ROW_BYTES + pages.length * PAGE_ROW_BYTES;
+      const bytes = leases.length * LEASE_ROW_BYTES + fleetRows.length * FLEET_ROW_BYTES;
       count("list", { read: Math.max(1, Math.ceil(bytes / READ_UNIT_BYTES)) * (consistent ? 1 : 0.5) });
-      return { leases, corrupt, pages, hasApplication };
+      return { leases, corrupt, fleetRows: fleetRows, hasApplication };
     },
     read(leaseKey) {
       count("read", { read: 1 });
-      const look = () => (table.isGarbled(leaseKey) ? undefined : table.lease(leaseKey));
-      return call("read", look, unavailable("read"), () => undefined);
+      const poll = () => (table.isGarbled(leaseKey) ? undefined : table.lease(leaseKey));
+      return call("read", poll, unavailable("read"), () => undefined);
     },
     create: (lease: Lease) => write("create", () => table.create(worker, lease)),
     claim: (seen, owner) => write("claim", () => table.claim(worker, seen, owner)),
@@ -106,31 +106,31 @@ export function memoryLeaseStore(table: LeaseTable, options: MemoryLeaseStoreOpt
     replaceApplication: (seen, next) =>
       write("replaceApplication", () => table.application.replace(seen, next)),
     remove: (seen) => write("remove", () => table.remove(worker, seen)),
-    readFleet(page, readOptions) {
+    readFleet(fleetRow, readOptions) {
       const consistent = readOptions?.consistent ?? false;
       count("readFleet", { read: consistent ? 1 : 0.5 });
-      const look = () => table.page(page, consistent ? undefined : asOf?.());
-      return call("readFleet", look, unavailable("readFleet"), () => undefined);
+      const poll = () => table.fleetRow(fleetRow, consistent ? undefined : asOf?.());
+      return call("readFleet", poll, unavailable("readFleet"), () => undefined);
     },
-    async join(page, member) {
-      const joined = await write("join", () => table.join(worker, page, member));
-      return joined.kind === "ok" ? withBump(joined, bumpAfter(page)) : joined;
+    async join(fleetRow, member) {
+      const joined = await write("join", () => table.join(worker, fleetRow, member));
+      return joined.kind === "ok" ? withBump(joined, bumpAfter(fleetRow)) : joined;
     },
-    async beat(page, member, { bump }) {
-      const beaten = await write("beat", () => table.beat(worker, page, member, bump));
-      return bump && beaten.kind === "ok" ? withBump(beaten, bumpAfter(page)) : beaten;
+    async sendHeartbeat(fleetRow, member, { bump }) {
+      const written = await write("sendHeartbeat", () => table.sendHeartbeat(worker, fleetRow, member, bump));
+      return bump && written.kind === "ok" ? withBump(written, bumpAfter(fleetRow)) : written;
     },
-    async declareDead(page, seen) {
-      const outcome = await write("declareDead", () => table.declareDead(worker, page, seen));
-      if (outcome === "declared") await bumpAfter(page);
+    async markDead(fleetRow, seen) {
+      const outcome = await write("markDead", () => table.markDead(worker, fleetRow, seen));
+      if (outcome === "declared") await bumpAfter(fleetRow);
       return outcome;
     },
-    assign: (page, assignments, size) => write("assign", () => table.assign(page, assignments, size)),
-    async leave(page, member) {
-      const outcome = await write("leave", () => table.leave(worker, page, member));
-      if (outcome === "left") await bumpAfter(page);
+    assign: (fleetRow, assignments, size) => write("assign", () => table.assign(fleetRow, assignments, size)),
+    async leave(fleetRow, member) {
+      const outcome = await write("leave", () => table.leave(worker, fleetRow, member));
+      if (outcome === "left") await bumpAfter(fleetRow);
       return outcome;
     },
-    bumpGeneration: () => write("bumpGeneration", () => table.bumpGeneration(worker)),
+    bumpFleetVersion: () => write("bumpFleetVersion", () => table.bumpFleetVersion(worker)),
   };
 }

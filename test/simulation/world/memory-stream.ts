@@ -17,8 +17,8 @@ import type { ShardData, StoredRecord, StreamData } from "./stream-data.ts";
 
 /** Of each operation, a shard. */
 const CALLS_PER_SECOND = 5;
-const MOST_RECORDS = 10_000;
-const MOST_BYTES = 10 * 1_048_576;
+const MAX_RECORDS = 10_000;
+const MAX_BYTES = 10 * 1_048_576;
 
 /** What is shared between all readers of a stream. */
 export interface StreamRules {
@@ -122,8 +122,8 @@ export function memoryStream(
         `iterator of ${shardId} is older than ${rules.iteratorLifeMillis} ms`,
       );
     }
-    if (!(maxRecords >= 1 && maxRecords <= MOST_RECORDS))
-      throw new StreamError("invalid", `1 to ${MOST_RECORDS} records can be asked for, not ${maxRecords}`);
+    if (!(maxRecords >= 1 && maxRecords <= MAX_RECORDS))
+      throw new StreamError("invalid", `1 to ${MAX_RECORDS} records can be asked for, not ${maxRecords}`);
     withinLimit("read", shardId);
 
     const records = findsNothing() ? [] : take(shard.records, start, maxRecords);
@@ -150,7 +150,7 @@ function take(records: readonly StoredRecord[], start: number, count: number): S
   for (let index = start; index < records.length && taken.length < count; index++) {
     const record = records[index]!;
     bytes += record.data.byteLength;
-    if (bytes > MOST_BYTES && taken.length > 0) break;
+    if (bytes > MAX_BYTES && taken.length > 0) break;
     taken.push(record);
   }
   return taken;

@@ -5,8 +5,8 @@
  * Fault words: throttle and fail (nothing happened), lost-answer (it happened, and the SDK retries the same call or
  * gives up), partition (nothing gets through until it heals), slow (answers take long).
  */
-import type { Dice } from "./dice.ts";
-import type { TroubleKind } from "./history.ts";
+import type { Prng } from "./dice.ts";
+import type { FaultKindOfWorker } from "./history.ts";
 import type { ActiveOutage } from "./outages.ts";
 import type { Scheduler } from "./scheduler.ts";
 import type { SimProcess } from "./sim-clock.ts";
@@ -42,7 +42,7 @@ export type Call = <T>(
 /** Calls that always succeed and take no time: for the conformance suite. */
 export const directCall: Call = async (_operation, apply) => apply();
 
-export interface Weather {
+export interface NetworkConditions {
   rates: FaultRates;
   partitioned: boolean;
 }
@@ -62,23 +62,23 @@ export interface NetworkOptions {
 export function networkCall(
   process: SimProcess,
   scheduler: Scheduler,
-  dice: Dice,
-  weather: Weather,
+  prng: Prng,
+  weather: NetworkConditions,
   options: NetworkOptions,
-  trouble: (kind: TroubleKind, until: number, detail: string) => void,
+  trouble: (kind: FaultKindOfWorker, until: number, detail: string) => void,
 ): Call {
   const { outageOf = () => undefined, hangs = () => false, hungExcuseMillis = 0 } = options;
   return (operation, apply, failed, empty) =>
     new Promise((resolve, reject) => {
       if (process.state === "gone") return;
       const { rates } = weather;
-      const latency = () => dice.between(options.latencyMillis.low, options.latencyMillis.high);
+      const latency = () => prng.between(options.latencyMillis.low, options.latencyMillis.high);
       const slow =
-        rates.slow > 0 && dice.chance(rates.slow) ? dice.between(200, options.timeoutMillis * 0.9) : 0;
-      const fate = dice.next();
+        rates.slow > 0 && prng.chance(rates.slow) ? prng.between(200, options.timeoutMillis * 0.9) : 0;
+      const fate = prng.next();
       const answerAt = (time: number, settle: () => void) =>
         void process.deliver(time, `answer ${operation}`, settle);
-      const giveUp = (millis: number, kind: TroubleKind, how: Failure) => {
+      const giveUp = (millis: number, kind: FaultKindOfWorker, how: Failure) => {
         trouble(kind, scheduler.now + millis, operation);
         answerAt(scheduler.now + millis, () => reject(failed(how)));
       };
@@ -115,7 +115,7 @@ export function networkCall(
         if (outage !== undefined) return suffer(outage);
         if (hangs()) {
           trouble("hung-call", scheduler.now + hungExcuseMillis, operation);
-          return dice.chance(0.5) ? attempt(() => undefined) : undefined;
+          return prng.chance(0.5) ? attempt(() => undefined) : undefined;
         }
         if (weather.partitioned) return giveUp(options.timeoutMillis, "partition", "unavailable");
         if (fate < rates.throttle) return giveUp(latency() * 3, "throttle", "throttled");
@@ -128,9 +128,9 @@ export function networkCall(
         }
         const lost = fate < rates.throttle + rates.fail + rates.lostAnswer;
         if (!lost) return answerAt(scheduler.now + latency() + slow, () => resolve(result));
-        if (dice.chance(0.5)) {
+        if (prng.chance(0.5)) {
           // The SDK retries: the same call happens once more, and its answer is what the caller gets.
-          const pause = dice.between(20, 1_000);
+          const pause = prng.between(20, 1_000);
           trouble("lost-answer", scheduler.now + pause, `${operation}, retried`);
           scheduler.after(pause, `${process.name}:retry ${operation}`, () => {
             if (process.state === "gone") return;

@@ -1,5 +1,5 @@
 /** Outages under way: which call of which worker they hit, and how. */
-import type { Dice } from "./dice.ts";
+import type { Prng } from "./dice.ts";
 import type { Scheduler } from "./scheduler.ts";
 
 export type CallService = "store" | "stream";
@@ -39,12 +39,12 @@ const READS: ReadonlySet<string> = new Set(["list", "readFleet", "readApplicatio
 
 export class Outages {
   readonly #scheduler: Scheduler;
-  readonly #dice: Dice;
+  readonly #prng: Prng;
   readonly #active = new Set<ActiveOutage>();
 
-  constructor(scheduler: Scheduler, dice: Dice) {
+  constructor(scheduler: Scheduler, prng: Prng) {
     this.#scheduler = scheduler;
-    this.#dice = dice;
+    this.#prng = prng;
   }
 
   begin(outage: ActiveOutage): void {
@@ -59,7 +59,7 @@ export class Outages {
       if (outage.worker !== undefined && outage.worker !== worker) continue;
       if (outage.operation !== undefined && outage.operation !== operation) continue;
       if (outage.what === "writes" && READS.has(operation)) continue;
-      if (outage.share < 1 && !this.#dice.chance(outage.share)) continue;
+      if (outage.share < 1 && !this.#prng.chance(outage.share)) continue;
       return outage;
     }
     return undefined;

@@ -6,7 +6,7 @@
  * "run the event, queue a microtask that queues the next tick" is a barrier without a turn of the event loop
  * (a `setImmediate` per event costs several times as much). The engine under simulation does no real I/O.
  */
-import type { Dice } from "./dice.ts";
+import type { Prng } from "./dice.ts";
 import { textHash } from "./dice.ts";
 
 export interface Scheduled {
@@ -28,11 +28,11 @@ export class Scheduler {
   /** Events run so far. */
   steps = 0;
   #hash = 0x811c9dc5;
-  readonly #dice: Dice;
+  readonly #prng: Prng;
   readonly #heap: Entry[] = [];
 
-  constructor(dice: Dice) {
-    this.#dice = dice.fork("ties");
+  constructor(prng: Prng) {
+    this.#prng = prng.fork("ties");
   }
 
   /** Hash of all that has happened, in order: two runs of one seed must agree on it. */
@@ -48,7 +48,7 @@ export class Scheduler {
   at(time: number, label: string, run: () => void): Scheduled {
     const entry: Entry = {
       at: Math.max(time, this.now),
-      tie: this.#dice.next(),
+      tie: this.#prng.next(),
       label,
       run,
       cancelled: false,

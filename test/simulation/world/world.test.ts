@@ -1,6 +1,6 @@
 /** The world keeps its own rules: time, processes, and what the conformance suite cannot ask a real stream for. */
 import { describe, expect, it } from "vitest";
-import { Dice } from "./dice.ts";
+import { Prng } from "./dice.ts";
 import { memoryStream, streamRules } from "./memory-stream.ts";
 import { Scheduler } from "./scheduler.ts";
 import { SimProcess } from "./sim-clock.ts";
@@ -8,7 +8,7 @@ import { StreamData } from "./stream-data.ts";
 
 describe("virtual time", () => {
   it("runs events in order of time and settles each event's promises before the next", async () => {
-    const scheduler = new Scheduler(new Dice(1));
+    const scheduler = new Scheduler(new Prng(1));
     const seen: string[] = [];
     const chain = async (name: string) => {
       for (let depth = 0; depth < 5; depth++) await Promise.resolve();
@@ -22,7 +22,7 @@ describe("virtual time", () => {
   });
 
   it("holds a paused process's timers until it is resumed, while its clock goes on", async () => {
-    const scheduler = new Scheduler(new Dice(1));
+    const scheduler = new Scheduler(new Prng(1));
     const process = new SimProcess("w", scheduler, { rate: 1.01, wallOffsetMillis: 3_600_000 });
     const start = process.clock.monotonicMillis();
     let wokenAt = 0;
@@ -37,7 +37,7 @@ describe("virtual time", () => {
   });
 
   it("never wakes a process that is gone, and wakes an aborted sleep at once", async () => {
-    const scheduler = new Scheduler(new Dice(1));
+    const scheduler = new Scheduler(new Prng(1));
     const [gone, alive] = [new SimProcess("gone", scheduler), new SimProcess("alive", scheduler)];
     const woken: string[] = [];
     void gone.clock.sleep(10).then(() => woken.push("gone"));

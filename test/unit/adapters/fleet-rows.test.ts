@@ -1,9 +1,9 @@
 import type { AttributeValue } from "@aws-sdk/client-dynamodb";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { decodeFleetPage, encodeMember } from "../../../services/consumer/adapters/fleet-rows.ts";
+import { decodeFleetRow, encodeMember } from "../../../services/consumer/adapters/fleet-rows.ts";
 import { classifyRow } from "../../../services/consumer/adapters/lease-row.ts";
-import { MEMBERS_PER_PAGE, type Member } from "../../../services/consumer/core/member.ts";
+import { MEMBERS_PER_ROW, type Member } from "../../../services/consumer/core/member.ts";
 
 const member: fc.Arbitrary<Member> = fc.record({
   workerId: fc.string({ minLength: 1, maxLength: 40 }),
@@ -20,13 +20,13 @@ const young: fc.Arbitrary<Member> = fc
   .map(([one, earlyDeaths]) => ({ ...one, earlyDeaths }));
 
 const row = (
-  page: number,
-  generation: number,
+  fleetRow: number,
+  version: number,
   members: readonly Member[],
 ): Record<string, AttributeValue> => ({
-  leaseKey: { S: `evenkeel-fleet-${page}` },
+  leaseKey: { S: `evenkeel-fleet-${fleetRow}` },
   entityType: { S: "LEADER" },
-  generation: { N: String(generation) },
+  generation: { N: String(version) },
   shardSyncRequests: { N: "3" },
   members: { M: Object.fromEntries(members.map((one) => [one.workerId, encodeMember(one)])) },
   leaseOwner: { S: "fleet" },
@@ -54,13 +54,13 @@ describe("a fleet page", () => {
   it("comes back as it was written, its members in the order of their ids", () => {
     const members = fc.uniqueArray(fc.oneof(member, young), {
       selector: (one) => one.workerId,
-      maxLength: MEMBERS_PER_PAGE,
+      maxLength: MEMBERS_PER_ROW,
     });
     fc.assert(
-      fc.property(members, fc.nat(99), fc.nat(), (some, page, generation) => {
-        expect(decodeFleetPage(row(page, generation, some))).toEqual({
-          page,
-          generation,
+      fc.property(members, fc.nat(99), fc.nat(), (some, fleetRow, version) => {
+        expect(decodeFleetRow(row(fleetRow, version, some))).toEqual({
+          number: fleetRow,
+          version,
           shardSyncRequests: 3,
           members: some.toSorted((a, b) => (a.workerId < b.workerId ? -1 : 1)),
         });
@@ -74,7 +74,7 @@ describe("a fleet page", () => {
   ])(
     "with twelve members of 40-character ids, all %s, stays below 1 KB: a heartbeat is one write unit",
     (_, age) => {
-      const members = Array.from({ length: MEMBERS_PER_PAGE }, (_, index) => ({
+      const members = Array.from({ length: MEMBERS_PER_ROW }, (_, index) => ({
         workerId: String(index).padStart(40, "w"),
         incarnation: "0123abcd",
         state: "active" as const,
@@ -94,15 +94,15 @@ describe("a fleet page", () => {
       shardSyncRequests: { N: "1" },
     };
     expect(classifyRow(woken)).toEqual({ kind: "fleet" });
-    expect(decodeFleetPage(woken)).toEqual({ page: 0, generation: 1, shardSyncRequests: 1, members: [] });
+    expect(decodeFleetRow(woken)).toEqual({ number: 0, version: 1, shardSyncRequests: 1, members: [] });
   });
 
   it("with an entry that cannot be read says whose and why, and keeps the others", () => {
     const broken = row(0, 1, []);
     const readable = { M: { i: { S: "first" }, h: { N: "3" }, s: { S: "a" } } };
     broken.members = { M: { "worker-a": { M: { s: { S: "x" } } }, "worker-b": readable } };
-    const page = decodeFleetPage(broken);
-    expect(page.members.map(({ workerId }) => workerId)).toEqual(["worker-b"]);
-    expect(page.unreadable).toEqual(['member worker-a: s is "x", expected j, a, l or d']);
+    const fleetRow = decodeFleetRow(broken);
+    expect(fleetRow.members.map(({ workerId }) => workerId)).toEqual(["worker-b"]);
+    expect(fleetRow.unreadable).toEqual(['member worker-a: s is "x", expected j, a, l or d']);
   });
 });

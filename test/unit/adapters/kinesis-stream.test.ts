@@ -26,7 +26,7 @@ describe("the Kinesis adapter", () => {
   });
   afterEach(() => vi.unstubAllEnvs());
 
-  const problemOf = async (call: Promise<unknown>): Promise<unknown> => {
+  const errorFrom = async (call: Promise<unknown>): Promise<unknown> => {
     const error = await call.catch((caught: unknown) => caught);
     return error instanceof StreamError ? error.problem : error;
   };
@@ -50,7 +50,7 @@ describe("the Kinesis adapter", () => {
     ["unavailable", { cut: true }],
   ])("calls it %s, after one try: the reader knows what to do next", async (problem, given) => {
     answer = () => given;
-    expect(await problemOf(byName.read("iterator", 10))).toBe(problem);
+    expect(await errorFrom(byName.read("iterator", 10))).toBe(problem);
     expect(server.calls).toHaveLength(1);
   });
 
@@ -82,12 +82,12 @@ describe("the Kinesis adapter", () => {
       ],
     ])("%s", async (_, body) => {
       answer = () => ({ body });
-      expect(await problemOf(byName.read("x", 10))).toBe("malformed-answer");
+      expect(await errorFrom(byName.read("x", 10))).toBe("malformed-answer");
     });
 
     it("that is an empty body", async () => {
       answer = () => ({ text: "" });
-      expect(await problemOf(byName.read("x", 10))).toBe("malformed-answer");
+      expect(await errorFrom(byName.read("x", 10))).toBe("malformed-answer");
     });
   });
 
@@ -116,7 +116,7 @@ describe("the Kinesis adapter", () => {
     ["without an iterator", { ShardIterator: "" }],
   ])("doubts an answer of GetShardIterator %s", async (_, body) => {
     answer = () => ({ body });
-    expect(await problemOf(byName.iterator("shard-1", { kind: "latest" }))).toBe("malformed-answer");
+    expect(await errorFrom(byName.iterator("shard-1", { kind: "latest" }))).toBe("malformed-answer");
   });
 
   const SHARD = {
@@ -133,12 +133,12 @@ describe("the Kinesis adapter", () => {
     ["with a shard without sequence numbers", { Shards: [{ ...SHARD, SequenceNumberRange: undefined }] }],
   ])("doubts an answer of ListShards %s", async (_, body) => {
     answer = () => ({ body });
-    expect(await problemOf(byName.listShards())).toBe("malformed-answer");
+    expect(await errorFrom(byName.listShards())).toBe("malformed-answer");
   });
 
   it("doubts a listing whose second page is empty: half a stream is none", async () => {
     answer = (_call, before) => ({ body: before === 0 ? { Shards: [SHARD], NextToken: "t" } : {} });
-    expect(await problemOf(byName.listShards())).toBe("malformed-answer");
+    expect(await errorFrom(byName.listShards())).toBe("malformed-answer");
   });
 
   it("lists every page of shards, naming the stream on the first only", async () => {

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { disguiseAttributes } from "../../../services/consumer/adapters/disguise.ts";
+import { kclAttributes } from "../../../services/consumer/adapters/disguise.ts";
 import { classifyRow, decodeLease, encodeLease } from "../../../services/consumer/adapters/lease-row.ts";
 import { actualOwner, isEnded, type Lease } from "../../../services/consumer/core/lease.ts";
 import { MAX_HASH_KEY } from "../../../services/shared/hash-range.ts";
@@ -137,15 +137,15 @@ describe("rows of a Java fleet", () => {
 
 describe("a row of ours", () => {
   it("is told by its key, though it passes for a lease or for a row of KCL's", () => {
-    const { entityType: _, ...asOlderJavaSeesIt } = disguiseAttributes();
-    for (const attributes of [disguiseAttributes(), asOlderJavaSeesIt, {}]) {
+    const { entityType: _, ...asOlderJavaSeesIt } = kclAttributes();
+    for (const attributes of [kclAttributes(), asOlderJavaSeesIt, {}]) {
       expect(classifyRow({ leaseKey: { S: "evenkeel-fleet-0" }, ...attributes }).kind).toBe("fleet");
       expect(classifyRow({ leaseKey: { S: "evenkeel-application" }, ...attributes }).kind).toBe("foreign");
     }
   });
 
   it("is a finished lease without an owner to a Java KCL that knows no entity types", () => {
-    const seen = decodeLease({ leaseKey: { S: "evenkeel-application" }, ...disguiseAttributes() });
+    const seen = decodeLease({ leaseKey: { S: "evenkeel-application" }, ...kclAttributes() });
     expect(seen).toMatchObject({ owner: undefined, counter: 0, ownerSwitchesSinceCheckpoint: 0 });
     expect(isEnded(seen)).toBe(true);
   });

@@ -52,7 +52,7 @@ describe("the lease store, when DynamoDB does not do as asked", () => {
   });
   afterEach(() => vi.unstubAllEnvs());
 
-  const problemOf = (call: Promise<unknown>): Promise<unknown> =>
+  const errorFrom = (call: Promise<unknown>): Promise<unknown> =>
     call.then(
       () => "none",
       (error: unknown) => error,
@@ -67,7 +67,7 @@ describe("the lease store, when DynamoDB does not do as asked", () => {
     ["no answer", { hang: true }],
   ])("%s is StoreUnavailable, after a second try", async (_title, given) => {
     answer = () => given;
-    const problem = await problemOf(store.renew(held));
+    const problem = await errorFrom(store.renew(held));
     expect(problem).toBeInstanceOf(StoreUnavailable);
     expect(String(problem)).toContain("UpdateItem on lease table orders failed");
     expect(server.calls).toHaveLength(2);
@@ -75,7 +75,7 @@ describe("the lease store, when DynamoDB does not do as asked", () => {
 
   it("an answer that begins and never ends is StoreUnavailable too", async () => {
     answer = () => ({ stall: true });
-    expect(await problemOf(store.readFleet(0))).toBeInstanceOf(StoreUnavailable);
+    expect(await errorFrom(store.readFleet(0))).toBeInstanceOf(StoreUnavailable);
   });
 
   it.each([
@@ -92,7 +92,7 @@ describe("the lease store, when DynamoDB does not do as asked", () => {
       () => store.remove(held),
     ];
     for (const call of calls) {
-      const problem = await problemOf(call());
+      const problem = await errorFrom(call());
       expect(problem).toBeInstanceOf(StoreUnusable);
       expect(String(problem)).toContain(remedy);
     }
@@ -127,12 +127,12 @@ describe("the lease store, when DynamoDB does not do as asked", () => {
       () => store.renew(held),
       () => store.claim(held, "other"),
       () => store.handOver(held, "other", held.checkpoint),
-      () => store.beat(0, me, { bump: false }),
+      () => store.sendHeartbeat(0, me, { bump: false }),
       () => store.join(0, me),
       () => store.ensureTable(true),
     ];
     for (const call of calls) {
-      const problem = await problemOf(call());
+      const problem = await errorFrom(call());
       expect(problem).toBeInstanceOf(StoreUnavailable);
       expect((problem as StoreUnavailable).errorClass).toBe("malformed-answer");
     }

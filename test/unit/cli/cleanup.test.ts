@@ -79,7 +79,7 @@ describe("cleanup of what a crashed fleet left", () => {
     expect(await store.list({ consistent: true })).toEqual({
       leases: [lease],
       corrupt: [],
-      pages: [],
+      fleetRows: [],
       hasApplication: false,
     });
   });
@@ -93,7 +93,7 @@ describe("cleanup of what a crashed fleet left", () => {
   it.each([
     [
       "a heartbeat moves",
-      (now: number) => store.beat(1, member("worker-12", now), { bump: false }),
+      (now: number) => store.sendHeartbeat(1, member("worker-12", now), { bump: false }),
       "worker-12",
     ],
     ["a worker starts", () => store.join(1, member("newcomer", 0)), "newcomer"],
@@ -109,26 +109,26 @@ describe("cleanup of what a crashed fleet left", () => {
   });
 
   it("a beat between the last look and the delete keeps the row", async () => {
-    const [page] = (await rows.list()).filter((row) => row.leaseKey === "evenkeel-fleet-1");
-    await store.beat(1, member("worker-12", 6), { bump: false });
-    expect(await rows.remove(page!)).toBe("changed");
+    const [fleetRow] = (await rows.list()).filter((row) => row.leaseKey === "evenkeel-fleet-1");
+    await store.sendHeartbeat(1, member("worker-12", 6), { bump: false });
+    expect(await rows.remove(fleetRow!)).toBe("changed");
   });
 
   it("the generation alone is no sign of life: the resharder moves it too", async () => {
-    const bump = () => store.bumpGeneration();
+    const bump = () => store.bumpFleetVersion();
     await cleanUp(sleepingClock(bump));
     expect(await leaseKeys()).toEqual([lease.leaseKey]);
   });
 
   it("removes rows that no worker could read", async () => {
-    for (const [page, members] of [
+    for (const [fleetRow, members] of [
       [2, undefined],
       [3, { S: "torn" }],
     ] as const)
       await server.client.send(
         new PutItemCommand({
           TableName: tableName,
-          Item: { leaseKey: { S: `evenkeel-fleet-${page}` }, ...(members && { members }) },
+          Item: { leaseKey: { S: `evenkeel-fleet-${fleetRow}` }, ...(members && { members }) },
         }),
       );
     await server.client.send(

@@ -39,7 +39,7 @@ function fleet(ownerOf: (n: number) => string | undefined): Snapshot {
       checkpointOwner: undefined,
     }),
   );
-  return { t: 0, leases, corrupt: [], pages: [{ page: 0, generation: 1, shardSyncRequests: 0, members }] };
+  return { t: 0, leases, corrupt: [], fleetRows: [{ number: 0, version: 1, shardSyncRequests: 0, members }] };
 }
 
 const even = fleet((n) => worker(n % WORKERS));

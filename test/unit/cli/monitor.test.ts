@@ -38,7 +38,7 @@ const snapshot = (leases: Lease[], members: Member[], t = 0): Snapshot => ({
   t,
   leases,
   corrupt: [],
-  pages: [{ page: 0, generation: 7, shardSyncRequests: 0, members }],
+  fleetRows: [{ number: 0, version: 7, shardSyncRequests: 0, members }],
 });
 
 const EVEN = snapshot(

@@ -14,7 +14,7 @@ const SEED = {
   out: "out",
 } as const;
 
-function problemOf(action: () => unknown): Problem {
+function errorFrom(action: () => unknown): Problem {
   try {
     action();
   } catch (error) {
@@ -41,7 +41,7 @@ describe("the experiment's options", () => {
     ["… counted after the split", { splitTo: 40 }, "give --pods 4 or more"],
   ])("%s is one line with exit 2, or fine", (_, change, text) => {
     if (text === "") return expect(settingsFrom({ ...SEED, ...change })).toMatchObject(change);
-    const problem = problemOf(() => settingsFrom({ ...SEED, ...change }));
+    const problem = errorFrom(() => settingsFrom({ ...SEED, ...change }));
     expect(problem.exitCode).toBe(2);
     expect(problem.message).toContain(text);
     expect(problem.message).not.toContain("\n");
@@ -52,7 +52,7 @@ describe("numbers", () => {
   const parse = numberFor("--shards", { min: 1, max: 200 });
   it("takes what fits", () => expect(parse("20")).toBe(20));
   it.each(["x", "", "0", "201", "1.5", "NaN", "Infinity", "0x"])("names the option when given %j", (text) => {
-    expect(problemOf(() => parse(text)).message).toBe(
+    expect(errorFrom(() => parse(text)).message).toBe(
       `--shards: ${JSON.stringify(text)} does not fit; give a whole number from 1 to 200`,
     );
   });

@@ -97,7 +97,7 @@ it("metrics show one row a series, without the empty ones", () => {
 });
 
 it("view-distribution says how to begin when there is nothing", () => {
-  const state = fleetState({ t: 0, leases: [], corrupt: [], pages: [] });
+  const state = fleetState({ t: 0, leases: [], corrupt: [], fleetRows: [] });
   expect(distributionLines(state, false)[0]).toContain("npx evenkeel consumer");
 });
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Flow } from "../../../lab/experiment/history-tail.ts";
-import { Observer } from "../../../lab/experiment/observer.ts";
-import { type PhaseResult, runScript } from "../../../lab/experiment/script.ts";
+import { Sampler } from "../../../lab/experiment/observer.ts";
+import { type PhaseResult, runPhases } from "../../../lab/experiment/script.ts";
 import type { Snapshot } from "../../../lab/monitor/model.ts";
 import { Interrupted } from "../../../lab/problem.ts";
 import { type ExperimentSettings, SEED_SETTINGS } from "../../../lab/settings.ts";
@@ -105,19 +105,19 @@ class FakeFleet {
         checkpointOwner: undefined,
       }),
     );
-    const page = { page: 0, generation: 1, shardSyncRequests: 0, members };
-    return { t: this.clock.wallMillis(), leases, corrupt: [], pages: [page] };
+    const fleetRow = { number: 0, version: 1, shardSyncRequests: 0, members };
+    return { t: this.clock.wallMillis(), leases, corrupt: [], fleetRows: [fleetRow] };
   }
 }
 
-interface Stage {
+interface TestEnvironment {
   readonly fleet: FakeFleet;
   readonly history: HistoryEvent[];
   readonly run: () => Promise<PhaseResult[]>;
   readonly stop: AbortController;
 }
 
-function stage(change: Partial<ExperimentSettings> = {}): Stage {
+function stage(change: Partial<ExperimentSettings> = {}): TestEnvironment {
   const settings = { ...SEED_SETTINGS, shards: 4, splitTo: 6, pods: 2, scaleTo: 3, ...change };
   const clock = virtualClock();
   const fleet = new FakeFleet(settings, clock);
@@ -129,7 +129,7 @@ function stage(change: Partial<ExperimentSettings> = {}): Stage {
     pending: fleet.unread,
     newestPutAt: 0,
   });
-  const observer = new Observer(
+  const sampler = new Sampler(
     {
       leases: { snapshot: async () => fleet.snapshot() },
       listShards: async () => fleet.shards.map((shard) => ({ ...shard, range: FULL_RANGE })),
@@ -140,11 +140,11 @@ function stage(change: Partial<ExperimentSettings> = {}): Stage {
     () => undefined,
   );
   const run = async () => {
-    observer.start();
+    sampler.start();
     try {
-      return await runScript({
+      return await runPhases({
         settings,
-        observer,
+        sampler,
         controls: fleet,
         clock,
         signal: stop.signal,
@@ -153,7 +153,7 @@ function stage(change: Partial<ExperimentSettings> = {}): Stage {
         done: () => undefined,
       });
     } finally {
-      await observer.stop();
+      await sampler.stop();
     }
   };
   return { fleet, history, run, stop };

@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSyn
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { inTurn, type TurnOptions } from "../../../lab/experiment/turn.ts";
+import { type RunLockOptions, withRunLock } from "../../../lab/experiment/turn.ts";
 import { Interrupted } from "../../../lab/problem.ts";
 import type { Clock } from "../../../services/shared/clock.ts";
 import { systemClock } from "../../../services/shared/platform.ts";
@@ -19,7 +19,7 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true }));
 
 /** `onLook`: what happens while this run waits. */
-function options(onLook: () => void = () => expect.fail("it waited")): TurnOptions {
+function options(onLook: () => void = () => expect.fail("it waited")): RunLockOptions {
   const sleep: Clock["sleep"] = (millis, signal) => {
     // The longer sleep is the one beside the work, until the work is done.
     if (millis > 1_000) return systemClock.sleep(millis, signal);
@@ -32,15 +32,15 @@ function options(onLook: () => void = () => expect.fail("it waited")): TurnOptio
 
 const living = String(process.pid);
 const dead = () => String(spawnSync(process.execPath, ["-e", ""]).pid);
-const whoseTurn = async () => readFileSync(lock, "utf8");
+const lockHolder = async () => readFileSync(lock, "utf8");
 
 it("a run alone has its turn at once, and leaves no lock", async () => {
-  expect(await inTurn(options(), whoseTurn)).toBe(String(process.pid));
+  expect(await withRunLock(options(), lockHolder)).toBe(String(process.pid));
   expect(existsSync(lock)).toBe(false);
 });
 
 it("leaves no lock when it fails", async () => {
-  const failing = inTurn(options(), () => Promise.reject(new Error("no luck")));
+  const failing = withRunLock(options(), () => Promise.reject(new Error("no luck")));
   await expect(failing).rejects.toThrow("no luck");
   expect(existsSync(lock)).toBe(false);
 });
@@ -51,27 +51,27 @@ it("waits for the run before it, and says so once", async () => {
   const onLook = () => {
     if (++looks === 3) rmSync(lock);
   };
-  expect(await inTurn(options(onLook), whoseTurn)).toBe(String(process.pid));
+  expect(await withRunLock(options(onLook), lockHolder)).toBe(String(process.pid));
   expect(looks).toBe(3);
   expect(notes).toEqual([expect.stringContaining(`process ${living}`)]);
 });
 
 it("takes the turn of a process that is gone", async () => {
   writeFileSync(lock, dead());
-  expect(await inTurn(options(), whoseTurn)).toBe(String(process.pid));
+  expect(await withRunLock(options(), lockHolder)).toBe(String(process.pid));
 });
 
 it("takes the turn of one that was gone long ago, and whose id another process has now", async () => {
   writeFileSync(lock, living);
   const longAgo = Date.now() / 1_000 - 3_600;
   utimesSync(lock, longAgo, longAgo);
-  expect(await inTurn(options(), whoseTurn)).toBe(String(process.pid));
+  expect(await withRunLock(options(), lockHolder)).toBe(String(process.pid));
 });
 
 it("Ctrl-C ends the wait, and the lock stays with its holder", async () => {
   writeFileSync(lock, living);
   const stop = new AbortController();
-  const waiting = inTurn({ ...options(() => stop.abort()), signal: stop.signal }, whoseTurn);
+  const waiting = withRunLock({ ...options(() => stop.abort()), signal: stop.signal }, lockHolder);
   await expect(waiting).rejects.toBeInstanceOf(Interrupted);
   expect(readFileSync(lock, "utf8")).toBe(living);
 });

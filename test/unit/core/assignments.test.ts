@@ -1,19 +1,19 @@
 import { describe, expect, it } from "vitest";
 import {
-  changedPages,
+  changedRows,
   isAsAssigned,
-  MOST_ASSIGNMENTS,
+  MAX_ASSIGNMENTS,
   publishedSize,
 } from "../../../services/consumer/core/assignments.ts";
 import { decide, type HeldLeaseFacts } from "../../../services/consumer/core/decide.ts";
-import { leadersAmong, leadingPage } from "../../../services/consumer/core/leaders.ts";
-import type { Assignment, FleetPage } from "../../../services/consumer/core/member.ts";
+import { leadersAmong, leadingRow } from "../../../services/consumer/core/leaders.ts";
+import type { Assignment, FleetRow } from "../../../services/consumer/core/member.ts";
 import { untakenKey } from "../../../services/consumer/core/untaken.ts";
 import { factsOf, member, row } from "./rows.ts";
 
-const page = (number: number, ids: readonly string[], rest: Partial<FleetPage> = {}): FleetPage => ({
-  page: number,
-  generation: 0,
+const fleetRow = (number: number, ids: readonly string[], rest: Partial<FleetRow> = {}): FleetRow => ({
+  number: number,
+  version: 0,
   shardSyncRequests: 0,
   members: ids.map((id) => member(id)),
   ...rest,
@@ -29,7 +29,7 @@ describe("a leader assigns", () => {
       row("s3", { owner: "a", counter: 5 }),
       row("s4", { owner: "gone", counter: 6 }),
     ];
-    const facts = factsOf("a", { members, rows, silentLeases: new Set(["s4"]) });
+    const facts = factsOf("a", { members, rows, expiredLeases: new Set(["s4"]) });
     const { assignments, claim, handOver } = decide(facts);
     expect(assignments).toEqual([{ leaseKey: "s4", worker: "c", to: "c", counter: 6, owner: "gone" }]);
     expect([claim, handOver]).toEqual([[], []]);
@@ -53,7 +53,7 @@ describe("a leader assigns", () => {
       row("s2", { owner: "a", counter: 4 }),
       row("s3", { owner: "c", counter: 5 }),
     ];
-    const { assignments } = decide(factsOf("a", { members, rows, lacking: new Set(["b"]) }));
+    const { assignments } = decide(factsOf("a", { members, rows, underfilled: new Set(["b"]) }));
     expect(assignments).toEqual([{ leaseKey: "s1", worker: "b", to: "b", counter: 3, owner: "b" }]);
   });
 
@@ -75,17 +75,21 @@ describe("the fleet rows", () => {
   });
 
   it("are written where they differ from the plan, each with its own members' assignments", () => {
-    const pages = [page(0, ["a"]), page(1, ["b"], { assignments: [claim("s1", "b")] }), page(2, ["c"])];
+    const fleetRows = [
+      fleetRow(0, ["a"]),
+      fleetRow(1, ["b"], { assignments: [claim("s1", "b")] }),
+      fleetRow(2, ["c"]),
+    ];
     const wanted = [claim("s3", "a"), claim("s1", "b")];
-    expect(changedPages(pages, wanted)).toEqual([{ page: 0, assignments: [claim("s3", "a")] }]);
-    expect(changedPages(pages, [])).toEqual([{ page: 1, assignments: [] }]);
+    expect(changedRows(fleetRows, wanted)).toEqual([{ fleetRow: 0, assignments: [claim("s3", "a")] }]);
+    expect(changedRows(fleetRows, [])).toEqual([{ fleetRow: 1, assignments: [] }]);
   });
 
   it("hold a bounded number, and none for the dead", () => {
     const many = Array.from({ length: 100 }, (_, index) => claim(`s${index}`, "a"));
-    expect(changedPages([page(0, ["a"])], many)[0]?.assignments).toHaveLength(MOST_ASSIGNMENTS);
-    const dead = page(0, [], { members: [member("a", { state: "dead" })] });
-    expect(changedPages([dead], many)).toEqual([]);
+    expect(changedRows([fleetRow(0, ["a"])], many)[0]?.assignments).toHaveLength(MAX_ASSIGNMENTS);
+    const dead = fleetRow(0, [], { members: [member("a", { state: "dead" })] });
+    expect(changedRows([dead], many)).toEqual([]);
   });
 
   it("say the fleet's size from the bound on, and until it is half of that", () => {
@@ -102,9 +106,9 @@ describe("a lease that its new owner has not taken up for too long", () => {
   const rows = [left, row("s1", { owner: "bob" }), row("s2", { owner: "cid" })];
   const members = [member("ann"), member("bob"), member("cid")];
   const overdue = new Set([untakenKey(left)]);
-  const reluctant = new Set(["ann"]);
+  const passedOver = new Set(["ann"]);
   const planOf = (id: string, held?: Map<string, HeldLeaseFacts>) =>
-    decide(factsOf(id, { members, rows, assigns: true, overdue, reluctant, ...(held && { held }) }));
+    decide(factsOf(id, { members, rows, assigns: true, overdue, passedOver, ...(held && { held }) }));
 
   it("is assigned to another by the leader, also where the leader itself cannot take it", () => {
     const { assignments, untaken } = planOf("ann", new Map());
@@ -120,21 +124,23 @@ describe("a lease that its new owner has not taken up for too long", () => {
 });
 
 describe("who leads", () => {
-  const pages = (...all: FleetPage[]) => new Map(all.map((one) => [one.page, one]));
+  const fleetRows = (...all: FleetRow[]) => new Map(all.map((one) => [one.number, one]));
 
   it("is the smallest id among the active of the first fleet row that has any", () => {
     const joining = [member("a", { state: "joining" }), member("d"), member("c")];
     expect(leadersAmong(joining)).toEqual(["c", "d"]);
     expect(leadersAmong([member("a", { state: "joining" })])).toEqual(["a"]);
-    const none = page(0, [], { members: [member("a", { state: "dead" })] });
-    expect(leadingPage(pages(none, page(1, ["b"])), new Set(), 1)).toMatchObject({ page: 1 });
+    const none = fleetRow(0, [], { members: [member("a", { state: "dead" })] });
+    expect(leadingRow(fleetRows(none, fleetRow(1, ["b"])), new Set(), 1)).toMatchObject({ number: 1 });
   });
 
   it("cannot be told before the rows below one's own are read", () => {
-    const own = page(2, ["z"]);
-    const empty = page(0, []);
-    expect(leadingPage(pages(empty, own), new Set(), 2)).toEqual({ unread: 1 });
-    expect(leadingPage(pages(empty, own), new Set([1]), 2)).toBe(own);
-    expect(leadingPage(pages(empty, page(1, ["y"]), own), new Set(), 2)).toMatchObject({ page: 1 });
+    const own = fleetRow(2, ["z"]);
+    const empty = fleetRow(0, []);
+    expect(leadingRow(fleetRows(empty, own), new Set(), 2)).toEqual({ unread: 1 });
+    expect(leadingRow(fleetRows(empty, own), new Set([1]), 2)).toBe(own);
+    expect(leadingRow(fleetRows(empty, fleetRow(1, ["y"]), own), new Set(), 2)).toMatchObject({
+      fleetRow: 1,
+    });
   });
 });

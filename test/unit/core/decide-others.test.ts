@@ -14,19 +14,19 @@ describe("owners that are no members (Java workers, or rows left behind)", () =>
 
   it("are left alone until watched for a failover time, then give their share", () => {
     expect(decideFor("a", { rows, members }).claim).toEqual([]);
-    const seen = [...decideFor("a", { rows, members, watchedLeases: all }).claim];
+    const seen = [...decideFor("a", { rows, members, observedLeases: all }).claim];
     expect(seen.length).toBe(2);
     expect(seen.every(({ reason }) => reason === "balance")).toBe(true);
   });
 
   it("are judged by each lease's own counter: only the silent ones are free", () => {
-    const silentLeases = new Set(["s00"]);
-    const claims = ["a", "b"].flatMap((id) => claimed(decideFor(id, { rows, members, silentLeases })));
+    const expiredLeases = new Set(["s00"]);
+    const claims = ["a", "b"].flatMap((id) => claimed(decideFor(id, { rows, members, expiredLeases })));
     expect(claims).toEqual(["s00 unowned"]);
   });
 
   it("lose everything when all of it is silent", () => {
-    const claims = ["a", "b"].flatMap((id) => decideFor(id, { rows, members, silentLeases: all }).claim);
+    const claims = ["a", "b"].flatMap((id) => decideFor(id, { rows, members, expiredLeases: all }).claim);
     expect(claims.length).toBe(6);
   });
 

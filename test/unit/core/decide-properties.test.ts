@@ -53,17 +53,17 @@ describe("from any state of the rows", () => {
   it("two rounds settle it: everything is owned by active members, within one of each other, and stays", () => {
     fc.assert(
       fc.property(scenes, ({ members, rows }) => {
-        const settledMembers = members.map((m) =>
+        const membersAfterDebounce = members.map((m) =>
           m.state === "joining" ? { ...m, state: "active" as const } : m,
         );
-        const settled = round(round(rows, settledMembers), settledMembers);
-        const active = settledMembers.filter((m) => m.state === "active").map((m) => m.workerId);
+        const settled = round(round(rows, membersAfterDebounce), membersAfterDebounce);
+        const active = membersAfterDebounce.filter((m) => m.state === "active").map((m) => m.workerId);
         const counts = ownedBy(settled);
         expect(Object.keys(counts).every((id) => active.includes(id))).toBe(true);
         const each = active.map((id) => counts[id] ?? 0);
         expect(Math.max(...each) - Math.min(...each)).toBeLessThanOrEqual(1);
         const owners = (leases: readonly Lease[]) => leases.map((l) => `${l.leaseKey} ${l.owner}`);
-        expect(owners(round(settled, settledMembers))).toEqual(owners(settled));
+        expect(owners(round(settled, membersAfterDebounce))).toEqual(owners(settled));
       }),
       { numRuns: 300 },
     );

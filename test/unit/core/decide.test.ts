@@ -51,17 +51,17 @@ describe("starting", () => {
 
   it("nothing changes in a balanced fleet", () => {
     const rows = names("s", 6).map((key, i) => row(key, { owner: i % 2 ? "a" : "b" }));
-    const { claim, handOver, release, stop, declareDead, bury, changing } = decideFor("a", {
+    const { claim, handOver, release, stop, markDead, remove, changing } = decideFor("a", {
       rows,
       members: [member("a"), member("b")],
     });
-    expect({ claim, handOver, release, stop, declareDead, bury, changing }).toEqual({
+    expect({ claim, handOver, release, stop, markDead, remove, changing }).toEqual({
       claim: [],
       handOver: [],
       release: [],
       stop: [],
-      declareDead: [],
-      bury: [],
+      markDead: [],
+      remove: [],
       changing: false,
     });
   });
@@ -179,38 +179,38 @@ describe("a silent member", () => {
 
   it("is declared dead first; its leases are planned without it only when the rows say so", () => {
     const members = [member("a"), member("b")];
-    const before = decideFor("a", { rows, members, silentMembers: new Set(["b"]) });
-    expect(before.declareDead.map((m) => m.workerId)).toEqual(["b"]);
+    const before = decideFor("a", { rows, members, expiredMembers: new Set(["b"]) });
+    expect(before.markDead.map((m) => m.workerId)).toEqual(["b"]);
     expect([before.claim, before.changing]).toEqual([[], true]);
     const after = decideFor("a", { rows, members: [member("a"), member("b", { state: "dead" })] });
     expect(claimed(after)).toEqual(["s02 owner-gone", "s03 owner-gone"]);
-    expect(after.declareDead).toEqual([]);
+    expect(after.markDead).toEqual([]);
   });
 
   it("is never oneself: whoever can look is alive", () => {
     const members = [member("a"), member("b")];
-    expect(decideFor("a", { rows, members, silentMembers: new Set(["a"]) }).declareDead).toEqual([]);
+    expect(decideFor("a", { rows, members, expiredMembers: new Set(["a"]) }).markDead).toEqual([]);
   });
 
   it("every watcher says so, the leader or not: a dead leader needs no other leader", () => {
     const members = [member("a"), member("b"), member("c")];
-    const silentMembers = new Set(["a"]);
+    const expiredMembers = new Set(["a"]);
     for (const watcher of ["b", "c"]) {
-      const decisions = decideFor(watcher, { rows, members, silentMembers });
-      expect(decisions.declareDead.map((m) => m.workerId)).toEqual(["a"]);
+      const decisions = decideFor(watcher, { rows, members, expiredMembers });
+      expect(decisions.markDead.map((m) => m.workerId)).toEqual(["a"]);
     }
   });
 
   it("is buried by the leader alone, and only when no unfinished lease names it", () => {
     const members = [member("a"), member("b"), member("z", { state: "dead" })];
     const named = (lease: Partial<Lease>) => [...rows, row("s9", lease)];
-    const buried = (who: string, leases: readonly Lease[]) =>
-      decideFor(who, { rows: leases, members }).bury.map((m) => m.workerId);
-    expect(buried("a", named({ owner: "z" }))).toEqual([]);
-    expect(buried("a", named({ owner: "a", checkpointOwner: "z" }))).toEqual([]);
-    expect(buried("a", named({ owner: "z", ...ENDED }))).toEqual(["z"]);
-    expect(buried("a", rows)).toEqual(["z"]);
-    expect(buried("b", rows)).toEqual([]);
+    const removed = (who: string, leases: readonly Lease[]) =>
+      decideFor(who, { rows: leases, members }).remove.map((m) => m.workerId);
+    expect(removed("a", named({ owner: "z" }))).toEqual([]);
+    expect(removed("a", named({ owner: "a", checkpointOwner: "z" }))).toEqual([]);
+    expect(removed("a", named({ owner: "z", ...ENDED }))).toEqual(["z"]);
+    expect(removed("a", rows)).toEqual(["z"]);
+    expect(removed("b", rows)).toEqual([]);
   });
 
   it("does not lead: the smallest active id does, and a joiner only among joiners", () => {

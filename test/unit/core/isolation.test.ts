@@ -48,7 +48,7 @@ function play(
     while (isolation.verdict !== undefined) {
       if (!rules.mayTryAhead) return { ...game, givenUp: [isolation.first], isOver: true };
       game.givenUp.push(isolation.first);
-      isolation.giveUpFirst();
+      isolation.handOverFirst();
     }
     if (!isUrgent) now += retryDelayMillis(isolation.failuresInRow, retryOf(), random);
   }
@@ -124,8 +124,8 @@ describe("a downstream that is down", () => {
   it("and lets one call through now and then: at most one record in a hundred outages of ten minutes is taken for poison", () => {
     let lost = 0;
     for (let seed = 1; seed <= 100; seed += 1) {
-      const dice = seededRandom(seed);
-      const passes = (_: readonly number[], now: number) => now >= 600_000 || dice.next() < 0.05;
+      const prng = seededRandom(seed);
+      const passes = (_: readonly number[], now: number) => now >= 600_000 || prng.next() < 0.05;
       lost += play(keysOf(60, 12), SKIP, passes, { seed }).givenUp.length;
     }
     expect(lost).toBeLessThanOrEqual(1);
@@ -214,8 +214,8 @@ describe("a downstream that fails at random", () => {
     (chance) => {
       let lost = 0;
       for (let seed = 1; seed <= 30; seed += 1) {
-        const dice = seededRandom(seed);
-        const passes = (indexes: readonly number[]) => indexes.every(() => dice.next() >= chance);
+        const prng = seededRandom(seed);
+        const passes = (indexes: readonly number[]) => indexes.every(() => prng.next() >= chance);
         const game = play(keysOf(200, 40), SKIP, passes, { seed });
         expect(game.isOver).toBe(true);
         lost += game.givenUp.length;

@@ -11,9 +11,9 @@ const FAILOVER = 10_000;
 const GAP = 5_000;
 
 /** Sightings of one key: when (my clock) and with which token. */
-function sight(...sightings: readonly (readonly [number, string])[]) {
+function sight(...observations: readonly (readonly [number, string])[]) {
   let seen: Observations = new Map();
-  for (const [atMillis, token] of sightings) seen = observe(seen, [["a", token]], atMillis, () => GAP);
+  for (const [atMillis, token] of observations) seen = observe(seen, [["a", token]], atMillis, () => GAP);
   return seen.get("a")!;
 }
 
@@ -53,12 +53,15 @@ describe("whether a worker is expired", () => {
   });
 
   it("agrees with the definition, for any sightings", () => {
-    const sightings = fc.array(fc.tuple(fc.integer({ min: 1, max: 9_000 }), fc.integer({ min: 0, max: 1 })), {
-      minLength: 1,
-      maxLength: 20,
-    });
+    const observations = fc.array(
+      fc.tuple(fc.integer({ min: 1, max: 9_000 }), fc.integer({ min: 0, max: 1 })),
+      {
+        minLength: 1,
+        maxLength: 20,
+      },
+    );
     fc.assert(
-      fc.property(sightings, (steps) => {
+      fc.property(observations, (steps) => {
         let now = 0;
         const seen = steps.map(([pause, token]) => {
           now += pause;

@@ -102,10 +102,10 @@ describe("evidence", () => {
 
   it("stays in the fleet row although it owns nothing, while it is fresh", () => {
     const dead = ["x", "y"].map((id) => member(id, { state: "dead", earlyDeaths: 0 }));
-    const buried = (evidence: string | undefined) =>
-      decideFor("a", { rows, members: [...old, ...dead], evidence }).bury.map(({ workerId }) => workerId);
-    expect(buried("x")).toEqual(["y"]);
-    expect(buried(undefined)).toEqual(["x", "y"]);
+    const removed = (evidence: string | undefined) =>
+      decideFor("a", { rows, members: [...old, ...dead], evidence }).remove.map(({ workerId }) => workerId);
+    expect(removed("x")).toEqual(["y"]);
+    expect(removed(undefined)).toEqual(["x", "y"]);
   });
 
   it("keeps a worker on trial for two failover times, and for up to eight after more deaths", () => {

@@ -1,11 +1,11 @@
 /** The application's row, deleted by another hand (Java KCL's clean-up, a person) while the fleet runs. */
 import { expect, it } from "vitest";
-import { calmSwarm } from "../../simulation/calm.ts";
+import { faultFreeSwarm } from "../../simulation/calm.ts";
 import { Cluster } from "../../simulation/cluster.ts";
 import { startEngine } from "../../simulation/engine.ts";
 
 it("is written again as it was, with the next change in the fleet", async () => {
-  const cluster = new Cluster(calmSwarm({ shards: 4, initialPosition: "LATEST" }), startEngine);
+  const cluster = new Cluster(faultFreeSwarm({ shards: 4, initialPosition: "LATEST" }), startEngine);
   const { scheduler, table, history } = cluster;
   cluster.startWorker();
   await scheduler.run(10_000);

@@ -21,7 +21,7 @@ describe("a handler that blocks the event loop in every call", () => {
       expect(seen.unhandled).toBe(0);
       expect(seen.mostTries).toBeLessThanOrEqual(2);
       expect(seen.twice[1]).toBe(0);
-      expect(seen.declaredDead[1]).toBe(0);
+      expect(seen.markedDead[1]).toBe(0);
     },
   );
 });
@@ -38,7 +38,7 @@ describe("the same for the one shard of a fleet whose other workers watch", () =
       expect(seen.unhandled).toBe(0);
       expect(seen.mostTries).toBeLessThanOrEqual(tries);
       expect(seen.twice[1]).toBe(0);
-      expect(seen.declaredDead[1]).toBe(0);
+      expect(seen.markedDead[1]).toBe(0);
     },
   );
 });
@@ -49,7 +49,7 @@ describe("a handler that blocks the event loop for every record", () => {
     expect(seen.unhandled).toBe(0);
     expect(seen.mostTries).toBeLessThanOrEqual(2);
     expect(seen.twice[1]).toBe(0);
-    expect(seen.declaredDead[1]).toBe(0);
+    expect(seen.markedDead[1]).toBe(0);
     expect(200 * seen.largestLaterBatch).toBeLessThan(FAILOVER_MILLIS / 3);
   });
 
@@ -58,6 +58,6 @@ describe("a handler that blocks the event loop for every record", () => {
     expect(seen.unhandled).toBe(0);
     expect(seen.mostTries).toBeLessThanOrEqual(2);
     expect(seen.twice[1]).toBe(0);
-    expect(seen.declaredDead[1]).toBe(0);
+    expect(seen.markedDead[1]).toBe(0);
   });
 });

@@ -44,7 +44,7 @@ function longestUnread(fleet: FaultyFleet, since: number): number {
 describe("the fleet row", () => {
   it("set back in its version: every shard is read on, and the fleet still acts on changes within seconds", async () => {
     const { fleet, table, edited } = await runningFleet(3);
-    table.editPageByHand(0, { ...table.page(0)!, generation: 0 }, "generation 0");
+    table.editFleetRowByHand(0, { ...table.fleetRow(0)!, version: 0 }, "generation 0");
     await fleet.run(5_000);
     fleet.cluster.startWorker();
     await fleet.run(5_000);
@@ -59,7 +59,7 @@ describe("the fleet row", () => {
 
   it("deleted: its workers write themselves in again, and keep what nobody else holds", async () => {
     const { fleet, table, edited } = await runningFleet(4);
-    table.editPageByHand(0, undefined, "fleet row 0 deleted");
+    table.editFleetRowByHand(0, undefined, "fleet row 0 deleted");
     await fleet.run(5_000);
     expect(fleet.members().toSorted()).toEqual(["w1", "w2", "w3", "w4"]);
     await fleet.settle();
@@ -72,13 +72,18 @@ describe("the fleet row", () => {
 
   it("with a heartbeat set ahead by hand: its worker goes on from there, and keeps its leases", async () => {
     const { fleet, table, edited } = await runningFleet(3);
-    const page = table.page(0)!;
+    const fleetRow = table.fleetRow(0)!;
     const ahead = (member: Member): Member =>
       member.workerId === "w2" ? { ...member, heartbeat: member.heartbeat + 100 } : member;
-    table.editPageByHand(0, { ...page, members: page.members.map(ahead) }, "heartbeat set ahead", "w2");
-    const set = table.page(0)!.members.find(({ workerId }) => workerId === "w2")!.heartbeat;
+    table.editFleetRowByHand(
+      0,
+      { ...fleetRow, members: fleetRow.members.map(ahead) },
+      "heartbeat set ahead",
+      "w2",
+    );
+    const set = table.fleetRow(0)!.members.find(({ workerId }) => workerId === "w2")!.heartbeat;
     await fleet.run(15_000);
-    const now = table.page(0)!.members.find(({ workerId }) => workerId === "w2")!;
+    const now = table.fleetRow(0)!.members.find(({ workerId }) => workerId === "w2")!;
     expect(now.heartbeat).toBeGreaterThan(set);
     await fleet.settle();
     expect(fleet.outcome(edited)).toMatchObject({ markedDead: 0, twice: 0, lost: 0 });
@@ -86,9 +91,9 @@ describe("the fleet row", () => {
 
   it("without the entry of one worker: it writes it anew, and keeps its leases", async () => {
     const { fleet, table, edited } = await runningFleet(4);
-    const page = table.page(0)!;
-    const members = page.members.filter(({ workerId }) => workerId !== "w2");
-    table.editPageByHand(0, { ...page, members }, "member deleted", "w2");
+    const fleetRow = table.fleetRow(0)!;
+    const members = fleetRow.members.filter(({ workerId }) => workerId !== "w2");
+    table.editFleetRowByHand(0, { ...fleetRow, members }, "member deleted", "w2");
     await fleet.run(5_000);
     expect(fleet.members().toSorted()).toEqual(["w1", "w2", "w3", "w4"]);
     await fleet.settle();
@@ -115,8 +120,8 @@ describe("the fleet row", () => {
         }),
       }),
     });
-    expect(table.pages().length).toBe(2);
-    table.editPageByHand(0, undefined, "fleet row 0 deleted");
+    expect(table.fleetRows().length).toBe(2);
+    table.editFleetRowByHand(0, undefined, "fleet row 0 deleted");
     losesAnswers = true;
     await fleet.run(12_000);
     losesAnswers = false;

@@ -1,6 +1,6 @@
 /** How soon a fleet is even again after two workers join three, in virtual time: the goal is a second at the median. */
 import { describe, expect, it } from "vitest";
-import { calmSwarm } from "../../simulation/calm.ts";
+import { faultFreeSwarm } from "../../simulation/calm.ts";
 import { Cluster } from "../../simulation/cluster.ts";
 import { startEngine } from "../../simulation/engine.ts";
 
@@ -11,7 +11,7 @@ const GIVEN_UP_MILLIS = 10_000;
 /** @returns from the start of the second joiner to 6/6/6/6/6, and the leases that changed hands on the way */
 async function scaleOut(seed: number, { apartMillis }: { readonly apartMillis: number }) {
   const cluster = new Cluster(
-    calmSwarm({ seed, shards: SHARDS, failoverTimeMillis: 4_000, latencyMillis: { low: 2, high: 10 } }),
+    faultFreeSwarm({ seed, shards: SHARDS, failoverTimeMillis: 4_000, latencyMillis: { low: 2, high: 10 } }),
     startEngine,
   );
   const { scheduler } = cluster;

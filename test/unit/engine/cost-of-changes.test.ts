@@ -1,18 +1,18 @@
 /** What a change costs beside the steady state of `cost.test.ts`: the calls of the real engine, counted in virtual time. */
 import { describe, expect, it } from "vitest";
 import { callsPerMinute, DEFAULT_SETTINGS } from "../../../services/consumer/core/cost.ts";
-import { calmSwarm } from "../../simulation/calm.ts";
+import { faultFreeSwarm } from "../../simulation/calm.ts";
 import { Cluster } from "../../simulation/cluster.ts";
 import { startEngine } from "../../simulation/engine.ts";
 
 const WORKERS = 5;
 const MINUTE = 60_000;
 const PUT_INTERVAL_MILLIS = 250;
-const looksPerMinute = callsPerMinute({ ...DEFAULT_SETTINGS, shards: 30, workers: WORKERS }).looks;
+const pollsPerMinute = callsPerMinute({ ...DEFAULT_SETTINGS, shards: 30, workers: WORKERS }).polls;
 
 /** 3 workers and 80 records a second, for half a minute. */
 async function runningFleet(shards: number): Promise<Cluster> {
-  const cluster = new Cluster(calmSwarm({ ...DEFAULT_SETTINGS, shards, keys: 300 }), startEngine);
+  const cluster = new Cluster(faultFreeSwarm({ ...DEFAULT_SETTINGS, shards, keys: 300 }), startEngine);
   const { scheduler } = cluster;
   const putEvery = () => {
     cluster.putSome((80 * PUT_INTERVAL_MILLIS) / 1_000);
@@ -55,7 +55,7 @@ describe("30 shards, 5 workers", () => {
     const cluster = await runningFleet(30);
     startWorkers(cluster, 2);
     const { readFleet, list } = await countAMinute(cluster);
-    expect(readFleet).toBeLessThanOrEqual(looksPerMinute + 35 * WORKERS);
+    expect(readFleet).toBeLessThanOrEqual(pollsPerMinute + 35 * WORKERS);
     expect(list).toBeLessThanOrEqual(4 * WORKERS);
   });
 
@@ -66,6 +66,6 @@ describe("30 shards, 5 workers", () => {
     await cluster.scheduler.run(cluster.scheduler.now + 10_000);
     const { readFleet, list, remove } = await countAMinute(cluster);
     expect({ remove, list }).toEqual({ remove: 10, list: 1 });
-    expect(readFleet).toBeLessThanOrEqual(looksPerMinute * 1.04);
+    expect(readFleet).toBeLessThanOrEqual(pollsPerMinute * 1.04);
   });
 });

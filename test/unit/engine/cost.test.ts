@@ -31,7 +31,7 @@ describe("30 shards, 5 workers", () => {
     expect(perMinute.listShards).toBeLessThanOrEqual(12);
     expect(perMinute.read).toBeLessThanOrEqual(62 * 30);
     // Nothing else is written than heartbeats.
-    expect(perMinute.beat).toBe(writeUnitsPerMinute);
+    expect(perMinute.sendHeartbeat).toBe(writeUnitsPerMinute);
   });
 
   it("with 200 records a second for ten minutes: ≤ 500 writes, ≤ 62 GetRecords a shard, and no scan", async () => {
@@ -68,10 +68,10 @@ describe("the formula", () => {
     const cost = tableCost(expected);
     const { perMinute } = counted;
     const compared: Record<string, [number, number]> = {
-      beat: [perMinute.beat ?? 0, expected.heartbeats],
+      sendHeartbeat: [perMinute.sendHeartbeat ?? 0, expected.heartbeats],
       renew: [perMinute.renew ?? 0, expected.renewals],
       checkpoint: [perMinute.checkpoint ?? 0, expected.checkpoints],
-      readFleet: [perMinute.readFleet ?? 0, expected.looks],
+      readFleet: [perMinute.readFleet ?? 0, expected.polls],
       listShards: [perMinute.listShards ?? 0, expected.listShards],
       read: [perMinute.read ?? 0, expected.getRecords],
       readUnits: [counted.readUnitsPerMinute, cost.readUnitsPerMinute],

@@ -19,7 +19,7 @@ describe("deadlines", () => {
   it("a call that never settles is StoreUnavailable or an unavailable StreamError", async () => {
     const clock = new VirtualClock();
     const memory = memoryLeaseStore(new LeaseTable());
-    const store = storeWithDeadlines({ ...memory, beat: never, list: never }, clock, 10_000);
+    const store = storeWithDeadlines({ ...memory, sendHeartbeat: never, list: never }, clock, 10_000);
     const stream = streamWithDeadlines({ listShards: never, iterator: never, read: never }, clock, 10_000);
     const calls: (() => Promise<unknown>)[] = [
       () => store.list({ consistent: true }),

@@ -4,18 +4,18 @@
  */
 import { expect, it } from "vitest";
 import { type LeaseStore, StoreUnavailable } from "../../../services/consumer/ports/lease-store.ts";
-import { calmSwarm } from "../../simulation/calm.ts";
+import { faultFreeSwarm } from "../../simulation/calm.ts";
 import { Cluster, type EnginePorts } from "../../simulation/cluster.ts";
 import { startEngine } from "../../simulation/engine.ts";
 
 const FAILOVER_MILLIS = 10_000;
 
-function deaf({ store, clock }: EnginePorts, isDeaf: () => boolean): LeaseStore {
+function withoutAnswers({ store, clock }: EnginePorts, hasNoAnswers: () => boolean): LeaseStore {
   const wrapped = Object.entries(store).map(([name, method]) => [
     name,
     async (...args: unknown[]) => {
       const answer = await (method as (...a: unknown[]) => Promise<unknown>)(...args);
-      if (!isDeaf()) return answer;
+      if (!hasNoAnswers()) return answer;
       await clock.sleep(50);
       throw new StoreUnavailable(`${name}: the answer is lost`);
     },
@@ -25,10 +25,10 @@ function deaf({ store, clock }: EnginePorts, isDeaf: () => boolean): LeaseStore 
 
 it("a worker whose answers are all lost is replaced within a failover time and 5 s, and comes back", async () => {
   let lost = false;
-  const swarm = calmSwarm({ shards: 8, failoverTimeMillis: FAILOVER_MILLIS });
+  const swarm = faultFreeSwarm({ shards: 8, failoverTimeMillis: FAILOVER_MILLIS });
   const cluster = new Cluster(swarm, (ports, options) => {
-    const isDeaf = () => lost && options.workerId === "w2";
-    return startEngine({ ...ports, store: deaf(ports, isDeaf) }, options);
+    const hasNoAnswers = () => lost && options.workerId === "w2";
+    return startEngine({ ...ports, store: withoutAnswers(ports, hasNoAnswers) }, options);
   });
   const { scheduler, history, table } = cluster;
   const put = () => {

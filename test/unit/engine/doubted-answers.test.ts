@@ -5,7 +5,7 @@ import { FaultyFleet, storeThrough } from "./faulty-fleet.ts";
 
 const WRITES = new Set([
   "join",
-  "beat",
+  "sendHeartbeat",
   "leave",
   "claim",
   "checkpoint",
@@ -34,14 +34,14 @@ describe("a scan that finds no row, of a table that was full a moment ago", () =
           ...ports.store,
           list: (options) =>
             isEmpty
-              ? Promise.resolve({ leases: [], corrupt: [], pages: [], hasApplication: false })
+              ? Promise.resolve({ leases: [], corrupt: [], fleetRows: [], hasApplication: false })
               : ports.store.list(options),
         },
       }),
     });
     const since = fleet.now;
     isEmpty = true;
-    fleet.cluster.table.bumpGeneration("somebody");
+    fleet.cluster.table.bumpFleetVersion("somebody");
     await fleet.run(12_000);
     isEmpty = false;
     await fleet.run(15_000);

@@ -2,7 +2,7 @@
 import type { Coordinator } from "../../../services/consumer/engine/coordinator.ts";
 import type { EngineOptions } from "../../../services/consumer/engine/engine-context.ts";
 import type { LeaseStore } from "../../../services/consumer/ports/lease-store.ts";
-import { calmSwarm } from "../../simulation/calm.ts";
+import { faultFreeSwarm } from "../../simulation/calm.ts";
 import { Cluster, type EnginePorts, type SimWorker } from "../../simulation/cluster.ts";
 import { coordinatorOn } from "../../simulation/engine.ts";
 import type { Swarm } from "../../simulation/swarm.ts";
@@ -30,7 +30,7 @@ export class FaultyFleet {
   #isPutting = false;
 
   constructor({ swarm = {}, ports: wrap = (ports) => ports, options: overrides = {} }: FleetSetup) {
-    this.cluster = new Cluster(calmSwarm(swarm), (ports, options) => {
+    this.cluster = new Cluster(faultFreeSwarm(swarm), (ports, options) => {
       const { workerId } = options;
       const log: typeof options.log = (level, message, fields) => {
         options.log(level, message, fields);
@@ -91,7 +91,9 @@ export class FaultyFleet {
   }
 
   members(): string[] {
-    return this.cluster.table.pages().flatMap((page) => page.members.map(({ workerId }) => workerId));
+    return this.cluster.table
+      .fleetRows()
+      .flatMap((fleetRow) => fleetRow.members.map(({ workerId }) => workerId));
   }
 
   /** What happened to the records, and to the workers from `since` on. */
@@ -106,7 +108,7 @@ export class FaultyFleet {
       if (event.type === "handled")
         for (const number of event.sequenceNumbers) deliveries.set(number, (deliveries.get(number) ?? 0) + 1);
       if (event.type !== "member" || event.t < since) continue;
-      if (event.operation === "declareDead") markedDead += 1;
+      if (event.operation === "markDead") markedDead += 1;
       if (event.operation === "join") joins += 1;
     }
     const twice = [...deliveries.values()].filter((count) => count > 1).length;

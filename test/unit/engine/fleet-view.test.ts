@@ -7,38 +7,38 @@ const FAILOVER_MILLIS = 2_000;
 const ann = (but: Partial<Member> = {}) => member("ann", { failoverTimeMillis: FAILOVER_MILLIS, ...but });
 
 describe("silent members", () => {
-  const look = (view: FleetView, page: number, entry: Member, atMillis: number) =>
-    view.sawPage({ page, generation: 1, shardSyncRequests: 0, members: [entry] }, atMillis);
+  const poll = (view: FleetView, fleetRow: number, entry: Member, atMillis: number) =>
+    view.sawRow({ number: fleetRow, version: 1, shardSyncRequests: 0, members: [entry] }, atMillis);
 
   it("are those whose heartbeat was seen unmoved for longer than the failover time", () => {
     const view = new FleetView(FAILOVER_MILLIS);
-    for (const at of [0, 0.5, 1]) look(view, 0, ann(), at * FAILOVER_MILLIS);
-    expect(view.silentMembers()).toEqual(new Set());
-    look(view, 0, ann(), FAILOVER_MILLIS + 1);
-    expect(view.silentMembers()).toEqual(new Set(["ann"]));
-    look(view, 0, ann({ heartbeat: 2 }), FAILOVER_MILLIS + 2);
-    expect(view.silentMembers()).toEqual(new Set());
+    for (const at of [0, 0.5, 1]) poll(view, 0, ann(), at * FAILOVER_MILLIS);
+    expect(view.expiredMembers()).toEqual(new Set());
+    poll(view, 0, ann(), FAILOVER_MILLIS + 1);
+    expect(view.expiredMembers()).toEqual(new Set(["ann"]));
+    poll(view, 0, ann({ heartbeat: 2 }), FAILOVER_MILLIS + 2);
+    expect(view.expiredMembers()).toEqual(new Set());
   });
 
   it("are no workers that a gap hides: of a time without a look, half of a member's own failover time counts", () => {
     // This worker's own failover time is long: its heartbeats were not due while nobody could be looked at.
     const view = new FleetView(10 * FAILOVER_MILLIS);
-    look(view, 0, ann(), 0);
-    look(view, 0, ann(), 0.4 * FAILOVER_MILLIS);
-    look(view, 0, ann(), 3 * FAILOVER_MILLIS);
-    expect(view.silentMembers()).toEqual(new Set());
-    look(view, 0, ann(), 3.2 * FAILOVER_MILLIS);
-    expect(view.silentMembers()).toEqual(new Set(["ann"]));
+    poll(view, 0, ann(), 0);
+    poll(view, 0, ann(), 0.4 * FAILOVER_MILLIS);
+    poll(view, 0, ann(), 3 * FAILOVER_MILLIS);
+    expect(view.expiredMembers()).toEqual(new Set());
+    poll(view, 0, ann(), 3.2 * FAILOVER_MILLIS);
+    expect(view.expiredMembers()).toEqual(new Set(["ann"]));
   });
 
   it("are not told from the dead entry that a living namesake left on another page", () => {
     const view = new FleetView(FAILOVER_MILLIS);
     const dead = member("ann", { state: "dead" });
-    look(view, 0, dead, 0);
-    look(view, 0, dead, 3 * FAILOVER_MILLIS);
-    look(view, 1, member("ann", { incarnation: "second" }), 3 * FAILOVER_MILLIS);
+    poll(view, 0, dead, 0);
+    poll(view, 0, dead, 3 * FAILOVER_MILLIS);
+    poll(view, 1, member("ann", { incarnation: "second" }), 3 * FAILOVER_MILLIS);
     expect(view.members().map(({ incarnation }) => incarnation)).toEqual(["second"]);
-    expect(view.silentMembers()).toEqual(new Set());
+    expect(view.expiredMembers()).toEqual(new Set());
   });
 });
 
@@ -55,53 +55,60 @@ describe("members that may have a batch that blocked another worker", () => {
     view.wrote(lease("ann", switches));
     const bob = (heartbeat: number) =>
       member("bob", { heartbeat, failoverTimeMillis: 3 * FAILOVER_MILLIS, ...(covers && { covers }) });
-    const look = (atMillis: number) =>
-      view.sawPage(
-        { page: 0, generation: 1, shardSyncRequests: 0, members: [ann(), bob(atMillis)] },
-        atMillis,
-      );
-    for (let at = 0; at <= times; at += 0.5) look(at * FAILOVER_MILLIS);
-    expect(view.silentMembers()).toEqual(new Set());
-    look(times * FAILOVER_MILLIS + 1);
-    expect(view.silentMembers()).toEqual(new Set(["ann"]));
+    const poll = (atMillis: number) =>
+      view.sawRow({ number: 0, version: 1, shardSyncRequests: 0, members: [ann(), bob(atMillis)] }, atMillis);
+    for (let at = 0; at <= times; at += 0.5) poll(at * FAILOVER_MILLIS);
+    expect(view.expiredMembers()).toEqual(new Set());
+    poll(times * FAILOVER_MILLIS + 1);
+    expect(view.expiredMembers()).toEqual(new Set(["ann"]));
   });
 });
 
 describe("leases of foreign owners", () => {
   const view = () => {
     const made = new FleetView(FAILOVER_MILLIS);
-    made.sawPage({ page: 0, generation: 1, shardSyncRequests: 0, members: [member("ann")] }, 0);
+    made.sawRow({ number: 0, version: 1, shardSyncRequests: 0, members: [member("ann")] }, 0);
     return made;
   };
 
   it("are known from a refused write, before any scan has met them", () => {
     const met = view();
     met.wrote(row("shard-1", { owner: "ann" }));
-    expect(met.hasForeignLeases).toBe(false);
+    expect(met.hasNonMemberLeases).toBe(false);
     met.wrote(row("shard-1", { owner: "java", counter: 7 }));
-    expect(met.hasForeignLeases).toBe(true);
+    expect(met.hasNonMemberLeases).toBe(true);
   });
 
   it("are forgotten with the scan that finds none", () => {
     const met = view();
     met.wrote(row("shard-1", { owner: "java", counter: 7 }));
     met.scanStarts();
-    const pages = [...met.pages.values()];
+    const fleetRows = [...met.fleetRows.values()];
     met.scanned(
-      { leases: [row("shard-1", { owner: "ann", counter: 8 })], corrupt: [], pages, hasApplication: true },
+      {
+        leases: [row("shard-1", { owner: "ann", counter: 8 })],
+        corrupt: [],
+        fleetRows: fleetRows,
+        hasApplication: true,
+      },
       1,
       0,
     );
-    expect(met.hasForeignLeases).toBe(false);
+    expect(met.hasNonMemberLeases).toBe(false);
   });
 
   it("are watched anew when somebody else takes them: the last owner's silence is not the next one's", () => {
     const met = view();
-    const pages = [...met.pages.values()];
+    const fleetRows = [...met.fleetRows.values()];
     const scan = (owner: string, counter: number, atMillis: number) => {
       met.scanStarts();
       met.scanned(
-        { leases: [row("shard-1", { owner, counter })], corrupt: [], pages, hasApplication: true },
+        {
+          leases: [row("shard-1", { owner, counter })],
+          corrupt: [],
+          fleetRows: fleetRows,
+          hasApplication: true,
+        },
         1,
         atMillis,
       );
@@ -109,26 +116,31 @@ describe("leases of foreign owners", () => {
     scan("ghost", 7, 0);
     scan("ghost", 7, FAILOVER_MILLIS);
     scan("ghost", 7, FAILOVER_MILLIS + 1);
-    expect(met.silentLeases(FAILOVER_MILLIS)).toEqual(new Set(["shard-1"]));
+    expect(met.expiredLeases(FAILOVER_MILLIS)).toEqual(new Set(["shard-1"]));
     met.wrote(row("shard-1", { owner: "ann", counter: 8 }));
     met.wrote(row("shard-1", { owner: "java", counter: 9 }));
-    expect(met.silentLeases(FAILOVER_MILLIS)).toEqual(new Set());
-    expect(met.watchedLeases(FAILOVER_MILLIS)).toEqual(new Set());
+    expect(met.expiredLeases(FAILOVER_MILLIS)).toEqual(new Set());
+    expect(met.observedLeases(FAILOVER_MILLIS)).toEqual(new Set());
     scan("java", 9, FAILOVER_MILLIS + 2);
-    expect(met.watchedLeases(FAILOVER_MILLIS)).toEqual(new Set());
+    expect(met.observedLeases(FAILOVER_MILLIS)).toEqual(new Set());
   });
 
   it("are scanned for also after this worker has begun to observe anew", () => {
     const met = view();
-    const pages = [...met.pages.values()];
+    const fleetRows = [...met.fleetRows.values()];
     met.scanStarts();
     met.scanned(
-      { leases: [row("shard-1", { owner: "ghost", counter: 7 })], corrupt: [], pages, hasApplication: true },
+      {
+        leases: [row("shard-1", { owner: "ghost", counter: 7 })],
+        corrupt: [],
+        fleetRows: fleetRows,
+        hasApplication: true,
+      },
       1,
       0,
     );
     met.restartObservation();
-    expect(met.hasForeignLeases).toBe(true);
+    expect(met.hasNonMemberLeases).toBe(true);
   });
 
   it.each([
@@ -136,31 +148,31 @@ describe("leases of foreign owners", () => {
     ["vanished with the row, or with one that was not leaving", false, []],
   ])("are free at once when their owner was leaving and %s", (_, othersStay, free) => {
     const met = new FleetView(FAILOVER_MILLIS);
-    const page = (generation: number, members: Member[]) => ({
-      ...{ page: 0, generation, shardSyncRequests: 0 },
+    const fleetRow = (version: number, members: Member[]) => ({
+      ...{ number: 0, version: version, shardSyncRequests: 0 },
       members,
     });
     const others = [member("bob"), member("cid")];
-    met.sawPage(page(1, [...others, member("ann", { state: "leaving" })]), 0);
-    const left = page(2, othersStay ? others : [member("bob")]);
+    met.sawRow(fleetRow(1, [...others, member("ann", { state: "leaving" })]), 0);
+    const left = fleetRow(2, othersStay ? others : [member("bob")]);
     met.scanStarts();
     const leases = [row("shard-1", { owner: "ann" })];
-    met.scanned({ leases, corrupt: [], pages: [left], hasApplication: true }, 2, 1);
-    expect(met.silentLeases(FAILOVER_MILLIS)).toEqual(new Set(free));
+    met.scanned({ leases, corrupt: [], fleetRows: [left], hasApplication: true }, 2, 1);
+    expect(met.expiredLeases(FAILOVER_MILLIS)).toEqual(new Set(free));
   });
 
   it("are judged by the failover time that their owner published before its entry was removed", () => {
     const met = view();
     const long = member("ann", { failoverTimeMillis: 5 * FAILOVER_MILLIS });
-    met.sawPage({ page: 0, generation: 1, shardSyncRequests: 0, members: [long] }, 0);
+    met.sawRow({ number: 0, version: 1, shardSyncRequests: 0, members: [long] }, 0);
     const scan = (atMillis: number) => {
       met.scanStarts();
       const leases = [row("shard-1", { owner: "ann", counter: 7 })];
-      met.scanned({ leases, corrupt: [], pages: [], hasApplication: true }, 1, atMillis);
+      met.scanned({ leases, corrupt: [], fleetRows: [], hasApplication: true }, 1, atMillis);
     };
     for (let part = 0; part <= 9; part += 1) scan((part / 2) * FAILOVER_MILLIS);
-    expect(met.silentLeases(FAILOVER_MILLIS)).toEqual(new Set());
+    expect(met.expiredLeases(FAILOVER_MILLIS)).toEqual(new Set());
     for (let part = 10; part <= 11; part += 1) scan((part / 2) * FAILOVER_MILLIS);
-    expect(met.silentLeases(FAILOVER_MILLIS)).toEqual(new Set(["shard-1"]));
+    expect(met.expiredLeases(FAILOVER_MILLIS)).toEqual(new Set(["shard-1"]));
   });
 });

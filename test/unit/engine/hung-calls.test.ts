@@ -7,7 +7,7 @@ const never = () => new Promise<never>(() => undefined);
 
 describe("one call that never settles", () => {
   const calls: (keyof LeaseStore)[] = [
-    "beat",
+    "sendHeartbeat",
     "readFleet",
     "list",
     "claim",

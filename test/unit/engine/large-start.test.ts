@@ -6,13 +6,13 @@ it("makes 1,000 rows within ten seconds, a few at a time, and no heartbeat waits
   timeout: 60_000,
 }, async () => {
   const underWay = { now: 0, most: 0, failed: 0 };
-  const beats: number[] = [];
+  const heartbeats: number[] = [];
   const fleet = new FaultyFleet({
     swarm: { shards: 1_000, latencyMillis: { low: 20, high: 20 } },
     ports: (ports) => ({
       ...ports,
       store: storeThrough(ports.store, async (name, act) => {
-        if (name === "beat") beats.push(ports.clock.monotonicMillis());
+        if (name === "sendHeartbeat") heartbeats.push(ports.clock.monotonicMillis());
         if (name !== "create") return act();
         underWay.now += 1;
         underWay.most = Math.max(underWay.most, underWay.now);
@@ -33,7 +33,7 @@ it("makes 1,000 rows within ten seconds, a few at a time, and no heartbeat waits
   expect(underWay.failed).toBe(0);
   expect(underWay.most).toBeLessThanOrEqual(32);
   await fleet.run(20_000);
-  const gaps = beats.slice(1).map((at, index) => at - beats[index]!);
+  const gaps = heartbeats.slice(1).map((at, index) => at - heartbeats[index]!);
   // A third of the failover time, and a call.
   expect(Math.max(...gaps)).toBeLessThan(3_334 + 250);
   expect(fleet.outcome()).toMatchObject({ markedDead: 0, joins: 1 });

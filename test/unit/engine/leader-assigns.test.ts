@@ -78,7 +78,7 @@ describe("a leader that assigns", () => {
     const fleet = new FaultyFleet({
       swarm: { shards: SHARDS, failoverTimeMillis: FAILOVER_MILLIS, assignsFrom: 4 * SHARDS },
     });
-    const size = () => fleet.cluster.table.page(0)?.size;
+    const size = () => fleet.cluster.table.fleetRow(0)?.size;
     await fleet.start(3);
     await fleet.run(10_000);
     expect(size()).toBeUndefined();

@@ -2,14 +2,14 @@
 import { describe, expect, it } from "vitest";
 import { LoopWatch } from "../../../services/consumer/engine/loop-watch.ts";
 import { noMetrics } from "../../../services/consumer/ports/metrics.ts";
-import { Dice } from "../../simulation/world/dice.ts";
+import { Prng } from "../../simulation/world/dice.ts";
 import { Scheduler } from "../../simulation/world/scheduler.ts";
 import { SimProcess } from "../../simulation/world/sim-clock.ts";
 
 const FAILOVER_MILLIS = 10_000;
 
 function setup() {
-  const scheduler = new Scheduler(new Dice(1));
+  const scheduler = new Scheduler(new Prng(1));
   const process = new SimProcess("w1", scheduler);
   const { clock } = process;
   const lines: { fields: Record<string, unknown>; message: string }[] = [];

@@ -1,37 +1,37 @@
 /** Writes that happened and whose answer was lost: the others must hear of them all the same. */
 import { describe, expect, it } from "vitest";
 import { type LeaseStore, StoreUnavailable } from "../../../services/consumer/ports/lease-store.ts";
-import { calmSwarm } from "../../simulation/calm.ts";
+import { faultFreeSwarm } from "../../simulation/calm.ts";
 import { Cluster, type EnginePorts } from "../../simulation/cluster.ts";
 import { startEngine } from "../../simulation/engine.ts";
 
 describe("a lost answer", () => {
   it("to a claim: the leader learns who owns the lease now, and buries who owned it before", async () => {
-    let lose = false;
+    let markLost = false;
     const losing = ({ store, clock }: EnginePorts): LeaseStore => ({
       ...store,
       claim: async (seen, owner) => {
-        if (!lose) return store.claim(seen, owner);
-        lose = false;
+        if (!markLost) return store.claim(seen, owner);
+        markLost = false;
         // By then the leader has read the table.
         await clock.sleep(2_000);
         await store.claim(seen, owner);
         throw new StoreUnavailable("the answer was lost");
       },
     });
-    const cluster = new Cluster(calmSwarm({ shards: 4, failoverTimeMillis: 3_000 }), (ports, options) =>
+    const cluster = new Cluster(faultFreeSwarm({ shards: 4, failoverTimeMillis: 3_000 }), (ports, options) =>
       startEngine(options.workerId === "b" ? { ...ports, store: losing(ports) } : ports, options),
     );
     const { scheduler, table } = cluster;
-    const members = () => table.pages().flatMap((page) => page.members.map((m) => m.workerId));
+    const members = () => table.fleetRows().flatMap((fleetRow) => fleetRow.members.map((m) => m.workerId));
     const owners = () => table.leases().map((lease) => lease.owner);
     for (const id of ["a", "b", "c"]) cluster.startWorker(id);
     await scheduler.run(20_000);
     expect(owners().filter((owner) => owner === "c").length).toBe(1);
-    lose = true;
+    markLost = true;
     cluster.crash(cluster.workers.find(({ id }) => id === "c")!);
     await scheduler.run(60_000);
-    expect(lose).toBe(false);
+    expect(markLost).toBe(false);
     expect(owners().toSorted()).toEqual(["a", "a", "b", "b"]);
     expect(members().toSorted()).toEqual(["a", "b"]);
   });

@@ -79,7 +79,7 @@ it("who dies young is kept in the fleet row for six failover times, and no longe
   const fleet = new FaultyFleet({ swarm });
   await fleet.start(3);
   fleet.cluster.crash(fleet.worker("w3"));
-  const members = () => fleet.cluster.table.pages().flatMap((page) => page.members);
+  const members = () => fleet.cluster.table.fleetRows().flatMap((fleetRow) => fleetRow.members);
   await fleet.run(5 * FAILOVER_MILLIS);
   expect(members().map(({ state, earlyDeaths }) => ({ state, earlyDeaths }))).toEqual([
     { state: "active", earlyDeaths: undefined },

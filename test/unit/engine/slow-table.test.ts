@@ -1,7 +1,7 @@
 /** A table that takes longer to read than a worker may be silent. */
 import { describe, expect, it } from "vitest";
 import { StoreUnavailable } from "../../../services/consumer/ports/lease-store.ts";
-import { calmSwarm } from "../../simulation/calm.ts";
+import { faultFreeSwarm } from "../../simulation/calm.ts";
 import { Cluster } from "../../simulation/cluster.ts";
 import { startEngine } from "../../simulation/engine.ts";
 import { FaultyFleet, storeThrough } from "./faulty-fleet.ts";
@@ -10,7 +10,7 @@ describe("a scan that takes longer than the failover time", () => {
   it("silences nobody's heart: no worker is declared dead, and a joiner gets its share", async () => {
     // 2.4 to 3.2 s a scan of eight pages; a heartbeat takes 0.6 to 0.8 s.
     const cluster = new Cluster(
-      calmSwarm({
+      faultFreeSwarm({
         shards: 12,
         failoverTimeMillis: 3_000,
         latencyMillis: { low: 300, high: 400 },
@@ -25,7 +25,7 @@ describe("a scan that takes longer than the failover time", () => {
     cluster.startWorker("d");
     await scheduler.run(120_000);
     const declared = history.events.filter(
-      (event) => event.type === "member" && event.operation === "declareDead",
+      (event) => event.type === "member" && event.operation === "markDead",
     );
     expect(declared).toEqual([]);
     const owned = ["a", "b", "c", "d"].map((id) => table.leases().filter((l) => l.owner === id).length);
@@ -44,7 +44,7 @@ describe("a scan that takes longer than the failover time", () => {
         ...ports,
         store: storeThrough(ports.store, async (name, act) => {
           if (!isSlow || id !== "w2") return act();
-          if (name === "beat" && isReading && readings === 1 && heartbeats++ === 0)
+          if (name === "sendHeartbeat" && isReading && readings === 1 && heartbeats++ === 0)
             throw new StoreUnavailable("the first heartbeat during the reading fails");
           if (name !== "list") return act();
           readings += 1;

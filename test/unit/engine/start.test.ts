@@ -51,7 +51,7 @@ function starting(names: readonly string[]) {
   return { fleet, trouble };
 }
 
-const CALLS = ["ensureTable", "list", "join", "readFleet", "beat", "create", "claim", "listShards"];
+const CALLS = ["ensureTable", "list", "join", "readFleet", "sendHeartbeat", "create", "claim", "listShards"];
 const started = (fleet: FaultyFleet) =>
   fleet.cluster.history.events.flatMap((event) =>
     event.type === "worker" && (event.action === "joined" || event.action === "failed")
@@ -81,7 +81,7 @@ describe("a start", () => {
     ["ensureTable", "invalid"],
     ["list", "denied"],
     ["join", "denied"],
-    ["beat", "denied"],
+    ["sendHeartbeat", "denied"],
     ["createApplication", "denied"],
     ["listShards", "denied"],
     ["listShards", "not-found"],
@@ -97,7 +97,7 @@ describe("a start", () => {
   });
 
   it("that finds only a table that does not answer says so, waits, and stops when asked to", async () => {
-    const { fleet, trouble } = starting(["ensureTable", "list", "join", "readFleet", "beat"]);
+    const { fleet, trouble } = starting(["ensureTable", "list", "join", "readFleet", "sendHeartbeat"]);
     trouble.is = "never settles";
     const worker = fleet.cluster.startWorker();
     await fleet.run(180_000);
@@ -115,7 +115,7 @@ describe("a start", () => {
 
 describe("a worker that has started", () => {
   it.each([
-    ["the table", ["list", "readFleet", "beat", "claim", "checkpoint"]],
+    ["the table", ["list", "readFleet", "sendHeartbeat", "claim", "checkpoint"]],
     ["reading", ["read"]],
     ["listing", ["listShards"]],
   ])(

@@ -9,9 +9,9 @@ import {
   type Shard,
   type Stream,
   StreamError,
-  type StreamProblem,
+  type StreamErrorClass,
 } from "../../../services/consumer/ports/stream.ts";
-import { calmSwarm } from "../../simulation/calm.ts";
+import { faultFreeSwarm } from "../../simulation/calm.ts";
 import { Cluster } from "../../simulation/cluster.ts";
 import { coordinatorOn } from "../../simulation/engine.ts";
 import { memoryStream, streamRules } from "../../simulation/world/memory-stream.ts";
@@ -25,7 +25,7 @@ const madeAt = (createdMillis: number): StreamIdentity => ({ arn: ARN, createdMi
 
 function guarded(describeStream: () => Promise<StreamIdentity>) {
   const clock = new VirtualClock();
-  const fails: { problem: StreamProblem | undefined } = { problem: undefined };
+  const fails: { problem: StreamErrorClass | undefined } = { problem: undefined };
   const call = async <T>(answer: T): Promise<T> => {
     if (fails.problem !== undefined) throw new StreamError(fails.problem, `drawn: ${fails.problem}`);
     return answer;
@@ -50,7 +50,7 @@ function guarded(describeStream: () => Promise<StreamIdentity>) {
   return { identified, fails, shards, told, clock, asked: () => asked };
 }
 
-const problemOf = (call: Promise<unknown>): Promise<unknown> =>
+const errorFrom = (call: Promise<unknown>): Promise<unknown> =>
   call.then(
     () => "none",
     (error: unknown) => (error instanceof StreamError ? error.problem : error),
@@ -61,11 +61,11 @@ describe("a refusal of the stream", () => {
     const { identified, fails, told, asked, clock } = guarded(async () => madeAt(1));
     identified.bind(madeAt(1));
     fails.problem = "invalid";
-    const calls = Array.from({ length: 20 }, () => problemOf(identified.iterator("s", { kind: "latest" })));
+    const calls = Array.from({ length: 20 }, () => errorFrom(identified.iterator("s", { kind: "latest" })));
     expect(new Set(await Promise.all(calls))).toEqual(new Set(["invalid"]));
     expect(asked()).toBe(1);
     await clock.advance(2_000);
-    await problemOf(identified.read("i", 1));
+    await errorFrom(identified.read("i", 1));
     expect(asked()).toBe(2);
     expect(told).toEqual([]);
   });
@@ -74,8 +74,8 @@ describe("a refusal of the stream", () => {
     const { identified, fails, told } = guarded(async () => madeAt(2));
     identified.bind(madeAt(1));
     fails.problem = "invalid";
-    expect(await problemOf(identified.read("i", 1))).toBe("not-found");
-    expect(await problemOf(identified.read("i", 1))).toBe("not-found");
+    expect(await errorFrom(identified.read("i", 1))).toBe("not-found");
+    expect(await errorFrom(identified.read("i", 1))).toBe("not-found");
     expect(told).toHaveLength(1);
     expect(told[0]).toMatchObject({ code: "STREAM_REPLACED" });
   });
@@ -86,20 +86,20 @@ describe("a refusal of the stream", () => {
     const { identified, fails, told } = guarded(() => answer());
     identified.bind(madeAt(1));
     fails.problem = "invalid";
-    expect(await problemOf(identified.read("i", 1))).toBe("unavailable");
+    expect(await errorFrom(identified.read("i", 1))).toBe("unavailable");
     answer = () => Promise.reject(new StreamError("denied", "not allowed"));
-    expect(await problemOf(identified.read("i", 1))).toBe("invalid");
+    expect(await errorFrom(identified.read("i", 1))).toBe("invalid");
     expect(told).toEqual([]);
   });
 
   it("asks nothing for failures that say nothing about the stream, or where the table is not bound", async () => {
     const { identified, fails, asked } = guarded(async () => madeAt(2));
     fails.problem = "invalid";
-    expect(await problemOf(identified.read("i", 1))).toBe("invalid");
+    expect(await errorFrom(identified.read("i", 1))).toBe("invalid");
     identified.bind(madeAt(1));
     for (const problem of ["throttled", "unavailable", "denied", "expired-iterator"] as const) {
       fails.problem = problem;
-      expect(await problemOf(identified.read("i", 1))).toBe(problem);
+      expect(await errorFrom(identified.read("i", 1))).toBe(problem);
     }
     expect(asked()).toBe(0);
   });
@@ -109,9 +109,9 @@ describe("a refusal of the stream", () => {
     identified.bind(madeAt(1));
     shards.push(shard("s1"));
     fails.problem = "not-found";
-    expect(await problemOf(identified.listShards())).toBe("not-found");
+    expect(await errorFrom(identified.listShards())).toBe("not-found");
     fails.problem = undefined;
-    expect(await problemOf(identified.listShards())).toBe("not-found");
+    expect(await errorFrom(identified.listShards())).toBe("not-found");
     expect(told).toHaveLength(1);
   });
 });
@@ -119,7 +119,7 @@ describe("a refusal of the stream", () => {
 describe("a listing", () => {
   it("without a shard is none", async () => {
     const { identified, shards } = guarded(async () => madeAt(1));
-    expect(await problemOf(identified.listShards())).toBe("malformed-answer");
+    expect(await errorFrom(identified.listShards())).toBe("malformed-answer");
     shards.push(shard("s1"));
     expect(await identified.listShards()).toHaveLength(1);
   });
@@ -133,14 +133,14 @@ describe("a listing", () => {
     await identified.listShards();
     expect(asked()).toBe(0);
     shards[0] = { ...shard("s1"), startingSequenceNumber: "49777" };
-    expect(await problemOf(identified.listShards())).toBe("not-found");
+    expect(await errorFrom(identified.listShards())).toBe("not-found");
     expect(told).toHaveLength(1);
   });
 });
 
 async function remadeUnder(onStreamReplaced: "refuse" | "start-over") {
   const cluster = new Cluster(
-    calmSwarm({ shards: 8, latencyMillis: { low: 1, high: 4 } }),
+    faultFreeSwarm({ shards: 8, latencyMillis: { low: 1, high: 4 } }),
     (ports, options) => {
       const renewed = memoryStream(remade.data, streamRules(), {
         worker: options.workerId,

@@ -4,7 +4,7 @@
  */
 import { describe, expect, it } from "vitest";
 import { type LeaseStore, StoreUnavailable } from "../../../services/consumer/ports/lease-store.ts";
-import { calmSwarm } from "../../simulation/calm.ts";
+import { faultFreeSwarm } from "../../simulation/calm.ts";
 import { Cluster, type EnginePorts } from "../../simulation/cluster.ts";
 import { startEngine } from "../../simulation/engine.ts";
 import { NO_FAULT_PLAN } from "../../simulation/faults/plan.ts";
@@ -28,7 +28,7 @@ function failing({ store, clock, random }: EnginePorts, outage: { on: boolean },
   const unanswered = new Promise<never>(() => undefined);
   const call = async (name: string, act: () => Promise<unknown>): Promise<unknown> => {
     if (fails === "nothing in an answer" && outage.on) {
-      if (name === "list") return { leases: [], corrupt: [], pages: [], hasApplication: false };
+      if (name === "list") return { leases: [], corrupt: [], fleetRows: [], hasApplication: false };
       if (name === "readFleet") return undefined;
     }
     const applies = outage.on && (fails === "reads and writes" || fails === "no answers" || !READS.has(name));
@@ -49,7 +49,7 @@ function failing({ store, clock, random }: EnginePorts, outage: { on: boolean },
 async function outageOf(fails: Fails, outageMillis: number, failoverTimesMillis: readonly number[]) {
   const outage = { on: false };
   const failoverTimeMillis = Math.max(...failoverTimesMillis);
-  const swarm = calmSwarm({
+  const swarm = faultFreeSwarm({
     ...{ shards: SHARDS, failoverTimeMillis, handlerMillis: { low: 0, high: 20 } },
     faults: { ...NO_FAULT_PLAN, failoverTimesMillis },
   });
@@ -88,7 +88,7 @@ function told(events: readonly SimEvent[], from: number) {
   const members = (operation: string) =>
     during.filter((event) => event.type === "member" && event.operation === operation).length;
   return {
-    markedDead: members("declareDead"),
+    markedDead: members("markDead"),
     joins: members("join"),
     claims: during.filter((event) => event.type === "write" && event.operation === "claim").length,
     twice: [...deliveries.values()].filter((count) => count > 1).length,

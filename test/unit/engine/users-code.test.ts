@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import type { Coordinator } from "../../../services/consumer/engine/coordinator.ts";
 import type { EngineOptions, WorkerEvent } from "../../../services/consumer/engine/engine-context.ts";
-import { calmSwarm } from "../../simulation/calm.ts";
+import { faultFreeSwarm } from "../../simulation/calm.ts";
 import { Cluster, type SimWorker } from "../../simulation/cluster.ts";
 import { coordinatorOn } from "../../simulation/engine.ts";
 import type { Swarm } from "../../simulation/swarm.ts";
@@ -16,7 +16,7 @@ class Fleet {
   readonly #engines = new Map<string, Coordinator>();
 
   constructor(swarm: Partial<Swarm>, ofA: Partial<EngineOptions>, stopBudgetMillis = 25_000) {
-    this.cluster = new Cluster(calmSwarm(swarm), (ports, options) => {
+    this.cluster = new Cluster(faultFreeSwarm(swarm), (ports, options) => {
       const log: typeof options.log = (level, message) => {
         if (options.workerId === "a" && (level === "warn" || level === "error"))
           this.said.push({ level, message });
@@ -50,11 +50,11 @@ class Fleet {
   }
 
   /** Alive to the others: an active entry whose heartbeat moves. */
-  async beats(id: string): Promise<boolean> {
+  async heartbeats(id: string): Promise<boolean> {
     const entry = () =>
       this.cluster.table
-        .pages()
-        .flatMap((page) => page.members)
+        .fleetRows()
+        .flatMap((fleetRow) => fleetRow.members)
         .find(({ workerId }) => workerId === id);
     const before = entry()?.heartbeat;
     await this.run(15_000);
@@ -87,10 +87,10 @@ describe("a hook that never resolves", () => {
       for (const { shard } of fleet.cluster.stream.openShards().slice(0, 2))
         fleet.cluster.stream.split(shard.shardId);
       await fleet.run(30_000, 10);
-      expect(await fleet.beats("a")).toBe(true);
+      expect(await fleet.heartbeats("a")).toBe(true);
       await fleet.pause("a", 20_000);
       await fleet.run(60_000, 10);
-      expect(await fleet.beats("a")).toBe(true);
+      expect(await fleet.heartbeats("a")).toBe(true);
       fleet.cluster.stopWorker(fleet.worker("a"));
       await fleet.run(32_000);
       expect(fleet.worker("a").state).toBe("stopped");
@@ -144,7 +144,7 @@ describe("a stop", () => {
     fleet.cluster.startWorker("a");
     fleet.cluster.startWorker("b");
     await fleet.run(10_000, 5);
-    fleet.worker("a").weather.store.partitioned = true;
+    fleet.worker("a").network.store.partitioned = true;
     await fleet.run(60_000, 5);
     const stoppedAt = fleet.cluster.scheduler.now;
     fleet.cluster.stopWorker(fleet.worker("a"));

@@ -180,12 +180,12 @@ describe("runProducer", () => {
   });
 
   test("an unusable stream ends it with the reason", async () => {
-    const hopeless = async (): Promise<BatchAnswer> => {
+    const nonRetryable = async (): Promise<BatchAnswer> => {
       throw new UnusableStream(
         "cannot put records into stream orders: ResourceNotFoundException: no such stream",
       );
     };
-    await expect(produce(hopeless, { millis: 1_000 })).rejects.toThrow(
+    await expect(produce(nonRetryable, { millis: 1_000 })).rejects.toThrow(
       /stream orders: ResourceNotFoundException/,
     );
   });

@@ -53,7 +53,7 @@ describe("the byte budget", () => {
 
   it("lets a shard through whose single record is larger than the whole budget", async () => {
     const world = shardWorld({
-      dependencies: { budget: createByteBudget(10_000) },
+      deps: { budget: createByteBudget(10_000) },
       prepare: (stream) => stream.put(5, MIB),
     });
     await world.clock.advance(60_000);
@@ -67,7 +67,7 @@ describe("the byte budget", () => {
       shardWorld({
         clock,
         seed,
-        dependencies: { budget },
+        deps: { budget },
         prepare: (stream) => stream.put(20_000, 1_000),
         handler: () => new Promise(() => undefined),
       }),
@@ -76,7 +76,7 @@ describe("the byte budget", () => {
     expect(hanging.every((world) => world.calls.length === 1)).toBe(true);
     const late = shardWorld({
       clock,
-      dependencies: { budget },
+      deps: { budget },
       prepare: (stream) => stream.put(2_000, 1_000),
     });
     await clock.advance(60_000);
@@ -95,7 +95,7 @@ describe("the byte budget", () => {
       shardWorld({
         clock,
         seed,
-        dependencies: { budget },
+        deps: { budget },
         prepare: (stream) => stream.put(6_000, 1_000),
         handler: () => clock.sleep(700),
       }),

@@ -1,6 +1,6 @@
 /** The end of a shard is what the listing confirms: SHARD_END written over unread records loses them for good. */
 import { describe, expect, it } from "vitest";
-import type { StreamProblem } from "../../../services/consumer/ports/stream.ts";
+import type { StreamErrorClass } from "../../../services/consumer/ports/stream.ts";
 import { checkpointAt, SHARD_ID, shard, shardWorld, upTo } from "./shard-world.ts";
 
 const CHILDREN = [shard("shardId-000000000001", [SHARD_ID]), shard("shardId-000000000002", [SHARD_ID])];
@@ -72,14 +72,14 @@ describe("the end of a shard", () => {
     expect(world.stream.listings).toBeLessThan(40);
   });
 
-  it.each<[StreamProblem]>([["denied"], ["throttled"], ["malformed-answer"], ["not-found"]])(
+  it.each<[StreamErrorClass]>([["denied"], ["throttled"], ["malformed-answer"], ["not-found"]])(
     "waits for a listing that fails (%s)",
     async (problem) => {
       const world = shardWorld({
         prepare: (stream) => {
           stream.put(3);
           stream.closed = true;
-          stream.listingFaults.push(...Array<StreamProblem>(30).fill(problem));
+          stream.listingFaults.push(...Array<StreamErrorClass>(30).fill(problem));
         },
       });
       await world.clock.advance(10_000);

@@ -18,7 +18,7 @@ const world = ({ handler, ...setup }: WorldSetup, loop = blocking(() => 0)) =>
   shardWorld({
     prepare: (stream) => stream.put(500),
     ...setup,
-    dependencies: { loop },
+    deps: { loop },
     handler: (input, seen) => {
       loop.records = input.records.length;
       return handler?.(input, seen);
@@ -77,7 +77,7 @@ describe("a batch whose handler blocks the event loop", () => {
         stream.put(500);
         Object.assign(lease, { isFromGoneOwner: true });
       },
-      dependencies: { loop: blocking(() => 0) },
+      deps: { loop: blocking(() => 0) },
     });
     await seen.clock.advance(60_000);
     expect(seen.calls.map(({ records }) => records.length)).toEqual([1, 10, 100, 389]);

@@ -49,7 +49,7 @@ async function logOf(setup: WorldSetup): Promise<string> {
     ...setup,
     clock,
     prepare: putPersonal,
-    dependencies: { logger, reports: new ErrorReports({ clock, logger, metrics: noMetrics }) },
+    deps: { logger, reports: new ErrorReports({ clock, logger, metrics: noMetrics }) },
   });
   await clock.advance(120_000);
   expect(world.delivered.length).toBeGreaterThan(0);

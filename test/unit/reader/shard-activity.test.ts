@@ -106,7 +106,7 @@ describe("what a shard is doing", () => {
   it("waits for this worker's own heartbeat", async () => {
     const world = shardWorld({
       prepare: (stream) => stream.put(1),
-      dependencies: { whenFresh: never },
+      deps: { whenFresh: never },
     });
     await world.clock.advance(60_000);
     expect(world.consumer.status().activity).toMatchObject({ kind: "waiting" });
@@ -139,7 +139,7 @@ describe("an error that should not exist while a shard is read", () => {
     const said: string[] = [];
     const world = shardWorld({
       prepare: (stream) => stream.put(2),
-      dependencies: {
+      deps: {
         observe: ({ type }) => {
           said.push(type);
           if (type === "batch") throw new Error("a defect");
@@ -162,7 +162,7 @@ describe("an error that should not exist while a shard is read", () => {
       ["drain", "drained"],
       ["resume", "failed"],
     ] as const) {
-      const world = shardWorld({ prepare: (stream) => stream.put(2), dependencies: { observe } });
+      const world = shardWorld({ prepare: (stream) => stream.put(2), deps: { observe } });
       await world.clock.advance(1_000);
       world.consumer[act]();
       await world.clock.settle();

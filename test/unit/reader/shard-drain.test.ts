@@ -108,7 +108,7 @@ describe("drain: a planned move", () => {
   it("makes no last read of a shard that is behind: its backlog is the new owner's", async () => {
     const world = shardWorld({
       // Room for one record at a time: nothing is read ahead.
-      dependencies: { budget: createByteBudget(2_000) },
+      deps: { budget: createByteBudget(2_000) },
       prepare: (stream) => stream.put(20, 990),
       handler: (_, { clock }) => clock.sleep(1_000),
     });

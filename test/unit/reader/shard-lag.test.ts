@@ -1,7 +1,7 @@
 /** What a shard reader says about its lag: it grows by itself while the shard is not read. */
 import { describe, expect, it } from "vitest";
 import { ReadLag } from "../../../services/consumer/engine/shard-reader-lag.ts";
-import type { StreamProblem } from "../../../services/consumer/ports/stream.ts";
+import type { StreamErrorClass } from "../../../services/consumer/ports/stream.ts";
 import { type ShardWorld, shardWorld } from "./shard-world.ts";
 import { WALL_START } from "./virtual-clock.ts";
 
@@ -32,7 +32,7 @@ describe("the lag of a shard", () => {
   it("grows by the hour while reads fail, from the last good one; status() says when that was, and why", async () => {
     const world = shardWorld({ prepare: (stream) => stream.put(10) });
     await world.clock.advance(10_500);
-    world.stream.readFaults.push(...Array<StreamProblem>(5_000).fill("unavailable"));
+    world.stream.readFaults.push(...Array<StreamErrorClass>(5_000).fill("unavailable"));
     await world.clock.advance(HOUR);
     const { millisBehindLatest, lastReadMillis, lastReadError } = world.consumer.status();
     expect(millisBehindLatest).toBeGreaterThan(HOUR - 2_000);

@@ -22,7 +22,7 @@ async function seriesOf(shards: number, level: "summary" | "detailed"): Promise<
     shardWorld({
       clock,
       checkpoint: checkpointAt(1),
-      dependencies: { metrics, reports },
+      deps: { metrics, reports },
       prepare: (stream) => {
         stream.put(10);
         stream.readFaults.push("throttled", undefined, "expired-iterator", "denied");

@@ -1,10 +1,10 @@
 /** Where reading begins anew, when Kinesis refuses the place where it was. */
 import { describe, expect, it } from "vitest";
-import type { Position, StreamProblem } from "../../../services/consumer/ports/stream.ts";
+import type { Position, StreamErrorClass } from "../../../services/consumer/ports/stream.ts";
 import { checkpointAt, type ShardWorld, sequence, shardWorld, upTo } from "./shard-world.ts";
 import { VirtualClock, WALL_START } from "./virtual-clock.ts";
 
-const times = (count: number, problem: StreamProblem) => Array<StreamProblem>(count).fill(problem);
+const times = (count: number, problem: StreamErrorClass) => Array<StreamErrorClass>(count).fill(problem);
 const errors = ({ logs }: ShardWorld) =>
   logs.filter((line) => line.level === "error").map((line) => line.message);
 const isNumber = (position: Position, n: number) =>
@@ -13,7 +13,7 @@ const isNumber = (position: Position, n: number) =>
 describe("a sequence number that Kinesis refuses", () => {
   const AT_THREE = { kind: "at-sequence-number", sequenceNumber: sequence(3) } as const;
 
-  it.each<[StreamProblem]>([["invalid"], ["not-found"]])(
+  it.each<[StreamErrorClass]>([["invalid"], ["not-found"]])(
     "(%s) for good, nothing read yet: the trim horizon, with a loud line; what the checkpoint covers is not repeated",
     async (problem) => {
       const world = shardWorld({
@@ -190,7 +190,7 @@ describe("LATEST", () => {
     const second = shardWorld({
       clock,
       checkpoint: LATEST,
-      dependencies: { stream: first.stream },
+      deps: { stream: first.stream },
       prepare: (_, lease) => (lease.startMillis = startMillis),
     });
     await clock.advance(20_000);

@@ -2,11 +2,11 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { StoreUnavailable } from "../../../services/consumer/ports/lease-store.ts";
-import type { StreamProblem } from "../../../services/consumer/ports/stream.ts";
+import type { StreamErrorClass } from "../../../services/consumer/ports/stream.ts";
 import { checkpointAt, indexOf, type ShardWorld, shardWorld, type TestLease, upTo } from "./shard-world.ts";
 import { VirtualClock } from "./virtual-clock.ts";
 
-const problem = fc.constantFrom<StreamProblem | undefined>(
+const problem = fc.constantFrom<StreamErrorClass | undefined>(
   undefined,
   undefined,
   "throttled",

@@ -130,7 +130,7 @@ describe("reading a shard", () => {
     let open: () => void = () => undefined;
     const world = shardWorld({
       prepare: (stream) => stream.put(3),
-      dependencies: {
+      deps: {
         whenFresh: () =>
           new Promise<void>((resolve) => {
             open = resolve;

@@ -16,7 +16,7 @@ import { startShardConsumer } from "../../../services/consumer/engine/shard-read
 import type {
   ProcessRecordsInput,
   ShardEvent,
-  ShardReaderDependencies,
+  ShardReaderDeps,
   ShardReaderOptions,
 } from "../../../services/consumer/engine/shard-reader-options.ts";
 import { type Metrics, noMetrics } from "../../../services/consumer/ports/metrics.ts";
@@ -26,7 +26,7 @@ import {
   type Shard,
   type Stream,
   StreamError,
-  type StreamProblem,
+  type StreamErrorClass,
   type StreamRecord,
 } from "../../../services/consumer/ports/stream.ts";
 import { FULL_RANGE, type HashRange } from "../../../services/shared/hash-range.ts";
@@ -54,11 +54,11 @@ export class TestStream implements Stream {
     readonly limit: number;
   }[] = [];
   readonly positions: Position[] = [];
-  readonly readFaults: (StreamProblem | undefined)[] = [];
-  readonly iteratorFaults: (StreamProblem | undefined)[] = [];
-  readonly listingFaults: (StreamProblem | undefined)[] = [];
+  readonly readFaults: (StreamErrorClass | undefined)[] = [];
+  readonly iteratorFaults: (StreamErrorClass | undefined)[] = [];
+  readonly listingFaults: (StreamErrorClass | undefined)[] = [];
   /** Whether a position is refused, for as long as it is. */
-  refuses: (position: Position) => StreamProblem | undefined = () => undefined;
+  refuses: (position: Position) => StreamErrorClass | undefined = () => undefined;
   /** So many of the next reads are answered as if the shard ended there. */
   falseEnds = 0;
   /** So many of the next reads are never answered. */
@@ -156,7 +156,7 @@ export class TestStream implements Stream {
     };
   }
 
-  #fault(faults: (StreamProblem | undefined)[]): void {
+  #fault(faults: (StreamErrorClass | undefined)[]): void {
     const problem = faults.shift();
     if (problem !== undefined) throw new StreamError(problem, `injected: ${problem}`);
   }
@@ -249,7 +249,7 @@ export interface ShardWorld {
 
 export interface WorldSetup {
   readonly options?: Partial<ShardReaderOptions>;
-  readonly dependencies?: Partial<ShardReaderDependencies>;
+  readonly deps?: Partial<ShardReaderDeps>;
   readonly checkpoint?: Checkpoint;
   readonly clock?: VirtualClock;
   /** Prepares the stream before the reader starts. */
@@ -292,7 +292,7 @@ export function shardWorld(setup: WorldSetup = {}): ShardWorld {
     outcome: undefined as ShardOutcome | undefined,
     indexes: () => world.delivered.map((record) => indexOf(record)),
   };
-  const dependencies: ShardReaderDependencies = {
+  const deps: ShardReaderDeps = {
     stream,
     clock,
     random: seededRandom(setup.seed ?? 1),
@@ -302,7 +302,7 @@ export function shardWorld(setup: WorldSetup = {}): ShardWorld {
     whenFresh: () => Promise.resolve(),
     reports: world.reports,
     observe: (event) => world.events.push(event),
-    ...setup.dependencies,
+    ...setup.deps,
   };
   const options: ShardReaderOptions = {
     initialPosition: "TRIM_HORIZON",
@@ -320,7 +320,7 @@ export function shardWorld(setup: WorldSetup = {}): ShardWorld {
       await setup.handler?.(input, world as ShardWorld);
     },
   };
-  const consumer = startShardConsumer(dependencies, options, lease);
+  const consumer = startShardConsumer(deps, options, lease);
   void consumer.finished.then((outcome) => {
     world.outcome = outcome;
   });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { streamWithDeadlines } from "../../../services/consumer/engine/deadlines.ts";
-import type { StreamProblem } from "../../../services/consumer/ports/stream.ts";
+import type { StreamErrorClass } from "../../../services/consumer/ports/stream.ts";
 import {
   checkpointAt,
   indexOf,
@@ -13,7 +13,7 @@ import {
 } from "./shard-world.ts";
 import { VirtualClock } from "./virtual-clock.ts";
 
-const times = (count: number, problem: StreamProblem) => Array<StreamProblem>(count).fill(problem);
+const times = (count: number, problem: StreamErrorClass) => Array<StreamErrorClass>(count).fill(problem);
 const said = (logs: readonly LogLine[], level: string) =>
   logs.filter((line) => line.level === level).map((line) => line.message);
 
@@ -93,7 +93,7 @@ describe("a stream in trouble", () => {
     for (let n = 1; n < 50; n += 1) {
       shardWorld({
         clock: first.clock,
-        dependencies: { reports: first.reports },
+        deps: { reports: first.reports },
         prepare: (stream) => stream.readFaults.push(...times(50, "denied")),
       });
     }
@@ -117,7 +117,7 @@ describe("a stream in trouble", () => {
     const stream = new TestStream(clock);
     stream.put(5);
     stream.mute = 2;
-    const world = shardWorld({ clock, dependencies: { stream: streamWithDeadlines(stream, clock, 10_000) } });
+    const world = shardWorld({ clock, deps: { stream: streamWithDeadlines(stream, clock, 10_000) } });
     await clock.advance(24_000);
     expect(world.delivered).toEqual([]);
     await clock.advance(4_000);
@@ -222,7 +222,7 @@ describe("a shard that is not found", () => {
     expect(said(world.logs, "error").some((line) => line.includes("no longer in the stream"))).toBe(true);
   });
 
-  it.each<[string, StreamProblem]>([
+  it.each<[string, StreamErrorClass]>([
     ["a listing that is none", "malformed-answer"],
     ["a listing that fails", "denied"],
     ["a stream that is gone", "not-found"],

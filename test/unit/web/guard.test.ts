@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { refusal, TOKEN_HEADER } from "../../../lab/monitor/web/guard.ts";
-import { parseOrder } from "../../../lab/monitor/web/orders.ts";
+import { parseAction } from "../../../lab/monitor/web/orders.ts";
 
 const TOKEN = "a-token";
 const OWN = "http://127.0.0.1:4580";
@@ -85,10 +85,10 @@ describe("who may ask", () => {
 
 describe("an order", () => {
   it("is taken when it fits", () => {
-    expect(parseOrder("split", '{"percent":50}')).toEqual({ kind: "split", percent: 50 });
-    expect(parseOrder("scale", '{"tasks":0}')).toEqual({ kind: "scale", tasks: 0 });
-    expect(parseOrder("kill", '{"worker":"ann"}')).toEqual({ kind: "kill", worker: "ann" });
-    expect(parseOrder("toString", "{}")).toBeUndefined();
+    expect(parseAction("split", '{"percent":50}')).toEqual({ kind: "split", percent: 50 });
+    expect(parseAction("scale", '{"tasks":0}')).toEqual({ kind: "scale", tasks: 0 });
+    expect(parseAction("kill", '{"worker":"ann"}')).toEqual({ kind: "kill", worker: "ann" });
+    expect(parseAction("toString", "{}")).toBeUndefined();
   });
 
   it.each([
@@ -99,6 +99,6 @@ describe("an order", () => {
     ["scale", '{"tasks":51}', "tasks: give a whole number from 0 to 50"],
     ["kill", '{"worker":""}', "worker: choose one"],
   ])("%s %s is refused in words", (kind, body, message) => {
-    expect(() => parseOrder(kind, body)).toThrow(message);
+    expect(() => parseAction(kind, body)).toThrow(message);
   });
 });

@@ -1,6 +1,6 @@
 import { request } from "node:http";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { LiveBoard } from "../../../lab/monitor/web/live-board.ts";
+import { LiveDashboard } from "../../../lab/monitor/web/live-board.ts";
 import { type LivePage, serveLivePage } from "../../../lab/monitor/web/server.ts";
 import { systemClock } from "../../../services/shared/platform.ts";
 import { type Fleet, ScriptedSource } from "../../browser/scripted-source.ts";
@@ -14,7 +14,7 @@ describe("the live board", () => {
     const source = new ScriptedSource();
     const clock = new VirtualClock();
     source.show(TWO, clock.wallMillis());
-    return { source, clock, live: new LiveBoard(source, clock) };
+    return { source, clock, live: new LiveDashboard(source, clock) };
   };
 
   it("looks only while somebody looks on, and for a moment after", async () => {
@@ -34,7 +34,7 @@ describe("the live board", () => {
     again();
     await clock.advance(LONGER_THAN_IT_LINGERS);
     expect(source.isWatched).toBe(false);
-    const names = () => live.board.workers.map(({ number, id }) => [number, id]);
+    const names = () => live.dashboard.workers.map(({ number, id }) => [number, id]);
     const before = names();
     live.join(() => undefined);
     expect(source.watches).toBe(2);
@@ -51,7 +51,7 @@ describe("the live board", () => {
 
   it("waits for the first sight only so long", async () => {
     const clock = new VirtualClock();
-    const live = new LiveBoard(new ScriptedSource(), clock);
+    const live = new LiveDashboard(new ScriptedSource(), clock);
     const sight = live.firstSight(700);
     await clock.advance(700);
     expect((await sight).counts).toBeNull();
@@ -66,7 +66,7 @@ describe("the live board", () => {
     source.fail("no answer");
     source.show(TWO, clock.wallMillis());
     expect(heard.slice(before)).toEqual(["no answer", null]);
-    expect(live.board.log.map(({ text }) => text).slice(0, 2)).toEqual([
+    expect(live.dashboard.log.map(({ text }) => text).slice(0, 2)).toEqual([
       "the endpoint answers again",
       "no answer",
     ]);
@@ -155,7 +155,7 @@ describe("the live page's server", () => {
       text: '{"error":"ECS said no"}',
     });
     expect(await order("dance", {})).toMatchObject({ status: 404 });
-    expect(page.live.board.log.map(({ text }) => text)).toContain("scale did not work: ECS said no");
+    expect(page.live.dashboard.log.map(({ text }) => text)).toContain("scale did not work: ECS said no");
     expect(orders).toEqual(["50"]);
   });
 

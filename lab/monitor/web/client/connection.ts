@@ -1,9 +1,13 @@
 /** The stream of changes. Comes back by itself, also when the server answered with an error or fell silent. */
-import type { Board, BoardChange } from "../board.ts";
+import type { DashboardChange, DashboardState } from "../board.ts";
 
 export interface Listener {
-  onBoard(message: { readonly board: Board; readonly token: string; readonly now: number }): void;
-  onChange(change: BoardChange, now: number): void;
+  onDashboard(message: {
+    readonly dashboard: DashboardState;
+    readonly token: string;
+    readonly now: number;
+  }): void;
+  onChange(change: DashboardChange, now: number): void;
   onLost(): void;
 }
 
@@ -19,8 +23,8 @@ export function connect(listener: Listener): void {
       heardAt = Date.now();
       take(JSON.parse((event as MessageEvent<string>).data) as T);
     });
-  on<Parameters<Listener["onBoard"]>[0]>("board", (message) => listener.onBoard(message));
-  on<{ change: BoardChange; now: number }>("change", ({ change, now }) => listener.onChange(change, now));
+  on<Parameters<Listener["onBoard"]>[0]>("board", (message) => listener.onDashboard(message));
+  on<{ change: DashboardChange; now: number }>("change", ({ change, now }) => listener.onChange(change, now));
   on("beat", () => undefined);
   const again = () => {
     clearInterval(watch);

@@ -1,9 +1,11 @@
 /** The buttons: sent with this run's token, answered in words beside them. */
-import type { BoardWorker } from "../board.ts";
+import type { DashboardWorker } from "../board.ts";
 import { byId } from "./elements.ts";
 
 /** Undefined: this page has none. */
-export function controls(token: () => string): { offer(workers: readonly BoardWorker[]): void } | undefined {
+export function controls(
+  token: () => string,
+): { offer(workers: readonly DashboardWorker[]): void } | undefined {
   const forms = [...document.querySelectorAll<HTMLFormElement>("form[data-order]")];
   if (forms.length === 0) return undefined;
   const outcome = byId("outcome");

@@ -1,21 +1,21 @@
 /** The live page's script: takes up the board that came with the page and goes on with what the server tells. */
-import { applyChange, type Board, type BoardChange } from "../board.ts";
+import { applyChange, type DashboardChange, type DashboardState } from "../board.ts";
 import type { PageStart } from "../page.ts";
 import { ownersTable, panels, summaryText, timeText } from "../panels.ts";
 import { connect } from "./connection.ts";
 import { controls } from "./controls.ts";
 import { byId } from "./elements.ts";
-import { OwnersPicture } from "./owners-picture.ts";
+import { OwnerTimeline } from "./owners-picture.ts";
 import { RecordsChart } from "./records-chart.ts";
 
 const PANELS_MILLIS = 250;
-const PICTURE_MILLIS = 200;
-const CALM_MILLIS = 1_000;
+const REDRAW_MILLIS = 200;
+const REDUCED_MOTION_MILLIS = 1_000;
 /** A screen reader that is told every step of a rebalance says nothing else. */
 const SPOKEN_MILLIS = 5_000;
 
 const start: PageStart = JSON.parse(byId("start").textContent ?? "");
-let board: Board = start.board;
+let dashboard: DashboardState = start.dashboard;
 /** The server's clock minus ours. */
 let ahead = start.now - Date.now();
 let token = start.token;
@@ -26,7 +26,7 @@ let connected = false;
 let spokenAt = 0;
 
 const now = () => pausedAt ?? Date.now() + ahead;
-const picture = new OwnersPicture(() => board, now);
+const picture = new OwnerTimeline(() => dashboard, now);
 const chart = start.measured ? new RecordsChart() : undefined;
 const buttons = controls(() => token);
 const problem = byId("problem");
@@ -43,23 +43,23 @@ function put(id: string, markup: string): void {
 function render(): void {
   dirty = false;
   shownAt = Date.now();
-  for (const [id, { text }] of Object.entries(panels(board, start.measured))) put(id, text);
-  const summary = summaryText(board);
+  for (const [id, { text }] of Object.entries(panels(dashboard, start.measured))) put(id, text);
+  const summary = summaryText(dashboard);
   if (byId("summary").textContent !== summary) byId("summary").textContent = summary;
   if (byId("spoken").textContent !== summary && shownAt - spokenAt >= SPOKEN_MILLIS) {
     spokenAt = shownAt;
     byId("spoken").textContent = summary;
   }
-  byId("clock").textContent = board.t === 0 ? "nothing seen yet" : `seen at ${timeText(board.t)}`;
+  byId("clock").textContent = dashboard.t === 0 ? "nothing seen yet" : `seen at ${timeText(dashboard.t)}`;
   picture.legend();
-  buttons?.offer(board.workers);
-  chart?.show(board, now());
+  buttons?.offer(dashboard.workers);
+  chart?.show(dashboard, now());
   if (table.open) renderTable();
 }
 
 const table = byId("as-table") as HTMLDetailsElement;
 const renderTable = () => {
-  table.querySelector("div")!.innerHTML = ownersTable(board).text;
+  table.querySelector("div")!.innerHTML = ownersTable(dashboard).text;
 };
 table.addEventListener("toggle", () => table.open && renderTable());
 
@@ -79,17 +79,17 @@ const SERVER_GONE =
 function sayHowItIs(): void {
   if (!connected) {
     say("server", SERVER_GONE);
-  } else if (board.problem === null) {
+  } else if (dashboard.problem === null) {
     say("none");
   } else {
-    const since = board.t === 0 ? "" : ` What is shown was seen at ${timeText(board.t)}.`;
-    say("endpoint", `The endpoint is gone or does not answer.${since} (${board.problem})`);
+    const since = dashboard.t === 0 ? "" : ` What is shown was seen at ${timeText(dashboard.t)}.`;
+    say("endpoint", `The endpoint is gone or does not answer.${since} (${dashboard.problem})`);
   }
 }
 
 connect({
-  onBoard(message) {
-    board = message.board;
+  onDashboard(message) {
+    dashboard = message.dashboard;
     token = message.token;
     ahead = message.now - Date.now();
     connected = true;
@@ -97,8 +97,8 @@ connect({
     dirty = true;
     sayHowItIs();
   },
-  onChange(change: BoardChange, at: number) {
-    applyChange(board, change);
+  onChange(change: DashboardChange, at: number) {
+    applyChange(dashboard, change);
     ahead = at - Date.now();
     dirty = true;
     sayHowItIs();
@@ -132,7 +132,7 @@ function tick(): void {
     if (dirty && pausedAt === undefined && Date.now() - shownAt >= PANELS_MILLIS) render();
     picture.draw();
   }
-  setTimeout(tick, calm.matches ? CALM_MILLIS : PICTURE_MILLIS);
+  setTimeout(tick, calm.matches ? REDUCED_MOTION_MILLIS : REDRAW_MILLIS);
 }
 render();
 tick();

@@ -3,7 +3,7 @@ import { theme } from "./elements.ts";
 
 type Paint = string | CanvasPattern;
 
-export interface Paints {
+export interface CanvasTheme {
   readonly worker: (colour: number) => string;
   readonly onWorker: string;
   readonly track: string;
@@ -20,7 +20,7 @@ export interface Paints {
 const TILE = 6;
 const COLOURS = 10;
 
-export function hatches(context: CanvasRenderingContext2D): Paints {
+export function hatches(context: CanvasRenderingContext2D): CanvasTheme {
   const colours = Array.from({ length: COLOURS + 1 }, (_, i) => theme(`--w${i}`));
   const [bad, soft, track, card] = [theme("--bad"), theme("--soft"), theme("--track"), theme("--card")];
   return {

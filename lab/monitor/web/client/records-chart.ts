@@ -1,6 +1,6 @@
 /** Records waiting over the window, drawn by uPlot. */
 import uPlot from "uplot";
-import { type Board, shownMillis } from "../board.ts";
+import { type DashboardState, shownMillis } from "../board.ts";
 import { timeText } from "../panels.ts";
 import { byId, theme } from "./elements.ts";
 
@@ -12,10 +12,10 @@ export class RecordsChart {
   /** Epoch milliseconds. */
   #shown = { from: 0, until: 0 };
 
-  show(board: Board, now: number): void {
+  show(dashboard: DashboardState, now: number): void {
     const chosen = Number((byId("span") as HTMLSelectElement).value) * 1_000;
-    this.#shown = { from: now - shownMillis(board, now, chosen), until: now };
-    const { samples } = board;
+    this.#shown = { from: now - shownMillis(dashboard, now, chosen), until: now };
+    const { samples } = dashboard;
     const data: uPlot.AlignedData = [
       samples.map(({ t }) => t / 1_000),
       samples.map(({ waiting }) => waiting),
