@@ -5,7 +5,9 @@
  */
 
 import type { UntakenLease } from "../core/decide.ts";
+import type { Lease } from "../core/lease.ts";
 import { observeUntaken, overdue, rescueAfterMillis, type Untaken, untakenKey } from "../core/untaken.ts";
+import type { FleetView } from "./fleet-view.ts";
 import type { FleetWatch } from "./fleet-watch.ts";
 
 /** Doubles each time, up to the longest. */
@@ -13,6 +15,7 @@ const PASSED_OVER_MILLIS = 60_000;
 const MAX_PASSED_OVER_MILLIS = 600_000;
 
 interface Taker {
+  readonly lease: Lease;
   /** Undefined: a joiner. */
   readonly taker: string | undefined;
   readonly sinceMillis: number;
@@ -57,8 +60,24 @@ export class Rescue {
     // Where the leader assigns, only it and its deputy read the table. They pass over the worker and assign the lease anew.
     const reads = watch.role === "reads";
     const rescuers = reads ? this.#rescuers(watch, untaken) : watch.leaders;
+    if (reads) this.#learn(watch.view, nowMillis);
     if (!watch.isObserving) this.reset();
     else if (this.observe(untaken, rescuers, nowMillis, !reads) === "look-up") watch.distrust();
+  }
+
+  /**
+   * A lease that was pending for one worker, and each write of which has made it another's since, was taken in its place: by
+   * a rescuer, which passes the first over. All others do as well, or they would give it the next lease (seed 1322894).
+   */
+  #learn({ table }: FleetView, nowMillis: number): void {
+    for (const { lease, taker } of this.#takers.values()) {
+      const row = table.get(lease.leaseKey);
+      if (lease.isPending !== true || row === undefined || taker === undefined) continue;
+      const writes = row.counter - lease.counter;
+      // The claim of the one that it was pending for switches no owner.
+      const switches = row.ownerSwitchesSinceCheckpoint - lease.ownerSwitchesSinceCheckpoint;
+      if (writes > 0 && switches === writes && taker !== this.#workerId) this.#passOver(taker, nowMillis);
+    }
   }
 
   /**
@@ -97,7 +116,7 @@ export class Rescue {
       const known = this.#takers.get(key);
       const isSame = known !== undefined && known.taker === taker;
       const sinceMillis = isSame ? known.sinceMillis : nowMillis;
-      takers.set(key, { taker, sinceMillis });
+      takers.set(key, { lease, taker, sinceMillis });
       const isLate = afterMillis !== undefined && nowMillis - sinceMillis > afterMillis;
       const isOverdue = isLate && due.has(key) && this.#verified.has(key);
       const mayPass = taker !== undefined && (taker !== this.#workerId || mayPassItself);

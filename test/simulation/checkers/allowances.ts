@@ -150,7 +150,8 @@ export class Allowances {
     const shard = this.#shard(shardId);
     const owner = after?.owner;
     const checkpoint = numberOf(after?.checkpoint);
-    const isTaken = operation === "claim" && before?.owner !== owner;
+    // Also by the worker that had it: what it was told before it was marked dead was not written.
+    const isTaken = operation === "claim" && before?.isPending !== true;
     if (isTaken) shard.standing = checkpoint;
     else if (checkpoint !== undefined) shard.standing = furthest(shard.standing, checkpoint);
     shard.owner = owner;

@@ -41,6 +41,7 @@ export function checkRecords(evidence: Evidence): Verdict {
   const up = new Set<string>();
   let settled = false;
   let entriesRemovedAt = Number.NEGATIVE_INFINITY;
+  const leaving = new Set<string>();
   const beginsLate = swarm.initialPosition !== "TRIM_HORIZON";
 
   for (const event of events) {
@@ -71,6 +72,7 @@ export function checkRecords(evidence: Evidence): Verdict {
       numbers.set(`${event.key}#${event.n}`, event.sequenceNumber);
     }
     if (event.type === "tampered" && event.leaseKey === undefined) entriesRemovedAt = event.t;
+    if (event.type === "member" && event.member?.state === "leaving") leaving.add(event.about);
     if (event.type === "shard" && event.action === "trimmed") trimmed.add(event.shardId);
     if (event.type === "write" && event.after !== undefined) {
       const { owner } = event.after;
@@ -97,8 +99,10 @@ export function checkRecords(evidence: Evidence): Verdict {
           workerFaults.between(earlier.worker, earlier.t - window, event.t) ??
           workerFaults.between(event.worker, earlier.t - window, event.t);
         // Who finds its entry gone after an outage cannot tell whether it was marked dead meanwhile.
+        // Nor can an entry that is removed while its worker leaves be told from one that has left.
         const entryGone =
-          entriesRemovedAt >= earlier.t - window && outages.between(entriesRemovedAt - window, event.t);
+          entriesRemovedAt >= earlier.t - window &&
+          (outages.between(entriesRemovedAt - window, event.t) || leaving.has(earlier.worker));
         const byHand =
           entryGone ||
           tampered.between(put.shardId, earlier.t - window, event.t) ||

@@ -162,14 +162,23 @@ class Unread {
       if (event.operation === "join" && this.#out.delete(event.about)) this.#hasRoomSince(event.t);
     } else if (event.type === "worker") {
       if (event.action === "joined") this.#up.add(event.worker);
-      else this.#up.delete(event.worker);
-    } else if (event.type === "trouble" && event.kind === "crash") this.#up.delete(event.worker);
+      else this.#isDown(event.worker, event.t);
+    } else if (event.type === "trouble" && event.kind === "crash") this.#isDown(event.worker, event.t);
     else if (event.type === "trouble" && event.kind === "refused" && event.detail.startsWith("store")) {
       this.#refusedUntil.set(event.worker, event.until ?? Number.POSITIVE_INFINITY);
-      // Nobody else is there to read in its place.
-      const until = [...this.#up].map((worker) => this.#refusedUntil.get(worker) ?? event.t);
-      if (until.length > 0) this.#undisturbedSince = Math.max(this.#undisturbedSince, Math.min(...until));
+      this.#mayBeRefusedTogether(event.t);
     }
+  }
+
+  #isDown(worker: string, t: number): void {
+    this.#up.delete(worker);
+    this.#mayBeRefusedTogether(t);
+  }
+
+  /** All workers that are left are refused: no other can read in their place until the first of them may again. */
+  #mayBeRefusedTogether(t: number): void {
+    const until = [...this.#up].map((worker) => this.#refusedUntil.get(worker) ?? t);
+    if (until.length > 0) this.#undisturbedSince = Math.max(this.#undisturbedSince, Math.min(...until));
   }
 
   /** A worker comes back, with room for what the caps may have left no room for. */

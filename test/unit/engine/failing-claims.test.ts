@@ -70,4 +70,28 @@ describe("claims that fail", () => {
     expect(fleet.engine("w1").health().ready).toBe(true);
     expect(said()).toHaveLength(1);
   });
+
+  it("have no worker give it another lease, once one was taken in its place", async () => {
+    const fleet = new FaultyFleet({
+      swarm: { shards: 27, failoverTimeMillis: 4_000 },
+      ports: (ports, workerId) => ({
+        ...ports,
+        store: storeThrough(ports.store, async (name, act) => {
+          if (name === "claim" && workerId === "w9") throw new StoreUnavailable("the claim failed");
+          return act();
+        }),
+      }),
+    });
+    await fleet.start(8);
+    await fleet.run(15_000);
+    fleet.put();
+    fleet.cluster.startWorker();
+    await fleet.run(50_000);
+    await fleet.settle();
+    const given = fleet.cluster.history.events.filter(
+      (event) => event.type === "write" && event.operation === "handOver" && event.after?.owner === "w9",
+    );
+    expect(given.length).toBeLessThanOrEqual(3);
+    expect(fleet.outcome()).toMatchObject({ markedDead: 0, twice: 0, lost: 0 });
+  });
 });

@@ -23,7 +23,7 @@ export function connect(listener: Listener): void {
       heardAt = Date.now();
       take(JSON.parse((event as MessageEvent<string>).data) as T);
     });
-  on<Parameters<Listener["onBoard"]>[0]>("board", (message) => listener.onDashboard(message));
+  on<Parameters<Listener["onDashboard"]>[0]>("board", (message) => listener.onDashboard(message));
   on<{ change: DashboardChange; now: number }>("change", ({ change, now }) => listener.onChange(change, now));
   on("beat", () => undefined);
   const again = () => {
