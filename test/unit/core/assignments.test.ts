@@ -140,7 +140,7 @@ describe("who leads", () => {
     expect(leadingRow(fleetRows(empty, own), new Set(), 2)).toEqual({ unread: 1 });
     expect(leadingRow(fleetRows(empty, own), new Set([1]), 2)).toBe(own);
     expect(leadingRow(fleetRows(empty, fleetRow(1, ["y"]), own), new Set(), 2)).toMatchObject({
-      fleetRow: 1,
+      number: 1,
     });
   });
 });
