@@ -9,6 +9,7 @@ COPY package.json package-lock.json .npmrc ./
 # The lockfile's versions, and no install scripts: esbuild's binary is a package of its own.
 RUN --mount=type=cache,target=/root/.npm npm ci --ignore-scripts
 COPY tools/bundle.mjs tools/
+COPY src src/
 COPY services services/
 RUN test "$SERVICE" = consumer -o "$SERVICE" = producer \
     || { echo "SERVICE is '$SERVICE'; expected consumer or producer" >&2; exit 2; } \

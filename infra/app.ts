@@ -1,5 +1,5 @@
 import { App } from "aws-cdk-lib";
-import { SettingsError } from "../services/shared/settings-reader.ts";
+import { SettingsError } from "../services/contract/settings-reader.ts";
 import { EvenkeelStack } from "./evenkeel-stack.ts";
 import { FEATURE_FLAGS } from "./feature-flags.ts";
 import { readSettings, stackName } from "./settings.ts";

@@ -1,5 +1,5 @@
 /** What `-c name=value` may say, and the one line that says what is wrong with it. */
-import { SettingsError } from "../services/shared/settings-reader.ts";
+import { SettingsError } from "../services/contract/settings-reader.ts";
 
 export interface StackSettings {
   /** Shards of the stream at the first deployment. Default: 20, the seed's. */

@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { closeSync, mkdirSync, openSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { systemClock } from "../services/shared/platform.ts";
+import { systemClock } from "../src/platform.ts";
 import { endpointAdmin } from "./admin-client.ts";
 import type { ImageTable } from "./containers/images.ts";
 import type { ContainerProcess } from "./containers/runtime.ts";

@@ -3,7 +3,7 @@
  * reports over the IPC channel and ends when that channel does.
  */
 import { join } from "node:path";
-import { systemClock, systemRandom } from "../services/shared/platform.ts";
+import { systemClock, systemRandom } from "../src/platform.ts";
 import type { ImageTable } from "./containers/images.ts";
 import { type EndpointUnit, runEndpoint } from "./endpoint.ts";
 import { EndpointError } from "./errors.ts";

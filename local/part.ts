@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, openSync, readFileSync } from "node:fs";
-import type { Clock } from "../services/shared/clock.ts";
+import type { Clock } from "../src/ports/clock.ts";
 import { EndpointError } from "./errors.ts";
 import { signalGroup, type Watchdog } from "./watchdog.ts";
 

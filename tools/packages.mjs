@@ -19,7 +19,11 @@ export const packageName = (path) => path.slice(path.lastIndexOf("node_modules/"
 /** The lockfile's paths of everything that is shipped. */
 export function shippedPaths(root, packages = lockedPackages(root)) {
   const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
-  const roots = [...Object.keys(manifest.dependencies ?? {}), ...importsBelow(join(root, "services"))];
+  const roots = [
+    ...Object.keys(manifest.dependencies ?? {}),
+    ...importsBelow(join(root, "src")),
+    ...importsBelow(join(root, "services")),
+  ];
   const shipped = new Set();
   const add = (name, from) => {
     const path = resolve(packages, name, from);

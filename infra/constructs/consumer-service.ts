@@ -5,7 +5,7 @@ import { PolicyStatement } from "aws-cdk-lib/aws-iam";
 import type { IStream } from "aws-cdk-lib/aws-kinesis";
 import type { LogGroup } from "aws-cdk-lib/aws-logs";
 import { Construct } from "constructs";
-import { CONSUMER_ENVIRONMENT as NAMES } from "../../services/shared/environment.ts";
+import { CONSUMER_ENVIRONMENT as NAMES } from "../../services/contract/environment.ts";
 import { FleetService } from "./fleet-service.ts";
 import { InitialTaskCount } from "./initial-task-count.ts";
 

@@ -4,7 +4,7 @@ import { PolicyStatement } from "aws-cdk-lib/aws-iam";
 import type { IStream } from "aws-cdk-lib/aws-kinesis";
 import type { LogGroup } from "aws-cdk-lib/aws-logs";
 import { Construct } from "constructs";
-import { PRODUCER_ENVIRONMENT as NAMES } from "../../services/shared/environment.ts";
+import { PRODUCER_ENVIRONMENT as NAMES } from "../../services/contract/environment.ts";
 import { FleetService } from "./fleet-service.ts";
 
 export interface ProducerServiceProps {

@@ -4,8 +4,8 @@ import { PolicyStatement } from "aws-cdk-lib/aws-iam";
 import type { IStream } from "aws-cdk-lib/aws-kinesis";
 import type { IFunction } from "aws-cdk-lib/aws-lambda";
 import { Construct } from "constructs";
-import { RESHARDER_ENVIRONMENT as NAMES } from "../../services/shared/environment.ts";
-import { fleetRowKey } from "../../services/shared/fleet-row.ts";
+import { RESHARDER_ENVIRONMENT as NAMES } from "../../services/contract/environment.ts";
+import { fleetRowKey } from "../../src/adapters/dynamodb/own-rows.ts";
 import { bundledFunction } from "./bundled-function.ts";
 
 export interface ResharderFunctionProps {

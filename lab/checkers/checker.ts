@@ -2,7 +2,7 @@
  * A checker reads a history once, line by line, and knows nothing but its lines and the settings: whoever has
  * `history.jsonl` can come to the same verdict.
  */
-import type { HistoryEvent } from "../../services/shared/history.ts";
+import type { HistoryEvent } from "../../services/contract/history.ts";
 
 export interface Witness {
   /** One sentence that names what happened, where and when. */

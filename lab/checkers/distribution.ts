@@ -1,5 +1,5 @@
 /** The checkers that read the lease table's samples: spread, ownership at the end, and how soon children got a lease. */
-import type { HistoryEvent } from "../../services/shared/history.ts";
+import type { HistoryEvent } from "../../services/contract/history.ts";
 import { LeaseTimeline, loadsOf, loadsText, settledAt } from "../history/lease-timeline.ts";
 import { Marks } from "../history/marks.ts";
 import { type ExperimentSettings, evenDistribution } from "../settings.ts";

@@ -1,5 +1,5 @@
 /** All checkers of an experiment, of the chaos campaign and of the soak. The simulator has its own (`test/simulation/checkers`). */
-import type { HistoryEvent } from "../../services/shared/history.ts";
+import type { HistoryEvent } from "../../services/contract/history.ts";
 import type { ExperimentSettings } from "../settings.ts";
 import type { Checker, Verdict } from "./checker.ts";
 import { childrenDetected, convergence, initialDistribution, nothingUnowned } from "./distribution.ts";

@@ -3,7 +3,7 @@
  * since the last checkpoint. A record that the stream itself holds twice (a retried put: two sequence numbers) is
  * the producer's, and told apart.
  */
-import type { HistoryEvent } from "../../services/shared/history.ts";
+import type { HistoryEvent } from "../../services/contract/history.ts";
 import { KeyColumns } from "../history/key-columns.ts";
 import { type Checker, unknown, type Verdict, type Witness, Witnesses } from "./checker.ts";
 

@@ -1,5 +1,5 @@
 /** Every record the producer was told is in the stream was processed by somebody. */
-import type { HistoryEvent } from "../../services/shared/history.ts";
+import type { HistoryEvent } from "../../services/contract/history.ts";
 import { KeyColumns } from "../history/key-columns.ts";
 import { type Checker, unknown, type Verdict, Witnesses } from "./checker.ts";
 

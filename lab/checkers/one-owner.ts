@@ -4,7 +4,7 @@
  * Work of a worker that was killed or stopped on purpose, after that moment, is excused: no lease can prevent it,
  * and `nothing doubled` bounds what it costs.
  */
-import type { HistoryEvent } from "../../services/shared/history.ts";
+import type { HistoryEvent } from "../../services/contract/history.ts";
 import { type Checker, unknown, type Verdict, Witnesses } from "./checker.ts";
 
 interface Span {

@@ -1,6 +1,6 @@
 /** What every command gets: output, time and the stop signal. */
 import type { Command } from "commander";
-import type { Clock } from "../../services/shared/clock.ts";
+import type { Clock } from "../../src/ports/clock.ts";
 
 export interface GlobalOptions {
   readonly aws: boolean;

@@ -2,7 +2,7 @@
 import { appendFileSync } from "node:fs";
 import { relative } from "node:path";
 import { type Command, CommanderError } from "commander";
-import { closest } from "../../services/shared/suggest.ts";
+import { closest } from "../../src/suggest.ts";
 import { isNotOffered, notOfferedText } from "../deployment/not-offered.ts";
 import { Interrupted, messageOf, Problem } from "../problem.ts";
 import { inRuntime } from "../project.ts";

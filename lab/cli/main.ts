@@ -1,5 +1,5 @@
 /** `evenkeel <command>`: wires the commands up and turns whatever goes wrong into one line and an exit code. */
-import { systemClock } from "../../services/shared/platform.ts";
+import { systemClock } from "../../src/platform.ts";
 import { wantsColour } from "../terminal/paint.ts";
 import type { Context } from "./context.ts";
 import { reportError } from "./errors.ts";

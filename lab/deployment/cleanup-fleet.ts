@@ -3,7 +3,7 @@
  * row for a lease, can use the table. Leases and checkpoints stay as they are. A fleet that is stopped cleanly
  * leaves no such rows.
  */
-import type { Clock } from "../../services/shared/clock.ts";
+import type { Clock } from "../../src/ports/clock.ts";
 import { Interrupted, Problem } from "../problem.ts";
 import { type FleetRow, type FleetRows, movedWorkers, workersOf } from "./fleet-rows.ts";
 

@@ -9,7 +9,7 @@ import {
   paginateScan,
   ResourceNotFoundException,
 } from "@aws-sdk/client-dynamodb";
-import { FLEET_ATTRIBUTES, FLEET_ROW_PREFIX } from "../../services/shared/fleet-row.ts";
+import { FLEET_ATTRIBUTES, FLEET_ROW_PREFIX } from "../../src/adapters/dynamodb/own-rows.ts";
 import { Problem } from "../problem.ts";
 
 /** Undefined members: a row that was left half made. */

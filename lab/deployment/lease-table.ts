@@ -1,6 +1,6 @@
 /** The lease table through the engine's own store, so that the lab sees rows as a worker does. */
-import { dynamoDbLeaseStore } from "../../services/consumer/index.ts";
-import type { Clock } from "../../services/shared/clock.ts";
+import { dynamoDbLeaseStore } from "../../src/inspect.ts";
+import type { Clock } from "../../src/ports/clock.ts";
 import type { Snapshot } from "../monitor/model.ts";
 import type { Clients } from "./clients.ts";
 

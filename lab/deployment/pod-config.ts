@@ -5,9 +5,9 @@
 import { readFileSync } from "node:fs";
 import { parseDocument } from "yaml";
 import { z } from "zod";
-import { CONSUMER_ENVIRONMENT } from "../../services/shared/environment.ts";
-import { type BoundedOption, OPTION_BOUNDS } from "../../services/shared/option-bounds.ts";
-import { closest } from "../../services/shared/suggest.ts";
+import { CONSUMER_ENVIRONMENT } from "../../services/contract/environment.ts";
+import { type BoundedOption, OPTION_BOUNDS } from "../../src/defaults.ts";
+import { closest } from "../../src/suggest.ts";
 import { messageOf, wrongUse } from "../problem.ts";
 
 /** `min(10, shards/pods)`, the seed's formula; the number in it is all that may differ. */

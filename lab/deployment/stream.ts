@@ -5,7 +5,7 @@ import {
   ListShardsCommand,
   type ListShardsCommandInput,
 } from "@aws-sdk/client-kinesis";
-import type { HashRange } from "../../services/shared/hash-range.ts";
+import type { HashRange } from "../../src/core/hash-range.ts";
 import type { Clients } from "./clients.ts";
 
 export interface StreamShard {

@@ -29,7 +29,7 @@ export async function serviceCounts(
   };
 }
 
-/** What the service's tasks are told, by the names of services/shared/environment.ts. */
+/** What the service's tasks are told, by the names of services/contract/environment.ts. */
 export async function taskEnvironment(
   clients: Clients,
   deployment: Deployment,

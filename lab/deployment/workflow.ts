@@ -5,7 +5,7 @@ import {
   StartExecutionCommand,
   StateMachineDoesNotExist,
 } from "@aws-sdk/client-sfn";
-import type { Clock } from "../../services/shared/clock.ts";
+import type { Clock } from "../../src/ports/clock.ts";
 import { Interrupted, Problem } from "../problem.ts";
 import type { Clients } from "./clients.ts";
 import { orSay } from "./not-offered.ts";

@@ -4,7 +4,7 @@
  */
 import { open, readdir } from "node:fs/promises";
 import { join } from "node:path";
-import type { HistoryEvent } from "../../services/shared/history.ts";
+import type { HistoryEvent } from "../../services/contract/history.ts";
 import { parseHistoryLine } from "../history/parse.ts";
 
 const CHUNK_BYTES = 1 << 18;

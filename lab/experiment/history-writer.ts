@@ -1,7 +1,7 @@
 /** The lab's own history file (`lab.jsonl`): one JSON object a line, in order, flushed on `close`. */
 import { createWriteStream, type WriteStream } from "node:fs";
 import { finished } from "node:stream/promises";
-import type { HistoryEvent } from "../../services/shared/history.ts";
+import type { HistoryEvent } from "../../services/contract/history.ts";
 
 export class HistoryWriter {
   private readonly stream: WriteStream;

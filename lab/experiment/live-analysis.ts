@@ -1,6 +1,7 @@
 /** The measures of a fleet that is at work now: history files as they grow, leases and shards as they are seen. */
-import type { Clock } from "../../services/shared/clock.ts";
-import type { HistoryEvent } from "../../services/shared/history.ts";
+
+import type { HistoryEvent } from "../../services/contract/history.ts";
+import type { Clock } from "../../src/ports/clock.ts";
 import type { Clients } from "../deployment/clients.ts";
 import { leaseTable } from "../deployment/lease-table.ts";
 import type { Deployment } from "../deployment/outputs.ts";
@@ -9,7 +10,7 @@ import { Measurement, type Measures } from "../measures/index.ts";
 import type { FleetState } from "../monitor/model.ts";
 import type { ExperimentSettings } from "../settings.ts";
 import { HistoryTail } from "./history-tail.ts";
-import { Sampler } from "./observer.ts";
+import { Sampler } from "./sampler.ts";
 
 export interface LiveAnalysis {
   readonly clients: Clients;

@@ -1,9 +1,9 @@
 /** Where the experiment tells what it does: a live block on a terminal, a line per phase elsewhere. */
-import type { Clock } from "../../services/shared/clock.ts";
+import type { Clock } from "../../src/ports/clock.ts";
 import { distribution } from "../monitor/model.ts";
 import { LiveRegion, type Screen } from "../terminal/live-region.ts";
 import { duration } from "../terminal/table.ts";
-import type { Sample } from "./observer.ts";
+import type { Sample } from "./sampler.ts";
 import { type PhaseLine, renderExperiment } from "./view.ts";
 
 export interface Progress {

@@ -2,7 +2,7 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { type EndpointError, endpointAdmin } from "../../local/index.ts";
-import type { Clock } from "../../services/shared/clock.ts";
+import type { Clock } from "../../src/ports/clock.ts";
 import { exportLeases, type PlainRow } from "../deployment/lease-export.ts";
 import { leaseTable } from "../deployment/lease-table.ts";
 import { listShards } from "../deployment/stream.ts";
@@ -11,12 +11,12 @@ import { rebalance } from "../deployment/workflow.ts";
 import { Interrupted } from "../problem.ts";
 import { type Report, writeReport } from "../report/index.ts";
 import type { ExperimentSettings } from "../settings.ts";
+import { openEnvironment, type TestEnvironment } from "./environment.ts";
 import { HistoryTail } from "./history-tail.ts";
 import { HistoryWriter } from "./history-writer.ts";
-import { Sampler } from "./observer.ts";
+import { type Controls, runPhases } from "./phases.ts";
 import { type Progress, stepper } from "./progress.ts";
-import { type Controls, runPhases } from "./script.ts";
-import { openEnvironment, type TestEnvironment } from "./stage.ts";
+import { Sampler } from "./sampler.ts";
 
 export interface ExperimentRun {
   readonly settings: ExperimentSettings;

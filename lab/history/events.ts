@@ -15,7 +15,7 @@
  * | stop-requested  | lab         | –                                                | before the teardown: nothing after it is measured |
  * | phase           | lab         | phase: its name                                  | that phase starts, the one before it ends |
  */
-import type { HistoryEvent } from "../../services/shared/history.ts";
+import type { HistoryEvent } from "../../services/contract/history.ts";
 
 export type EventLine = Extract<HistoryEvent, { type: "event" }>;
 export type Parents = Readonly<Record<string, readonly string[]>>;

@@ -3,7 +3,7 @@
  * time. Workers may start before the sampler does (a deployment starts them): until the first sample their own
  * `lease` lines stand in for it.
  */
-import type { HistoryEvent } from "../../services/shared/history.ts";
+import type { HistoryEvent } from "../../services/contract/history.ts";
 import type { Parents } from "./events.ts";
 
 export interface LeaseState {

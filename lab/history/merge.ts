@@ -5,7 +5,7 @@
  * reordered. A file's place in the merge is the highest `t` it has shown so far; equal times keep the order of `files`.
  */
 import { open } from "node:fs/promises";
-import type { HistoryEvent } from "../../services/shared/history.ts";
+import type { HistoryEvent } from "../../services/contract/history.ts";
 import { type HistoryLine, newReadingNotes, type ReadingNotes, readHistoryLines } from "./read.ts";
 
 interface Source {

@@ -1,5 +1,5 @@
 /** One line of a history file → an event, or what is wrong with it. Hand-written: a run has millions of lines. */
-import type { HistoryEvent } from "../../services/shared/history.ts";
+import type { HistoryEvent } from "../../services/contract/history.ts";
 
 type Kind = "number" | "string" | "count" | "object";
 type Shape = Readonly<Record<string, Kind>>;

@@ -1,7 +1,7 @@
 /** Reads history files as streams: memory does not grow with the file. */
 import { createReadStream } from "node:fs";
 import { StringDecoder } from "node:string_decoder";
-import type { HistoryEvent } from "../../services/shared/history.ts";
+import type { HistoryEvent } from "../../services/contract/history.ts";
 import { parseHistoryLine } from "./parse.ts";
 
 export interface HistoryLine {

@@ -1,5 +1,5 @@
 /** Records on their way: put → handler. Counts, latency, backlog over time, and how long a shard was silent. */
-import type { HistoryEvent } from "../../services/shared/history.ts";
+import type { HistoryEvent } from "../../services/contract/history.ts";
 import { KeyColumns } from "../history/key-columns.ts";
 import { MillisHistogram } from "./percentiles.ts";
 

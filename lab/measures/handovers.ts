@@ -1,5 +1,5 @@
 /** Leases that changed hands: as the workers tell it (lease lines), and as the shard's reader felt it (batch lines). */
-import type { HistoryEvent } from "../../services/shared/history.ts";
+import type { HistoryEvent } from "../../services/contract/history.ts";
 
 export interface Acquisition {
   readonly t: number;

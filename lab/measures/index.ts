@@ -2,7 +2,7 @@
  * The measures of docs/experiment.md, of a whole history or of one that still grows: `observe` lines as they come, ask for
  * `result` whenever. All durations are milliseconds; null: it has not happened (yet).
  */
-import type { HistoryEvent } from "../../services/shared/history.ts";
+import type { HistoryEvent } from "../../services/contract/history.ts";
 import { keyOrder, nothingDoubled } from "../checkers/index.ts";
 import { LeaseTimeline, loadsOf, settledAt } from "../history/lease-timeline.ts";
 import { Marks, type Phase } from "../history/marks.ts";

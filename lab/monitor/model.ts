@@ -12,7 +12,7 @@ import {
   type Member,
   type PlanWorker,
   planLeases,
-} from "../../services/consumer/index.ts";
+} from "../../src/inspect.ts";
 
 const SHARD_END = "SHARD_END";
 

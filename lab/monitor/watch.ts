@@ -2,7 +2,7 @@
  * Feeds a monitor from a deployment, cheaply: the fleet row often (half a read unit), the table only when the row's
  * generation moved, and once in a while all the same (checkpoints and children's parents move without it).
  */
-import type { Clock } from "../../services/shared/clock.ts";
+import type { Clock } from "../../src/ports/clock.ts";
 import type { LeaseTable } from "../deployment/lease-table.ts";
 import { messageOf } from "../problem.ts";
 import { type FlowCounts, type MonitorState, withFlow, withProblem, withSnapshot } from "./monitor.ts";

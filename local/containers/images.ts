@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
-import { CONSUMER_ENVIRONMENT, PRODUCER_ENVIRONMENT } from "../../services/shared/environment.ts";
+import { CONSUMER_ENVIRONMENT, PRODUCER_ENVIRONMENT } from "../../services/contract/environment.ts";
 
 /** What stands for a container image: a program of this machine, started directly (never through a shell). */
 export interface ImageCommand {

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import type { Clock } from "../../services/shared/clock.ts";
+import type { Clock } from "../../src/ports/clock.ts";
 import { isolatedEnvironment } from "../tool-environment.ts";
 import { signalGroup, type Watchdog } from "../watchdog.ts";
 import { type ContainerRequest, requireKnownVariables } from "./create-request.ts";

@@ -1,4 +1,4 @@
-import { seededRandom } from "../../services/shared/random.ts";
+import { seededRandom } from "../../src/ports/random.ts";
 
 /**
  * Faults that the gateway injects on request, in the words of distributed-systems tests.

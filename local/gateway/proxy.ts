@@ -1,6 +1,6 @@
 import type { OutgoingHttpHeaders } from "node:http";
 import { pipeline } from "node:stream/promises";
-import type { Clock } from "../../services/shared/clock.ts";
+import type { Clock } from "../../src/ports/clock.ts";
 import type { ContainerRuntime } from "../containers/runtime.ts";
 import { type GatewayRequest, type GatewayResponse, isHttp2 } from "./answers.ts";
 import { type Backend, endToEndHeaders, readAll } from "./backend.ts";

@@ -1,4 +1,4 @@
-import type { Clock } from "../../services/shared/clock.ts";
+import type { Clock } from "../../src/ports/clock.ts";
 import type { ContainerRuntime } from "../containers/runtime.ts";
 import { type Backend, readAll } from "./backend.ts";
 

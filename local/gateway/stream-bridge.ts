@@ -1,4 +1,4 @@
-import type { Clock } from "../../services/shared/clock.ts";
+import type { Clock } from "../../src/ports/clock.ts";
 import type { Backend } from "./backend.ts";
 
 /** How long after a stack operation was seen its streams may still come and go: MiniStack's take seconds. */

@@ -5,7 +5,7 @@
  */
 import { appendFileSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
-import type { HistoryEvent } from "../shared/history.ts";
+import type { HistoryEvent } from "../contract/history.ts";
 
 export interface HistoryLog {
   write(event: HistoryEvent): void;

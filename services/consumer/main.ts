@@ -1,10 +1,10 @@
 /** The consumer container: one worker, the environment as its settings, SIGTERM as its end. */
 import pino from "pino";
-import type { HistoryEvent } from "../shared/history.ts";
-import { systemClock } from "../shared/platform.ts";
-import { SettingsError } from "../shared/settings-reader.ts";
+import { createWorker, OptionError, type ProcessRecords, type WorkerEvent } from "../../src/index.ts";
+import { systemClock } from "../../src/platform.ts";
+import type { HistoryEvent } from "../contract/history.ts";
+import { SettingsError } from "../contract/settings-reader.ts";
 import { type HistoryLog, historyToFile, historyToLog, noHistory } from "./history-log.ts";
-import { createWorker, OptionError, type ProcessRecords, type WorkerEvent } from "./index.ts";
 import { type ConsumerSettings, readSettings } from "./settings.ts";
 
 const text = new TextDecoder();

@@ -1,7 +1,8 @@
 /** The consumer container's settings: the environment contract, parsed. Wrong values end the process with one line. */
-import { CONSUMER_ENVIRONMENT as NAMES } from "../shared/environment.ts";
-import { type BoundedOption, OPTION_BOUNDS } from "../shared/option-bounds.ts";
-import { type Environment, settingsReader } from "../shared/settings-reader.ts";
+
+import { type BoundedOption, OPTION_BOUNDS } from "../../src/defaults.ts";
+import { CONSUMER_ENVIRONMENT as NAMES } from "../contract/environment.ts";
+import { type Environment, settingsReader } from "../contract/settings-reader.ts";
 
 export interface ConsumerSettings {
   readonly applicationName: string;

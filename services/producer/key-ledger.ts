@@ -5,7 +5,7 @@
  * - After an unknown outcome (it may be in the stream, or arrive there later) the key is retired with that number, and
  *   a new key takes its place: nothing can come after it, nothing is ever sent twice.
  */
-import type { CountedRecord } from "../shared/history.ts";
+import type { CountedRecord } from "../contract/history.ts";
 
 export type PutOutcome = "put" | "not-put" | "unknown";
 

@@ -1,5 +1,5 @@
 /** When a record is due, and which key it gets. Pure. */
-import type { Random } from "../shared/random.ts";
+import type { Random } from "../../src/ports/random.ts";
 
 /** Debt beyond this is written off: a stream that was away for a minute is not flooded when it is back. */
 const MAX_DEBT_MILLIS = 1_000;

@@ -1,6 +1,6 @@
 /** The producer's container: settings from the environment, SIGTERM or SIGINT ends it with a last flush. */
 import { pino } from "pino";
-import { SettingsError } from "../shared/settings-reader.ts";
+import { SettingsError } from "../contract/settings-reader.ts";
 import { readProducerSettings } from "./settings.ts";
 import { startProducer } from "./start-producer.ts";
 

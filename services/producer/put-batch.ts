@@ -1,6 +1,6 @@
 /** One PutRecords call and what is known after it. */
 import { type KinesisClient, PutRecordsCommand } from "@aws-sdk/client-kinesis";
-import type { CountedRecord } from "../shared/history.ts";
+import type { CountedRecord } from "../contract/history.ts";
 
 export type RecordAnswer =
   | { readonly kind: "put"; readonly shardId: string; readonly sequenceNumber: string }

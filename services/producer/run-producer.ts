@@ -1,7 +1,7 @@
 /** The producer's loop: makes records due at the wanted rate and sends them, a few calls at a time, until stopped. */
-import type { Clock } from "../shared/clock.ts";
-import type { HistoryEvent } from "../shared/history.ts";
-import { backoffMillis, type Random } from "../shared/random.ts";
+import type { Clock } from "../../src/ports/clock.ts";
+import { backoffMillis, type Random } from "../../src/ports/random.ts";
+import type { HistoryEvent } from "../contract/history.ts";
 import { type KeyedRecord, KeyLedger } from "./key-ledger.ts";
 import { keyChooser, RateSchedule } from "./load-shape.ts";
 import { MAX_RECORDS_PER_CALL, type PutBatch } from "./put-batch.ts";

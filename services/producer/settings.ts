@@ -1,6 +1,6 @@
 /** The producer's environment, parsed. */
-import { PRODUCER_ENVIRONMENT as NAMES } from "../shared/environment.ts";
-import { type Environment, settingsReader } from "../shared/settings-reader.ts";
+import { PRODUCER_ENVIRONMENT as NAMES } from "../contract/environment.ts";
+import { type Environment, settingsReader } from "../contract/settings-reader.ts";
 
 export interface ProducerSettings {
   readonly streamName: string;

@@ -1,7 +1,7 @@
 /** The producer on a real stream: wires client, history, clock and randomness to `runProducer`. */
 import { KinesisClient } from "@aws-sdk/client-kinesis";
 import { NodeHttpHandler } from "@smithy/node-http-handler";
-import { randomSuffix, systemClock, systemRandom } from "../shared/platform.ts";
+import { randomSuffix, systemClock, systemRandom } from "../../src/platform.ts";
 import { type ClosableHistorySink, fileHistory, noHistory, streamHistory } from "./history-sink.ts";
 import { kinesisPutBatch } from "./put-batch.ts";
 import { type ProducerLog, type ProducerProgress, runProducer } from "./run-producer.ts";

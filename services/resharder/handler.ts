@@ -2,8 +2,8 @@
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { KinesisClient } from "@aws-sdk/client-kinesis";
 import { NodeHttpHandler } from "@smithy/node-http-handler";
-import { RESHARDER_ENVIRONMENT } from "../shared/environment.ts";
-import { systemClock, systemRandom } from "../shared/platform.ts";
+import { systemClock, systemRandom } from "../../src/platform.ts";
+import { RESHARDER_ENVIRONMENT } from "../contract/environment.ts";
 import { dynamoDbFleet } from "./adapters/dynamodb-fleet.ts";
 import { kinesisStream } from "./adapters/kinesis-stream.ts";
 import { makeHandler } from "./make-handler.ts";

@@ -3,7 +3,7 @@
  * people and the command line may call `reshard` directly: `{"targetShards":30}`, again with `previous` while `done` is false.
  */
 
-import { holes } from "../shared/hash-range.ts";
+import { holes } from "../../src/core/hash-range.ts";
 import { checkConverged, checkOwned, type FleetVerdict } from "./check-fleet.ts";
 import { type Command, parseEvent } from "./event.ts";
 import { InvalidInput, parseRequest, type RebalanceRequest } from "./input.ts";

@@ -1,6 +1,6 @@
 /** How long the resharder waits for what may pass: refused calls, and listings that lag behind a change. */
-import type { Clock } from "../shared/clock.ts";
-import { backoffMillis, type Random } from "../shared/random.ts";
+import type { Clock } from "../../src/ports/clock.ts";
+import { backoffMillis, type Random } from "../../src/ports/random.ts";
 import { IncompleteListing, type OpenShard } from "./plan-reshard.ts";
 import { Refusal } from "./ports.ts";
 

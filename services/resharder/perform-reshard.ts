@@ -2,7 +2,7 @@
  * Performs a reshard one call at a time, each planned from the shards as they are now. There is no state to lose:
  * after a crash between any two calls, or a second run beside the first, the next listing decides.
  */
-import { backoffMillis } from "../shared/random.ts";
+import { backoffMillis } from "../../src/ports/random.ts";
 import { MAX_REFUSALS, MIN_TIME_MILLIS, type PatienceDeps, plannedFromListing, retried } from "./patience.ts";
 import { inOneCall, nextStep, type ReshardStep } from "./plan-reshard.ts";
 import { type Fleet, Refusal, type ReshardableStream, StreamRefusal } from "./ports.ts";

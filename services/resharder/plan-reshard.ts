@@ -4,7 +4,7 @@
  * The plan is made one step at a time, each from the state the step before leaves behind. So a plan made anew
  * after any step, by another run, goes on exactly where the first one was: that is what makes the reshard resumable.
  */
-import { adjacent, FULL_RANGE, type HashRange, holes, midpoint, width } from "../shared/hash-range.ts";
+import { adjacent, FULL_RANGE, type HashRange, holes, midpoint, width } from "../../src/core/hash-range.ts";
 
 export interface OpenShard {
   /** Undefined in a planned state: a child that does not exist yet has no id. */

@@ -2,7 +2,7 @@
  * What the stack costs on AWS a month, term by term: `npm run cost -- --aws` prints the table of docs/aws.md, and
  * test/unit/docs/aws-cost.test.ts holds the page to it. List prices of us-east-1, 2026; free tiers are left out.
  */
-import { callsPerMinute, DEFAULT_SETTINGS, tableCost } from "../../services/consumer/core/cost.ts";
+import { callsPerMinute, DEFAULT_SETTINGS, tableCost } from "../../src/core/cost.ts";
 
 export interface StackLoad {
   readonly shards: number;

@@ -6,7 +6,7 @@ import { parseArgs } from "node:util";
 import { LiveRegion } from "../../lab/terminal/live-region.ts";
 import { wantsColour } from "../../lab/terminal/paint.ts";
 import { duration } from "../../lab/terminal/table.ts";
-import { systemClock } from "../../services/shared/platform.ts";
+import { systemClock } from "../../src/platform.ts";
 import { benchCost } from "./calls.ts";
 import { benchCoordination } from "./coordination.ts";
 import { type BenchResult, type BenchRun, isMet, renderFigures, toJson } from "./figures.ts";

@@ -1,7 +1,8 @@
 /** The real engine on virtual time with handlers that hold the event loop, and what that costs the fleet. */
-import { faultFreeSwarm } from "../simulation/calm.ts";
+
 import { Cluster } from "../simulation/cluster.ts";
 import { startEngine } from "../simulation/engine.ts";
+import { faultFreeSwarm } from "../simulation/fault-free.ts";
 import { NO_FAULT_PLAN } from "../simulation/faults/fault-plan.ts";
 import type { SimEvent } from "../simulation/world/history.ts";
 

@@ -8,10 +8,10 @@ import { mergeHistory } from "../../lab/history/merge.ts";
 import { dynamoDbCost } from "../../lab/measures/cost.ts";
 import { Flow } from "../../lab/measures/flow.ts";
 import { endpointAdmin } from "../../local/index.ts";
-import { systemClock as clock } from "../../services/shared/platform.ts";
+import { systemClock as clock } from "../../src/platform.ts";
+import { type Fixture, openEnvironment, openFixture, type TestEnvironment } from "./environment.ts";
 import type { BenchResult, BenchRun, Figure, Unit } from "./figures.ts";
 import { processUse } from "./machine.ts";
-import { type Fixture, openEnvironment, openFixture, type TestEnvironment } from "./stage.ts";
 
 const SHARDS = 30;
 const WORKERS = 5;

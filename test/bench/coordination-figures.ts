@@ -6,7 +6,7 @@ import { Flow } from "../../lab/measures/flow.ts";
 import { type Handover, Handovers } from "../../lab/measures/handovers.ts";
 import { percentile } from "../../lab/measures/percentiles.ts";
 import { evenDistribution } from "../../lab/settings.ts";
-import type { HistoryEvent } from "../../services/shared/history.ts";
+import type { HistoryEvent } from "../../services/contract/history.ts";
 import type { Figure } from "./figures.ts";
 
 interface Window {

@@ -8,15 +8,15 @@ import { join } from "node:path";
 import { SplitShardCommand } from "@aws-sdk/client-kinesis";
 import { listShards } from "../../lab/deployment/stream.ts";
 import { mergeHistory } from "../../lab/history/merge.ts";
+import type { HistoryEvent } from "../../services/contract/history.ts";
 import { dynamoDbFleet } from "../../services/resharder/adapters/dynamodb-fleet.ts";
 import { kinesisStream } from "../../services/resharder/adapters/kinesis-stream.ts";
 import { performReshard } from "../../services/resharder/perform-reshard.ts";
-import { midpoint } from "../../services/shared/hash-range.ts";
-import type { HistoryEvent } from "../../services/shared/history.ts";
-import { systemClock, systemRandom } from "../../services/shared/platform.ts";
+import { midpoint } from "../../src/core/hash-range.ts";
+import { systemClock, systemRandom } from "../../src/platform.ts";
 import { type RoundFigures, roundFigures, type Stages } from "./coordination-figures.ts";
+import { type Fixture, openEnvironment, openFixture, type TestEnvironment } from "./environment.ts";
 import type { BenchResult, BenchRun, Figure } from "./figures.ts";
-import { type Fixture, openEnvironment, openFixture, type TestEnvironment } from "./stage.ts";
 
 /** What our stack sets; the library's default is 10 s. */
 const FAILOVER_MILLIS = 4_000;

@@ -1,5 +1,5 @@
 /**
- * `npm run cost`: what the fleet's table costs a month, by the formula of services/consumer/core/cost.ts, in Markdown.
+ * `npm run cost`: what the fleet's table costs a month, by the formula of src/core/cost.ts, in Markdown.
  * `npm run cost -- --shards 30 --workers 5 [--failover 4000] [--count]`: one fleet; `--count` also counts the calls of
  * the real engine over two virtual minutes. `--aws`: what the whole stack costs, the table of docs/aws.md.
  */
@@ -10,7 +10,7 @@ import {
   type FleetSettings,
   kclRenewalCost,
   tableCost,
-} from "../../services/consumer/core/cost.ts";
+} from "../../src/core/cost.ts";
 import { DEFAULT_LOAD, monthlyCost, renderMonthlyCost } from "./aws-cost.ts";
 import { countCalls } from "./counted-fleet.ts";
 

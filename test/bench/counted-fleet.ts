@@ -1,8 +1,8 @@
 /** The real engine on virtual time, and every call that the whole fleet makes while nothing changes. */
-import type { FleetSettings } from "../../services/consumer/core/cost.ts";
-import { faultFreeSwarm } from "../simulation/calm.ts";
+import type { FleetSettings } from "../../src/core/cost.ts";
 import { Cluster } from "../simulation/cluster.ts";
 import { startEngine } from "../simulation/engine.ts";
+import { faultFreeSwarm } from "../simulation/fault-free.ts";
 
 /** Joining, claiming, the first checkpoints: over by then, and every shard has been empty for a minute if nobody writes. */
 const WARM_UP_MILLIS = 120_000;

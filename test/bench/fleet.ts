@@ -9,7 +9,7 @@ import { isolatedEnvironment } from "../../local/index.ts";
 import {
   CONSUMER_ENVIRONMENT as CONSUMER,
   PRODUCER_ENVIRONMENT as PRODUCER,
-} from "../../services/shared/environment.ts";
+} from "../../services/contract/environment.ts";
 
 export interface FleetOptions {
   /** Stream, lease table and application are all called so. */

@@ -7,7 +7,7 @@ import { execFileSync } from "node:child_process";
 import { createServer } from "node:http";
 import { createSecureContext } from "node:tls";
 import { Worker } from "node:worker_threads";
-import { systemClock } from "../../services/shared/platform.ts";
+import { systemClock } from "../../src/platform.ts";
 
 const MIB = 1_048_576;
 const RUNS = 5;

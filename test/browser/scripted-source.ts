@@ -8,8 +8,8 @@ import {
   withSnapshot,
 } from "../../lab/monitor/monitor.ts";
 import type { SnapshotSource, SourceListener } from "../../lab/monitor/web/snapshot-source.ts";
-import type { Lease, Member } from "../../services/consumer/index.ts";
-import type { HistoryEvent } from "../../services/shared/history.ts";
+import type { HistoryEvent } from "../../services/contract/history.ts";
+import type { Lease, Member } from "../../src/inspect.ts";
 
 export interface Fleet {
   /** Shard number → owner; undefined: nobody. */

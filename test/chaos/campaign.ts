@@ -1,7 +1,7 @@
 /** Runs rows, a few at once: each has its own stream, table and workers, and faults hit its own callers only. */
 import { LiveRegion } from "../../lab/terminal/live-region.ts";
 import { duration } from "../../lab/terminal/table.ts";
-import { systemClock } from "../../services/shared/platform.ts";
+import { systemClock } from "../../src/platform.ts";
 import type { Row, RowResult } from "./row.ts";
 import { runRow } from "./run-row.ts";
 import type { Site } from "./site.ts";

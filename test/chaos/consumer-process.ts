@@ -1,6 +1,6 @@
 /** One worker process of a row, from its start to its end. */
 import { type ChildProcess, fork } from "node:child_process";
-import { systemClock } from "../../services/shared/platform.ts";
+import { systemClock } from "../../src/platform.ts";
 import type { Conduct, ConsumerInput, FromConsumer, Resources, ToConsumer } from "./protocol.ts";
 
 export interface Ending {

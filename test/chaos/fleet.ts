@@ -1,9 +1,9 @@
 /** The fleet of one row, and everything a row may do to it. What matters to the proof goes into the row's history. */
 import { join } from "node:path";
 import type { FaultKind } from "../../local/index.ts";
-import type { HistoryEvent } from "../../services/shared/history.ts";
-import { systemClock } from "../../services/shared/platform.ts";
-import { type Random, seededRandom } from "../../services/shared/random.ts";
+import type { HistoryEvent } from "../../services/contract/history.ts";
+import { systemClock } from "../../src/platform.ts";
+import { type Random, seededRandom } from "../../src/ports/random.ts";
 import type { ConsumerProcess, Ending } from "./consumer-process.ts";
 import { Load } from "./load.ts";
 import { pick, pickSome } from "./pick.ts";

@@ -6,8 +6,8 @@ import type { KinesisClient } from "@aws-sdk/client-kinesis";
 import { fileHistory } from "../../services/producer/history-sink.ts";
 import { KeyLedger } from "../../services/producer/key-ledger.ts";
 import { kinesisPutBatch, MAX_RECORDS_PER_CALL, type PutBatch } from "../../services/producer/put-batch.ts";
-import { systemClock } from "../../services/shared/platform.ts";
-import type { Random } from "../../services/shared/random.ts";
+import { systemClock } from "../../src/platform.ts";
+import type { Random } from "../../src/ports/random.ts";
 
 export interface LoadOptions {
   /** Must be made with `maxAttempts: 1`. */

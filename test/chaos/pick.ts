@@ -1,4 +1,4 @@
-import type { Random } from "../../services/shared/random.ts";
+import type { Random } from "../../src/ports/random.ts";
 
 export function pick<T>(from: readonly T[], random: Random): T {
   const picked = from[Math.floor(random.next() * from.length)];

@@ -3,7 +3,7 @@
  * its successor repeats what it had processed after its last checkpoint, or what it still had in its hands comes late.
  * Two sequence numbers for one record are the producer's retry and no repeat.
  */
-import type { HistoryEvent } from "../../services/shared/history.ts";
+import type { HistoryEvent } from "../../services/contract/history.ts";
 import type { Excuse } from "./fleet.ts";
 
 type RecordLine = Extract<HistoryEvent, { type: "record" }>;

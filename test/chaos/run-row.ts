@@ -2,8 +2,8 @@
 import { join } from "node:path";
 import { HistoryWriter } from "../../lab/experiment/history-writer.ts";
 import { messageOf } from "../../lab/problem.ts";
-import { systemClock } from "../../services/shared/platform.ts";
-import { seededRandom } from "../../services/shared/random.ts";
+import { systemClock } from "../../src/platform.ts";
+import { seededRandom } from "../../src/ports/random.ts";
 import { FleetUnderTest } from "./fleet.ts";
 import { judge } from "./judge.ts";
 import { seedOf } from "./pick.ts";

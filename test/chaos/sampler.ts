@@ -9,8 +9,8 @@ import { streamStatus } from "../../lab/deployment/stream.ts";
 import { type Flow, HistoryTail } from "../../lab/experiment/history-tail.ts";
 import { type LeaseState, loadsOf } from "../../lab/history/lease-timeline.ts";
 import type { Snapshot } from "../../lab/monitor/model.ts";
-import type { HistoryEvent } from "../../services/shared/history.ts";
-import { systemClock } from "../../services/shared/platform.ts";
+import type { HistoryEvent } from "../../services/contract/history.ts";
+import { systemClock } from "../../src/platform.ts";
 
 const SAMPLE_MILLIS = 500;
 const ASK_KINESIS_MILLIS = 2_000;

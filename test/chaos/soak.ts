@@ -7,7 +7,7 @@ import { writeFileSync } from "node:fs";
 
 import { parseArgs } from "node:util";
 import { inProject } from "../../lab/project.ts";
-import { systemClock } from "../../services/shared/platform.ts";
+import { systemClock } from "../../src/platform.ts";
 import { CampaignProgress } from "./campaign.ts";
 import { closedEnvironment } from "./environment.ts";
 import { flatnessChecks, picture, type ResourceSample } from "./flatness.ts";

@@ -8,9 +8,9 @@ import {
 } from "@aws-sdk/client-kinesis";
 import type { Clients } from "../../lab/deployment/clients.ts";
 import { listShards, type StreamShard, streamStatus } from "../../lab/deployment/stream.ts";
-import type { HistoryEvent } from "../../services/shared/history.ts";
-import { systemClock } from "../../services/shared/platform.ts";
-import type { Random } from "../../services/shared/random.ts";
+import type { HistoryEvent } from "../../services/contract/history.ts";
+import { systemClock } from "../../src/platform.ts";
+import type { Random } from "../../src/ports/random.ts";
 import { pick } from "./pick.ts";
 
 const POLL_MILLIS = 50;

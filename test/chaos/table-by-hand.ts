@@ -7,7 +7,7 @@ import {
   PutItemCommand,
   UpdateItemCommand,
 } from "@aws-sdk/client-dynamodb";
-import { FLEET_ATTRIBUTES, fleetRowKey } from "../../services/shared/fleet-row.ts";
+import { FLEET_ATTRIBUTES, fleetRowKey } from "../../src/adapters/dynamodb/own-rows.ts";
 
 type Item = Record<string, AttributeValue>;
 

@@ -1,5 +1,5 @@
 /** How long records waited for their first processing, the time before a row was healed not counted. */
-import type { HistoryEvent } from "../../services/shared/history.ts";
+import type { HistoryEvent } from "../../services/contract/history.ts";
 
 export interface Wait {
   readonly millis: number;

@@ -1,6 +1,6 @@
 /** The lease-store suite on the DynamoDB adapter and dynalite, with whatever client reaches it. */
 import type { DynamoDBClient } from "@aws-sdk/client-dynamodb";
-import { dynamoDbLeaseStore } from "../../services/consumer/adapters/dynamodb-lease-store.ts";
+import { dynamoDbLeaseStore } from "../../src/adapters/dynamodb/lease-store.ts";
 import { describeLeaseStore } from "./lease-store-suite.ts";
 import { type LocalServer, startDynalite } from "./local-servers.ts";
 

@@ -1,7 +1,7 @@
 /** The fleet's half of the lease store's suite: membership, heartbeats, fencing, pages and the generation. */
 import { beforeEach, describe, expect, it } from "vitest";
-import { MEMBERS_PER_ROW, type Member } from "../../services/consumer/core/member.ts";
-import type { LeaseStore } from "../../services/consumer/ports/lease-store.ts";
+import { MEMBERS_PER_ROW, type Member } from "../../src/core/member.ts";
+import type { LeaseStore } from "../../src/ports/lease-store.ts";
 
 export interface LeaseStoreUnderTest {
   /** An empty table. */

@@ -8,9 +8,9 @@ import {
   PutRecordCommand,
   SplitShardCommand,
 } from "@aws-sdk/client-kinesis";
-import { kinesisStream } from "../../services/consumer/adapters/kinesis-stream.ts";
-import { midpoint } from "../../services/shared/hash-range.ts";
-import { systemClock } from "../../services/shared/platform.ts";
+import { kinesisStream } from "../../src/adapters/kinesis/stream.ts";
+import { midpoint } from "../../src/core/hash-range.ts";
+import { systemClock } from "../../src/platform.ts";
 import type { StreamUnderTest } from "./stream-suite.ts";
 
 const POLL_MILLIS = 20;

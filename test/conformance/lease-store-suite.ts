@@ -1,5 +1,5 @@
 /**
- * Every condition of `services/consumer/ports/lease-store.ts`, for any store. The DynamoDB adapter runs it on
+ * Every condition of `src/ports/lease-store.ts`, for any store. The DynamoDB adapter runs it on
  * dynalite and on the embedded endpoint, the simulator on its memory store: what the simulator proves holds for
  * the real store because both pass the same suite.
  */
@@ -11,8 +11,8 @@ import {
   SHARD_END,
   sentinel,
   TRIM_HORIZON,
-} from "../../services/consumer/core/lease.ts";
-import type { LeaseStore, WriteOutcome } from "../../services/consumer/ports/lease-store.ts";
+} from "../../src/core/lease.ts";
+import type { LeaseStore, WriteOutcome } from "../../src/ports/lease-store.ts";
 import { fleetConditions, type LeaseStoreUnderTest, member } from "./fleet-suite.ts";
 
 export interface LeaseStoreCapabilities {

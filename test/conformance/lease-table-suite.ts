@@ -14,11 +14,11 @@ import {
   waitUntilTableExists,
 } from "@aws-sdk/client-dynamodb";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { dynamoDbLeaseStore } from "../../services/consumer/adapters/dynamodb-lease-store.ts";
-import { decodeLease } from "../../services/consumer/adapters/lease-row.ts";
-import type { Lease } from "../../services/consumer/core/lease.ts";
-import { type LeaseStore, StoreUnusable } from "../../services/consumer/ports/lease-store.ts";
-import { FLEET_ATTRIBUTES, fleetRowKey } from "../../services/shared/fleet-row.ts";
+import { decodeLease } from "../../src/adapters/dynamodb/lease-row.ts";
+import { dynamoDbLeaseStore } from "../../src/adapters/dynamodb/lease-store.ts";
+import { FLEET_ATTRIBUTES, fleetRowKey } from "../../src/adapters/dynamodb/own-rows.ts";
+import type { Lease } from "../../src/core/lease.ts";
+import { type LeaseStore, StoreUnusable } from "../../src/ports/lease-store.ts";
 import * as java from "../unit/adapters/java-rows.ts";
 
 export interface LeaseTableEndpoint {

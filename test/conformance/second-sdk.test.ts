@@ -8,7 +8,7 @@ import { CreateStreamCommand } from "@aws-sdk/client-kinesis";
 import { afterAll, expect, it } from "vitest";
 import { inProject } from "../../lab/project.ts";
 import { endpointClientConfig } from "../../local/index.ts";
-import { createWorker } from "../../services/consumer/index.ts";
+import { createWorker } from "../../src/index.ts";
 import { describeOnDynalite } from "./dynalite-lease-store.ts";
 import { startDynalite, startKinesalite } from "./local-servers.ts";
 

@@ -1,8 +1,9 @@
 /**
- * What `services/consumer/ports/stream.ts` promises, for any stream. The Kinesis adapter runs it on kinesalite and on
+ * What `src/ports/stream.ts` promises, for any stream. The Kinesis adapter runs it on kinesalite and on
  * the embedded endpoint, the simulator on its memory stream.
  */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { adjacent, holes, midpoint } from "../../src/core/hash-range.ts";
 import {
   type Position,
   type ReadResult,
@@ -11,8 +12,7 @@ import {
   StreamError,
   type StreamErrorClass,
   type StreamRecord,
-} from "../../services/consumer/ports/stream.ts";
-import { adjacent, holes, midpoint } from "../../services/shared/hash-range.ts";
+} from "../../src/ports/stream.ts";
 
 export interface StreamCapabilities {
   /** The last read of a closed shard names its children (kinesalite's does not). */

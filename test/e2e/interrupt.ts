@@ -16,7 +16,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { inProject } from "../../lab/project.ts";
 import { portsFromEnvironment } from "../../local/index.ts";
-import { systemClock } from "../../services/shared/platform.ts";
+import { systemClock } from "../../src/platform.ts";
 import { type Family, familyOf, living } from "../integration/endpoint/processes.ts";
 import { until } from "../integration/endpoint/until.ts";
 

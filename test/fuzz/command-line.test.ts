@@ -4,7 +4,7 @@ import { describe, expect, it, vi } from "vitest";
 import type { Context } from "../../lab/cli/context.ts";
 import { reportError } from "../../lab/cli/errors.ts";
 import { buildProgram } from "../../lab/cli/program.ts";
-import { systemClock } from "../../services/shared/platform.ts";
+import { systemClock } from "../../src/platform.ts";
 import { RUNS, TIMEOUT_MILLIS } from "./runs.ts";
 
 vi.setConfig({ testTimeout: TIMEOUT_MILLIS });

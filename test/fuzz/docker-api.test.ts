@@ -10,7 +10,7 @@ import { DockerApi } from "../../local/containers/docker-api.ts";
 import { ContainerRuntime } from "../../local/containers/runtime.ts";
 import { readAll } from "../../local/gateway/backend.ts";
 import { Watchdog } from "../../local/watchdog.ts";
-import { systemClock } from "../../services/shared/platform.ts";
+import { systemClock } from "../../src/platform.ts";
 import { RUNS, TIMEOUT_MILLIS } from "./runs.ts";
 
 vi.setConfig({ testTimeout: TIMEOUT_MILLIS });

@@ -16,7 +16,7 @@ import { GatewayServer } from "../../local/gateway/server.ts";
 import { StreamBridge } from "../../local/gateway/stream-bridge.ts";
 import { freePorts } from "../../local/settings.ts";
 import { Watchdog } from "../../local/watchdog.ts";
-import { systemClock } from "../../services/shared/platform.ts";
+import { systemClock } from "../../src/platform.ts";
 
 /** Short, so that a test sees the end of a connection on which nothing happens. */
 const IDLE_MILLIS = 1_000;

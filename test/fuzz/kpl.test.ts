@@ -1,8 +1,8 @@
 /** Records that look like KPL aggregates: their bytes are whatever a producer sent. */
 import fc from "fast-check";
 import { describe, expect, it, vi } from "vitest";
-import { deaggregate } from "../../services/consumer/core/deaggregate.ts";
-import type { ConsumerRecord } from "../../services/consumer/core/record.ts";
+import { deaggregate } from "../../src/core/deaggregate.ts";
+import type { ConsumerRecord } from "../../src/core/record.ts";
 import { delimited, MAGIC, protobuf, sealed, varint } from "../unit/reader/aggregate.ts";
 import { RUNS, TIMEOUT_MILLIS } from "./runs.ts";
 

@@ -2,10 +2,10 @@
 import type { AttributeValue } from "@aws-sdk/client-dynamodb";
 import fc from "fast-check";
 import { describe, expect, it, vi } from "vitest";
-import { type Item, RowError } from "../../services/consumer/adapters/attributes.ts";
-import { decodeFleetRow } from "../../services/consumer/adapters/fleet-rows.ts";
-import { classifyRow, decodeLease, encodeLease } from "../../services/consumer/adapters/lease-row.ts";
-import { FLEET_ATTRIBUTES, fleetRowKey } from "../../services/shared/fleet-row.ts";
+import { type Item, RowError } from "../../src/adapters/dynamodb/attributes.ts";
+import { decodeFleetRow } from "../../src/adapters/dynamodb/fleet-rows.ts";
+import { classifyRow, decodeLease, encodeLease } from "../../src/adapters/dynamodb/lease-row.ts";
+import { FLEET_ATTRIBUTES, fleetRowKey } from "../../src/adapters/dynamodb/own-rows.ts";
 import { RUNS, TIMEOUT_MILLIS } from "./runs.ts";
 
 vi.setConfig({ testTimeout: TIMEOUT_MILLIS });

@@ -1,8 +1,8 @@
 /** The lease store's suite on the embedded endpoint, through its gateway, with the clients the engine uses. */
 import { DeleteTableCommand, type DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { inject, vi } from "vitest";
-import { dynamoDbClient } from "../../services/consumer/adapters/aws-clients.ts";
-import { dynamoDbLeaseStore } from "../../services/consumer/adapters/dynamodb-lease-store.ts";
+import { dynamoDbClient } from "../../src/adapters/aws-clients.ts";
+import { dynamoDbLeaseStore } from "../../src/adapters/dynamodb/lease-store.ts";
 import { describeLeaseStore } from "../conformance/lease-store-suite.ts";
 
 let client: DynamoDBClient;

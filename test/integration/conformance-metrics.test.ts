@@ -1,9 +1,9 @@
 /** Metrics as the consumers send them, read back from the embedded endpoint's CloudWatch. */
 import { CloudWatchClient, GetMetricStatisticsCommand } from "@aws-sdk/client-cloudwatch";
 import { expect, it } from "vitest";
-import { cloudWatchMetrics } from "../../services/consumer/adapters/cloudwatch-metrics.ts";
-import type { Logger } from "../../services/consumer/ports/logger.ts";
-import { systemClock } from "../../services/shared/platform.ts";
+import { cloudWatchMetrics } from "../../src/adapters/cloudwatch/metrics.ts";
+import { systemClock } from "../../src/platform.ts";
+import type { Logger } from "../../src/ports/logger.ts";
 import { endpointConfig } from "./endpoint-setup.ts";
 
 const ONE_HOUR_MILLIS = 3_600_000;

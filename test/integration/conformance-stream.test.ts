@@ -1,7 +1,7 @@
 /** The stream's suite on the embedded endpoint, through its gateway, with the client the engine uses. */
 import type { KinesisClient } from "@aws-sdk/client-kinesis";
 import { inject, vi } from "vitest";
-import { kinesisClient } from "../../services/consumer/adapters/aws-clients.ts";
+import { kinesisClient } from "../../src/adapters/aws-clients.ts";
 import { kinesisUnderTest } from "../conformance/kinesis-under-test.ts";
 import { describeStream } from "../conformance/stream-suite.ts";
 

@@ -12,8 +12,8 @@ import {
 import { afterAll, beforeAll, expect, inject, it } from "vitest";
 import { inProject } from "../../lab/project.ts";
 import { endpointVariables, isolatedEnvironment } from "../../local/index.ts";
-import { dynamoDbLeaseStore } from "../../services/consumer/index.ts";
-import { randomSuffix } from "../../services/shared/platform.ts";
+import { dynamoDbLeaseStore } from "../../src/inspect.ts";
+import { randomSuffix } from "../../src/platform.ts";
 import { until } from "./endpoint/until.ts";
 import { endpointConfig } from "./endpoint-setup.ts";
 

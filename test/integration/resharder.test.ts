@@ -17,9 +17,9 @@ import { dynamoDbFleet } from "../../services/resharder/adapters/dynamodb-fleet.
 import { kinesisStream } from "../../services/resharder/adapters/kinesis-stream.ts";
 import { makeHandler, type PlanResult, type ReshardResult } from "../../services/resharder/make-handler.ts";
 import { planReshard } from "../../services/resharder/plan-reshard.ts";
-import { fleetRowKey, OWN_ENTITY_TYPE } from "../../services/shared/fleet-row.ts";
-import { holes } from "../../services/shared/hash-range.ts";
-import { randomSuffix, systemClock, systemRandom } from "../../services/shared/platform.ts";
+import { fleetRowKey, OWN_ENTITY_TYPE } from "../../src/adapters/dynamodb/own-rows.ts";
+import { holes } from "../../src/core/hash-range.ts";
+import { randomSuffix, systemClock, systemRandom } from "../../src/platform.ts";
 import { endpointConfig } from "./endpoint-setup.ts";
 
 const streamName = `reshard-${randomSuffix()}`;

@@ -6,12 +6,12 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { APPLICATION_ROW_KEY } from "../../services/consumer/adapters/application-row.ts";
-import { kclAttributes } from "../../services/consumer/adapters/disguise.ts";
-import { classifyRow, encodeLease } from "../../services/consumer/adapters/lease-row.ts";
-import { isEnded, type Lease } from "../../services/consumer/core/lease.ts";
-import { fleetRowKey } from "../../services/shared/fleet-row.ts";
-import { systemClock } from "../../services/shared/platform.ts";
+import { APPLICATION_ROW_KEY } from "../../src/adapters/dynamodb/application-row.ts";
+import { kclAttributes } from "../../src/adapters/dynamodb/kcl-attributes.ts";
+import { classifyRow, encodeLease } from "../../src/adapters/dynamodb/lease-row.ts";
+import { fleetRowKey } from "../../src/adapters/dynamodb/own-rows.ts";
+import { isEnded, type Lease } from "../../src/core/lease.ts";
+import { systemClock } from "../../src/platform.ts";
 import { leasesSeenByLeader, removedOfOurs, troubleIn } from "./java-log.ts";
 import {
   buildJavaWorker,

@@ -6,7 +6,7 @@ import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { projectRoot, runtimeFolder } from "../../local/settings.ts";
 import { isolatedEnvironment } from "../../local/tool-environment.ts";
-import { CONSUMER_ENVIRONMENT, PRODUCER_ENVIRONMENT } from "../../services/shared/environment.ts";
+import { CONSUMER_ENVIRONMENT, PRODUCER_ENVIRONMENT } from "../../services/contract/environment.ts";
 import type { Rig } from "./rig.ts";
 
 export const FAILOVER_MILLIS = 4_000;

@@ -18,7 +18,7 @@ import {
 } from "@aws-sdk/client-kinesis";
 import { type Endpoint, freePorts, portsFromEnvironment, startEndpoint } from "../../local/index.ts";
 import { runtimeFolder } from "../../local/settings.ts";
-import { systemClock } from "../../services/shared/platform.ts";
+import { systemClock } from "../../src/platform.ts";
 import type { Program } from "./programs.ts";
 
 export type Row = Record<string, AttributeValue>;

@@ -1,6 +1,6 @@
 /** Memory and processor time of a process, from /proc (Linux). */
 import { readFileSync } from "node:fs";
-import { systemClock } from "../../services/shared/platform.ts";
+import { systemClock } from "../../src/platform.ts";
 
 /** USER_HZ: 100 on every Linux that Node runs on. */
 const TICKS_A_SECOND = 100;

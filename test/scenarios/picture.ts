@@ -1,5 +1,5 @@
 /** How a step is shown: at most 80 columns, shards by number, nothing that depends on a millisecond. */
-import type { Lease } from "../../services/consumer/core/lease.ts";
+import type { Lease } from "../../src/core/lease.ts";
 import { type Move, ownerOf, type Step, shortName } from "./scene.ts";
 
 const NAME_WIDTH = 16;

@@ -2,16 +2,16 @@
  * The world of a scenario: the real decisions and the real engine on virtual time, without faults. Owns what a step
  * needs: what has happened since the last one, and why.
  */
-import { actualOwner, type Lease } from "../../services/consumer/core/lease.ts";
-import { lineage, tableOf } from "../../services/consumer/core/lineage.ts";
-import type { Member } from "../../services/consumer/core/member.ts";
-import { faultFreeSwarm } from "../simulation/calm.ts";
+import { actualOwner, type Lease } from "../../src/core/lease.ts";
+import { lineage, tableOf } from "../../src/core/lineage.ts";
+import type { Member } from "../../src/core/member.ts";
 import { checkCheckpoints } from "../simulation/checkers/checkpoints.ts";
 import { checkFence } from "../simulation/checkers/fence.ts";
 import { checkParents } from "../simulation/checkers/parents.ts";
 import { checkRecords } from "../simulation/checkers/records.ts";
 import { Cluster } from "../simulation/cluster.ts";
 import { startEngine } from "../simulation/engine.ts";
+import { faultFreeSwarm } from "../simulation/fault-free.ts";
 import type { Swarm } from "../simulation/swarm.ts";
 import { shardName } from "../simulation/world/stream-data.ts";
 

@@ -3,7 +3,7 @@
  * schedule says; knows nothing of how the engine works inside.
  */
 
-import type { Clock } from "../../services/shared/clock.ts";
+import type { Clock } from "../../src/ports/clock.ts";
 import type {
   Engine,
   EngineHandler,
@@ -17,14 +17,14 @@ import { PoisonRecords, SimHandler } from "./handler.ts";
 import { JavaWorker } from "./java-worker.ts";
 import type { Mutation } from "./mutation.ts";
 import { prepare } from "./prepare.ts";
-import { type SimulatedPorts, simulatedPorts } from "./surroundings.ts";
+import { type SimulatedPorts, simulatedPorts } from "./simulated-ports.ts";
 import type { Action, CapRule, Swarm } from "./swarm.ts";
-import { Prng } from "./world/dice.ts";
 import { History } from "./world/history.ts";
 import { LeaseTable } from "./world/lease-table.ts";
 import { streamRules } from "./world/memory-stream.ts";
 import { type NetworkConditions, NO_FAULTS } from "./world/network.ts";
 import { Outages } from "./world/outages.ts";
+import { Prng } from "./world/prng.ts";
 import { Scheduler } from "./world/scheduler.ts";
 import type { SimProcess } from "./world/sim-clock.ts";
 import { StreamData } from "./world/stream-data.ts";

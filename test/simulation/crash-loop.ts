@@ -2,9 +2,10 @@
  * What a version that dies seconds after joining costs: leases that change owners and records given to a handler twice,
  * counted for each crash; and what its deaths cost a worker that is well and joins after them.
  */
-import { faultFreeSwarm } from "./calm.ts";
+
 import { Cluster } from "./cluster.ts";
 import { startEngine } from "./engine.ts";
+import { faultFreeSwarm } from "./fault-free.ts";
 import { failoverOf } from "./faults/unequal.ts";
 import type { Mutation } from "./mutation.ts";
 

@@ -1,15 +1,15 @@
 /** What an engine under simulation is given, and what it is asked for. */
-import type { ConsumerRecord } from "../../services/consumer/core/record.ts";
-import type { EngineOptions as RealOptions } from "../../services/consumer/engine/engine-context.ts";
+import type { ConsumerRecord } from "../../src/core/record.ts";
+import type { EngineOptions as RealOptions } from "../../src/engine/engine-context.ts";
 import type {
   ProcessRecords,
   ShardEnded,
   ShutdownRequested,
-} from "../../services/consumer/engine/shard-reader-options.ts";
-import type { LeaseStore } from "../../services/consumer/ports/lease-store.ts";
-import type { Stream } from "../../services/consumer/ports/stream.ts";
-import type { Clock } from "../../services/shared/clock.ts";
-import type { Random } from "../../services/shared/random.ts";
+} from "../../src/engine/reader/reader-options.ts";
+import type { Clock } from "../../src/ports/clock.ts";
+import type { LeaseStore } from "../../src/ports/lease-store.ts";
+import type { Random } from "../../src/ports/random.ts";
+import type { Stream } from "../../src/ports/stream.ts";
 import type { Decide } from "./faults/unequal.ts";
 import type { Swarm } from "./swarm.ts";
 import type { Cost } from "./world/memory-lease-store.ts";

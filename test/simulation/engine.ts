@@ -1,8 +1,8 @@
 /** The real engine, on the simulated ports. The one file here that knows how it is put together. */
-import { decide } from "../../services/consumer/core/decide.ts";
-import { Coordinator } from "../../services/consumer/engine/coordinator.ts";
-import type { EngineOptions, Ports } from "../../services/consumer/engine/engine-context.ts";
-import { noMetrics } from "../../services/consumer/ports/metrics.ts";
+import { decide } from "../../src/core/decide.ts";
+import { Coordinator } from "../../src/engine/coordinator.ts";
+import type { EngineOptions, Ports } from "../../src/engine/engine-context.ts";
+import { noMetrics } from "../../src/ports/metrics.ts";
 import { TRIES } from "./checkers/allowances.ts";
 import type { EnginePorts, EngineOptions as SimOptions, StartEngine } from "./cluster.ts";
 import { MAX_RETRY_DELAY_MILLIS } from "./run.ts";

@@ -1,8 +1,8 @@
 /** The engine broken on purpose in what it does under the kinds of faults of `faults/plan.ts`, each shown by one of them. */
-import { LATEST } from "../../services/consumer/core/lease.ts";
-import type { FleetRow, Member } from "../../services/consumer/core/member.ts";
-import { type LeaseStore, StoreError, type WriteOutcome } from "../../services/consumer/ports/lease-store.ts";
-import { type Shard, StreamError } from "../../services/consumer/ports/stream.ts";
+import { LATEST } from "../../src/core/lease.ts";
+import type { FleetRow, Member } from "../../src/core/member.ts";
+import { type LeaseStore, StoreError, type WriteOutcome } from "../../src/ports/lease-store.ts";
+import { type Shard, StreamError } from "../../src/ports/stream.ts";
 import { failoverOf } from "./faults/unequal.ts";
 import type { Mutation } from "./mutation.ts";
 

@@ -7,7 +7,7 @@
  *   only orders what happens within one instant otherwise.
  */
 import { createHash } from "node:crypto";
-import type { Lease } from "../../services/consumer/core/lease.ts";
+import type { Lease } from "../../src/core/lease.ts";
 import type {
   FaultKindOfWorker,
   LeaseOperation,

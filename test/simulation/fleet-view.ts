@@ -1,5 +1,5 @@
 /** What an onlooker who sees everything at once makes of the lease table: who should hold how much. */
-import { isEnded, type Lease } from "../../services/consumer/core/lease.ts";
+import { isEnded, type Lease } from "../../src/core/lease.ts";
 
 /** Not ended, and no parent still being read. A parent without a row (cleaned up, trimmed) holds nobody up. */
 export function runnableLeases(leases: readonly Lease[]): Lease[] {

@@ -3,17 +3,17 @@
  * it, and fail on sick records. A record counts as handled when the call that had it ended well in time, or when the
  * engine took a checkpoint that covers it.
  */
-import { CheckpointRefused } from "../../services/consumer/core/errors.ts";
-import type { ConsumerRecord } from "../../services/consumer/core/record.ts";
+import { CheckpointRefused } from "../../src/core/errors.ts";
+import type { ConsumerRecord } from "../../src/core/record.ts";
 import type {
   ProcessRecordsInput,
   ShardEnded,
   ShutdownRequested,
-} from "../../services/consumer/engine/shard-reader-options.ts";
-import type { Clock } from "../../services/shared/clock.ts";
+} from "../../src/engine/reader/reader-options.ts";
+import type { Clock } from "../../src/ports/clock.ts";
 import type { Swarm } from "./swarm.ts";
-import { type Prng, textHash } from "./world/dice.ts";
 import type { History } from "./world/history.ts";
+import { type Prng, textHash } from "./world/prng.ts";
 import type { SimProcess } from "./world/sim-clock.ts";
 
 /** What all workers of a run share: records do not get well by going to another worker. */

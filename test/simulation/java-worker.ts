@@ -3,14 +3,14 @@
  * the counters of its leases, takes what has not moved for the failover time, and steals one lease at a time from
  * whoever has the most, without asking: the owner finds out at its next write. It checkpoints after every batch.
  */
-import type { Application } from "../../services/consumer/core/application.ts";
-import { isEnded, isSentinel, type Lease } from "../../services/consumer/core/lease.ts";
-import { childLease } from "../../services/consumer/core/shard-sync.ts";
-import type { LeaseStore, WriteOutcome } from "../../services/consumer/ports/lease-store.ts";
-import type { Position, ReadResult, Shard, Stream } from "../../services/consumer/ports/stream.ts";
-import type { Clock } from "../../services/shared/clock.ts";
-import type { Prng } from "./world/dice.ts";
+import type { Application } from "../../src/core/application.ts";
+import { isEnded, isSentinel, type Lease } from "../../src/core/lease.ts";
+import { childLease } from "../../src/core/shard-sync.ts";
+import type { Clock } from "../../src/ports/clock.ts";
+import type { LeaseStore, WriteOutcome } from "../../src/ports/lease-store.ts";
+import type { Position, ReadResult, Shard, Stream } from "../../src/ports/stream.ts";
 import type { History } from "./world/history.ts";
+import type { Prng } from "./world/prng.ts";
 
 export interface JavaWorkerDeps {
   readonly id: string;

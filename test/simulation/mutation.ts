@@ -3,11 +3,11 @@
  * hundred seeds, or the checkers are not worth their name (mutants.test.ts).
  */
 
-import type { EngineOptions } from "../../services/consumer/engine/engine-context.ts";
-import type { ProcessRecords } from "../../services/consumer/engine/shard-reader-options.ts";
-import type { LeaseStore } from "../../services/consumer/ports/lease-store.ts";
-import type { Stream } from "../../services/consumer/ports/stream.ts";
-import type { Clock } from "../../services/shared/clock.ts";
+import type { EngineOptions } from "../../src/engine/engine-context.ts";
+import type { ProcessRecords } from "../../src/engine/reader/reader-options.ts";
+import type { Clock } from "../../src/ports/clock.ts";
+import type { LeaseStore } from "../../src/ports/lease-store.ts";
+import type { Stream } from "../../src/ports/stream.ts";
 import { FAULT_MUTATIONS } from "./fault-mutations.ts";
 import type { FaultKind } from "./faults/plan.ts";
 import type { Decide } from "./faults/unequal.ts";

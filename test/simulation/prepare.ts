@@ -1,7 +1,7 @@
 /** What the stream and the table have been through before the first worker of a run starts. */
 import type { Swarm } from "./swarm.ts";
-import type { Prng } from "./world/dice.ts";
 import { freshLease, type LeaseTable } from "./world/lease-table.ts";
+import type { Prng } from "./world/prng.ts";
 import type { StreamData } from "./world/stream-data.ts";
 
 export function prepare(

@@ -2,7 +2,7 @@
  * One seed: build the world, let the schedule happen (safety phase), heal (liveness phase), watch a while in which
  * nothing should move (quiet phase), stop everybody, and have the checkers judge the history.
  */
-import { LONGEST_TRIAL_FAILOVERS } from "../../services/consumer/core/trial.ts";
+import { LONGEST_TRIAL_FAILOVERS } from "../../src/core/trial.ts";
 import { judge, type Report } from "./checkers/judge.ts";
 import { Cluster, type StartEngine } from "./cluster.ts";
 import { longestPublished } from "./faults/blocked.ts";
@@ -11,7 +11,7 @@ import type { FaultKind } from "./faults/plan.ts";
 import { longestFailover } from "./faults/unequal.ts";
 import { type Fingerprint, fingerprintOf } from "./fingerprint.ts";
 import type { Mutation } from "./mutation.ts";
-import { Oracle } from "./onlooker.ts";
+import { Oracle } from "./oracle.ts";
 import { type Draws, drawSwarm, type Swarm } from "./swarm.ts";
 
 export interface RunOptions {

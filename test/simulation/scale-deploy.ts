@@ -2,10 +2,10 @@
  * A whole deploy of a large fleet: every worker is replaced, the starts spread over a minute, by real engines on the
  * simulated table. Counts the rows that the fleet's scans read, and how long it takes to be even.
  */
-import { DEFAULT_ASSIGNS_FROM } from "../../services/consumer/core/assignments.ts";
-import { faultFreeSwarm } from "./calm.ts";
+import { DEFAULT_ASSIGNS_FROM } from "../../src/core/assignments.ts";
 import { Cluster } from "./cluster.ts";
 import { startEngine } from "./engine.ts";
+import { faultFreeSwarm } from "./fault-free.ts";
 import { freshLease } from "./world/fresh-lease.ts";
 
 export interface DeploySize {

@@ -6,19 +6,19 @@
  * - calls: one real engine among 999 puppets whose hearts beat, its calls of a quiet minute counted;
  * - deploy (`scale-deploy.ts`): all workers of a fleet replaced, the rows that its scans read counted.
  */
-import { decide, type Facts } from "../../services/consumer/core/decide.ts";
-import type { Lease } from "../../services/consumer/core/lease.ts";
-import { tableOf } from "../../services/consumer/core/lineage.ts";
-import { MEMBERS_PER_ROW, type Member } from "../../services/consumer/core/member.ts";
-import { FULL_RANGE, width } from "../../services/shared/hash-range.ts";
+import { decide, type Facts } from "../../src/core/decide.ts";
+import { FULL_RANGE, width } from "../../src/core/hash-range.ts";
+import type { Lease } from "../../src/core/lease.ts";
+import { tableOf } from "../../src/core/lineage.ts";
+import { MEMBERS_PER_ROW, type Member } from "../../src/core/member.ts";
 import { startEngine } from "./engine.ts";
 import { DEPLOYS, type DeploySize, measureDeploy } from "./scale-deploy.ts";
 import { drawSwarm, type Swarm } from "./swarm.ts";
-import { Prng } from "./world/dice.ts";
 import { freshLease, LeaseTable } from "./world/lease-table.ts";
 import { memoryLeaseStore, noCost } from "./world/memory-lease-store.ts";
 import { memoryStream, streamRules } from "./world/memory-stream.ts";
 import { NO_FAULTS, networkCall } from "./world/network.ts";
+import { Prng } from "./world/prng.ts";
 import { Scheduler } from "./world/scheduler.ts";
 import { SimProcess } from "./world/sim-clock.ts";
 import { StreamData, shardName } from "./world/stream-data.ts";

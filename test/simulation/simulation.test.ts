@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { complaint } from "./checkers/judge.ts";
 import { startEngine } from "./engine.ts";
 import type { FaultKind } from "./faults/plan.ts";
-import { PLAIN_HANDLER } from "./habits.ts";
+import { PLAIN_HANDLER } from "./handler-profile.ts";
 import regressions from "./regressions.json" with { type: "json" };
 import { runSeed } from "./run.ts";
 import { type Draws, drawSwarm } from "./swarm.ts";

@@ -2,7 +2,7 @@
  * A seed's whole run, drawn before it starts and printed with it: fleet, stream, options, faults and the schedule
  * of what happens when. Everything a run does follows from this and from the seed's random streams.
  */
-import { DEFAULT_ASSIGNS_FROM } from "../../services/consumer/core/assignments.ts";
+import { DEFAULT_ASSIGNS_FROM } from "../../src/core/assignments.ts";
 import { drawFaults, type FaultKind, type FaultPlan, NO_FAULT_PLAN } from "./faults/plan.ts";
 import {
   drawHandlerProfile,
@@ -10,10 +10,10 @@ import {
   drawLargeFleet,
   type HandlerProfile,
   PLAIN_HANDLER,
-} from "./habits.ts";
-import { Prng } from "./world/dice.ts";
+} from "./handler-profile.ts";
 import type { FaultRates } from "./world/network.ts";
 import { NO_FAULTS } from "./world/network.ts";
+import { Prng } from "./world/prng.ts";
 
 /** planned: joins, stops and reshards only, so nothing may be doubled. crashes: processes die or freeze. everything: and calls fail. */
 export type Profile = "planned" | "crashes" | "everything";

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { createWorker } from "../../services/consumer/index.ts";
+import { createWorker } from "../../src/index.ts";
 import { type AnsweringServer, failure, startAnswering } from "./adapters/answering-server.ts";
 
 describe("starting on a stream that is not there", () => {

@@ -1,7 +1,7 @@
 /** The errors of the library: one base, stable codes, told apart without their classes. */
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import * as evenkeel from "../../services/consumer/index.ts";
+import * as evenkeel from "../../src/index.ts";
 
 const record = { sequenceNumber: "5" };
 const thrown = [

@@ -33,7 +33,7 @@ const sources: SourceFile[] = filesBelow("").map((path) => ({
   lines: readFileSync(inProject(path), "utf8").split("\n"),
 }));
 const code = sources.filter((file) => file.isCode);
-const services = code.filter(({ path }) => path.startsWith("services/"));
+const services = code.filter(({ path }) => /^(src|services)\//.test(path));
 
 const isComment = (line: string): boolean => /^\s*(\/\/|\/?\*)/.test(line);
 
@@ -55,21 +55,23 @@ const literally = (text: string): string => text.replaceAll(/[.*+?^${}()|[\]\\]/
 
 it("looks at the whole project", () => {
   const rooms = new Set(code.map(({ path }) => path.split("/")[0]));
-  expect([...rooms]).toEqual(expect.arrayContaining(["infra", "lab", "local", "services", "test", "tools"]));
+  expect([...rooms]).toEqual(
+    expect.arrayContaining(["infra", "lab", "local", "services", "src", "test", "tools"]),
+  );
 });
 
-it("services take time and randomness as ports: only services/shared/platform.ts touches the machine's", () => {
-  const others = except(services, /^services\/shared\/platform\.ts$/);
+it("the library and the services take time and randomness as ports: only src/platform.ts touches the machine's", () => {
+  const others = except(services, /^src\/platform\.ts$/);
   const time = /\b(Date\.now|performance\.now|setTimeout|setInterval)\b|new Date\(\)/;
   const chance = /\b(Math\.random|randomUUID|randomBytes|getRandomValues)\b/;
   expect([
-    ...offences(others, time, "take a Clock (services/shared/clock.ts)"),
-    ...offences(others, chance, "take a Random (services/shared/random.ts), or a name from randomSuffix"),
+    ...offences(others, time, "take a Clock (src/ports/clock.ts)"),
+    ...offences(others, chance, "take a Random (src/ports/random.ts), or a name from randomSuffix"),
   ]).toEqual([]);
 });
 
-it("services read the environment at their edge only", () => {
-  const edge = /\/(main|handler|settings|environment|worker-options|aws-clients)\.ts$/;
+it("the library and the services read the environment at their edge only", () => {
+  const edge = /\/(main|handler|settings|environment|options|aws-clients)\.ts$/;
   expect(
     offences(
       except(services, edge),

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { OptionError } from "../../services/consumer/core/errors.ts";
-import { compileOptions, type WorkerOptions } from "../../services/consumer/worker-options.ts";
+import { OptionError } from "../../src/core/errors.ts";
+import { compileOptions, type WorkerOptions } from "../../src/options.ts";
 import { withoutMd5 } from "./reader/without-md5.ts";
 
 const least: WorkerOptions = {

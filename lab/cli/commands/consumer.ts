@@ -1,4 +1,4 @@
-import { CONSUMER_ENVIRONMENT } from "../../../services/shared/environment.ts";
+import { CONSUMER_ENVIRONMENT } from "../../../services/contract/environment.ts";
 import { runForeground } from "../../deployment/child.ts";
 import { historyFolderAt } from "../../deployment/history.ts";
 import { consumerEnvironment, effectiveSettings, readPodConfig } from "../../deployment/pod-config.ts";

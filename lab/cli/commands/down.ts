@@ -9,7 +9,7 @@ export const registerDown: Register = (program, context) => {
     .description("destroy the stack and stop the embedded endpoint")
     .action(async (_local, command) => {
       const options: GlobalOptions = command.optsWithGlobals();
-      const { takeDown } = await import("../../experiment/standing.ts");
+      const { takeDown } = await import("../../experiment/running-stack.ts");
       const steps = showSteps(context);
       const { shards, pods, rate, keys } = SEED_SETTINGS;
       const outcome = await takeDown({

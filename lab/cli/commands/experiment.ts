@@ -48,7 +48,7 @@ export const registerExperiment: Register = (program, context) => {
       const { runExperiment } = await import("../../experiment/run.ts");
       const { liveProgress, plainProgress } = await import("../../experiment/progress.ts");
       const { renderReport } = await import("../../report/index.ts");
-      const { withRunLock } = await import("../../experiment/turn.ts");
+      const { withRunLock } = await import("../../experiment/run-lock.ts");
       const screen = context.stderr;
       const { report, leftBehind } = await withRunLock(
         { ...context, lock: runLockFile(options.application) },

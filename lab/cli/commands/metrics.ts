@@ -4,7 +4,7 @@ import {
   ListMetricsCommand,
   type Metric,
 } from "@aws-sdk/client-cloudwatch";
-import { closest } from "../../../services/shared/suggest.ts";
+import { closest } from "../../../src/suggest.ts";
 import type { Clients } from "../../deployment/clients.ts";
 import { Problem } from "../../problem.ts";
 import { renderTable } from "../../terminal/table.ts";

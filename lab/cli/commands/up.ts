@@ -33,8 +33,8 @@ export const registerUp: Register = (program, context) => {
     .option("--no-producer", "no producer task")
     .action(async (_local, command) => {
       const options: Options = command.optsWithGlobals();
-      const { bringUp } = await import("../../experiment/standing.ts");
-      const { withRunLock } = await import("../../experiment/turn.ts");
+      const { bringUp } = await import("../../experiment/running-stack.ts");
+      const { withRunLock } = await import("../../experiment/run-lock.ts");
       const { target, deployment, consumers } = await withRunLock(
         { ...context, lock: runLockFile(options.application) },
         () => {

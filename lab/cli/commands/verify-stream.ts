@@ -1,4 +1,4 @@
-import { holes } from "../../../services/shared/hash-range.ts";
+import { holes } from "../../../src/core/hash-range.ts";
 import { listShards, type StreamShard, streamStatus } from "../../deployment/stream.ts";
 import { paint } from "../../terminal/paint.ts";
 import { renderTable } from "../../terminal/table.ts";

@@ -1,6 +1,7 @@
 /** A deployment as the page's source: lease table by the same cheap watch as the terminal's, history files where there are any. */
-import type { Clock } from "../../../services/shared/clock.ts";
-import type { HistoryEvent } from "../../../services/shared/history.ts";
+
+import type { HistoryEvent } from "../../../services/contract/history.ts";
+import type { Clock } from "../../../src/ports/clock.ts";
 import type { LeaseTable } from "../../deployment/lease-table.ts";
 import { HistoryTail } from "../../experiment/history-tail.ts";
 import { emptyMonitor } from "../monitor.ts";

@@ -2,7 +2,7 @@
 import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { endpointAdmin } from "../../../local/index.ts";
-import type { Clock } from "../../../services/shared/clock.ts";
+import type { Clock } from "../../../src/ports/clock.ts";
 import type { Clients } from "../../deployment/clients.ts";
 import type { Deployment } from "../../deployment/outputs.ts";
 import { listShards } from "../../deployment/stream.ts";
@@ -11,7 +11,7 @@ import { rebalance, runningExecution } from "../../deployment/workflow.ts";
 import { workerOf } from "../../history/events.ts";
 import { parseHistoryLine } from "../../history/parse.ts";
 import { Problem } from "../../problem.ts";
-import type { FleetActions } from "./orders.ts";
+import type { FleetActions } from "./actions.ts";
 
 const RESHARD_TIMEOUT_MILLIS = 600_000;
 /** The line that names the process is among the first of a history file. */

@@ -2,8 +2,8 @@
 import { readFileSync } from "node:fs";
 import { inProject } from "../../project.ts";
 import { html, type Markup, raw, scriptJson } from "../../report/html.ts";
-import type { DashboardState } from "./board.ts";
-import { MAX_PERCENT, MAX_TASKS } from "./orders.ts";
+import { MAX_PERCENT, MAX_TASKS } from "./actions.ts";
+import type { DashboardState } from "./dashboard-state.ts";
 import { panels, summaryText } from "./panels.ts";
 
 export interface LivePageContent {

@@ -10,7 +10,7 @@ import {
   shortShard,
   type Track,
   TURN,
-} from "./board.ts";
+} from "./dashboard-state.ts";
 
 /** Where a panel's markup goes: element id → markup. Nothing in them takes the focus, so replacing them loses none. */
 export function panels(dashboard: DashboardState, measured: boolean): Record<string, Markup> {

@@ -2,8 +2,8 @@
  * Records that were put and not handled yet, per shard, from the history lines of producer and consumers. Their files
  * are read one after the other, so a record may be seen handled before it is seen put. Bounded in number and age.
  */
-import type { HistoryEvent } from "../../../services/shared/history.ts";
-import type { Lag, ShardLag } from "./board.ts";
+import type { HistoryEvent } from "../../../services/contract/history.ts";
+import type { Lag, ShardLag } from "./dashboard-state.ts";
 
 const MAX_HELD = 200_000;
 /** Older ones are of an earlier run, whose consumers are gone. */

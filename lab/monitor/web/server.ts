@@ -2,14 +2,14 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import type { Clock } from "../../../services/shared/clock.ts";
-import { randomSuffix } from "../../../services/shared/platform.ts";
+import { randomSuffix } from "../../../src/platform.ts";
+import type { Clock } from "../../../src/ports/clock.ts";
 import { messageOf, Problem } from "../../problem.ts";
-import { nameOf } from "./board.ts";
+import { actionText, type FleetActions, parseAction, perform } from "./actions.ts";
 import { clientScript } from "./client-script.ts";
+import { nameOf } from "./dashboard-state.ts";
 import { dataHeaders, pageHeaders, refusal } from "./guard.ts";
-import { LiveDashboard } from "./live-board.ts";
-import { actionText, type FleetActions, parseAction, perform } from "./orders.ts";
+import { LiveDashboard } from "./live-dashboard.ts";
 import { renderLivePage } from "./page.ts";
 import type { SnapshotSource } from "./snapshot-source.ts";
 

@@ -1,5 +1,5 @@
 /** Where the page's picture comes from: a deployment, or a script in tests. */
-import type { HistoryEvent } from "../../../services/shared/history.ts";
+import type { HistoryEvent } from "../../../services/contract/history.ts";
 import type { MonitorState } from "../monitor.ts";
 
 export interface SourceListener {

@@ -6,7 +6,7 @@ import {
   ScanCommand,
   UpdateItemCommand,
 } from "@aws-sdk/client-dynamodb";
-import { FLEET_ATTRIBUTES, fleetRowKey, LEASE_ENTITY_TYPE } from "../../shared/fleet-row.ts";
+import { FLEET_ATTRIBUTES, fleetRowKey, LEASE_ENTITY_TYPE } from "../../../src/adapters/dynamodb/own-rows.ts";
 import { type Fleet, type LeaseOwner, TableRefusal } from "../ports.ts";
 import { refusing } from "./refusals.ts";
 

@@ -1,6 +1,6 @@
 /** The public API with a handler that does nothing but count, on a fresh lease table. */
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
-import { createWorker } from "../../../services/consumer/index.ts";
+import { createWorker } from "../../../src/index.ts";
 import { CREDENTIALS, REGION, readInput, startMeasuring, tell } from "./reading.ts";
 
 process.env.AWS_ACCESS_KEY_ID = CREDENTIALS.accessKeyId;

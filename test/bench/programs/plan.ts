@@ -1,7 +1,8 @@
 /** 10,000 shards, 1,000 workers, 100 of them new in the place of 100 that are gone. */
-import type { Lease } from "../../../services/consumer/core/lease.ts";
-import { type PlanWorker, planLeases } from "../../../services/consumer/core/plan.ts";
-import { FULL_RANGE, width } from "../../../services/shared/hash-range.ts";
+
+import { FULL_RANGE, width } from "../../../src/core/hash-range.ts";
+import type { Lease } from "../../../src/core/lease.ts";
+import { type PlanWorker, planLeases } from "../../../src/core/plan.ts";
 import { freshLease } from "../../simulation/world/lease-table.ts";
 
 export interface PlanMeasured {

@@ -4,14 +4,9 @@
  */
 import { appendFileSync, readdirSync } from "node:fs";
 import { historyToFile } from "../../../services/consumer/history-log.ts";
-import {
-  createWorker,
-  type Logger,
-  type ProcessRecords,
-  type WorkerEvent,
-} from "../../../services/consumer/index.ts";
-import type { HistoryEvent } from "../../../services/shared/history.ts";
-import { systemClock } from "../../../services/shared/platform.ts";
+import type { HistoryEvent } from "../../../services/contract/history.ts";
+import { createWorker, type Logger, type ProcessRecords, type WorkerEvent } from "../../../src/index.ts";
+import { systemClock } from "../../../src/platform.ts";
 import type { Conduct, ConsumerInput, FromConsumer, LogLine, Resources, ToConsumer } from "../protocol.ts";
 
 const input = JSON.parse(process.argv[2] ?? "") as ConsumerInput;

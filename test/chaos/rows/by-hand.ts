@@ -1,5 +1,5 @@
 /** Rows of the lease table, deleted and edited by hand while the fleet runs. */
-import { FLEET_ATTRIBUTES } from "../../../services/shared/fleet-row.ts";
+import { FLEET_ATTRIBUTES } from "../../../src/adapters/dynamodb/own-rows.ts";
 import type { FleetUnderTest } from "../fleet.ts";
 import { pick } from "../pick.ts";
 import type { Expectation, Row } from "../row.ts";

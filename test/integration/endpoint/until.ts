@@ -1,4 +1,4 @@
-import { systemClock } from "../../../services/shared/platform.ts";
+import { systemClock } from "../../../src/platform.ts";
 
 /** Looks every 50 ms until `look` gives something other than undefined or false; throws with `what` after 30 s. */
 export async function until<T>(what: string, look: () => Promise<T | undefined | false>): Promise<T> {

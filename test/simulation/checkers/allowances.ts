@@ -5,7 +5,7 @@
  * A record may be given up when `onError` is "skip" or `deadLetter`, after four failed calls, the last of them with
  * nothing else in it that was not done; with `deadLetter`, when that took it.
  */
-import { type Checkpoint, compareCheckpoints, isSentinel } from "../../../services/consumer/core/lease.ts";
+import { type Checkpoint, compareCheckpoints, isSentinel } from "../../../src/core/lease.ts";
 import type { Swarm } from "../swarm.ts";
 import type { SimEvent } from "../world/history.ts";
 

@@ -3,17 +3,11 @@
  * go), and reading begins right after it. SHARD_END stands only where every record of the shard has been handled. With
  * manual checkpoints, none is written that the handler had not asked for.
  */
-import {
-  compareCheckpoints,
-  isSentinel,
-  LATEST,
-  type Lease,
-  SHARD_END,
-} from "../../../services/consumer/core/lease.ts";
+import { compareCheckpoints, isSentinel, LATEST, type Lease, SHARD_END } from "../../../src/core/lease.ts";
 import type { SimEvent } from "../world/history.ts";
 import { Allowances } from "./allowances.ts";
-import { idOf, isJava } from "./troubles.ts";
 import { type Evidence, invalid, VALID, type Verdict } from "./verdict.ts";
+import { idOf, isJava } from "./worker-faults.ts";
 
 interface ShardState {
   readonly puts: Extract<SimEvent, { type: "put" }>[];

@@ -8,8 +8,8 @@ import { failoverOf, shortestFailover } from "../faults/unequal.ts";
 import { mayAssign, type Swarm } from "../swarm.ts";
 import type { SimEvent } from "../world/history.ts";
 import { Outages } from "./disturbances.ts";
-import { isJava, WorkerFaults } from "./troubles.ts";
 import { type Evidence, invalid, VALID, type Verdict } from "./verdict.ts";
+import { isJava, WorkerFaults } from "./worker-faults.ts";
 
 /** What a trouble of its own leads to may follow this long after it. */
 const AFTER_MILLIS = 10_000;

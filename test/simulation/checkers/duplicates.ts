@@ -3,8 +3,8 @@
  * error that names the id, and until then it reads nothing.
  */
 import type { SimEvent } from "../world/history.ts";
-import { idOf } from "./troubles.ts";
 import { type Evidence, invalid, VALID, type Verdict } from "./verdict.ts";
+import { idOf } from "./worker-faults.ts";
 
 const WITHIN_MILLIS = 30_000;
 

@@ -9,8 +9,8 @@ import { failoverOf, longestFailover, shortestFailover } from "../faults/unequal
 import { mayAssign } from "../swarm.ts";
 import type { SimEvent } from "../world/history.ts";
 import { Outages, Tampered } from "./disturbances.ts";
-import { idOf, isJava, WorkerFaults } from "./troubles.ts";
 import { type Evidence, invalid, VALID, type Verdict } from "./verdict.ts";
+import { idOf, isJava, WorkerFaults } from "./worker-faults.ts";
 
 const FENCED: ReadonlySet<string> = new Set(["renew", "checkpoint", "handOver", "release", "complete"]);
 /** Drawn clocks are at most 3 % off, each. */

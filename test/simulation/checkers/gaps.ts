@@ -2,7 +2,7 @@
  * L5, of a planned move: where nothing goes wrong, a shard that changes hands is read again within seconds, never
  * only after a failover time. (The experiment measures the gap; this bounds it in every interleaving.)
  */
-import { isEnded } from "../../../services/consumer/core/lease.ts";
+import { isEnded } from "../../../src/core/lease.ts";
 import { mayAssign } from "../swarm.ts";
 import type { SimEvent } from "../world/history.ts";
 import { type Evidence, invalid, VALID, type Verdict } from "./verdict.ts";

@@ -10,8 +10,8 @@ import { mayAssign } from "../swarm.ts";
 import type { SimEvent } from "../world/history.ts";
 import { Allowances } from "./allowances.ts";
 import { Outages, Tampered } from "./disturbances.ts";
-import { WorkerFaults } from "./troubles.ts";
 import { type Evidence, invalid, VALID, type Verdict } from "./verdict.ts";
+import { WorkerFaults } from "./worker-faults.ts";
 
 export function checkLiveness({ swarm, events, unsettled, escaped }: Evidence): Verdict {
   if (escaped.length > 0) return invalid(`L5: an error escaped: ${escaped[0]}`);

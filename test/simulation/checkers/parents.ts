@@ -1,5 +1,5 @@
 /** L3: a child is not read before all its parents are at SHARD_END. A parent that was trimmed before anybody leased it holds nobody up. */
-import { isEnded } from "../../../services/consumer/core/lease.ts";
+import { isEnded } from "../../../src/core/lease.ts";
 import type { SimEvent } from "../world/history.ts";
 import { type Evidence, invalid, VALID, type Verdict } from "./verdict.ts";
 

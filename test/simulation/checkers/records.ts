@@ -3,14 +3,14 @@
  * that had handled it was in trouble, and then from a checkpoint on; or when the handler never said that it was done.
  * What the error policy gave up need not be handled; what it stopped for is not lost: its lease's checkpoint is before it.
  */
-import { compareCheckpoints, isSentinel, type Lease } from "../../../services/consumer/core/lease.ts";
+import { compareCheckpoints, isSentinel, type Lease } from "../../../src/core/lease.ts";
 import { longestFailover } from "../faults/unequal.ts";
 import { Beginning } from "../world/beginning.ts";
 import type { SimEvent } from "../world/history.ts";
 import { Allowances } from "./allowances.ts";
 import { Outages, Tampered } from "./disturbances.ts";
-import { isJava, WorkerFaults } from "./troubles.ts";
 import { type Evidence, invalid, VALID, type Verdict } from "./verdict.ts";
+import { isJava, WorkerFaults } from "./worker-faults.ts";
 
 type Put = Extract<SimEvent, { type: "put" }>;
 type Handled = Extract<SimEvent, { type: "handled" }>;

@@ -4,8 +4,8 @@
  */
 import { longestFailover } from "../faults/unequal.ts";
 import type { SimEvent } from "../world/history.ts";
-import { idOf } from "./troubles.ts";
 import { type Evidence, invalid, VALID, type Verdict } from "./verdict.ts";
+import { idOf } from "./worker-faults.ts";
 
 const SHORTEST_MILLIS = 15_000;
 const WITHIN_MILLIS = 30_000;

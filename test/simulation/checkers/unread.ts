@@ -4,7 +4,7 @@
  * shards whose handler is failing or that are halted, and those that the caps leave no room for. A crash in a fleet where
  * a worker was blocked or paused counts from when the failover time that covers it is over (`faults/blocked.ts`).
  */
-import { isEnded } from "../../../services/consumer/core/lease.ts";
+import { isEnded } from "../../../src/core/lease.ts";
 import { PublishedTimes } from "../faults/blocked.ts";
 import { longestFailover } from "../faults/unequal.ts";
 import { mayAssign, type Swarm } from "../swarm.ts";
@@ -76,6 +76,13 @@ class Unread {
     // The reading of the table at which it is found silent may fail at the end of an outage.
     const failedReadingMillis =
       swarm.orphanedLeases && swarm.faults.outages.length > 0 ? swarm.timeoutMillis : 0;
+    // A worker whose entry was removed by hand, and that an outage kept from writing it anew before it stopped: its leases
+    // are watched from scan to scan.
+    const isEntryRemoved = swarm.faults.tampering.some(
+      ({ what }) => what === "delete-fleet-row" || what === "delete-member",
+    );
+    const entryRemovedMillis =
+      isEntryRemoved && swarm.faults.outages.length > 0 ? longestFailover(swarm) / 3 : 0;
     // And only it and its deputy watch: the next leader begins anew.
     const watchMillis = swarm.orphanedLeases && mayAssign(swarm) ? longestFailover(swarm) : 0;
     this.#limit =
@@ -90,6 +97,7 @@ class Unread {
       lastInLineMillis +
       repairMillis +
       failedReadingMillis +
+      entryRemovedMillis +
       passedOverMillis;
   }
 

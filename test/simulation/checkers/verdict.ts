@@ -1,6 +1,6 @@
 /** What a checker makes of a history. `unknown` is not a pass: something was missing to tell. */
-import type { Lease } from "../../../services/consumer/core/lease.ts";
-import type { FleetRow } from "../../../services/consumer/core/member.ts";
+import type { Lease } from "../../../src/core/lease.ts";
+import type { FleetRow } from "../../../src/core/member.ts";
 import type { Swarm } from "../swarm.ts";
 import { brief, type SimEvent } from "../world/history.ts";
 

@@ -3,10 +3,10 @@
  * worker has the lease. Two exceptions that the contract makes: a record before it is not settled yet (the handler was given
  * this one ahead), and the hand-over of a drain carries it.
  */
-import { compareCheckpoints, type Lease } from "../../../services/consumer/core/lease.ts";
+import { compareCheckpoints, type Lease } from "../../../src/core/lease.ts";
 import type { SimEvent } from "../world/history.ts";
-import { idOf } from "./troubles.ts";
 import { type Evidence, invalid, VALID, type Verdict } from "./verdict.ts";
+import { idOf } from "./worker-faults.ts";
 
 type Told = Extract<SimEvent, { type: "told-written" }>;
 

@@ -1,7 +1,7 @@
 /** What a run's third generation of draws may hold: outages, refusals, blocked loops, rows edited by hand, and more. */
 import type { Swarm } from "../swarm.ts";
-import type { Prng } from "../world/dice.ts";
 import type { CallService, OutageHow } from "../world/outages.ts";
+import type { Prng } from "../world/prng.ts";
 import type { FaultKind } from "./plan.ts";
 
 export interface Outage {

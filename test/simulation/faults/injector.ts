@@ -1,9 +1,9 @@
 /** Has the faults of a run's plan happen to its cluster. */
 
-import { isEnded } from "../../../services/consumer/core/lease.ts";
-import type { Member } from "../../../services/consumer/core/member.ts";
+import { isEnded } from "../../../src/core/lease.ts";
+import type { Member } from "../../../src/core/member.ts";
 import type { Cluster, SimWorker } from "../cluster.ts";
-import { Prng } from "../world/dice.ts";
+import { Prng } from "../world/prng.ts";
 import { CRASH_LOOP_MILLIS, type Outage, type TamperingPlan, type Window } from "./plan.ts";
 import { failoverOf } from "./unequal.ts";
 

@@ -4,7 +4,7 @@
  * generation of draws. Each kind has a random stream of its own and is present in a run or absent from it.
  */
 import type { Scheduled, Swarm } from "../swarm.ts";
-import type { Prng } from "../world/dice.ts";
+import type { Prng } from "../world/prng.ts";
 import {
   type BlockedLoops,
   type Drawn,

@@ -1,9 +1,9 @@
 /** What one worker of a fleet is given in place of what the fleet has: options of a deploy that is half done. */
-import type { Decisions, Facts } from "../../../services/consumer/core/decide.ts";
-import type { Lease } from "../../../services/consumer/core/lease.ts";
-import { untakenKey } from "../../../services/consumer/core/untaken.ts";
+import type { Decisions, Facts } from "../../../src/core/decide.ts";
+import type { Lease } from "../../../src/core/lease.ts";
+import { untakenKey } from "../../../src/core/untaken.ts";
 import type { Swarm } from "../swarm.ts";
-import { Prng, textHash } from "../world/dice.ts";
+import { Prng, textHash } from "../world/prng.ts";
 
 export type Decide = (facts: Facts) => Decisions;
 

@@ -1,5 +1,5 @@
 /** The application's own row in the simulated lease table. */
-import type { Application } from "../../../services/consumer/core/application.ts";
+import type { Application } from "../../../src/core/application.ts";
 import type { Happening } from "./history.ts";
 
 export class ApplicationRow {

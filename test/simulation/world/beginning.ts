@@ -6,7 +6,7 @@
  * - LATEST: what was put after the row of its shard was made. Where clocks are right (`isExact`): what was put after the
  *   beginning was written down, whenever the shard's row followed, and nothing from before the time that was written.
  */
-import { LATEST, type Lease } from "../../../services/consumer/core/lease.ts";
+import { LATEST, type Lease } from "../../../src/core/lease.ts";
 import type { Swarm } from "../swarm.ts";
 import type { SimEvent } from "./history.ts";
 import { EPOCH_MILLIS } from "./sim-clock.ts";

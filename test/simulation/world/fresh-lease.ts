@@ -1,10 +1,5 @@
 /** Lease rows for tests, and what a checkpoint must not do. */
-import {
-  type Checkpoint,
-  compareCheckpoints,
-  type Lease,
-  sentinel,
-} from "../../../services/consumer/core/lease.ts";
+import { type Checkpoint, compareCheckpoints, type Lease, sentinel } from "../../../src/core/lease.ts";
 
 /** A lease row of a shard that nobody has read yet. */
 export const freshLease = (leaseKey: string, rest: Partial<Lease> = {}): Lease => ({

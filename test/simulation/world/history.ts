@@ -2,9 +2,9 @@
  * What happened in a simulated run, in order, seen from outside the engine: the checkers read this and nothing
  * else. `t` is true virtual time; sequence numbers are the stream's.
  */
-import type { Lease } from "../../../services/consumer/core/lease.ts";
-import type { Member } from "../../../services/consumer/core/member.ts";
-import type { Position } from "../../../services/consumer/ports/stream.ts";
+import type { Lease } from "../../../src/core/lease.ts";
+import type { Member } from "../../../src/core/member.ts";
+import type { Position } from "../../../src/ports/stream.ts";
 import type { Scheduler } from "./scheduler.ts";
 
 export type LeaseOperation =

@@ -1,6 +1,6 @@
 /**
  * The lease table itself: rows and conditional writes, each of which happens at one instant, with the conditions of
- * `services/consumer/ports/lease-store.ts` to the letter. Latency, faults and cost are the store's (memory-lease-store.ts).
+ * `src/ports/lease-store.ts` to the letter. Latency, faults and cost are the store's (memory-lease-store.ts).
  * A condition that fails only because the very same write had already succeeded is `ok`, as the adapter tells it
  * from the old item.
  */
@@ -12,22 +12,18 @@ import {
   type Lease,
   SHARD_END,
   sentinel,
-} from "../../../services/consumer/core/lease.ts";
+} from "../../../src/core/lease.ts";
 import {
   type Assignment,
   type FleetRow,
   type FleetSize,
   MEMBERS_PER_ROW,
   type Member,
-} from "../../../services/consumer/core/member.ts";
-import type {
-  HeartbeatOutcome,
-  LeaseListing,
-  WriteOutcome,
-} from "../../../services/consumer/ports/lease-store.ts";
+} from "../../../src/core/member.ts";
+import type { HeartbeatOutcome, LeaseListing, WriteOutcome } from "../../../src/ports/lease-store.ts";
 import { ApplicationRow } from "./application-row.ts";
-import { textHash } from "./dice.ts";
 import type { Happening, LeaseOperation } from "./history.ts";
+import { textHash } from "./prng.ts";
 import { VersionedRows } from "./versioned-rows.ts";
 
 export { freshLease, movesBack } from "./fresh-lease.ts";

@@ -1,13 +1,13 @@
 /** The lease store of one simulated worker: the shared table, seen through that worker's network. */
-import type { Lease } from "../../../services/consumer/core/lease.ts";
-import type { FleetRow } from "../../../services/consumer/core/member.ts";
+import type { Lease } from "../../../src/core/lease.ts";
+import type { FleetRow } from "../../../src/core/member.ts";
 import {
   type LeaseListing,
   type LeaseStore,
   StoreUnavailable,
   StoreUnusable,
   withBump,
-} from "../../../services/consumer/ports/lease-store.ts";
+} from "../../../src/ports/lease-store.ts";
 import type { LeaseTable } from "./lease-table.ts";
 import { type Call, directCall, type Failure } from "./network.ts";
 

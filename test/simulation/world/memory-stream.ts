@@ -4,12 +4,7 @@
  * through a stretch, closed parents that stay readable to their end, and children named there. (Not the 2 MiB a second
  * a shard: simulated records are far too small for it.)
  */
-import {
-  type Position,
-  type ReadResult,
-  type Stream,
-  StreamError,
-} from "../../../services/consumer/ports/stream.ts";
+import { type Position, type ReadResult, type Stream, StreamError } from "../../../src/ports/stream.ts";
 import type { Happening } from "./history.ts";
 import { type Call, directCall } from "./network.ts";
 import { EPOCH_MILLIS } from "./sim-clock.ts";

@@ -5,9 +5,10 @@
  * Fault words: throttle and fail (nothing happened), lost-answer (it happened, and the SDK retries the same call or
  * gives up), partition (nothing gets through until it heals), slow (answers take long).
  */
-import type { Prng } from "./dice.ts";
+
 import type { FaultKindOfWorker } from "./history.ts";
 import type { ActiveOutage } from "./outages.ts";
+import type { Prng } from "./prng.ts";
 import type { Scheduler } from "./scheduler.ts";
 import type { SimProcess } from "./sim-clock.ts";
 

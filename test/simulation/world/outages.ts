@@ -1,5 +1,5 @@
 /** Outages under way: which call of which worker they hit, and how. */
-import type { Prng } from "./dice.ts";
+import type { Prng } from "./prng.ts";
 import type { Scheduler } from "./scheduler.ts";
 
 export type CallService = "store" | "stream";

@@ -6,8 +6,8 @@
  * "run the event, queue a microtask that queues the next tick" is a barrier without a turn of the event loop
  * (a `setImmediate` per event costs several times as much). The engine under simulation does no real I/O.
  */
-import type { Prng } from "./dice.ts";
-import { textHash } from "./dice.ts";
+import type { Prng } from "./prng.ts";
+import { textHash } from "./prng.ts";
 
 export interface Scheduled {
   cancelled: boolean;

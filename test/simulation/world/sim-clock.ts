@@ -2,7 +2,7 @@
  * A simulated process and its clock. Everything that reaches a worker (timers, answers) comes through its process:
  * a paused process holds it all until it is resumed, a process that is gone never sees it.
  */
-import type { Clock } from "../../../services/shared/clock.ts";
+import type { Clock } from "../../../src/ports/clock.ts";
 import type { Scheduled, Scheduler } from "./scheduler.ts";
 
 export interface ClockError {

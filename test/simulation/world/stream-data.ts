@@ -3,7 +3,6 @@
  * iterators and limits are the reader's (memory-stream.ts).
  */
 
-import type { Shard, StreamRecord } from "../../../services/consumer/ports/stream.ts";
 import {
   adjacent,
   FULL_RANGE,
@@ -11,7 +10,8 @@ import {
   MAX_HASH_KEY,
   midpoint,
   width,
-} from "../../../services/shared/hash-range.ts";
+} from "../../../src/core/hash-range.ts";
+import type { Shard, StreamRecord } from "../../../src/ports/stream.ts";
 import type { Happening } from "./history.ts";
 import { EPOCH_MILLIS } from "./sim-clock.ts";
 

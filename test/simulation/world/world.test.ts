@@ -1,7 +1,7 @@
 /** The world keeps its own rules: time, processes, and what the conformance suite cannot ask a real stream for. */
 import { describe, expect, it } from "vitest";
-import { Prng } from "./dice.ts";
 import { memoryStream, streamRules } from "./memory-stream.ts";
+import { Prng } from "./prng.ts";
 import { Scheduler } from "./scheduler.ts";
 import { SimProcess } from "./sim-clock.ts";
 import { StreamData } from "./stream-data.ts";

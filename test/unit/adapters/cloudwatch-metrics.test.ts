@@ -1,9 +1,9 @@
 import { CloudWatchClient } from "@aws-sdk/client-cloudwatch";
 import { beforeEach, describe, expect, it } from "vitest";
-import { cloudWatchMetrics } from "../../../services/consumer/adapters/cloudwatch-metrics.ts";
-import type { Logger } from "../../../services/consumer/ports/logger.ts";
-import type { Metrics } from "../../../services/consumer/ports/metrics.ts";
-import type { Clock } from "../../../services/shared/clock.ts";
+import { cloudWatchMetrics } from "../../../src/adapters/cloudwatch/metrics.ts";
+import type { Clock } from "../../../src/ports/clock.ts";
+import type { Logger } from "../../../src/ports/logger.ts";
+import type { Metrics } from "../../../src/ports/metrics.ts";
 import { type Answer, type AnsweringServer, type Call, failure, startAnswering } from "./answering-server.ts";
 
 /** Sleeps end when the test says so. */

@@ -1,7 +1,7 @@
 /** The logger of a worker that was given none. */
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { consoleLogger } from "../../../services/consumer/adapters/console-logger.ts";
-import { loggerOf, type WorkerOptions } from "../../../services/consumer/worker-options.ts";
+import { consoleLogger } from "../../../src/adapters/console-logger.ts";
+import { loggerOf, type WorkerOptions } from "../../../src/options.ts";
 
 const clock = { wallMillis: () => Date.UTC(2026, 10, 27, 10) };
 

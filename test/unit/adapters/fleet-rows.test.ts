@@ -1,9 +1,9 @@
 import type { AttributeValue } from "@aws-sdk/client-dynamodb";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { decodeFleetRow, encodeMember } from "../../../services/consumer/adapters/fleet-rows.ts";
-import { classifyRow } from "../../../services/consumer/adapters/lease-row.ts";
-import { MEMBERS_PER_ROW, type Member } from "../../../services/consumer/core/member.ts";
+import { decodeFleetRow, encodeMember } from "../../../src/adapters/dynamodb/fleet-rows.ts";
+import { classifyRow } from "../../../src/adapters/dynamodb/lease-row.ts";
+import { MEMBERS_PER_ROW, type Member } from "../../../src/core/member.ts";
 
 const member: fc.Arbitrary<Member> = fc.record({
   workerId: fc.string({ minLength: 1, maxLength: 40 }),

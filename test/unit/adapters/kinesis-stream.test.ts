@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { kinesisClient } from "../../../services/consumer/adapters/aws-clients.ts";
-import { kinesisStream } from "../../../services/consumer/adapters/kinesis-stream.ts";
-import { type Stream, StreamError } from "../../../services/consumer/ports/stream.ts";
+import { kinesisClient } from "../../../src/adapters/aws-clients.ts";
+import { kinesisStream } from "../../../src/adapters/kinesis/stream.ts";
+import { type Stream, StreamError } from "../../../src/ports/stream.ts";
 import { type Answer, type AnsweringServer, type Call, failure, startAnswering } from "./answering-server.ts";
 
 const STREAM_ARN = "arn:aws:kinesis:us-east-1:111122223333:stream/orders";

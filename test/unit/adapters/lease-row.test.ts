@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { kclAttributes } from "../../../services/consumer/adapters/disguise.ts";
-import { classifyRow, decodeLease, encodeLease } from "../../../services/consumer/adapters/lease-row.ts";
-import { actualOwner, isEnded, type Lease } from "../../../services/consumer/core/lease.ts";
-import { MAX_HASH_KEY } from "../../../services/shared/hash-range.ts";
+import { kclAttributes } from "../../../src/adapters/dynamodb/kcl-attributes.ts";
+import { classifyRow, decodeLease, encodeLease } from "../../../src/adapters/dynamodb/lease-row.ts";
+import { MAX_HASH_KEY } from "../../../src/core/hash-range.ts";
+import { actualOwner, isEnded, type Lease } from "../../../src/core/lease.ts";
 import * as java from "./java-rows.ts";
 
 const name = fc.string({ minLength: 1, maxLength: 40 });

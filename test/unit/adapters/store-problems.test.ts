@@ -1,14 +1,10 @@
 /** What goes wrong between us and DynamoDB, in the port's words; with the client the engine uses. */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { dynamoDbClient, dynamoDbTimeoutMillis } from "../../../services/consumer/adapters/aws-clients.ts";
-import { dynamoDbLeaseStore } from "../../../services/consumer/adapters/dynamodb-lease-store.ts";
-import { type Lease, sentinel, TRIM_HORIZON } from "../../../services/consumer/core/lease.ts";
-import type { Member } from "../../../services/consumer/core/member.ts";
-import {
-  type LeaseStore,
-  StoreUnavailable,
-  StoreUnusable,
-} from "../../../services/consumer/ports/lease-store.ts";
+import { dynamoDbClient, dynamoDbTimeoutMillis } from "../../../src/adapters/aws-clients.ts";
+import { dynamoDbLeaseStore } from "../../../src/adapters/dynamodb/lease-store.ts";
+import { type Lease, sentinel, TRIM_HORIZON } from "../../../src/core/lease.ts";
+import type { Member } from "../../../src/core/member.ts";
+import { type LeaseStore, StoreUnavailable, StoreUnusable } from "../../../src/ports/lease-store.ts";
 import { type Answer, type AnsweringServer, type Call, failure, startAnswering } from "./answering-server.ts";
 
 const held: Lease = {

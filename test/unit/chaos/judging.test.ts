@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { HistoryEvent } from "../../../services/shared/history.ts";
+import type { HistoryEvent } from "../../../services/contract/history.ts";
 import type { Excuse } from "../../chaos/fleet.ts";
 import { RepeatCounter } from "../../chaos/repeats.ts";
 import type { Row } from "../../chaos/row.ts";

@@ -3,8 +3,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { cleanupText } from "../../../lab/cli/commands/cleanup.ts";
 import { cleanUpFleet } from "../../../lab/deployment/cleanup-fleet.ts";
 import { dynamoDbFleetRows, type FleetRows } from "../../../lab/deployment/fleet-rows.ts";
-import { dynamoDbLeaseStore, type Lease, type Member } from "../../../services/consumer/index.ts";
-import type { Clock } from "../../../services/shared/clock.ts";
+import { dynamoDbLeaseStore, type Lease, type Member } from "../../../src/inspect.ts";
+import type { Clock } from "../../../src/ports/clock.ts";
 import { startDynalite } from "../../conformance/local-servers.ts";
 
 type Dynalite = Awaited<ReturnType<typeof startDynalite>>;

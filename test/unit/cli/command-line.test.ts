@@ -4,7 +4,7 @@ import type { Context } from "../../../lab/cli/context.ts";
 import { reportError } from "../../../lab/cli/errors.ts";
 import { buildProgram } from "../../../lab/cli/program.ts";
 import { inProject } from "../../../lab/project.ts";
-import { systemClock } from "../../../services/shared/platform.ts";
+import { systemClock } from "../../../src/platform.ts";
 
 interface Outcome {
   readonly exitCode: number;

@@ -5,7 +5,7 @@ import { renderExperiment } from "../../../lab/experiment/view.ts";
 import { fleetState, type Snapshot } from "../../../lab/monitor/model.ts";
 import { emptyMonitor, withSnapshot } from "../../../lab/monitor/monitor.ts";
 import { renderMonitor } from "../../../lab/monitor/terminal.ts";
-import type { Lease, Member } from "../../../services/consumer/index.ts";
+import type { Lease, Member } from "../../../src/inspect.ts";
 
 const SHARDS = 1_000;
 const WORKERS = 50;

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { distribution, fleetState, isEven, movesBetween, type Snapshot } from "../../../lab/monitor/model.ts";
 import { emptyMonitor, withFlow, withProblem, withSnapshot } from "../../../lab/monitor/monitor.ts";
 import { renderMonitor } from "../../../lab/monitor/terminal.ts";
-import type { Lease, Member } from "../../../services/consumer/index.ts";
+import type { Lease, Member } from "../../../src/inspect.ts";
 
 const lease = (number: number, owner: string | undefined, more: Partial<Lease> = {}): Lease => ({
   leaseKey: `shardId-${String(number).padStart(12, "0")}`,

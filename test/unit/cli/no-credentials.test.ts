@@ -3,7 +3,7 @@ import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import type { Context } from "../../../lab/cli/context.ts";
 import { reportError } from "../../../lab/cli/errors.ts";
 import { buildProgram } from "../../../lab/cli/program.ts";
-import { systemClock } from "../../../services/shared/platform.ts";
+import { systemClock } from "../../../src/platform.ts";
 
 const OWN = {
   AWS_ACCESS_KEY_ID: "AKIAOWN",

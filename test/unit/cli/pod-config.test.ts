@@ -11,8 +11,8 @@ import {
 import { Problem } from "../../../lab/problem.ts";
 import { inProject } from "../../../lab/project.ts";
 import { readSettings } from "../../../services/consumer/settings.ts";
-import { CONSUMER_ENVIRONMENT } from "../../../services/shared/environment.ts";
-import { OPTION_BOUNDS } from "../../../services/shared/option-bounds.ts";
+import { CONSUMER_ENVIRONMENT } from "../../../services/contract/environment.ts";
+import { OPTION_BOUNDS } from "../../../src/defaults.ts";
 
 const SEED = `
 lease:

@@ -7,7 +7,7 @@ import { distributionLines } from "../../../lab/cli/commands/view-distribution.t
 import { plainValue } from "../../../lab/deployment/lease-export.ts";
 import { shortCause } from "../../../lab/deployment/workflow.ts";
 import { fleetState } from "../../../lab/monitor/model.ts";
-import { FULL_RANGE, type HashRange, MAX_HASH_KEY } from "../../../services/shared/hash-range.ts";
+import { FULL_RANGE, type HashRange, MAX_HASH_KEY } from "../../../src/core/hash-range.ts";
 
 const shard = (shardId: string, range: HashRange, open = true, parents: string[] = []) => ({
   shardId,

@@ -3,10 +3,10 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSyn
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { type RunLockOptions, withRunLock } from "../../../lab/experiment/turn.ts";
+import { type RunLockOptions, withRunLock } from "../../../lab/experiment/run-lock.ts";
 import { Interrupted } from "../../../lab/problem.ts";
-import type { Clock } from "../../../services/shared/clock.ts";
-import { systemClock } from "../../../services/shared/platform.ts";
+import { systemClock } from "../../../src/platform.ts";
+import type { Clock } from "../../../src/ports/clock.ts";
 
 let folder: string;
 let lock: string;

@@ -1,14 +1,9 @@
 import { describe, expect, it } from "vitest";
-import {
-  changedRows,
-  isAsAssigned,
-  MAX_ASSIGNMENTS,
-  publishedSize,
-} from "../../../services/consumer/core/assignments.ts";
-import { decide, type HeldLeaseFacts } from "../../../services/consumer/core/decide.ts";
-import { leadersAmong, leadingRow } from "../../../services/consumer/core/leaders.ts";
-import type { Assignment, FleetRow } from "../../../services/consumer/core/member.ts";
-import { untakenKey } from "../../../services/consumer/core/untaken.ts";
+import { changedRows, isAsAssigned, MAX_ASSIGNMENTS, publishedSize } from "../../../src/core/assignments.ts";
+import { decide, type HeldLeaseFacts } from "../../../src/core/decide.ts";
+import { leadersAmong, leadingRow } from "../../../src/core/leaders.ts";
+import type { Assignment, FleetRow } from "../../../src/core/member.ts";
+import { untakenKey } from "../../../src/core/untaken.ts";
 import { factsOf, member, row } from "./rows.ts";
 
 const fleetRow = (number: number, ids: readonly string[], rest: Partial<FleetRow> = {}): FleetRow => ({

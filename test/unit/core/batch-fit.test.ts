@@ -1,6 +1,6 @@
 /** How many records a handler that blocks the event loop is given, by the calls before. Failover time 10 s: target 2.5 s. */
 import { describe, expect, it } from "vitest";
-import { BatchFit } from "../../../services/consumer/core/batch-fit.ts";
+import { BatchFit } from "../../../src/core/batch-fit.ts";
 
 const FAILOVER_MILLIS = 10_000;
 

@@ -1,6 +1,6 @@
 /** The failover time that a worker publishes after blocks of its event loop. Option: 10 s. */
 import { describe, expect, it } from "vitest";
-import { BlockCover } from "../../../services/consumer/core/block-cover.ts";
+import { BlockCover } from "../../../src/core/block-cover.ts";
 
 const OPTION_MILLIS = 10_000;
 const MINUTE = 60_000;

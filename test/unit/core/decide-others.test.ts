@@ -1,6 +1,6 @@
 /** Leases of owners that are no members. */
 import { describe, expect, it } from "vitest";
-import type { Decisions } from "../../../services/consumer/core/decide.ts";
+import type { Decisions } from "../../../src/core/decide.ts";
 import { decideFor, names } from "./decide-round.ts";
 import { member, row } from "./rows.ts";
 

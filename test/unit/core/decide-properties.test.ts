@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { Lease } from "../../../services/consumer/core/lease.ts";
-import type { Member } from "../../../services/consumer/core/member.ts";
+import type { Lease } from "../../../src/core/lease.ts";
+import type { Member } from "../../../src/core/member.ts";
 import { decideFor, ownedBy, round } from "./decide-round.ts";
 import { member, row } from "./rows.ts";
 

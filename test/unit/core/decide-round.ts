@@ -1,7 +1,7 @@
-import { decide, type Facts } from "../../../services/consumer/core/decide.ts";
-import { actualOwner, type Lease } from "../../../services/consumer/core/lease.ts";
-import { lineage, tableOf } from "../../../services/consumer/core/lineage.ts";
-import type { Member } from "../../../services/consumer/core/member.ts";
+import { decide, type Facts } from "../../../src/core/decide.ts";
+import { actualOwner, type Lease } from "../../../src/core/lease.ts";
+import { lineage, tableOf } from "../../../src/core/lineage.ts";
+import type { Member } from "../../../src/core/member.ts";
 import { factsOf, type Scene } from "./rows.ts";
 
 export const names = (prefix: string, count: number) =>

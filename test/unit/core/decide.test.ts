@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { Decisions, HeldLeaseFacts } from "../../../services/consumer/core/decide.ts";
-import { isEnded, type Lease } from "../../../services/consumer/core/lease.ts";
-import type { Member } from "../../../services/consumer/core/member.ts";
+import type { Decisions, HeldLeaseFacts } from "../../../src/core/decide.ts";
+import { isEnded, type Lease } from "../../../src/core/lease.ts";
+import type { Member } from "../../../src/core/member.ts";
 import { decideFor, names, ownedBy, round } from "./decide-round.ts";
 import { at, ENDED, member, row } from "./rows.ts";
 

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { evenTargets, type TargetWorker } from "../../../services/consumer/core/even-targets.ts";
+import { evenTargets, type TargetWorker } from "../../../src/core/even-targets.ts";
 
 const worker = (workerId: string, owned: number, rest: Partial<TargetWorker> = {}): TargetWorker => ({
   workerId,

@@ -1,13 +1,9 @@
 /** A batch that fails, as a game against every downstream: who is called poison, how often the handler is called, in which order. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import {
-  Isolation,
-  type IsolationCall,
-  type IsolationRules,
-} from "../../../services/consumer/core/isolation.ts";
-import { retryDelayMillis, retryOf } from "../../../services/consumer/engine/retry.ts";
-import { seededRandom } from "../../../services/shared/random.ts";
+import { Isolation, type IsolationCall, type IsolationRules } from "../../../src/core/isolation.ts";
+import { retryDelayMillis, retryOf } from "../../../src/engine/reader/retry.ts";
+import { seededRandom } from "../../../src/ports/random.ts";
 
 const SKIP: IsolationRules = { maxAttempts: undefined, mayTryAhead: true, proofs: 2 };
 const STOP: IsolationRules = { maxAttempts: undefined, mayTryAhead: false, proofs: 1 };

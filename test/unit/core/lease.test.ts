@@ -10,7 +10,7 @@ import {
   SHARD_END,
   sentinel,
   TRIM_HORIZON,
-} from "../../../services/consumer/core/lease.ts";
+} from "../../../src/core/lease.ts";
 import { at, row } from "./rows.ts";
 
 const checkpoints: fc.Arbitrary<Checkpoint> = fc.oneof(

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { AT_TIMESTAMP, LATEST, type Lease, sentinel } from "../../../services/consumer/core/lease.ts";
+import { AT_TIMESTAMP, LATEST, type Lease, sentinel } from "../../../src/core/lease.ts";
 import {
   lineage,
   missingParents,
@@ -8,7 +8,7 @@ import {
   readiness,
   shardCount,
   tableOf,
-} from "../../../services/consumer/core/lineage.ts";
+} from "../../../src/core/lineage.ts";
 import { at, ENDED, row } from "./rows.ts";
 
 const keys = (leases: readonly Lease[]) => leases.map((l) => l.leaseKey);

@@ -1,11 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import {
-  isExpired,
-  isObservedInFull,
-  type Observations,
-  observe,
-} from "../../../services/consumer/core/observe.ts";
+import { isExpired, isObservedInFull, type Observations, observe } from "../../../src/core/observe.ts";
 
 const FAILOVER = 10_000;
 const GAP = 5_000;

@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { type Lease, sentinel, TRIM_HORIZON } from "../../../services/consumer/core/lease.ts";
-import { type LeasePlan, type PlanWorker, planLeases } from "../../../services/consumer/core/plan.ts";
-import { MAX_HASH_KEY } from "../../../services/shared/hash-range.ts";
+import { MAX_HASH_KEY } from "../../../src/core/hash-range.ts";
+import { type Lease, sentinel, TRIM_HORIZON } from "../../../src/core/lease.ts";
+import { type LeasePlan, type PlanWorker, planLeases } from "../../../src/core/plan.ts";
 
 const lease = (leaseKey: string, owner?: string, slice?: { at: number; of: number }): Lease => ({
   leaseKey,

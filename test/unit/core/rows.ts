@@ -1,11 +1,11 @@
 /** Short ways to write lease rows, shards and members down in tests. */
-import type { Facts, HeldLeaseFacts } from "../../../services/consumer/core/decide.ts";
-import { leadersAmong } from "../../../services/consumer/core/leaders.ts";
-import { type Lease, SHARD_END, sentinel, TRIM_HORIZON } from "../../../services/consumer/core/lease.ts";
-import { tableOf } from "../../../services/consumer/core/lineage.ts";
-import type { Member } from "../../../services/consumer/core/member.ts";
-import type { Shard } from "../../../services/consumer/core/shard.ts";
-import { FULL_RANGE, type HashRange, midpoint } from "../../../services/shared/hash-range.ts";
+import type { Facts, HeldLeaseFacts } from "../../../src/core/decide.ts";
+import { FULL_RANGE, type HashRange, midpoint } from "../../../src/core/hash-range.ts";
+import { leadersAmong } from "../../../src/core/leaders.ts";
+import { type Lease, SHARD_END, sentinel, TRIM_HORIZON } from "../../../src/core/lease.ts";
+import { tableOf } from "../../../src/core/lineage.ts";
+import type { Member } from "../../../src/core/member.ts";
+import type { Shard } from "../../../src/core/shard.ts";
 
 /** Nobody's, not begun. */
 export const row = (leaseKey: string, rest: Partial<Lease> = {}): Lease => ({

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { beginApplication, type InitialPosition } from "../../../services/consumer/core/application.ts";
+import { beginApplication, type InitialPosition } from "../../../src/core/application.ts";
 import {
   AT_TIMESTAMP,
   isEnded,
@@ -9,14 +9,9 @@ import {
   SHARD_END,
   sentinel,
   TRIM_HORIZON,
-} from "../../../services/consumer/core/lease.ts";
-import { type LeaseTable, missingParents, tableOf } from "../../../services/consumer/core/lineage.ts";
-import {
-  childLease,
-  completedLeases,
-  missingLeases,
-  uncovered,
-} from "../../../services/consumer/core/shard-sync.ts";
+} from "../../../src/core/lease.ts";
+import { type LeaseTable, missingParents, tableOf } from "../../../src/core/lineage.ts";
+import { childLease, completedLeases, missingLeases, uncovered } from "../../../src/core/shard-sync.ts";
 import { at, ENDED, PaperStream, row } from "./rows.ts";
 
 const EMPTY: LeaseTable = new Map();

@@ -1,7 +1,7 @@
 /** A worker that follows others that died young is planned with one lease until it has lived long enough. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { deathsAfter, evidenceAmong, youngMillis } from "../../../services/consumer/core/trial.ts";
+import { deathsAfter, evidenceAmong, youngMillis } from "../../../src/core/trial.ts";
 import { decideFor, names, ownedBy, round } from "./decide-round.ts";
 import { member, row } from "./rows.ts";
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { untakenKey } from "../../../services/consumer/core/untaken.ts";
+import { untakenKey } from "../../../src/core/untaken.ts";
 import { decideFor } from "./decide-round.ts";
 import { member, row } from "./rows.ts";
 

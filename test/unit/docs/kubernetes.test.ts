@@ -4,7 +4,7 @@ import { createServer, type RequestListener, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { expect, it, onTestFinished } from "vitest";
 import { inProject } from "../../../lab/project.ts";
-import type { WorkerHealth } from "../../../services/consumer/index.ts";
+import type { WorkerHealth } from "../../../src/index.ts";
 
 const probes = /```js\n(createServer.*?)```/s.exec(
   readFileSync(inProject("docs/kubernetes.md"), "utf8"),

@@ -4,10 +4,13 @@ import { join } from "node:path";
 import { expect, it } from "vitest";
 import { inProject } from "../../../lab/project.ts";
 
-const consumer = inProject("services/consumer");
-const sources = readdirSync(consumer, { recursive: true, encoding: "utf8" })
+const folders = ["src", "services/consumer"].map((folder) => inProject(folder));
+const sources = folders
+  .flatMap((folder) =>
+    readdirSync(folder, { recursive: true, encoding: "utf8" }).map((file) => join(folder, file)),
+  )
   .filter((file) => file.endsWith(".ts"))
-  .map((file) => readFileSync(join(consumer, file), "utf8"))
+  .map((file) => readFileSync(file, "utf8"))
   .join("\n");
 const [, table = ""] = readFileSync(inProject("docs/operations.md"), "utf8").split("## Messages of a worker");
 const cells = [...table.matchAll(/^\| (`[^|]+`) \|/gm)].map(([, cell]) => cell!);

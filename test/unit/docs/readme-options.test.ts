@@ -1,7 +1,7 @@
 /** README's table of options says what the code does: the same names, in the same order, with the same defaults. */
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { compileOptions, OPTION_NAMES } from "../../../services/consumer/worker-options.ts";
+import { compileOptions, OPTION_NAMES } from "../../../src/options.ts";
 
 const readme = readFileSync(new URL("../../../README.md", import.meta.url), "utf8");
 

@@ -1,8 +1,8 @@
 /** The application's row, deleted by another hand (Java KCL's clean-up, a person) while the fleet runs. */
 import { expect, it } from "vitest";
-import { faultFreeSwarm } from "../../simulation/calm.ts";
 import { Cluster } from "../../simulation/cluster.ts";
 import { startEngine } from "../../simulation/engine.ts";
+import { faultFreeSwarm } from "../../simulation/fault-free.ts";
 
 it("is written again as it was, with the next change in the fleet", async () => {
   const cluster = new Cluster(faultFreeSwarm({ shards: 4, initialPosition: "LATEST" }), startEngine);

@@ -3,7 +3,7 @@
  * a stream that was resharded before: every open shard names a parent.
  */
 import { describe, expect, it } from "vitest";
-import { StoreUnavailable } from "../../../services/consumer/ports/lease-store.ts";
+import { StoreUnavailable } from "../../../src/ports/lease-store.ts";
 import { FaultyFleet, storeThrough } from "./faulty-fleet.ts";
 
 const OLD = 400;

@@ -1,8 +1,8 @@
 /** Rows of the lease table that a person edits, deletes or spoils while a fleet runs: it heals in seconds, and says so. */
 import { describe, expect, it } from "vitest";
-import { isEnded } from "../../../services/consumer/core/lease.ts";
-import type { Member } from "../../../services/consumer/core/member.ts";
-import { StoreUnavailable } from "../../../services/consumer/ports/lease-store.ts";
+import { isEnded } from "../../../src/core/lease.ts";
+import type { Member } from "../../../src/core/member.ts";
+import { StoreUnavailable } from "../../../src/ports/lease-store.ts";
 import { FaultyFleet, storeThrough } from "./faulty-fleet.ts";
 
 /** Even, and processing. */

@@ -1,8 +1,8 @@
 /** How soon a fleet is even again after two workers join three, in virtual time: the goal is a second at the median. */
 import { describe, expect, it } from "vitest";
-import { faultFreeSwarm } from "../../simulation/calm.ts";
 import { Cluster } from "../../simulation/cluster.ts";
 import { startEngine } from "../../simulation/engine.ts";
+import { faultFreeSwarm } from "../../simulation/fault-free.ts";
 
 const SHARDS = 30;
 const STEP_MILLIS = 20;

@@ -1,9 +1,9 @@
 /** What a change costs beside the steady state of `cost.test.ts`: the calls of the real engine, counted in virtual time. */
 import { describe, expect, it } from "vitest";
-import { callsPerMinute, DEFAULT_SETTINGS } from "../../../services/consumer/core/cost.ts";
-import { faultFreeSwarm } from "../../simulation/calm.ts";
+import { callsPerMinute, DEFAULT_SETTINGS } from "../../../src/core/cost.ts";
 import { Cluster } from "../../simulation/cluster.ts";
 import { startEngine } from "../../simulation/engine.ts";
+import { faultFreeSwarm } from "../../simulation/fault-free.ts";
 
 const WORKERS = 5;
 const MINUTE = 60_000;

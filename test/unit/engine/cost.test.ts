@@ -6,7 +6,7 @@ import {
   type FleetSettings,
   kclRenewalCost,
   tableCost,
-} from "../../../services/consumer/core/cost.ts";
+} from "../../../src/core/cost.ts";
 import { countCalls } from "../../bench/counted-fleet.ts";
 
 const fleet = (shards: number, workers: number, but: Partial<FleetSettings> = {}): FleetSettings => ({

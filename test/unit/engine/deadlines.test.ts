@@ -6,12 +6,12 @@ import {
   storeWithDeadlines,
   streamWithDeadlines,
   within,
-} from "../../../services/consumer/engine/deadlines.ts";
-import { StoreUnavailable } from "../../../services/consumer/ports/lease-store.ts";
-import { StreamError } from "../../../services/consumer/ports/stream.ts";
+} from "../../../src/engine/deadlines.ts";
+import { StoreUnavailable } from "../../../src/ports/lease-store.ts";
+import { StreamError } from "../../../src/ports/stream.ts";
+import { VirtualClock } from "../../../src/testing/virtual-clock.ts";
 import { LeaseTable } from "../../simulation/world/lease-table.ts";
 import { memoryLeaseStore } from "../../simulation/world/memory-lease-store.ts";
-import { VirtualClock } from "../reader/virtual-clock.ts";
 
 const never = () => new Promise<never>(() => undefined);
 

@@ -1,6 +1,6 @@
 /** Answers that are not what they seem: a listing of the table without its rows, and writes whose answers are lost. */
 import { describe, expect, it } from "vitest";
-import { StoreUnavailable } from "../../../services/consumer/ports/lease-store.ts";
+import { StoreUnavailable } from "../../../src/ports/lease-store.ts";
 import { FaultyFleet, storeThrough } from "./faulty-fleet.ts";
 
 const WRITES = new Set([

@@ -1,8 +1,8 @@
 /** Said once loudly and then seldom; counted each time; and said when it is over. */
 import { describe, expect, it } from "vitest";
-import { ErrorReports } from "../../../services/consumer/engine/error-reports.ts";
-import { type Metrics, noMetrics } from "../../../services/consumer/ports/metrics.ts";
-import { VirtualClock } from "../reader/virtual-clock.ts";
+import { ErrorReports } from "../../../src/engine/error-reports.ts";
+import { type Metrics, noMetrics } from "../../../src/ports/metrics.ts";
+import { VirtualClock } from "../../../src/testing/virtual-clock.ts";
 
 function setup() {
   const clock = new VirtualClock();

@@ -1,7 +1,7 @@
 /** Claims that fail again and again: told once and then seldom, all counted, and told when they work again. */
 import { describe, expect, it } from "vitest";
-import type { ErrorClass } from "../../../services/consumer/core/error-class.ts";
-import { StoreUnavailable } from "../../../services/consumer/ports/lease-store.ts";
+import type { ErrorClass } from "../../../src/core/error-class.ts";
+import { StoreUnavailable } from "../../../src/ports/lease-store.ts";
 import { FaultyFleet, storeThrough } from "./faulty-fleet.ts";
 
 /** The claims of w1 fail until they are healed. */

@@ -1,10 +1,10 @@
 /** A fleet in virtual time whose ports a test breaks, and what it did, counted from its history. */
-import type { Coordinator } from "../../../services/consumer/engine/coordinator.ts";
-import type { EngineOptions } from "../../../services/consumer/engine/engine-context.ts";
-import type { LeaseStore } from "../../../services/consumer/ports/lease-store.ts";
-import { faultFreeSwarm } from "../../simulation/calm.ts";
+import type { Coordinator } from "../../../src/engine/coordinator.ts";
+import type { EngineOptions } from "../../../src/engine/engine-context.ts";
+import type { LeaseStore } from "../../../src/ports/lease-store.ts";
 import { Cluster, type EnginePorts, type SimWorker } from "../../simulation/cluster.ts";
 import { coordinatorOn } from "../../simulation/engine.ts";
+import { faultFreeSwarm } from "../../simulation/fault-free.ts";
 import type { Swarm } from "../../simulation/swarm.ts";
 
 export interface Said {

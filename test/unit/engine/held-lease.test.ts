@@ -1,8 +1,8 @@
 /** H4: however many answers are lost, one's own writes are recognised, and the lease is kept. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { ownLease } from "../../../services/consumer/engine/held-lease.ts";
-import { type LeaseStore, StoreUnavailable } from "../../../services/consumer/ports/lease-store.ts";
+import { ownLease } from "../../../src/engine/held-lease.ts";
+import { type LeaseStore, StoreUnavailable } from "../../../src/ports/lease-store.ts";
 import { freshLease, LeaseTable } from "../../simulation/world/lease-table.ts";
 import { memoryLeaseStore } from "../../simulation/world/memory-lease-store.ts";
 

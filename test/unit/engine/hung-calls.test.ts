@@ -1,6 +1,6 @@
 /** Calls to the table that never settle, and a table that answers no call at all while a worker stops. */
 import { describe, expect, it } from "vitest";
-import type { LeaseStore } from "../../../services/consumer/ports/lease-store.ts";
+import type { LeaseStore } from "../../../src/ports/lease-store.ts";
 import { FaultyFleet, storeThrough } from "./faulty-fleet.ts";
 
 const never = () => new Promise<never>(() => undefined);

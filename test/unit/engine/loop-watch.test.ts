@@ -1,8 +1,8 @@
 /** How long the event loop was blocked: measured, reported, attributed. Virtual time; failover time 10 s, a pulse every 0.5 s. */
 import { describe, expect, it } from "vitest";
-import { LoopWatch } from "../../../services/consumer/engine/loop-watch.ts";
-import { noMetrics } from "../../../services/consumer/ports/metrics.ts";
-import { Prng } from "../../simulation/world/dice.ts";
+import { LoopWatch } from "../../../src/engine/loop-watch.ts";
+import { noMetrics } from "../../../src/ports/metrics.ts";
+import { Prng } from "../../simulation/world/prng.ts";
 import { Scheduler } from "../../simulation/world/scheduler.ts";
 import { SimProcess } from "../../simulation/world/sim-clock.ts";
 

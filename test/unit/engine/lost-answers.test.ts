@@ -1,9 +1,9 @@
 /** Writes that happened and whose answer was lost: the others must hear of them all the same. */
 import { describe, expect, it } from "vitest";
-import { type LeaseStore, StoreUnavailable } from "../../../services/consumer/ports/lease-store.ts";
-import { faultFreeSwarm } from "../../simulation/calm.ts";
+import { type LeaseStore, StoreUnavailable } from "../../../src/ports/lease-store.ts";
 import { Cluster, type EnginePorts } from "../../simulation/cluster.ts";
 import { startEngine } from "../../simulation/engine.ts";
+import { faultFreeSwarm } from "../../simulation/fault-free.ts";
 
 describe("a lost answer", () => {
   it("to a claim: the leader learns who owns the lease now, and buries who owned it before", async () => {

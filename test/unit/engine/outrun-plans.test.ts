@@ -1,8 +1,8 @@
 /** C1: what is done of plans from a table that changed while it was read. */
 import { describe, expect, it } from "vitest";
-import { decide } from "../../../services/consumer/core/decide.ts";
-import type { Lease } from "../../../services/consumer/core/lease.ts";
-import { OutrunPlans } from "../../../services/consumer/engine/outrun-plans.ts";
+import { decide } from "../../../src/core/decide.ts";
+import type { Lease } from "../../../src/core/lease.ts";
+import { OutrunPlans } from "../../../src/engine/outrun-plans.ts";
 import { factsOf, member, row } from "../core/rows.ts";
 
 const plan = (rows: readonly Lease[], others: readonly string[] = ["b"]) =>

@@ -1,9 +1,9 @@
 /** A table that takes longer to read than a worker may be silent. */
 import { describe, expect, it } from "vitest";
-import { StoreUnavailable } from "../../../services/consumer/ports/lease-store.ts";
-import { faultFreeSwarm } from "../../simulation/calm.ts";
+import { StoreUnavailable } from "../../../src/ports/lease-store.ts";
 import { Cluster } from "../../simulation/cluster.ts";
 import { startEngine } from "../../simulation/engine.ts";
+import { faultFreeSwarm } from "../../simulation/fault-free.ts";
 import { FaultyFleet, storeThrough } from "./faulty-fleet.ts";
 
 describe("a scan that takes longer than the failover time", () => {

@@ -3,13 +3,9 @@
  * wrong for good later is told by log, status and health.
  */
 import { describe, expect, it } from "vitest";
-import type { ErrorClass } from "../../../services/consumer/core/error-class.ts";
-import {
-  type LeaseStore,
-  StoreUnavailable,
-  StoreUnusable,
-} from "../../../services/consumer/ports/lease-store.ts";
-import { type Stream, StreamError } from "../../../services/consumer/ports/stream.ts";
+import type { ErrorClass } from "../../../src/core/error-class.ts";
+import { type LeaseStore, StoreUnavailable, StoreUnusable } from "../../../src/ports/lease-store.ts";
+import { type Stream, StreamError } from "../../../src/ports/stream.ts";
 import type { EnginePorts } from "../../simulation/cluster.ts";
 import { FaultyFleet, storeThrough } from "./faulty-fleet.ts";
 

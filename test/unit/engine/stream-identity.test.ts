@@ -3,22 +3,17 @@
  * refused, and ends with the remedy or begins anew (`onStreamReplaced`). No position moves, no checkpoint is written.
  */
 import { describe, expect, it } from "vitest";
-import type { StreamIdentity } from "../../../services/consumer/core/application.ts";
-import { IdentifiedStream } from "../../../services/consumer/engine/stream-identity.ts";
-import {
-  type Shard,
-  type Stream,
-  StreamError,
-  type StreamErrorClass,
-} from "../../../services/consumer/ports/stream.ts";
-import { faultFreeSwarm } from "../../simulation/calm.ts";
+import type { StreamIdentity } from "../../../src/core/application.ts";
+import { IdentifiedStream } from "../../../src/engine/stream-identity.ts";
+import { type Shard, type Stream, StreamError, type StreamErrorClass } from "../../../src/ports/stream.ts";
+import { VirtualClock } from "../../../src/testing/virtual-clock.ts";
 import { Cluster } from "../../simulation/cluster.ts";
 import { coordinatorOn } from "../../simulation/engine.ts";
+import { faultFreeSwarm } from "../../simulation/fault-free.ts";
 import { memoryStream, streamRules } from "../../simulation/world/memory-stream.ts";
 import { EPOCH_MILLIS } from "../../simulation/world/sim-clock.ts";
 import { StreamData } from "../../simulation/world/stream-data.ts";
 import { shard } from "../reader/shard-world.ts";
-import { VirtualClock } from "../reader/virtual-clock.ts";
 
 const ARN = "arn:aws:kinesis:us-east-1:000000000000:stream/orders";
 const madeAt = (createdMillis: number): StreamIdentity => ({ arn: ARN, createdMillis });

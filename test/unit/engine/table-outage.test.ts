@@ -3,10 +3,10 @@
  * dead, none joins anew, no lease moves and no record comes twice (cases: r02).
  */
 import { describe, expect, it } from "vitest";
-import { type LeaseStore, StoreUnavailable } from "../../../services/consumer/ports/lease-store.ts";
-import { faultFreeSwarm } from "../../simulation/calm.ts";
+import { type LeaseStore, StoreUnavailable } from "../../../src/ports/lease-store.ts";
 import { Cluster, type EnginePorts } from "../../simulation/cluster.ts";
 import { startEngine } from "../../simulation/engine.ts";
+import { faultFreeSwarm } from "../../simulation/fault-free.ts";
 import { NO_FAULT_PLAN } from "../../simulation/faults/plan.ts";
 import type { SimEvent } from "../../simulation/world/history.ts";
 

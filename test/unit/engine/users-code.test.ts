@@ -1,10 +1,10 @@
 /** The user's code at its worst, in a whole worker: hooks that hang, `onEvent` that throws, handlers that never end, and a stop meanwhile. */
 import { describe, expect, it } from "vitest";
-import type { Coordinator } from "../../../services/consumer/engine/coordinator.ts";
-import type { EngineOptions, WorkerEvent } from "../../../services/consumer/engine/engine-context.ts";
-import { faultFreeSwarm } from "../../simulation/calm.ts";
+import type { Coordinator } from "../../../src/engine/coordinator.ts";
+import type { EngineOptions, WorkerEvent } from "../../../src/engine/engine-context.ts";
 import { Cluster, type SimWorker } from "../../simulation/cluster.ts";
 import { coordinatorOn } from "../../simulation/engine.ts";
+import { faultFreeSwarm } from "../../simulation/fault-free.ts";
 import type { Swarm } from "../../simulation/swarm.ts";
 
 const never = () => new Promise<void>(() => undefined);

@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type CheckResult, check, experimentCheckers } from "../../../lab/checkers/index.ts";
-import type { HistoryEvent } from "../../../services/shared/history.ts";
+import type { HistoryEvent } from "../../../services/contract/history.ts";
 import { START, type SyntheticOptions, settingsOf, syntheticHistory } from "./synthetic-history.ts";
 
 type RecordLine = Extract<HistoryEvent, { type: "record" }>;

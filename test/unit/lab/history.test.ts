@@ -7,7 +7,7 @@ import { LeaseTimeline, loadsOf, settledAt } from "../../../lab/history/lease-ti
 import { mergeHistory } from "../../../lab/history/merge.ts";
 import { parseHistoryLine } from "../../../lab/history/parse.ts";
 import { readHistory } from "../../../lab/history/read.ts";
-import type { HistoryEvent } from "../../../services/shared/history.ts";
+import type { HistoryEvent } from "../../../services/contract/history.ts";
 
 let folder: string;
 beforeEach(async () => {

@@ -3,7 +3,8 @@ import { dynamoDbCost } from "../../../lab/measures/cost.ts";
 import { Measurement, measure } from "../../../lab/measures/index.ts";
 import { MillisHistogram, percentile } from "../../../lab/measures/percentiles.ts";
 import { evenDistribution, leaseCap, SEED_SETTINGS } from "../../../lab/settings.ts";
-import type { HistoryEvent, LeaseAction } from "../../../services/shared/history.ts";
+import type { HistoryEvent } from "../../../services/contract/history.ts";
+import type { LeaseAction } from "../../../src/index.ts";
 import { settingsOf, syntheticHistory } from "./synthetic-history.ts";
 
 const TWO_TO_THREE = { ...SEED_SETTINGS, shards: 6, splitTo: 6, pods: 2, scaleTo: 3 };

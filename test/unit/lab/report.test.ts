@@ -11,7 +11,7 @@ import {
   renderReport,
   writeReport,
 } from "../../../lab/report/index.ts";
-import type { HistoryEvent } from "../../../services/shared/history.ts";
+import type { HistoryEvent } from "../../../services/contract/history.ts";
 import { settingsOf, syntheticHistory } from "./synthetic-history.ts";
 
 const OPTIONS = {

@@ -4,8 +4,8 @@
  */
 
 import { type ExperimentSettings, evenDistribution, SEED_SETTINGS } from "../../../lab/settings.ts";
-import type { HistoryEvent } from "../../../services/shared/history.ts";
-import { type Random, seededRandom } from "../../../services/shared/random.ts";
+import type { HistoryEvent } from "../../../services/contract/history.ts";
+import { type Random, seededRandom } from "../../../src/ports/random.ts";
 
 export interface SyntheticOptions {
   readonly seed: number;

@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { parseCreateRequest, requireKnownVariables } from "../../../local/containers/create-request.ts";
 import { findImage, imageDigest, projectImages } from "../../../local/containers/images.ts";
-import { CONSUMER_ENVIRONMENT } from "../../../services/shared/environment.ts";
+import { CONSUMER_ENVIRONMENT } from "../../../services/contract/environment.ts";
 
 const images = projectImages("/build");
 const parse = (fields: object, name = "task") =>

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { keyChooser, RateSchedule } from "../../../services/producer/load-shape.ts";
-import { seededRandom } from "../../../services/shared/random.ts";
+import { seededRandom } from "../../../src/ports/random.ts";
 
 describe("RateSchedule", () => {
   test("whatever the rhythm of asking, what is due adds up to the rate, never ahead of it", () => {

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import type { CountedRecord, HistoryEvent } from "../../../services/contract/history.ts";
 import {
   afterFailure,
   type BatchAnswer,
@@ -7,9 +8,8 @@ import {
   UnusableStream,
 } from "../../../services/producer/put-batch.ts";
 import { type ProducerOptions, runProducer } from "../../../services/producer/run-producer.ts";
-import type { Clock } from "../../../services/shared/clock.ts";
-import type { CountedRecord, HistoryEvent } from "../../../services/shared/history.ts";
-import { type Random, seededRandom } from "../../../services/shared/random.ts";
+import type { Clock } from "../../../src/ports/clock.ts";
+import { type Random, seededRandom } from "../../../src/ports/random.ts";
 
 /** Time that goes on when everybody sleeps: the earliest sleeper is woken after pending promises have run. */
 class SleepersClock implements Clock {

@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { createByteBudget } from "../../../services/consumer/engine/byte-budget.ts";
+import { createByteBudget } from "../../../src/engine/reader/byte-budget.ts";
+import { VirtualClock } from "../../../src/testing/virtual-clock.ts";
 import { shardWorld, upTo } from "./shard-world.ts";
-import { VirtualClock } from "./virtual-clock.ts";
 
 const MIB = 1024 * 1024;
 

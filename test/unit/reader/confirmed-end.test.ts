@@ -1,6 +1,6 @@
 /** The end of a shard is what the listing confirms: SHARD_END written over unread records loses them for good. */
 import { describe, expect, it } from "vitest";
-import type { StreamErrorClass } from "../../../services/consumer/ports/stream.ts";
+import type { StreamErrorClass } from "../../../src/ports/stream.ts";
 import { checkpointAt, SHARD_ID, shard, shardWorld, upTo } from "./shard-world.ts";
 
 const CHILDREN = [shard("shardId-000000000001", [SHARD_ID]), shard("shardId-000000000002", [SHARD_ID])];

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { deaggregate } from "../../../services/consumer/core/deaggregate.ts";
+import { deaggregate } from "../../../src/core/deaggregate.ts";
 import { aggregate, delimited, MAGIC, protobuf, sealed, varint } from "./aggregate.ts";
 import { checkpointAt, indexOf, shardWorld } from "./shard-world.ts";
 import { withoutMd5 } from "./without-md5.ts";

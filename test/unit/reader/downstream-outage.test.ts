@@ -1,9 +1,6 @@
 /** What the handler needs is away for a while: it is waited for, seldom asked, and nothing is given up. */
 import { describe, expect, it } from "vitest";
-import type {
-  ProcessRecordsInput,
-  ShardReaderOptions,
-} from "../../../services/consumer/engine/shard-reader-options.ts";
+import type { ProcessRecordsInput, ShardReaderOptions } from "../../../src/engine/reader/reader-options.ts";
 import { checkpointAt, indexOf, type ShardWorld, shardWorld, upTo } from "./shard-world.ts";
 
 const policies = ["stop", "skip", "deadLetter"] as const;

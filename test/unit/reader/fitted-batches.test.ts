@@ -1,6 +1,6 @@
 /** Batches in parts, where the handler blocks the event loop; and whole, where it is only slow. */
 import { describe, expect, it } from "vitest";
-import type { HandlerCallSpan } from "../../../services/consumer/engine/loop-watch.ts";
+import type { HandlerCallSpan } from "../../../src/engine/loop-watch.ts";
 import { shardWorld, upTo, type WorldSetup } from "./shard-world.ts";
 
 /** A loop that every call blocks for so long by its records. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import type { ConsumerRecord } from "../../../services/consumer/core/record.ts";
-import type { ProcessRecordsInput } from "../../../services/consumer/engine/shard-reader-options.ts";
+import type { ConsumerRecord } from "../../../src/core/record.ts";
+import type { ProcessRecordsInput } from "../../../src/engine/reader/reader-options.ts";
 import { checkpointAt, indexOf, SHARD_ID, shardWorld, upTo } from "./shard-world.ts";
 
 /** A handler that refuses any call with one of these records in it, and otherwise notes what it processed. */

@@ -2,8 +2,8 @@
 import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { hashKeyOf, isOutside } from "../../../services/consumer/core/kpl-hash-range.ts";
-import { type HashRange, MAX_HASH_KEY } from "../../../services/shared/hash-range.ts";
+import { type HashRange, MAX_HASH_KEY } from "../../../src/core/hash-range.ts";
+import { hashKeyOf, isOutside } from "../../../src/core/kpl-hash-range.ts";
 import { aggregate } from "./aggregate.ts";
 import { checkpointAt, indexOf, type ShardWorld, shardWorld } from "./shard-world.ts";
 import { withoutMd5 } from "./without-md5.ts";

@@ -5,13 +5,13 @@
 import { inspect } from "node:util";
 import pino from "pino";
 import { describe, expect, it } from "vitest";
-import { ErrorReports } from "../../../services/consumer/engine/error-reports.ts";
-import { PoisonRecordError } from "../../../services/consumer/engine/handler-errors.ts";
-import { noMetrics } from "../../../services/consumer/ports/metrics.ts";
-import { plainError, withPlainErrors } from "../../../services/consumer/ports/plain-errors.ts";
+import { ErrorReports } from "../../../src/engine/error-reports.ts";
+import { PoisonRecordError } from "../../../src/engine/reader/handler-errors.ts";
+import { noMetrics } from "../../../src/ports/metrics.ts";
+import { plainError, withPlainErrors } from "../../../src/ports/plain-errors.ts";
+import { VirtualClock } from "../../../src/testing/virtual-clock.ts";
 import { aggregate } from "./aggregate.ts";
 import { sequence, shardWorld, type TestStream, type WorldSetup } from "./shard-world.ts";
-import { VirtualClock } from "./virtual-clock.ts";
 
 const DATA = "data-of-a-person";
 const KEY = "key-of-a-person";

@@ -1,7 +1,7 @@
 /** One Kinesis record of a MiB with 170,000 user records of a byte or none: what is made of it at a time is bounded. */
 import { describe, expect, it } from "vitest";
-import { deaggregate, Expansion } from "../../../services/consumer/core/deaggregate.ts";
-import type { ConsumerRecord } from "../../../services/consumer/core/record.ts";
+import { deaggregate, Expansion } from "../../../src/core/deaggregate.ts";
+import type { ConsumerRecord } from "../../../src/core/record.ts";
 import { aggregate } from "./aggregate.ts";
 import { checkpointAt, sequence, shardWorld, type TestStream } from "./shard-world.ts";
 

@@ -1,7 +1,7 @@
 /** Poison that the handler names, and poison with few neighbours. */
 import { describe, expect, it } from "vitest";
-import { PoisonRecordError } from "../../../services/consumer/engine/handler-errors.ts";
-import type { ProcessRecordsInput } from "../../../services/consumer/engine/shard-reader-options.ts";
+import { PoisonRecordError } from "../../../src/engine/reader/handler-errors.ts";
+import type { ProcessRecordsInput } from "../../../src/engine/reader/reader-options.ts";
 import { checkpointAt, indexOf, shardWorld, upTo } from "./shard-world.ts";
 
 /** Decodes a batch before it processes it, as handlers do. */

@@ -1,7 +1,7 @@
 /** Nothing stops in silence: what a shard is doing and since when, and the warning when that takes long. */
 import { describe, expect, it } from "vitest";
+import { WALL_START } from "../../../src/testing/virtual-clock.ts";
 import { checkpointAt, type ShardWorld, shardWorld } from "./shard-world.ts";
-import { WALL_START } from "./virtual-clock.ts";
 
 const never = () => new Promise<void>(() => undefined);
 const warnings = ({ logs }: ShardWorld) => logs.filter(({ level }) => level === "warn");

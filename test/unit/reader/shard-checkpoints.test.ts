@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { CheckpointRefused } from "../../../services/consumer/core/errors.ts";
-import type { CheckpointFunction } from "../../../services/consumer/engine/shard-reader-options.ts";
-import { StoreUnavailable } from "../../../services/consumer/ports/lease-store.ts";
+import { CheckpointRefused } from "../../../src/core/errors.ts";
+import type { CheckpointFunction } from "../../../src/engine/reader/reader-options.ts";
+import { StoreUnavailable } from "../../../src/ports/lease-store.ts";
 import { checkpointAt, indexOf, type ShardWorld, shardWorld, upTo } from "./shard-world.ts";
 
 const written = (world: ShardWorld) => world.lease.writes.map((write) => indexOf(write.checkpoint));

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { createByteBudget } from "../../../services/consumer/engine/byte-budget.ts";
+import { createByteBudget } from "../../../src/engine/reader/byte-budget.ts";
 import { checkpointAt, SHARD_ID, shard, shardWorld, upTo } from "./shard-world.ts";
 
 describe("drain: a planned move", () => {

@@ -1,9 +1,6 @@
 /** Between the last record of a shard and SHARD_END: the hook, and with manual checkpoints the last checkpoint. */
 import { describe, expect, it } from "vitest";
-import type {
-  CheckpointFunction,
-  ShardEnded,
-} from "../../../services/consumer/engine/shard-reader-options.ts";
+import type { CheckpointFunction, ShardEnded } from "../../../src/engine/reader/reader-options.ts";
 import { checkpointAt, SHARD_ID, shard, shardWorld, type WorldSetup } from "./shard-world.ts";
 
 const ending = (setup: WorldSetup = {}) =>

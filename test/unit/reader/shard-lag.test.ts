@@ -1,9 +1,9 @@
 /** What a shard reader says about its lag: it grows by itself while the shard is not read. */
 import { describe, expect, it } from "vitest";
-import { ReadLag } from "../../../services/consumer/engine/shard-reader-lag.ts";
-import type { StreamErrorClass } from "../../../services/consumer/ports/stream.ts";
+import { ReadLag } from "../../../src/engine/reader/lag.ts";
+import type { StreamErrorClass } from "../../../src/ports/stream.ts";
+import { WALL_START } from "../../../src/testing/virtual-clock.ts";
 import { type ShardWorld, shardWorld } from "./shard-world.ts";
-import { WALL_START } from "./virtual-clock.ts";
 
 const HOUR = 3_600_000;
 const lagOf = (world: ShardWorld) => world.consumer.status().millisBehindLatest;

@@ -1,11 +1,11 @@
 /** What a worker's shards cost in CloudWatch at the default level: as many series with twenty shards as with one. */
 import type { CloudWatchClient, PutMetricDataCommand } from "@aws-sdk/client-cloudwatch";
 import { expect, it } from "vitest";
-import { cloudWatchMetrics } from "../../../services/consumer/adapters/cloudwatch-metrics.ts";
-import { ErrorReports } from "../../../services/consumer/engine/error-reports.ts";
-import { silentLogger } from "../../../services/consumer/ports/logger.ts";
+import { cloudWatchMetrics } from "../../../src/adapters/cloudwatch/metrics.ts";
+import { ErrorReports } from "../../../src/engine/error-reports.ts";
+import { silentLogger } from "../../../src/ports/logger.ts";
+import { VirtualClock } from "../../../src/testing/virtual-clock.ts";
 import { checkpointAt, shardWorld } from "./shard-world.ts";
-import { VirtualClock } from "./virtual-clock.ts";
 
 async function seriesOf(shards: number, level: "summary" | "detailed"): Promise<readonly string[]> {
   const clock = new VirtualClock();

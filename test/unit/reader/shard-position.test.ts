@@ -1,8 +1,8 @@
 /** Where reading begins anew, when Kinesis refuses the place where it was. */
 import { describe, expect, it } from "vitest";
-import type { Position, StreamErrorClass } from "../../../services/consumer/ports/stream.ts";
+import type { Position, StreamErrorClass } from "../../../src/ports/stream.ts";
+import { VirtualClock, WALL_START } from "../../../src/testing/virtual-clock.ts";
 import { checkpointAt, type ShardWorld, sequence, shardWorld, upTo } from "./shard-world.ts";
-import { VirtualClock, WALL_START } from "./virtual-clock.ts";
 
 const times = (count: number, problem: StreamErrorClass) => Array<StreamErrorClass>(count).fill(problem);
 const errors = ({ logs }: ShardWorld) =>

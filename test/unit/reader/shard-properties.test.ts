@@ -1,10 +1,10 @@
 /** Whatever goes wrong: every record is processed, none is passed, order holds, the checkpoint tells the truth. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { StoreUnavailable } from "../../../services/consumer/ports/lease-store.ts";
-import type { StreamErrorClass } from "../../../services/consumer/ports/stream.ts";
+import { StoreUnavailable } from "../../../src/ports/lease-store.ts";
+import type { StreamErrorClass } from "../../../src/ports/stream.ts";
+import { VirtualClock } from "../../../src/testing/virtual-clock.ts";
 import { checkpointAt, indexOf, type ShardWorld, shardWorld, type TestLease, upTo } from "./shard-world.ts";
-import { VirtualClock } from "./virtual-clock.ts";
 
 const problem = fc.constantFrom<StreamErrorClass | undefined>(
   undefined,

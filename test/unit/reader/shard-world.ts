@@ -3,23 +3,21 @@
  * shard, 10 MiB an answer); faults are pushed by the test and happen to the next calls.
  */
 
-import type { Checkpoint } from "../../../services/consumer/core/lease.ts";
-import type { ConsumerRecord } from "../../../services/consumer/core/record.ts";
-import { createByteBudget } from "../../../services/consumer/engine/byte-budget.ts";
-import { ErrorReports } from "../../../services/consumer/engine/error-reports.ts";
-import type {
-  HeldLease,
-  ShardConsumer,
-  ShardOutcome,
-} from "../../../services/consumer/engine/shard-consumer.ts";
-import { startShardConsumer } from "../../../services/consumer/engine/shard-reader.ts";
+import { FULL_RANGE, type HashRange } from "../../../src/core/hash-range.ts";
+import type { Checkpoint } from "../../../src/core/lease.ts";
+import type { ConsumerRecord } from "../../../src/core/record.ts";
+import { ErrorReports } from "../../../src/engine/error-reports.ts";
+import { createByteBudget } from "../../../src/engine/reader/byte-budget.ts";
 import type {
   ProcessRecordsInput,
   ShardEvent,
   ShardReaderDeps,
   ShardReaderOptions,
-} from "../../../services/consumer/engine/shard-reader-options.ts";
-import { type Metrics, noMetrics } from "../../../services/consumer/ports/metrics.ts";
+} from "../../../src/engine/reader/reader-options.ts";
+import type { HeldLease, ShardConsumer, ShardOutcome } from "../../../src/engine/reader/shard-consumer.ts";
+import { startShardConsumer } from "../../../src/engine/reader/shard-reader.ts";
+import { type Metrics, noMetrics } from "../../../src/ports/metrics.ts";
+import { seededRandom } from "../../../src/ports/random.ts";
 import {
   type Position,
   type ReadResult,
@@ -28,10 +26,8 @@ import {
   StreamError,
   type StreamErrorClass,
   type StreamRecord,
-} from "../../../services/consumer/ports/stream.ts";
-import { FULL_RANGE, type HashRange } from "../../../services/shared/hash-range.ts";
-import { seededRandom } from "../../../services/shared/random.ts";
-import { VirtualClock } from "./virtual-clock.ts";
+} from "../../../src/ports/stream.ts";
+import { VirtualClock } from "../../../src/testing/virtual-clock.ts";
 
 export const SHARD_ID = "shardId-000000000000";
 

@@ -1,9 +1,6 @@
 /** The hook before a lease is given away: what a checkpoint there means when the last batch went well, failed, or was interrupted. */
 import { describe, expect, it } from "vitest";
-import type {
-  CheckpointFunction,
-  ShutdownRequested,
-} from "../../../services/consumer/engine/shard-reader-options.ts";
+import type { CheckpointFunction, ShutdownRequested } from "../../../src/engine/reader/reader-options.ts";
 import { checkpointAt, SHARD_ID, sequence, shardWorld, type WorldSetup } from "./shard-world.ts";
 
 const drained = async (shutdownRequested: ShutdownRequested, setup: WorldSetup, afterMillis: number) => {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { streamWithDeadlines } from "../../../services/consumer/engine/deadlines.ts";
-import type { StreamErrorClass } from "../../../services/consumer/ports/stream.ts";
+import { streamWithDeadlines } from "../../../src/engine/deadlines.ts";
+import type { StreamErrorClass } from "../../../src/ports/stream.ts";
+import { VirtualClock } from "../../../src/testing/virtual-clock.ts";
 import {
   checkpointAt,
   indexOf,
@@ -11,7 +12,6 @@ import {
   TestStream,
   upTo,
 } from "./shard-world.ts";
-import { VirtualClock } from "./virtual-clock.ts";
 
 const times = (count: number, problem: StreamErrorClass) => Array<StreamErrorClass>(count).fill(problem);
 const said = (logs: readonly LogLine[], level: string) =>

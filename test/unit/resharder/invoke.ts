@@ -1,7 +1,7 @@
 /** The handler, called as the state machine and people call it, on a world in memory. */
 import { expect } from "vitest";
 import { makeHandler, type PlanResult } from "../../../services/resharder/make-handler.ts";
-import { holes } from "../../../services/shared/hash-range.ts";
+import { holes } from "../../../src/core/hash-range.ts";
 import type { World } from "./memory-stream.ts";
 
 /** One invocation: `limitMillis` of remaining time on the world's clock. */

@@ -7,9 +7,9 @@ import {
   StreamRefusal,
   type TableRefusal,
 } from "../../../services/resharder/ports.ts";
-import type { Clock } from "../../../services/shared/clock.ts";
-import { adjacent, FULL_RANGE, MAX_HASH_KEY, midpoint, width } from "../../../services/shared/hash-range.ts";
-import { seededRandom } from "../../../services/shared/random.ts";
+import { adjacent, FULL_RANGE, MAX_HASH_KEY, midpoint, width } from "../../../src/core/hash-range.ts";
+import type { Clock } from "../../../src/ports/clock.ts";
+import { seededRandom } from "../../../src/ports/random.ts";
 
 export class Crash extends Error {
   override readonly name = "Crash";

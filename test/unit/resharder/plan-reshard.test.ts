@@ -8,7 +8,7 @@ import {
   planReshard,
   type ReshardStep,
 } from "../../../services/resharder/plan-reshard.ts";
-import { FULL_RANGE, holes, MAX_HASH_KEY, midpoint, width } from "../../../services/shared/hash-range.ts";
+import { FULL_RANGE, holes, MAX_HASH_KEY, midpoint, width } from "../../../src/core/hash-range.ts";
 
 /** As Kinesis cuts a new stream. */
 function evenShards(count: number): OpenShard[] {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { SettingsError, settingsReader } from "../../../services/shared/settings-reader.ts";
+import { SettingsError, settingsReader } from "../../../services/contract/settings-reader.ts";
 
 describe("settings of the environment", () => {
   const { optional, required, number, oneOf } = settingsReader({

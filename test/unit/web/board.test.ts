@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { fleetState } from "../../../lab/monitor/model.ts";
+import { fleetChange } from "../../../lab/monitor/web/dashboard-change.ts";
 import {
   applyChange,
   type DashboardChange,
@@ -12,8 +13,7 @@ import {
   shownMillis,
   TURN,
   WINDOW_MILLIS,
-} from "../../../lab/monitor/web/board.ts";
-import { fleetChange } from "../../../lab/monitor/web/board-change.ts";
+} from "../../../lab/monitor/web/dashboard-state.ts";
 import { type Fleet, shardId, snapshotOf } from "../../browser/scripted-source.ts";
 
 describe("how much of the past is shown", () => {

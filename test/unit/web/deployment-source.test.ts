@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, it, onTestFinished } from "vitest";
 import { deploymentSource } from "../../../lab/monitor/web/deployment-source.ts";
-import { systemClock } from "../../../services/shared/platform.ts";
+import { systemClock } from "../../../src/platform.ts";
 import { snapshotOf } from "../../browser/scripted-source.ts";
 
 it("tells the fleet, and fresh history in the order of its time across files", async () => {

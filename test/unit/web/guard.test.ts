@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
+import { parseAction } from "../../../lab/monitor/web/actions.ts";
 import { refusal, TOKEN_HEADER } from "../../../lab/monitor/web/guard.ts";
-import { parseAction } from "../../../lab/monitor/web/orders.ts";
 
 const TOKEN = "a-token";
 const OWN = "http://127.0.0.1:4580";

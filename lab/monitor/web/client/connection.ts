@@ -1,5 +1,5 @@
 /** The stream of changes. Comes back by itself, also when the server answered with an error or fell silent. */
-import type { DashboardChange, DashboardState } from "../board.ts";
+import type { DashboardChange, DashboardState } from "../dashboard-state.ts";
 
 export interface Listener {
   onDashboard(message: {

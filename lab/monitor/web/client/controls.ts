@@ -1,5 +1,5 @@
 /** The buttons: sent with this run's token, answered in words beside them. */
-import type { DashboardWorker } from "../board.ts";
+import type { DashboardWorker } from "../dashboard-state.ts";
 import { byId } from "./elements.ts";
 
 /** Undefined: this page has none. */

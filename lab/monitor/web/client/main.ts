@@ -1,11 +1,11 @@
 /** The live page's script: takes up the board that came with the page and goes on with what the server tells. */
-import { applyChange, type DashboardChange, type DashboardState } from "../board.ts";
+import { applyChange, type DashboardChange, type DashboardState } from "../dashboard-state.ts";
 import type { PageStart } from "../page.ts";
 import { ownersTable, panels, summaryText, timeText } from "../panels.ts";
 import { connect } from "./connection.ts";
 import { controls } from "./controls.ts";
 import { byId } from "./elements.ts";
-import { OwnerTimeline } from "./owners-picture.ts";
+import { OwnerTimeline } from "./owner-timeline.ts";
 import { RecordsChart } from "./records-chart.ts";
 
 const PANELS_MILLIS = 250;

@@ -1,6 +1,6 @@
 /** Records waiting over the window, drawn by uPlot. */
 import uPlot from "uplot";
-import { type DashboardState, shownMillis } from "../board.ts";
+import { type DashboardState, shownMillis } from "../dashboard-state.ts";
 import { timeText } from "../panels.ts";
 import { byId, theme } from "./elements.ts";
 

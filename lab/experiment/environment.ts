@@ -1,0 +1,157 @@
+/**
+ * The place an experiment runs in: the embedded endpoint with the stack deployed to it. Opens and closes as a whole;
+ * an opening that fails or is interrupted closes what it had opened.
+ */
+
+import { type EndpointError, endpointAdmin, findEndpoint, startEndpoint } from "../../local/index.ts";
+import { PRODUCER_ENVIRONMENT } from "../../services/contract/environment.ts";
+import { bootstrap, deploy, destroy, type StackContext, synthesize } from "../deployment/cdk.ts";
+import { type Clients, clientsFor } from "../deployment/clients.ts";
+import { type Deployment, findDeployment, requireDeployment } from "../deployment/outputs.ts";
+import { listShards } from "../deployment/stream.ts";
+import { embeddedTarget, type Target } from "../deployment/target.ts";
+import { serviceCounts, taskEnvironment } from "../deployment/tasks.ts";
+import { Problem } from "../problem.ts";
+import { consumersIn, emptyHistory, historyFolder } from "../project.ts";
+import type { ExperimentSettings } from "../settings.ts";
+import { type Outcome, obstacles, teardown } from "./found-stack.ts";
+
+export interface TestEnvironment {
+  readonly url: string;
+  readonly target: Target;
+  readonly clients: Clients;
+  readonly deployment: Deployment;
+  readonly historyDirectory: string;
+  /** Destroys the stack and stops the endpoint, each only when this stage made it. */
+  close(outcome: Outcome): Promise<void>;
+}
+
+export interface TestEnvironmentOptions {
+  readonly settings: ExperimentSettings;
+  readonly application: string;
+  /** An embedded endpoint that is up already; undefined: the running one, or a new one. */
+  readonly endpointUrl: string | undefined;
+  readonly signal: AbortSignal;
+  /** The endpoint is to go on running when this process is gone. */
+  readonly keep: boolean;
+  /** The endpoint died under us. */
+  readonly onEndpointFailure: (error: EndpointError) => void;
+  readonly step: <T>(name: string, text: string, work: () => Promise<T>) => Promise<T>;
+}
+
+interface OpenEndpoint {
+  readonly url: string;
+  /** Undefined: it ran before us and goes on running after us. */
+  readonly stop: (() => Promise<void>) | undefined;
+  readonly failure: Promise<EndpointError> | undefined;
+}
+
+export async function openEnvironment(options: TestEnvironmentOptions): Promise<TestEnvironment> {
+  const { settings, application, signal, keep, step } = options;
+  const historyDirectory = historyFolder(application);
+  const context = {
+    application,
+    shards: settings.shards,
+    pods: settings.pods,
+    producers: 1,
+    rate: settings.rate,
+    keys: settings.keys,
+    historyDirectory,
+  } satisfies StackContext;
+  // Synthesis needs no endpoint, and the endpoint takes seconds to come up.
+  const synthesis = synthesize({ target: NOWHERE, signal }, context);
+  synthesis.catch(() => undefined); // awaited below; it may fail before that
+  const endpoint = await step("endpoint", "the embedded AWS endpoint", () =>
+    openEndpoint(options.endpointUrl, keep),
+  );
+  void endpoint.failure?.then(options.onEndpointFailure);
+  const target = embeddedTarget(endpoint.url);
+  const clients = clientsFor(target);
+  const cdkStep = { target, signal };
+  /** Undefined: there is none, or none that this experiment may use. */
+  let stack: "made" | "found" | undefined;
+  const close = async (outcome: Outcome) => {
+    const created = { stack: stack === "made", endpoint: endpoint.stop !== undefined };
+    const { destroyStack, stopEndpoint } = teardown(outcome, created);
+    try {
+      if (destroyStack)
+        await step("destroy", "cdklocal destroy", () =>
+          destroy({ target, signal: new AbortController().signal }, context),
+        );
+      else if (stack !== undefined && !stopEndpoint)
+        await step("destroy", `nothing: ${remains(outcome, settings)}`, async () => undefined);
+    } finally {
+      clients.close();
+      if (stopEndpoint) await endpoint.stop?.();
+    }
+  };
+  try {
+    const found = await findDeployment(clients, application);
+    if (found) {
+      await requireUntouched(clients, found, context);
+      stack = "found";
+    } else emptyHistory(application);
+    await step("bootstrap", "cdklocal bootstrap, and synthesis", () =>
+      Promise.all([bootstrap(cdkStep), synthesis]),
+    );
+    // The counts of a stack that was found are those since its deployment, as its history is.
+    if (!found) await endpointAdmin(endpoint.url).resetCalls();
+    stack ??= "made";
+    await step("deploy", found ? "cdklocal deploy, of a stack that is up" : "cdklocal deploy", () =>
+      deploy(cdkStep, application),
+    );
+    const deployment = await requireDeployment(clients, application);
+    return { url: endpoint.url, target, clients, deployment, historyDirectory, close };
+  } catch (error) {
+    await close("interrupted");
+    throw error;
+  }
+}
+
+async function requireUntouched(
+  clients: Clients,
+  found: Deployment,
+  context: StackContext & { readonly historyDirectory: string },
+): Promise<void> {
+  const [shards, consumers, producers, producer] = await Promise.all([
+    listShards(clients, found.streamName),
+    serviceCounts(clients, found, found.consumerServiceName),
+    serviceCounts(clients, found, found.producerServiceName),
+    taskEnvironment(clients, found, found.producerServiceName),
+  ]);
+  const openShards = shards.filter((shard) => shard.open).length;
+  const why = obstacles(
+    {
+      openShards,
+      closedShards: shards.length - openShards,
+      consumers: consumers.desired,
+      producers: producers.desired,
+      rate: Number(producer[PRODUCER_ENVIRONMENT.rate]),
+      keys: Number(producer[PRODUCER_ENVIRONMENT.keys]),
+      historyDirectory: producer[PRODUCER_ENVIRONMENT.historyDirectory],
+      consumersSeen: consumersIn(context.historyDirectory),
+    },
+    context,
+    context.historyDirectory,
+  );
+  if (why.length > 0)
+    throw new Problem(
+      `the experiment cannot begin on stack ${found.stackName}, which is up: ${why.join("; ")}; take it down with \`npm run down\` first`,
+    );
+}
+
+const remains = (outcome: Outcome, { splitTo, scaleTo }: ExperimentSettings): string =>
+  outcome === "interrupted"
+    ? "the stack was up before and stays up, as it is now"
+    : `the stack stays up, with ${splitTo} shards, ${scaleTo} consumers and no producer; \`npm run down\` ends it`;
+
+/** The app only wants to know that it is an emulator: synthesis contacts nothing. */
+const NOWHERE: Target = embeddedTarget("http://127.0.0.1");
+
+async function openEndpoint(named: string | undefined, detached: boolean): Promise<OpenEndpoint> {
+  if (named !== undefined) return { url: named, stop: undefined, failure: undefined };
+  const running = await findEndpoint();
+  if (running) return { url: running.url, stop: undefined, failure: undefined };
+  const started = await startEndpoint({ detached });
+  return { url: started.url, stop: () => started.stop(), failure: started.failure };
+}

@@ -1,0 +1,88 @@
+/** The lease table itself: found right, or made, by several workers at once. */
+import {
+  CreateTableCommand,
+  DescribeTableCommand,
+  type DynamoDBClient,
+  type TableDescription,
+} from "@aws-sdk/client-dynamodb";
+import type { Clock } from "../../ports/clock.ts";
+import { StoreUnavailable, StoreUnusable } from "../../ports/lease-store.ts";
+import { LEASE_KEY } from "./attributes.ts";
+import { storeErrorOf } from "./store-errors.ts";
+
+/** From 25 ms, doubling to 1 s: local endpoints make a table at once, DynamoDB in about 10 s. Gives up after a minute. */
+const pollMillis = (poll: number): number => Math.min(1_000, 25 * 2 ** Math.min(poll, 10));
+const MAX_POLLS = 66;
+
+export interface LeaseTable {
+  readonly client: DynamoDBClient;
+  readonly tableName: string;
+  readonly clock: Clock;
+}
+
+/** Throws `StoreUnusable` when the table is missing (and not to be created) or has another key. */
+export async function ensureLeaseTable(table: LeaseTable, create: boolean): Promise<void> {
+  let mayCreate = create;
+  for (let poll = 0; poll < MAX_POLLS; poll++) {
+    // A table made a moment ago may not be there for every server yet.
+    const found = await describe(table, create);
+    if (found !== undefined) {
+      checkKey(table, found);
+      // UPDATING (an index being built, tags, billing) serves reads and writes.
+      if (found.TableStatus === "ACTIVE" || found.TableStatus === "UPDATING") return;
+    } else if (mayCreate) {
+      await createTable(table);
+      mayCreate = false; // made once, by us or a rival: from now on it is only waited for
+      continue;
+    }
+    await table.clock.sleep(pollMillis(poll));
+  }
+  throw new StoreUnavailable(`lease table ${table.tableName} did not become ACTIVE within a minute`);
+}
+
+/** Undefined: not there, and that is no error, because it is about to be created or has just been. */
+async function describe(table: LeaseTable, mayBeMissing: boolean): Promise<TableDescription | undefined> {
+  try {
+    const { Table } = await table.client.send(new DescribeTableCommand({ TableName: table.tableName }));
+    if (Table === undefined)
+      throw new StoreUnavailable(`DescribeTable on ${table.tableName}: an answer without the table`, {
+        errorClass: "malformed-answer",
+      });
+    return Table;
+  } catch (error) {
+    if (error instanceof StoreUnavailable) throw error;
+    if (error instanceof Error && error.name === "ResourceNotFoundException" && mayBeMissing)
+      return undefined;
+    throw storeErrorOf(error, "DescribeTable", table.tableName);
+  }
+}
+
+async function createTable({ client, tableName }: LeaseTable): Promise<void> {
+  try {
+    await client.send(
+      new CreateTableCommand({
+        TableName: tableName,
+        KeySchema: [{ AttributeName: LEASE_KEY, KeyType: "HASH" }],
+        AttributeDefinitions: [{ AttributeName: LEASE_KEY, AttributeType: "S" }],
+        BillingMode: "PAY_PER_REQUEST",
+      }),
+    );
+  } catch (error) {
+    // A worker that started at the same moment was first: as good.
+    if (error instanceof Error && error.name === "ResourceInUseException") return;
+    throw storeErrorOf(error, "CreateTable", tableName);
+  }
+}
+
+function checkKey({ tableName }: LeaseTable, found: TableDescription): void {
+  const keys = (found.KeySchema ?? []).map((key) => {
+    const type = found.AttributeDefinitions?.find((one) => one.AttributeName === key.AttributeName);
+    return `${key.AttributeName} (${type?.AttributeType}, ${key.KeyType})`;
+  });
+  const expected = `${LEASE_KEY} (S, HASH)`;
+  if (keys.length === 1 && keys[0] === expected) return;
+  throw new StoreUnusable(
+    `table ${tableName} has the key ${keys.join(", ")}, expected ${expected} alone: it is no lease table; set leaseTableName to another name`,
+    { errorClass: "invalid" },
+  );
+}

@@ -1,0 +1,33 @@
+/** DynamoDB's errors in the port's two words: worth another try, or not before somebody does something. */
+import type { ConditionalCheckFailedException } from "@aws-sdk/client-dynamodb";
+import { type ErrorClass, errorClassOf } from "../../core/error-class.ts";
+import { StoreUnavailable, StoreUnusable } from "../../ports/lease-store.ts";
+import { describeError } from "../error-text.ts";
+
+/** What to do about each class. The others may pass by themselves: throttling, 5xx, the network, time-outs. */
+const REMEDIES: Readonly<Partial<Record<ErrorClass, string>>> = {
+  "not-found": "create the table, or set createLeaseTable: true",
+  denied:
+    "allow DescribeTable, Scan, GetItem, PutItem, UpdateItem and DeleteItem (CreateTable with createLeaseTable) on it",
+  unauthenticated: "check the credentials and this machine's clock",
+  "expired-credentials": "renew the credentials",
+  encryption: "check the table's KMS key and the right to use it",
+  invalid: "check that the table has the string partition key leaseKey and no sort key",
+};
+
+/** A condition that did not hold. By name: the client may be of another installed copy of the SDK, with other classes. */
+export const isConditionFailure = (error: unknown): error is ConditionalCheckFailedException =>
+  error instanceof Error && error.name === "ConditionalCheckFailedException";
+
+export function storeErrorOf(
+  error: unknown,
+  operation: string,
+  tableName: string,
+): StoreUnavailable | StoreUnusable {
+  const { name, text } = describeError(error);
+  const what = `${operation} on lease table ${tableName} failed: ${text}`;
+  const errorClass = errorClassOf(name);
+  const remedy = REMEDIES[errorClass];
+  if (remedy !== undefined) return new StoreUnusable(`${what}; ${remedy}`, { cause: error, errorClass });
+  return new StoreUnavailable(what, { cause: error, errorClass });
+}

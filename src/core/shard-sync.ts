@@ -1,0 +1,193 @@
+/**
+ * Which lease rows the stream asks for and the table lacks, and which rows have done their duty.
+ *
+ * Order matters: parents come before children in the list, and the engine creates one generation after another,
+ * because a child whose parent has no row is runnable at once (L3).
+ */
+
+import { type Application, descendantStartOf, isOpenedSince, type Start, startOf } from "./application.ts";
+import { type HashRange, holes } from "./hash-range.ts";
+import { isEnded, isSentinel, isUntouched, LATEST, type Lease, SHARD_END, sentinel } from "./lease.ts";
+import { type LeaseTable, missingParents } from "./lineage.ts";
+import type { Shard } from "./shard.ts";
+
+/**
+ * @returns generations of leases to create, parents first; empty when nothing is missing.
+ *
+ * A shard without a row gets one, unless one of its descendants has one that was made after its end (then it was completed
+ * and cleaned up). It
+ * begins where the application began, at the moment that was decided once, whichever worker makes the row and whenever;
+ * one opened later begins at its first record, so that nothing written before it was seen is skipped. Under LATEST, a
+ * shard that was closed before the application began holds nothing for it.
+ *
+ * A child waits for a parent that has no row and should have one (`missingParents`): a parent that the stream does not list
+ * any more gets a row that says so.
+ */
+export function missingLeases(
+  shards: readonly Shard[],
+  table: LeaseTable,
+  application: Application,
+): Lease[][] {
+  const byId = new Map(shards.map((s) => [s.shardId, s]));
+  const children = childrenOf(shards);
+  const isOpenedLater = (shard: Shard) =>
+    isOpenedSince(application, shard.shardId) ?? hasLeasedAncestor(shard, byId, table);
+  const isPassedOver = (shard: Shard) =>
+    application.initialPosition === LATEST &&
+    wasClosedBefore(shard, children, application) &&
+    !hasLeasedAncestor(shard, byId, table);
+  const wanted = shards.filter(
+    (shard) =>
+      !table.has(shard.shardId) &&
+      !hasLeasedDescendant(shard.shardId, children, table, application) &&
+      !isPassedOver(shard),
+  );
+  const generationOf = generations(wanted, byId);
+  const levels: Lease[][] = [];
+  const rows = new Map(table);
+  for (const shard of wanted) {
+    const start = isOpenedLater(shard) ? descendantStartOf(application) : startOf(application);
+    const generation = generationOf.get(shard.shardId)!;
+    const lease = newLease(shard, start);
+    levels[generation] = [...(levels[generation] ?? []), lease];
+    rows.set(lease.leaseKey, lease);
+  }
+  return [endedParents(rows, application), ...levels].filter(
+    (level) => level !== undefined && level.length > 0,
+  );
+}
+
+/** Rows for parents that cannot be read any more. They are removed like any other ended lease. */
+function endedParents(rows: LeaseTable, application: Application): Lease[] {
+  const isChildOf = (parent: string) => (lease: Lease) => lease.parentShardIds.includes(parent);
+  return [...missingParents(rows, application)].map((parent) => {
+    const children = [...rows.values()].filter(isChildOf(parent)).map(({ leaseKey }) => leaseKey);
+    const row = newLease({ shardId: parent, parentShardIds: [] }, { checkpoint: sentinel(SHARD_END) });
+    return { ...row, childShardIds: children };
+  });
+}
+
+/** The row of a child, as its parent's reader creates it at the parent's end. */
+export const childLease = (shard: Shard, application: Application): Lease =>
+  newLease(shard, descendantStartOf(application));
+
+function newLease(shard: Pick<Shard, "shardId" | "parentShardIds"> & Partial<Shard>, start: Start): Lease {
+  return {
+    leaseKey: shard.shardId,
+    owner: undefined,
+    counter: 0,
+    ...start,
+    ownerSwitchesSinceCheckpoint: 0,
+    parentShardIds: shard.parentShardIds,
+    childShardIds: [],
+    hashRange: shard.hashRange,
+    checkpointOwner: undefined,
+  };
+}
+
+/** Its children were there when the application began. Where that is not known, a closed shard counts as closed before. */
+function wasClosedBefore(
+  { shardId, closed }: Shard,
+  children: ReadonlyMap<string, string[]>,
+  application: Application,
+): boolean {
+  return closed && (children.get(shardId) ?? []).every((child) => isOpenedSince(application, child) !== true);
+}
+
+function childrenOf(shards: readonly Shard[]): Map<string, string[]> {
+  const children = new Map<string, string[]>();
+  for (const shard of shards) {
+    for (const parent of shard.parentShardIds) {
+      const known = children.get(parent);
+      if (known) known.push(shard.shardId);
+      else children.set(parent, [shard.shardId]);
+    }
+  }
+  return children;
+}
+
+function hasLeasedDescendant(
+  shardId: string,
+  children: ReadonlyMap<string, string[]>,
+  table: LeaseTable,
+  application: Application,
+): boolean {
+  const pending = [...(children.get(shardId) ?? [])];
+  const seen = new Set<string>();
+  for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
+    const row = table.get(next);
+    // Children's rows are made while their parents are read: one that no worker has taken proves nothing.
+    if (row && !(isUntouched(row) && isOpenedSince(application, next) === true)) return true;
+    if (seen.has(next)) continue;
+    seen.add(next);
+    pending.push(...(children.get(next) ?? []));
+  }
+  return false;
+}
+
+function hasLeasedAncestor(shard: Shard, byId: ReadonlyMap<string, Shard>, table: LeaseTable): boolean {
+  const pending = [...shard.parentShardIds];
+  const seen = new Set<string>();
+  for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
+    if (table.has(next)) return true;
+    if (seen.has(next)) continue;
+    seen.add(next);
+    pending.push(...(byId.get(next)?.parentShardIds ?? []));
+  }
+  return false;
+}
+
+/** 0 for shards whose parents are not among `shards`, else one more than the latest parent. A reshard makes children after parents, so the walk ends. */
+function generations(shards: readonly Shard[], byId: ReadonlyMap<string, Shard>): Map<string, number> {
+  const wanted = new Set(shards.map((s) => s.shardId));
+  const known = new Map<string, number>();
+  const depth = (shardId: string, guard: number): number => {
+    const cached = known.get(shardId);
+    if (cached !== undefined) return cached;
+    const parents = byId.get(shardId)?.parentShardIds.filter((p) => wanted.has(p)) ?? [];
+    const found =
+      parents.length === 0 || guard === 0 ? 0 : 1 + Math.max(...parents.map((p) => depth(p, guard - 1)));
+    known.set(shardId, found);
+    return found;
+  };
+  // A stream keeps at most a retention's worth of generations; the guard bounds the walk on nonsense input.
+  for (const { shardId } of shards) depth(shardId, 64);
+  return known;
+}
+
+/**
+ * Ended leases whose children have all started (or ended) and whose own parents' rows are gone
+ * (KCL: `LeaseCleanupManager`). A lease that does not name its children waits until they name it.
+ *
+ * @param started "may-have-started": also those whose children may have started since these rows were read. Says
+ * whether reading them anew is worth it.
+ */
+export function completedLeases(
+  table: LeaseTable,
+  started: "have-started" | "may-have-started" = "have-started",
+): Lease[] {
+  const named = new Map<string, string[]>();
+  for (const lease of table.values()) {
+    for (const parent of lease.parentShardIds)
+      named.set(parent, [...(named.get(parent) ?? []), lease.leaseKey]);
+  }
+  return [...table.values()].filter((lease) => {
+    if (!isEnded(lease) || lease.parentShardIds.some((p) => table.has(p))) return false;
+    const children = new Set([...lease.childShardIds, ...(named.get(lease.leaseKey) ?? [])]);
+    if (children.size === 0) return false;
+    return started === "may-have-started" || [...children].every((child) => hasStarted(table.get(child)));
+  });
+}
+
+/** A child without a row has been completed and cleaned up itself only after its own children started. */
+const hasStarted = (child: Lease | undefined): boolean =>
+  child !== undefined && (isEnded(child) || !isSentinel(child.checkpoint));
+
+/** Parts of the key space that no unfinished lease covers, although the stream has shards there. */
+export function uncovered(shards: readonly Shard[], table: LeaseTable): HashRange[] {
+  const ranges = [...table.values()]
+    .filter((l) => !isEnded(l))
+    .flatMap((l) => (l.hashRange ? [l.hashRange] : []));
+  const known = [...table.values()].some((l) => !isEnded(l) && l.hashRange === undefined);
+  return known || shards.length === 0 ? [] : holes(ranges);
+}

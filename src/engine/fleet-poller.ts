@@ -1,0 +1,427 @@
+/**
+ * Looking: this worker's heartbeat, the fleet rows and, when they say that something changed, the lease table.
+ *
+ * Owns: the membership and the view. Never does: decide what follows from them.
+ * W1: a heartbeat answers with its whole page, so a beat is a look and no look is made beside it.
+ * W2: the table is read when the generation moved, and at no other time but for leases of foreign owners.
+ * W3: heartbeats continue while the table is read, however long that takes.
+ * W4: silence counts only while this worker writes its own heartbeats. While they fail, no time counts as observed; after
+ *     a longer gap it observes from the start. What keeps this worker from writing may keep the others from it too.
+ * W5: but a block of its own event loop is no such gap, or a busy fleet with synchronous handlers would notice no crash.
+ *     Of the time with such a block only a part counts: a whole host may have stood still, and all its workers with it.
+ * W6: the scans of a large fleet take turns. In a very large one only the leader and its deputy scan, and assign
+ *     (`core/assignments.ts`); the others scan once in a long while, in case both fail.
+ * W7: members may publish unequal failover times. Heartbeats and looks follow the shortest, so that W4 holds by that of
+ *     each member: a worker with long pauses between its own heartbeats would not notice an outage in time.
+ */
+import { isNotable } from "../core/block-cover.ts";
+import type { Lease } from "../core/lease.ts";
+import type { FleetRow, Member } from "../core/member.ts";
+import {
+  heartbeatSlackMillis,
+  type PollIntervals,
+  pollIntervalsOf,
+  type Role,
+  shortestFailoverMillis,
+} from "../core/poll-intervals.ts";
+import { type Deferred, deferred } from "./deferred.ts";
+import type { EngineOptions, Ports } from "./engine-context.ts";
+import { type ErrorReports, errorClassIn } from "./error-reports.ts";
+import { FleetCache, OBSERVING_PART } from "./fleet-cache.ts";
+import type { LoopWatch } from "./loop-watch.ts";
+import { type HeartbeatResult, Membership } from "./membership.ts";
+import { RowPolls } from "./row-polls.ts";
+import { TableListing } from "./table-listing.ts";
+
+/** After a heartbeat that failed. */
+const HEARTBEAT_RETRY_MILLIS = 250;
+/** Leases of owners without an entry are read so often: three readings, and a look or two, tell who is silent. */
+const NON_MEMBER_SCAN_PART = 1 / 3;
+/** While a row cannot be read the table is read so often: who repairs it by hand moves no generation. */
+const REPAIR_POLL_MILLIS = 3_000;
+/** W5. Of the failover time: with a third for the heartbeat before it, more than a third is left to write the next one. */
+const BLOCKED_GAP_PART = 1 / 4;
+
+export interface DesiredEntry {
+  readonly state: "joining" | "active" | "leaving";
+  readonly maxLeases: number | undefined;
+  /** How many this worker holds; undefined unless the leader assigns. */
+  readonly leases: number | undefined;
+}
+
+/** `dead`: others marked this worker dead. `replaced`: another process has its id. */
+export type Poll = { readonly kind: "seen" } | Exclude<HeartbeatResult, { kind: "ok" } | { kind: "removed" }>;
+
+const SEEN: Poll = { kind: "seen" };
+
+export class FleetPoller {
+  readonly cache: FleetCache;
+  readonly membership: Membership;
+  readonly #ports: Ports;
+  readonly #failoverTimeMillis: number;
+  readonly #loop: LoopWatch;
+  #freshness: Deferred = deferred();
+  #closed = false;
+  #bumpWanted = false;
+  /** By fleet row: what was reported of its entries last. */
+  readonly #unreadableEntries = new Map<number, string>();
+  /** The last heartbeat failed, and none has succeeded since. */
+  #heartbeatFails = false;
+  #scannedMillis = Number.NEGATIVE_INFINITY;
+  /** W6. Since when a scan is wanted, and this worker's place in the turn, from 0 to 1. Undefined: none is wanted. */
+  #scheduledScan: { readonly sinceMillis: number; readonly place: number } | undefined;
+  readonly #rounds: RowPolls;
+  readonly #listing: TableListing;
+  #scanning: Promise<void> = Promise.resolve();
+  #hasJustScanned = false;
+
+  constructor(
+    ports: Ports,
+    options: Pick<EngineOptions, "workerId" | "enableLeaseStealing" | "failoverTimeMillis">,
+    loop: LoopWatch,
+  ) {
+    this.#ports = ports;
+    this.#listing = new TableListing(ports);
+    this.#loop = loop;
+    this.#failoverTimeMillis = options.failoverTimeMillis;
+    this.cache = new FleetCache(options.failoverTimeMillis * OBSERVING_PART);
+    this.#rounds = new RowPolls(this.cache, options.failoverTimeMillis);
+    this.membership = new Membership(ports.store, {
+      workerId: options.workerId,
+      steals: options.enableLeaseStealing,
+      failoverTimeMillis: options.failoverTimeMillis,
+      published: () => loop.published,
+      newIncarnation: ports.newIncarnation,
+      monotonicMillis: () => this.#now(),
+    });
+  }
+
+  /** The table is as new as the newest generation seen. */
+  get isCurrent(): boolean {
+    return this.cache.scannedFleetVersion === this.cache.version;
+  }
+
+  /**
+   * C1. The fleet of a leader that assigns changes all the time: it plans from what it has just read, whatever has changed
+   * meanwhile. The conditions of the writes hold, and the next reading is a second or so away. Who follows plans only then.
+   */
+  get mayPlan(): boolean {
+    if (this.role === "reads") return this.isCurrent;
+    return this.#hasJustScanned || (this.role !== "follows" && this.isCurrent);
+  }
+
+  get intervals(): PollIntervals {
+    const { size, table } = this.cache;
+    // Where the leader assigns, this worker knows only a part of the fleet.
+    const workers = Math.max(1, size?.workers ?? 0, this.cache.livingMembers());
+    const leases = Math.max(size?.shards ?? 0, table.size);
+    const hurries = this.membership.member.state !== "active";
+    const failoverMillis = shortestFailoverMillis(this.cache.fleetRows.values(), this.#failoverTimeMillis);
+    return pollIntervalsOf({ workers, leases }, failoverMillis, this.role, hurries);
+  }
+
+  get leads(): boolean {
+    return this.leaders[0] === this.membership.member.workerId;
+  }
+
+  get role(): Role {
+    if (this.cache.size === undefined) return "reads";
+    const rank = this.leaders.indexOf(this.membership.member.workerId);
+    if (rank === 0) return "leads";
+    return rank === 1 ? "stands-in" : "follows";
+  }
+
+  get leaders(): readonly string[] {
+    return this.cache.leaders(this.membership.fleetRow);
+  }
+
+  /** The next look is a heartbeat that tells everybody to read the table. */
+  wantBump(): void {
+    this.#bumpWanted = true;
+  }
+
+  /** What is known may be wrong: read the table at the next look. */
+  distrust(): void {
+    this.cache.scannedFleetVersion = -1;
+  }
+
+  /** Undefined also while what is known may be wrong: a parent whose row is gone must not pass for one that is there. */
+  row(leaseKey: string): Lease | undefined {
+    return this.cache.scannedFleetVersion < 0 ? undefined : this.cache.table.get(leaseKey);
+  }
+
+  /** W4. Without a heartbeat of this worker, and without a block of its event loop. */
+  get #unobservedMillis(): number {
+    const { sentMillis } = this.membership;
+    return this.#now() - sentMillis - this.#loop.blockedSince(sentMillis);
+  }
+
+  /** W4. Whether silence counts at this moment. */
+  get isObserving(): boolean {
+    return this.#unobservedMillis <= this.#failoverTimeMillis * OBSERVING_PART;
+  }
+
+  /** W4, W7. @param leastMillis no member is judged by less */
+  expiredMembers(leastMillis: number): ReadonlySet<string> {
+    if (!this.isObserving) return new Set();
+    return this.cache.expiredMembers(leastMillis, this.#unobservedMillis / OBSERVING_PART);
+  }
+
+  async join(): Promise<void> {
+    this.cache.reset();
+    this.#scanning = Promise.resolve();
+    const joined = await this.membership.join();
+    for (const fleetRow of this.membership.takeRowsMet()) this.#sawRow(fleetRow, "eventual");
+    this.#sawRow(joined.fleetRow, "consistent");
+    if (joined.bumpError !== undefined) this.wantBump();
+    if (this.membership.fleetRow !== 0) {
+      const first = await this.#ports.store.readFleet(0, { consistent: true });
+      if (first) this.#sawRow(first, "consistent");
+    }
+    this.#resolveFreshness();
+  }
+
+  /** Beats when it is due or `desired` differs from the entry, and reads the pages this worker watches. */
+  async #poll(desired: DesiredEntry, intervals: PollIntervals, isBusy: boolean): Promise<Poll> {
+    const { member } = this.membership;
+    const differs = desired.maxLeases !== member.maxLeases || this.membership.isTrialOver;
+    // A new cap, or the end of a trial, is read by all with fleet row 0, and nothing of it is in the table: only from another row it needs a bump.
+    // A leader that assigns reads all rows in turn.
+    const capBumps = differs && this.membership.fleetRow > 0 && this.role === "reads";
+    const bump = this.#bumpWanted || desired.state !== member.state || capBumps;
+    const sinceHeartbeatMillis = this.#now() - this.membership.sentMillis;
+    const heartbeats =
+      bump ||
+      differs ||
+      sinceHeartbeatMillis >= intervals.heartbeatMillis - heartbeatSlackMillis(intervals, isBusy);
+    const everyMillis = isBusy ? intervals.busyMillis : intervals.idleMillis;
+    if (heartbeats) {
+      const written = await this.#sendHeartbeat(desired, bump);
+      if (written.kind !== "seen") return written;
+    }
+    const { leads, role } = this;
+    const rounds = {
+      ownRow: this.membership.fleetRow,
+      hasSentHeartbeat: heartbeats,
+      everyMillis,
+      leads,
+      role,
+    };
+    for (const fleetRow of this.#rounds.due(rounds, this.#now())) {
+      this.#rounds.reads(fleetRow, this.#now());
+      const seen = await this.#ports.store.readFleet(fleetRow);
+      if (seen !== undefined) this.#sawRow(seen, "eventual");
+      // An answer without the row may be an empty one of something between. A scan counts what it brings.
+      else if (this.cache.fleetRows.get(fleetRow)?.members.length) this.distrust();
+      else this.cache.rowGone(fleetRow);
+    }
+    return SEEN;
+  }
+
+  /** A look, and then the table if it is this worker's turn to read it. */
+  async pollAndScan(desired: DesiredEntry, intervals: PollIntervals, isBusy: boolean): Promise<Poll> {
+    const seen = await this.#poll(desired, intervals, isBusy);
+    return seen.kind === "seen" ? this.#scanWhenDue(desired, intervals) : seen;
+  }
+
+  async #scanWhenDue(desired: DesiredEntry, intervals: PollIntervals): Promise<Poll> {
+    this.#hasJustScanned = false;
+    const now = this.#now();
+    const sinceMillis = now - this.#scannedMillis;
+    const nonMemberScanDue =
+      this.cache.hasNonMemberLeases && sinceMillis > this.#failoverTimeMillis * NON_MEMBER_SCAN_PART;
+    const repairDue = this.cache.corrupt.length > 0 && sinceMillis > REPAIR_POLL_MILLIS;
+    if (this.isCurrent && !nonMemberScanDue && !repairDue) {
+      this.#scheduledScan = undefined;
+      return SEEN;
+    }
+    if (now < this.#dueAtMillis(intervals, now)) return SEEN;
+    this.#scannedMillis = now;
+    this.#scheduledScan = undefined;
+    const seen = await this.#heartbeatDuring(this.#scanAgainIfOutrun(intervals), desired);
+    this.#hasJustScanned = seen.kind === "seen";
+    return seen;
+  }
+
+  /**
+   * W6. In a large fleet each worker reads the table at a moment of its own, on average once in `scanSpreadMillis` while
+   * changes go on. A worker that knows nothing, or that knows its view to be wrong, does not wait.
+   */
+  #dueAtMillis({ scanSpreadMillis }: PollIntervals, now: number): number {
+    const knowsNothing = this.cache.scannedFleetVersion < 0 && this.role !== "follows";
+    if (scanSpreadMillis === 0 || knowsNothing) return now;
+    // By the pace of now: the fleet may have grown since, or this worker may have begun to lead.
+    this.#scheduledScan ??= { sinceMillis: now, place: this.#ports.random.next() };
+    const { sinceMillis, place } = this.#scheduledScan;
+    return Math.max(sinceMillis, this.#scannedMillis + scanSpreadMillis / 2) + place * scanSpreadMillis;
+  }
+
+  /** What changed during a scan is read at once, not at the next look: others are handing over, and wait for nobody. Only where a scan is cheap. */
+  async #scanAgainIfOutrun({ scanSpreadMillis }: PollIntervals): Promise<void> {
+    await this.scan();
+    if (!this.isCurrent && scanSpreadMillis === 0) await this.scan();
+  }
+
+  /** W3. A worker that has lost its place does not wait for the scan: what that brings is another incarnation's (V4). */
+  async #heartbeatDuring(scan: Promise<void>, desired: DesiredEntry): Promise<Poll> {
+    let failure: unknown;
+    const seen = await this.#heartbeatUntil(scan, desired, (error) => {
+      failure = error;
+    });
+    if (seen.kind !== "seen") return seen;
+    await scan;
+    if (failure !== undefined && this.#heartbeatFails) throw failure;
+    return seen;
+  }
+
+  /** W3, for a joiner that still finds out where the application began. Ends with `work`, or when the place is lost. */
+  async heartbeatWhile(
+    work: Promise<unknown>,
+    desired: DesiredEntry,
+    reports: Pick<ErrorReports, "failed">,
+  ): Promise<void> {
+    await this.#heartbeatUntil(work, desired, (error) =>
+      reports.failed("lease table", errorClassIn(error), error),
+    );
+  }
+
+  /** @param failed told of a heartbeat that failed, which is sent again */
+  async #heartbeatUntil(
+    work: Promise<unknown>,
+    desired: DesiredEntry,
+    failed: (error: unknown) => void,
+  ): Promise<Poll> {
+    const over = new AbortController();
+    const end = () => over.abort();
+    void work.then(end, end);
+    for (let pauseMillis = 0; ; ) {
+      const untilHeartbeatMillis =
+        this.intervals.heartbeatMillis - (this.#now() - this.membership.sentMillis);
+      await this.#ports.clock.sleep(Math.max(pauseMillis, untilHeartbeatMillis), over.signal);
+      if (over.signal.aborted) return SEEN;
+      try {
+        const seen = await this.#sendHeartbeat(desired, this.#bumpWanted);
+        if (seen.kind !== "seen") return seen;
+        pauseMillis = 0;
+      } catch (error) {
+        failed(error);
+        pauseMillis = HEARTBEAT_RETRY_MILLIS;
+      }
+    }
+  }
+
+  /** One after another: a scan must not take rows written during a later one for old (V1). */
+  scan(): Promise<void> {
+    const scan = this.#scanning.then(() => this.#scanOnce());
+    this.#scanning = scan.catch(() => undefined);
+    return scan;
+  }
+
+  async #scanOnce(): Promise<void> {
+    const { version, incarnation } = this.cache;
+    const before = this.cache.unreadable;
+    this.cache.scanStarts();
+    const listing = await this.#listing.read(this.#closed);
+    if (this.cache.incarnation !== incarnation) return;
+    this.cache.scanned(listing, version, this.#now());
+    // Who reads the table once in a long while has no news for the others.
+    const isChange = this.#listing.report(before, this.cache) && this.role !== "follows";
+    if (isChange) this.wantBump();
+  }
+
+  rowOf(member: Member): number {
+    return this.cache.rowOf(member) ?? this.membership.fleetRow;
+  }
+
+  /** Resolves while this worker's heartbeat is fresh (M1) and none is owed after a block (B2), or when `signal` aborts. */
+  async whenFresh(signal: AbortSignal): Promise<void> {
+    const waits = () =>
+      !this.membership.isFresh(this.#now()) || this.#loop.owesHeartbeat(this.membership.sentMillis);
+    while (!signal.aborted && !this.#closed && waits()) {
+      const aborted = deferred();
+      signal.addEventListener("abort", aborted.open, { once: true });
+      await Promise.race([this.#freshness.promise, aborted.promise]);
+      signal.removeEventListener("abort", aborted.open);
+    }
+  }
+
+  /** Nobody waits for freshness any more. */
+  close(): void {
+    this.#closed = true;
+    this.#resolveFreshness();
+  }
+
+  async #sendHeartbeat(desired: DesiredEntry, bump: boolean): Promise<Poll> {
+    this.#bumpWanted = false;
+    const before = this.cache.version;
+    const unobservedMillis = this.#unobservedMillis;
+    const wasObserving = this.isObserving;
+    const sentBefore = this.membership.sentMillis;
+    const written = await this.membership.sendHeartbeat(desired, bump).catch((error: unknown) => {
+      this.#bumpWanted ||= bump;
+      this.#heartbeatFails = true;
+      throw error;
+    });
+    // A stop whose budget is spent removes the entry while a heartbeat may be under way.
+    if (written.kind !== "ok" && this.#closed) return SEEN;
+    if (written.kind === "removed") return this.#restore();
+    if (written.kind !== "ok") return written;
+    const { fleetRow } = written;
+    if (!wasObserving) this.cache.restartObservation();
+    else if (isNotable(this.#loop.blockedSince(sentBefore), this.#failoverTimeMillis))
+      this.cache.interruptObservation(this.#failoverTimeMillis * BLOCKED_GAP_PART);
+    this.cache.restartObservationBelow(unobservedMillis / OBSERVING_PART);
+    this.#sawRow(fleetRow, "consistent");
+    this.#heartbeatFails = false;
+    // Our own bump is no news to us.
+    const isOwnChange = bump && fleetRow.version === before + 1;
+    if (isOwnChange && this.cache.scannedFleetVersion === before)
+      this.cache.scannedFleetVersion = fleetRow.version;
+    this.#resolveFreshness();
+    if (written.bumpError !== undefined) {
+      this.#bumpWanted = true;
+      throw written.bumpError;
+    }
+    return SEEN;
+  }
+
+  /** The entry, or its whole fleet row, was removed by hand. No other worker holds what this one holds (M2). */
+  async #restore(): Promise<Poll> {
+    const { fleetRow, bumpError } = await this.membership.restore();
+    if (bumpError !== undefined) this.wantBump();
+    this.#ports.logger.error(
+      { fleetRow: fleetRow.number },
+      "this worker's entry was removed from its fleet row by another hand: it is written again, and the leases are kept",
+    );
+    this.cache.restartObservation();
+    this.#sawRow(fleetRow, "consistent");
+    this.distrust();
+    this.#resolveFreshness();
+    return SEEN;
+  }
+
+  #sawRow(fleetRow: FleetRow, consistency: "consistent" | "eventual"): void {
+    if (this.#heartbeatFails) this.cache.interruptObservation();
+    if (this.cache.sawRow(fleetRow, this.#now(), consistency) === "set-back")
+      this.#ports.logger.error(
+        { fleetRow: fleetRow.number, version: fleetRow.version },
+        "the fleet row's version went back (deleted or edited by hand?): the lease table is read anew",
+      );
+    const problems = fleetRow.unreadable?.join("; ") ?? "";
+    if (problems !== "" && problems !== this.#unreadableEntries.get(fleetRow.number))
+      this.#ports.logger.error(
+        { fleetRow: fleetRow.number, problems },
+        "entries of a fleet row cannot be read: their workers count as gone until they write them anew",
+      );
+    this.#unreadableEntries.set(fleetRow.number, problems);
+  }
+
+  #resolveFreshness(): void {
+    this.#freshness.open();
+    this.#freshness = deferred();
+  }
+
+  #now(): number {
+    return this.#ports.clock.monotonicMillis();
+  }
+}

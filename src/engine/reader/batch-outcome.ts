@@ -1,0 +1,48 @@
+/** How getting a batch through the handler ends, and what it takes. */
+
+import type { ConsumerRecord } from "../../core/record.ts";
+import type { Clock } from "../../ports/clock.ts";
+import type { Logger } from "../../ports/logger.ts";
+import type { Random } from "../../ports/random.ts";
+import type { ErrorReports } from "../error-reports.ts";
+import type { Checkpointer } from "./checkpointer.ts";
+import type { HandlerCalls } from "./handler-call.ts";
+import type { OnError } from "./reader-options.ts";
+import type { ShardReport } from "./reader-report.ts";
+import type { Retry } from "./retry.ts";
+import type { ShardActivity } from "./shard-activity.ts";
+
+export type BatchOutcome =
+  | { readonly kind: "done" }
+  /**
+   * The lease was lost, or a drain came between two tries: the next owner gets what is left. `isAhead`: and later
+   * records that were processed ahead of it once more.
+   */
+  | { readonly kind: "interrupted"; readonly isAhead?: boolean };
+
+export const DONE: BatchOutcome = { kind: "done" };
+export const INTERRUPTED: BatchOutcome = { kind: "interrupted" };
+
+export interface HandlerPolicyDeps {
+  readonly shardId: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly reports: ErrorReports;
+  readonly report: ShardReport;
+  readonly activity: ShardActivity;
+  readonly calls: HandlerCalls;
+  readonly checkpointer: Checkpointer;
+  readonly onError: OnError;
+  readonly retry: Retry;
+  /** Of the next call, by what the calls before have blocked the event loop for. */
+  readonly mostRecords: () => number;
+  /** A `deadLetter` that takes longer has failed: its answer may have been lost. */
+  readonly deadLetterLimitMillis: number;
+  /** `processed`: by the handler. Else the record was given up. Everything before it is settled too. */
+  readonly settled: (last: ConsumerRecord, processed: boolean) => void;
+  /** The records read ahead, if there are any: they belong to the batch in the handler from then on. */
+  readonly takeAhead: () => readonly ConsumerRecord[];
+  /** Aborts when the lease is lost or a drain was asked for: no further tries. */
+  readonly interrupted: AbortSignal;
+}
