@@ -3,7 +3,7 @@
  * those that the bundles of the container images and of the Lambda function contain (pino, say, which npm calls a
  * development dependency). The rest are tools: they run on a developer's machine only.
  */
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
 const BARE_IMPORT = /^(?:import|export)\b[^;]*?\bfrom\s+"((?:@[\w.-]+\/)?[\w.-]+)(?:\/[^"]*)?"/gm;
@@ -49,6 +49,7 @@ function resolve(packages, name, from) {
 /** Names of the packages that source files import; Node's own modules and relative files are none. */
 function importsBelow(folder) {
   const names = new Set();
+  if (!existsSync(folder)) return names;
   for (const file of readdirSync(folder, { recursive: true, encoding: "utf8" })) {
     if (!file.endsWith(".ts")) continue;
     const source = readFileSync(join(folder, file), "utf8");

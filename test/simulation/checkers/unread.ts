@@ -139,6 +139,7 @@ class Unread {
       const ended = event.after !== undefined && isEnded(event.after);
       if (event.operation === "create" || ended) shard.since = event.t;
       // Its children may be read from now on.
+      if (ended && !shard.ended) this.#hasRoomSince(event.t);
       if (ended && !shard.ended)
         for (const other of this.#shards.values())
           if (other.parents.includes(event.leaseKey)) other.since = event.t;
@@ -189,7 +190,7 @@ class Unread {
     if (until.length > 0) this.#undisturbedSince = Math.max(this.#undisturbedSince, Math.min(...until));
   }
 
-  /** A worker comes back, with room for what the caps may have left no room for. */
+  /** A worker comes back, or a shard ends: there may be room for what the caps left no room for. */
   #hasRoomSince(t: number): void {
     if (this.#swarm.cap.kind !== "none") this.#undisturbedSince = Math.max(this.#undisturbedSince, t);
   }
