@@ -148,8 +148,8 @@ export function checkStop({ swarm, events, finalLeases, finalFleetRows, unsettle
         givenLate.add(event.leaseKey);
       }
     }
-    // It drops what it has, and where the leader assigns it does not see that rows still name it.
-    if (event.type === "member" && event.operation === "markDead" && mayAssign(swarm))
+    // It drops what it has; whether it was marked dead for a reason is L9's to judge.
+    if (event.type === "member" && event.operation === "markDead")
       for (const [leaseKey, id] of owner) if (id === event.about) givenLate.add(leaseKey);
     if (event.type === "worker" && event.action === "started") stopped.delete(event.worker);
     if (event.type === "worker" && event.action === "stopping") stopping.set(event.worker, event);
