@@ -1,4 +1,7 @@
-/** The options of `createWorker`: what each means, its default and why, and the checks with the remedy in the message. */
+/**
+ * The options of `createWorker`: what each means, its default and why, and its check. The message of a failed
+ * check names the remedy.
+ */
 import { hostname } from "node:os";
 import type { CloudWatchClient } from "@aws-sdk/client-cloudwatch";
 import type { DynamoDBClient } from "@aws-sdk/client-dynamodb";
@@ -19,12 +22,19 @@ import { withPlainErrors } from "./ports/plain-errors.ts";
 import { closest } from "./suggest.ts";
 
 export interface WorkerOptions extends Hooks {
-  /** Names the fleet: workers with the same name share the stream. Also the lease table's name and the metrics' namespace. */
+  /**
+   * The name of the fleet: workers with the same name share the stream. Also the name of the lease table and
+   * the namespace of the metrics. 1 to 255 letters, digits, '_', '.' and '-'; at least 3 where it names the
+   * lease table.
+   */
   readonly applicationName: string;
-  /** The stream to read; or `streamArn`. */
+  /** The stream to read. Give exactly one of `streamName` and `streamArn`. */
   readonly streamName?: string;
   readonly streamArn?: string;
-  /** Must be unique in the fleet. Default: the ECS task id, else the host name, plus a random part. */
+  /**
+   * Must be unique in the fleet. 1 to 128 characters without spaces or control characters. Default: the ECS
+   * task id, else the host name, plus a random part.
+   */
   readonly workerId?: string;
   /** Default: `applicationName`, as in KCL. */
   readonly leaseTableName?: string;
@@ -40,59 +50,117 @@ export interface WorkerOptions extends Hooks {
   };
   /** Create the lease table (on demand) when it is missing. Default: true, as in KCL. */
   readonly createLeaseTable?: boolean;
-  /** Where an application that has no leases yet begins. Children of a reshard always begin at TRIM_HORIZON. Default: TRIM_HORIZON, so that nothing is skipped unasked. */
+  /**
+   * Where an application without leases begins. Children of a reshard always begin at TRIM_HORIZON. Default:
+   * TRIM_HORIZON, so that no record is skipped unless you ask for it.
+   */
   readonly initialPosition?: "TRIM_HORIZON" | "LATEST" | Date;
-  /** What happens when the lease table's stream was deleted and made again under its name. "refuse" (default): `start()` rejects, with the remedy. "start-over": the leases are deleted and the application begins anew. */
+  /**
+   * What to do when the stream of the lease table was deleted and created again under the same name. "refuse"
+   * (default): `start()` rejects, and the message names the remedy. "start-over": the leases are deleted and
+   * the application begins again.
+   */
   readonly onStreamReplaced?: "refuse" | "start-over";
-  /** Move leases between living workers to even them out. False: take only unowned and expired ones. Default: true. */
+  /**
+   * Move leases between living workers to even them out. False: take only unowned and expired leases.
+   * Default: true.
+   */
   readonly enableLeaseStealing?: boolean;
   readonly leaseStealing?: { readonly stealingStrategy?: "EVEN_DISTRIBUTION" };
-  /** Most leases this worker takes: a number, or a function of the open shards and living workers (fractions are rounded up). Where cap × workers < shards, shards stay unread: loudly. Default: no cap. */
+  /**
+   * The most leases that this worker takes, 1 to 1000000: a number, or a function of the open shards and
+   * living workers. Fractions are rounded up. If cap × workers < shards, shards stay unread, and the leader
+   * logs an error. Default: no cap.
+   */
   readonly maxLeasesForWorker?:
     | number
     | ((fleet: { readonly shards: number; readonly workers: number }) => number);
-  /** A worker whose heartbeat has not moved for this long is dead. Milliseconds. Default: 10000, as in KCL: two heartbeats may fail. */
+  /**
+   * A worker whose heartbeat has not moved for this long is dead. Milliseconds, 1000 to 3600000. Default:
+   * 10000, as in KCL: two heartbeats may fail.
+   */
   readonly failoverTimeMillis?: number;
-  /** How often the leading worker lists shards. Milliseconds. Default: 5000; the resharder wakes the fleet at once. */
+  /**
+   * How often the leader lists shards. Milliseconds, 250 to 3600000. Default: 5000; the resharder makes the
+   * fleet list them at once.
+   */
   readonly shardSyncIntervalMillis?: number;
-  /** "worker" (default): one heartbeat per worker. "lease": every lease's counter moves too, for a fleet shared with Java KCL. */
+  /**
+   * "worker" (default): one heartbeat per worker. "lease": the counter of every lease moves too, for a fleet
+   * shared with Java KCL.
+   */
   readonly leaseRenewal?: "worker" | "lease";
-  /** Wait after a read that found nothing. Milliseconds, at least 200 (five reads a second a shard). Default: 1000. */
+  /**
+   * The wait after a read that found no record. Milliseconds, 200 to 60000: Kinesis allows five reads a
+   * second per shard. Default: 1000.
+   */
   readonly idleTimeBetweenReadsMillis?: number;
-  /** Most records of one read, 1 to 10000. Default: 10000, Kinesis's most. */
+  /** The most records of one read, 1 to 10000. Default: 10000, the most that Kinesis returns. */
   readonly maxRecords?: number;
   /**
-   * What happens to KPL user records whose hash key is outside the lease's hash range. Such records come after a
-   * reshard, in aggregates that the producer filled by the old shards; a KPL producer notices and sends them again.
-   * "keep" (default): they are handled and may come twice; nothing is lost, whatever producer wrote them. "drop": KCL's
-   * rule, for each record on its own; what a producer without that check wrote is lost. Dropped records are counted in
-   * the metric KplRecordsDropped.
+   * What to do with KPL user records whose hash key is outside the lease's hash range. They occur after a
+   * reshard, in aggregates that the producer filled for the old shards. A KPL producer notices this and sends
+   * those records again. "keep" (default): the handler gets them, possibly twice; no record is lost,
+   * whichever producer wrote it. "drop": KCL's rule, applied to each user record on its own; records of a
+   * producer that does not send them again are lost. The metric KplRecordsDropped counts the dropped records.
    */
   readonly kplHashRange?: "keep" | "drop";
-  /** Most bytes of records in this process, read and not yet processed, over all shards. Default: 64 MiB. */
+  /**
+   * The most bytes of records that this process has read and not yet processed, over all shards. Bytes, 1 MiB
+   * to 1 TiB. Default: 64 MiB.
+   */
   readonly maxBufferedBytes?: number;
-  /** "auto" (default): what `processRecords` has finished is checkpointed. "manual": only what it says through `checkpoint`. */
+  /**
+   * "auto" (default): records that `processRecords` has finished are checkpointed. "manual": only positions
+   * that it passes to `checkpoint`.
+   */
   readonly checkpointMode?: "auto" | "manual";
-  /** At most one checkpoint write a shard in it; always before a hand-over. A crash replays at most this much. Milliseconds; 0: after every batch. Default: 5000. */
+  /**
+   * At most one checkpoint write per shard in this time, and always one before a hand-over. After a crash at
+   * most this much is replayed. Milliseconds, 0 to 3600000; 0: after every batch. Default: 5000.
+   */
   readonly checkpointIntervalMillis?: number;
   readonly processRecords: ProcessRecords;
-  /** A handler that takes longer is aborted and counts as failed. Milliseconds. Default: no limit. */
+  /**
+   * A handler call that takes longer is aborted and counts as failed. Milliseconds, 1 to 86400000. Default:
+   * no limit.
+   */
   readonly processTimeoutMillis?: number;
-  /** A call of the handler, a hook or a hand-over that takes longer is warned about, and measured. Milliseconds. KCL's name; there it is off. Default: 30000. */
+  /**
+   * A handler call, a hook or a hand-over that takes longer is logged as a warning and measured.
+   * Milliseconds, 1000 to 86400000. KCL's name; in KCL it is off by default. Default: 30000.
+   */
   readonly logWarningForTaskAfterMillis?: number;
-  /** How a batch that fails is tried again. Default: without end, with pauses that grow from 200 ms to 30 s and end at once when the shard is to be handed over. */
+  /**
+   * How a batch that fails is retried. Default: without end, with pauses that grow from 200 ms to 30 s and
+   * end at once when the shard is to be handed over.
+   */
   readonly retry?: RetryOptions;
-  /** For a record that is poison, or out of attempts: "stop" (default) halts the shard at it, and nothing is passed over; "skip" passes over it; or a dead letter takes it. Other failures are waited out. */
+  /**
+   * What to do with a record that is poison, or out of attempts. "stop" (default): the shard halts at it, and
+   * no record is passed over. "skip": the record is passed over. `{ deadLetter }`: the record is given to
+   * that function. All other failures are retried until they pass.
+   */
   readonly onError?: OnError;
-  /** pino-like. Default: warnings and errors to the console, one line each, with the stack where there is an error. `false`: silent. No line has a record's data or a credential. */
+  /**
+   * A pino-like logger. Default: warnings and errors go to the console, one line each, with the stack of an
+   * error. `false`: no logging. No line contains a record's data or a credential.
+   */
   readonly logger?: Logger | false;
   /** Default: "summary". */
   readonly metricsLevel?: "none" | "summary" | "detailed";
-  /** Told of every batch, of what fails, and of every lease that changes hands. Must be quick. What it throws is logged, and changes nothing else. */
+  /**
+   * Called for every batch, every failure, and every lease that changes hands. It must be quick. An error
+   * that it throws is logged, and has no other effect.
+   */
   readonly onEvent?: (event: WorkerEvent) => void;
 }
 
-/** Every default filled in. @throws OptionError naming the option, the value and the remedy. */
+/**
+ * Fills in every default.
+ *
+ * @throws OptionError naming the option, the value and the remedy
+ */
 export function compileOptions(options: WorkerOptions): EngineOptions {
   known(options);
   text(
@@ -182,11 +250,13 @@ export function compileOptions(options: WorkerOptions): EngineOptions {
   };
 }
 
-/** Silence is asked for, never the default: a worker that stands still must be able to say why. */
+/**
+ * The default logger is the console, not silence: a worker that makes no progress must be able to log why.
+ */
 export const loggerOf = ({ logger = consoleLogger(systemClock) }: WorkerOptions): Logger =>
   withPlainErrors(logger === false ? silentLogger : logger);
 
-/** Every option there is; README's table is tested against it. */
+/** Every option. A test compares README's table with it. */
 export const OPTION_NAMES: Readonly<Record<keyof WorkerOptions, true>> = {
   applicationName: true,
   streamName: true,
@@ -270,7 +340,7 @@ function cap(value: WorkerOptions["maxLeasesForWorker"]): EngineOptions["maxLeas
     return wrong("maxLeasesForWorker", value, "a whole number from 1, or a function of { shards, workers }");
   return (fleet) => {
     const most = value(fleet);
-    // 20 shards over 3 workers are 6.67 each: rounded down, two shards would be nobody's.
+    // 20 shards over 3 workers are 6.67 each. Rounded down, two shards would have no owner.
     if (!Number.isFinite(most) || most <= 0) {
       return wrong(
         `maxLeasesForWorker(${JSON.stringify(fleet)})`,
@@ -282,7 +352,10 @@ function cap(value: WorkerOptions["maxLeasesForWorker"]): EngineOptions["maxLeas
   };
 }
 
-/** Short, because every id is in the fleet row: the start of the ECS task id, or of the host's name, and a random part. */
+/**
+ * Short, because every id is in a fleet row: the start of the ECS task id or of the host name, and a random
+ * part.
+ */
 const defaultWorkerId = (): string => {
   // ECS: the metadata URI ends with the task id and the container's number.
   const task = process.env.ECS_CONTAINER_METADATA_URI_V4?.split("/").at(-1);

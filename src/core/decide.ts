@@ -1,7 +1,7 @@
 /**
- * One look at the fleet, one set of decisions: pure, so that the simulator, the scenario transcripts and the
- * engine all run the very same code. Facts in, decisions with reasons out; the engine performs them and comes
- * back with new facts.
+ * The decisions of one worker after one poll of the fleet. `decide` is pure: facts in, decisions with reasons
+ * out. The engine carries the decisions out and calls it again with new facts. The simulator, the scenario
+ * transcripts and the engine all run this same code.
  */
 import { assignmentsOf, type PlannedMove } from "./assignments.ts";
 import { actualOwner, isEnded, type Lease } from "./lease.ts";
@@ -12,101 +12,142 @@ import { isOnTrial, isProven } from "./trial.ts";
 import { untakenKey } from "./untaken.ts";
 
 export interface Facts {
-  /** This worker, as it last wrote itself. */
+  /** This worker's fleet row entry, as it last wrote it. */
   readonly self: Member;
-  /** Every member of the fleet rows, this one included. */
+  /** Every member in the fleet rows, this worker included. */
   readonly members: readonly Member[];
-  /** Members whose heartbeat has not moved for the failover time on my clock. They are declared dead in the rows first, and planned without once the rows say so: all plan from the same rows. */
+  /**
+   * Members whose heartbeat has not moved for the failover time on this worker's clock. They are first marked
+   * dead in the fleet rows. The plan leaves them out only once the rows mark them dead: all workers plan from
+   * the same rows.
+   */
   readonly expiredMembers: ReadonlySet<string>;
   readonly table: LeaseTable;
-  /** Lease rows that are there and cannot be read: they block their children, and are not read by any worker. */
+  /**
+   * Keys of lease rows that exist but cannot be decoded. They block their children, and no worker reads their
+   * shards.
+   */
   readonly unreadable: ReadonlySet<string>;
-  /** Parents whose rows were removed by another hand (`missingParents`): they block their children until the leader has made them anew. */
+  /**
+   * Parents whose rows were removed by hand or by another program (`missingParents`). They block their
+   * children until the leader has created the rows again.
+   */
   readonly missing: ReadonlySet<string>;
-  /** Leases whose owner is no member and whose own counter has not moved for the failover time. */
+  /** Leases whose owner is not a member and whose counter has not moved for the failover time. */
   readonly expiredLeases: ReadonlySet<string>;
-  /** Leases whose owner is no member, and that I have watched for a failover time: old enough to be stolen from a living foreign owner. */
+  /**
+   * Leases of a non-member owner that this worker has observed for a full failover time. Only such a lease
+   * may be stolen from a non-member owner that is alive.
+   */
   readonly observedLeases: ReadonlySet<string>;
-  /** Leases (`untakenKey`) that others were to take and have not: this worker takes them, where it has room. */
+  /**
+   * Leases (`untakenKey`) that another worker was to take and has not. This worker takes them, as far as its
+   * cap allows.
+   */
   readonly overdue: ReadonlySet<string>;
-  /** Workers that did not take what was theirs: planned with what they have, and no more. */
+  /** Workers that did not take the leases planned for them. They keep what they have and get no more. */
   readonly passedOver: ReadonlySet<string>;
-  /** Workers that have been joining for too long: not planned with. */
+  /** Workers that have been joining for too long. The plan leaves them out. */
   readonly stuckJoiners: ReadonlySet<string>;
-  /** The dead member whose entry is to stay for a while although it owns nothing any more: it died young. */
+  /**
+   * The dead member whose entry is kept for a while although it owns no lease any more: it died young
+   * (`trial.ts`).
+   */
   readonly evidence: string | undefined;
-  /** Leases this worker reads, is about to give away, or has asked for. */
+  /** Leases that this worker reads, is about to hand over, or has a claim in flight for. */
   readonly held: ReadonlyMap<string, HeldLeaseFacts>;
-  /** This worker leads (`leaders.ts`). */
+  /** This worker is the leader (`leaders.ts`). */
   readonly leads: boolean;
-  /** The others do what the plan of this worker, the leader or its deputy, says: also what it does not take itself is untaken. */
+  /**
+   * This worker is the leader or the deputy of a very large fleet: the other workers carry out its plan. A
+   * lease planned for this worker itself then counts as untaken too.
+   */
   readonly assigns: boolean;
-  /** Workers that hold fewer leases than the rows give them, for longer than a claim takes: they are assigned them all again. */
+  /**
+   * Workers that have held fewer leases than the rows give them for longer than a claim takes. All their
+   * leases are assigned to them again.
+   */
   readonly underfilled: ReadonlySet<string>;
-  /** Leaving, and the others had time to raise their caps: what nobody has room for may be released. */
+  /**
+   * This worker is leaving, and the others have had time to raise their caps. It may release the leases that
+   * no worker has room for.
+   */
   readonly mayRelease: boolean;
   readonly computeCap: (fleet: { readonly shards: number; readonly workers: number }) => number | undefined;
 }
 
 export interface HeldLeaseFacts {
   readonly counter: number;
-  /** reading: may be asked to drain. claiming: a claim is on its way. busy: a hand-over, completion or release of it is under way. */
+  /**
+   * - reading: may be asked to drain.
+   * - claiming: a claim is in flight.
+   * - busy: a hand-over, completion or release is in flight.
+   */
   readonly phase: "reading" | "claiming" | "busy";
-  /** Whom the hand-over under way is for. */
+  /** The recipient of the hand-over in flight. */
   readonly to?: string | undefined;
 }
 
 export interface UntakenLease {
   readonly lease: Lease;
-  /** Who is to take it; undefined: a joiner, when it can, and another if that takes too long (seed 985312). */
+  /**
+   * The planned new owner. Undefined: a joiner, which takes the lease once it is active. If that takes too
+   * long, another worker takes it (seed 985312).
+   */
   readonly taker: string | undefined;
 }
 
 export interface Decisions {
-  /** Take a lease: nobody's, a dead worker's, or one a foreign owner has too many of. */
+  /**
+   * Leases to take: unowned, of a dead worker, handed over to this worker, not taken by another worker, or
+   * held by a non-member owner above its even share.
+   */
   readonly claim: readonly {
     readonly lease: Lease;
     readonly reason: MoveReason | "received" | "untaken";
   }[];
   /** Runnable leases that no worker has taken up yet. */
   readonly untaken: readonly UntakenLease[];
-  /** Drain, then make it `to`'s. */
+  /** Drain, then make `to` the owner. */
   readonly handOver: readonly {
     readonly leaseKey: string;
     readonly to: string;
     readonly reason: MoveReason;
   }[];
-  /** Leaving, and nobody can take it. */
+  /** This worker is leaving, and no worker can take the lease. */
   readonly release: readonly { readonly leaseKey: string }[];
-  /** The row says somebody else's: stop reading at once. */
+  /** The row has another owner: stop reading at once. */
   readonly stop: readonly { readonly leaseKey: string; readonly reason: string }[];
   readonly markDead: readonly Member[];
-  /** Dead members that own nothing any more: the leader removes their entries. */
+  /** Dead members that own no lease any more. The leader removes their entries. */
   readonly remove: readonly Member[];
-  /** Members that are planned with one lease because others died young. */
+  /** Members that are limited to one lease because workers before them died young. */
   readonly onTrial: readonly Member[];
-  /** What the others are to do, where the leader assigns. */
+  /** What the other workers are to do, in a fleet where the leader assigns. */
   readonly assignments: readonly Assignment[];
-  /** What the cap was computed from. */
+  /** The fleet size that the cap was computed from. */
   readonly size: FleetSize;
-  /** Where the plan wants each lease that moves; for hand-overs that were under way when the plan changed. */
+  /**
+   * The planned new owner of each lease that moves. A hand-over in flight reads it again at its end, because
+   * the plan may have changed meanwhile.
+   */
   readonly targetOf: ReadonlyMap<string, string>;
   readonly leads: boolean;
   readonly cap: number | undefined;
-  /** Something is still to happen: look often. */
+  /** The fleet is still changing: poll often. */
   readonly changing: boolean;
   readonly fleet: FleetSummary;
 }
 
-/** What the leader publishes as metrics and everybody shows as status. */
+/** The leader publishes it as metrics; every worker shows it in its status. */
 export interface FleetSummary {
   readonly workers: number;
   readonly runnable: number;
   readonly blocked: number;
   readonly ended: number;
-  /** Runnable leases that nobody alive owns. */
+  /** Runnable leases that no living worker owns. */
   readonly unowned: number;
-  /** Of these, how many the caps leave no room for. */
+  /** Of the unowned leases, those that the caps leave no room for. */
   readonly spilled: number;
   /** Largest minus smallest number of runnable leases over the active members. */
   readonly imbalance: number;
@@ -125,27 +166,30 @@ export function decide(facts: Facts): Decisions {
     if (isLeft(facts, l)) return unownedCopy(l);
     const heading = headingFor(l, held, self.workerId, aliveById);
     if (heading !== undefined) return { ...l, owner: heading, checkpointOwner: undefined };
-    // A foreign owner's lease that fell silent is free; its other leases may still be alive.
+    // An expired lease of a non-member owner is free. The other leases of that owner may still be alive.
     return facts.expiredLeases.has(l.leaseKey) && isNonMembers(l, everMember) ? unownedCopy(l) : l;
   });
   const onTrial = membersOnTrial(alive);
   const workers = planWorkers(facts, alive, lines.runnable, everMember);
   const limited = workers.map((worker) => (onTrial.has(worker.workerId) ? limit(worker, leases) : worker));
   const withLimits = planLeases(leases, limited);
-  // Neither a trial nor having been passed over leaves anything unread (seed 1105351).
+  // Neither a trial nor being passed over may leave a shard unread (seed 1105351). If the limits leave leases
+  // without an owner, plan without them.
   const isLifted = onTrial.size + facts.passedOver.size > 0 && withLimits.spilled.length > 0;
   const unlimited = () => planWorkers({ ...facts, passedOver: NONE }, alive, lines.runnable, everMember);
   const planned = isLifted ? planLeases(leases, unlimited()) : withLimits;
   const { leads } = facts;
   const mayAct = self.state !== "joining";
   const nonMemberOwners = workers.filter((w) => w.role === "foreign").length;
-  // Who does not take its share leaves it to the others: a cap that counted on it would have shards unread.
+  // A worker that does not take its share leaves it to the others. A cap computed with that worker would
+  // leave shards unread.
   const takes = ({ workerId }: Member) =>
     !facts.stuckJoiners.has(workerId) && !facts.passedOver.has(workerId) && !onTrial.has(workerId);
   const staying = alive.filter((m) => m.state !== "leaving" && takes(m)).length;
   const size = { shards: shardCount(table, lines), workers: Math.max(1, staying + nonMemberOwners) };
   const cap = facts.computeCap(size);
-  // The others plan with the cap this worker has published: it takes nothing under another.
+  // The other workers plan with the cap that this worker has published. It claims nothing until that is its
+  // current cap.
   const mayTake = mayAct && cap === self.maxLeases;
 
   const claim: Decisions["claim"][number][] = [];
@@ -159,7 +203,8 @@ export function decide(facts: Facts): Decisions {
     targetOf.delete(move.leaseKey);
     const lease = table.get(move.leaseKey)!;
     const isFree = move.reason === "unowned" || move.reason === "owner-gone";
-    // Planned for already, and given when it can read: else whoever becomes active first would get its share as well.
+    // The plan counts a joiner, but it gets its leases only once it is active. If the plan left it out, the
+    // first joiner to become active would get the share of the others too.
     if (aliveById.get(move.to)?.state === "joining") {
       if (mayAct && isFree && !held.has(move.leaseKey)) untaken.push({ lease, taker: undefined });
       continue;
@@ -188,7 +233,8 @@ export function decide(facts: Facts): Decisions {
       claim.push({ lease, reason: move.reason });
     }
   }
-  // What the rows call mine and I do not read: the old owner made it mine, or I was restarted under the same id.
+  // Leases that the rows give to this worker and that it does not read: the old owner handed them over, or
+  // this worker was restarted under the same id.
   for (const lease of lines.runnable) {
     if (actualOwner(lease) !== self.workerId || held.has(lease.leaseKey) || !mayAct) continue;
     if (lease.checkpointOwner === undefined) claim.push({ lease, reason: "received" });
@@ -222,7 +268,8 @@ export function decide(facts: Facts): Decisions {
     const row = table.get(leaseKey);
     if (facts.unreadable.has(leaseKey)) continue;
     if (row === undefined) stop.push({ leaseKey, reason: "the lease row is gone" });
-    // Every write moves the counter up: a lower one is another row, made after the first was removed (seed 1208154).
+    // Every write increments the counter. A lower counter means that the row was removed and created again
+    // (seed 1208154).
     else if (row.counter < mine.counter) stop.push({ leaseKey, reason: "the lease row was set back" });
     else if (row.counter > mine.counter && actualOwner(row) !== self.workerId)
       stop.push({ leaseKey, reason: `the row says ${actualOwner(row) ?? "nobody"} owns it` });
@@ -265,7 +312,7 @@ export function decide(facts: Facts): Decisions {
         planned.spilled.length +
         facts.unreadable.size +
         facts.missing.size +
-        // Handed over, and long not read by whom it was given to.
+        // Handed over, and not taken up by the new owner for too long.
         untaken.filter(({ lease }) => lease.isPending === true && facts.overdue.has(untakenKey(lease)))
           .length,
       spilled: planned.spilled.length,
@@ -274,15 +321,16 @@ export function decide(facts: Facts): Decisions {
   };
 }
 
-/** The fleet rows alone say who these are: a worker that has not read the table declares them dead too. */
+/** Needs only the fleet rows: a worker that has not read the lease table marks members dead too. */
 export const membersToMarkDead = ({ members, self, expiredMembers }: Facts): readonly Member[] =>
   members.filter(
     ({ workerId, state }) => state !== "dead" && workerId !== self.workerId && expiredMembers.has(workerId),
   );
 
 /**
- * Whose a lease will be once what this worker has begun is done. Planned with it as it stands in the rows, a worker
- * would take more than its share while its claims are answered one by one, and give more than it must.
+ * The owner of a lease after this worker's in-flight claims and hand-overs complete. If the plan used the
+ * rows alone, a worker would claim more than its share while its claims are in flight, and hand over more
+ * than it must.
  */
 function headingFor(
   lease: Lease,
@@ -291,13 +339,16 @@ function headingFor(
   alive: ReadonlyMap<string, Member>,
 ): string | undefined {
   const mine = held.get(lease.leaseKey);
-  // A row that has moved on tells more than what was begun before.
+  // A row with a higher counter is newer than the operation in flight.
   if (mine === undefined || lease.counter > mine.counter) return undefined;
   if (mine.phase === "claiming") return self;
   return mine.to !== undefined && alive.get(mine.to)?.state === "active" ? mine.to : undefined;
 }
 
-/** Where the plan is carried out for the others: a lease that its new owner has not taken up in time goes to another. */
+/**
+ * The new owner has not taken the lease up in time, and this worker's plan is the one that the others carry
+ * out: plan the lease anew, as unowned.
+ */
 const isLeft = ({ assigns, overdue }: Facts, lease: Lease): boolean =>
   assigns && lease.isPending === true && overdue.has(untakenKey(lease));
 
@@ -325,12 +376,15 @@ function planWorkers(
   return workers;
 }
 
-/** Where no other worker could take the leases there is nothing to try: a whole fleet that starts again is as it was. */
+/**
+ * Members on trial, if a proven worker can take the leases that they do not get. When a whole fleet restarts
+ * there is no proven worker, and no member is limited.
+ */
 function membersOnTrial(alive: readonly Member[]): ReadonlySet<string> {
   return new Set(alive.some(isProven) ? alive.filter(isOnTrial).map((m) => m.workerId) : []);
 }
 
-/** It is given one lease; what it holds already it keeps. */
+/** A member on trial gets one lease. It keeps what it already holds. */
 const limit = (worker: PlanWorker, leases: readonly Lease[]): PlanWorker => ({
   ...worker,
   maxLeases: Math.min(
@@ -342,7 +396,7 @@ const limit = (worker: PlanWorker, leases: readonly Lease[]): PlanWorker => ({
 const ownedBy = (workerId: string, runnable: readonly Lease[]): number =>
   runnable.filter((lease) => actualOwner(lease) === workerId).length;
 
-/** Owned by somebody who is no member: a Java worker, or one of ours that left the rows. */
+/** The owner is not a member: a Java worker, or a worker of this library whose entry was removed. */
 const isNonMembers = (lease: Lease, members: ReadonlySet<string>): boolean => {
   const owner = actualOwner(lease);
   return owner !== undefined && !members.has(owner);

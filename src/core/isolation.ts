@@ -1,37 +1,39 @@
 /**
- * A batch that fails: which records the handler is given next, and which record is poison. Pure: no clock, no I/O.
+ * A batch that fails: which records the handler gets next, and which record is poison. Pure: no clock, no
+ * I/O.
  *
- * A downstream that is down and a record that cannot be processed look the same to one call. They differ in what
- * happens to the neighbours, so only a difference counts as proof:
+ * To one call, a downstream that is down and a record that cannot be processed look the same. They differ in
+ * what happens to the neighbouring records, so only such a difference is proof:
  *
- * - The whole batch is tried `WHOLE_TRIES` times. Then the next call has one record. Every call that passes doubles the
- *   size, every call that fails after one that passed halves it, and a second failure in a row makes it one again; so a
- *   bad record is found by halving. A downstream that is down is asked with single records, and only as often as the pauses between calls allow.
- * - A record is poison when it has failed alone `LONE_TRIES` times, and at least `proofs` times a call with it failed,
- *   a call without it passed, and a call with it failed again. Nothing passes while the downstream is down, so
- *   nothing is poison then.
- * - Records before the suspect give such proof on the way to it. Where `mayTryAhead`, a later record of another
- *   partition key gives it as well: it is tried right after the suspect failed, at failures 2, 4, 8, … while such tries
- *   fail, and after every failure while they pass. The order within a partition key is kept. Where the batch has no
- *   such record, later ones can be appended.
- * - A downstream that fails at random shows in suspects that pass at a later try although others passed before: from
- *   then on a suspect has to fail for longer than any of those did.
+ * - The whole batch is tried `WHOLE_TRIES` times. Then the next call has one record. Each call that passes
+ *   doubles the size. Each call that fails right after one that passed halves it. A second failure in a row
+ *   sets it to one again. So a bad record is found by halving. A downstream that is down gets single records
+ *   only, and only as often as the pauses between calls allow.
+ * - A record is poison when two conditions hold. It has failed alone `LONE_TRIES` times. And at least
+ *   `proofs` times, a call with it failed, a call without it passed, and a call with it failed again. While
+ *   the downstream is down no call passes, so no record is poison.
+ * - The records before the suspect give such proof while the search approaches it. With `mayTryAhead`, a
+ *   later record of another partition key gives it too: it is tried right after the suspect failed, at
+ *   failures 2, 4, 8, … while such tries fail, and after every failure while they pass. The order within a
+ *   partition key is kept. If the batch has no such record, later ones can be appended.
+ * - A downstream that fails at random shows as suspects that pass at a later try although other records
+ *   passed before. From then on, a suspect must fail for longer than any of those did.
  */
 
-/** Bridges a hiccup of about a second with the default pauses. */
+/** Bridges an outage of about a second with the default pauses. */
 export const WHOLE_TRIES = 4;
 export const LONE_TRIES = 4;
 
 export interface IsolationRules {
-  /** A record that has failed so often, the last time alone, is out of attempts. Undefined: never. */
+  /** A record that has failed this often, the last time alone, is out of attempts. Undefined: no limit. */
   readonly maxAttempts: number | undefined;
   /** A later record of another partition key may be tried before one that fails. */
   readonly mayTryAhead: boolean;
-  /** How often others must have passed between two failures of a record that is to be called poison. */
+  /** How often others must have passed between two failures of a record before it is called poison. */
   readonly proofs: number;
 }
 
-/** What outlives a batch. */
+/** State that outlives a batch. */
 export interface IsolationMemory {
   /** The most lone failures of a suspect that passed in the end although others had passed meanwhile. */
   longestRecovery: number;
@@ -49,11 +51,11 @@ export class Isolation {
   readonly #rules: IsolationRules;
   readonly #memory: IsolationMemory;
   readonly #attempts: number[];
-  /** Everything before it is settled: processed or given up. */
+  /** All records before it are settled: processed, or passed over. */
   #first = 0;
-  /** Settled, and not before `#first`. */
+  /** Settled records after `#first`. */
   readonly #settledAhead = new Set<number>();
-  /** The handler said that these are poison. */
+  /** Records that the handler has reported as poison. */
   readonly #named = new Set<number>();
   #size = Number.POSITIVE_INFINITY;
   #wholeFailures = 0;
@@ -64,12 +66,12 @@ export class Isolation {
   #lone = 0;
   /** Calls that passed. */
   #passes = 0;
-  /** Passes before a failed call → the last record that was in such a call. */
+  /** Number of passes before a failed call → the last record in any such call. */
   readonly #failedAfter = new Map<number, number>();
   #aheadIsDue = false;
   #aheadPassed = false;
   #lastAhead = -1;
-  /** Later records that failed as well while the first one did: each calls for one more proof. */
+  /** Later records that failed while the first one did. Each requires one more proof. */
   #aheadFailures = 0;
 
   /** @param keys the partition keys of the batch's records, in order */
@@ -80,7 +82,7 @@ export class Isolation {
     this.#attempts = keys.map(() => 0);
   }
 
-  /** The first record that is not settled; the batch's length when all are. */
+  /** The first record that is not settled. The length of the batch when all are settled. */
   get first(): number {
     return this.#first;
   }
@@ -90,17 +92,17 @@ export class Isolation {
     return this.#failuresInRow;
   }
 
-  /** The first record's last call had nothing else in it, and failed. */
+  /** The last call with the first record had no other record, and failed. */
   get failsAlone(): boolean {
     return this.#lone > 0;
   }
 
-  /** The next call is to follow the last one at once: it only proves something close to it. */
+  /** The next call must follow at once: its result is proof only if it comes right after the last one. */
   get isUrgent(): boolean {
     return this.#aheadIsDue || this.#aheadPassed;
   }
 
-  /** The first record fails alone, and there is no later one that could be tried ahead of it. */
+  /** The first record fails alone, and no later record can be tried ahead of it. */
   get lacksNeighbours(): boolean {
     return this.#rules.mayTryAhead && this.#lone > 1 && this.#candidateAhead() === undefined;
   }
@@ -115,7 +117,7 @@ export class Isolation {
     return this.#attempts[index] ?? 0;
   }
 
-  /** Why the first record should be given up; undefined: it should not. */
+  /** Why the first record should be passed over. Undefined: it should not. */
   get verdict(): "poison" | "attempts" | undefined {
     if (this.#named.has(this.#first)) return "poison";
     if (this.#lone === 0) return undefined;
@@ -128,16 +130,18 @@ export class Isolation {
   }
 
   /**
-   * Undefined: every record is settled. Not to be called while there is a verdict.
+   * The next call. Undefined: every record is settled. Do not call this while there is a verdict.
    *
-   * @param most records of a call, whatever the search for a bad one asks for: more would block the event loop for long
+   * @param most upper bound on the records of a call, whatever size the search asks for. More would block the
+   *   event loop for too long.
    */
   next(most = Number.POSITIVE_INFINITY): IsolationCall | undefined {
     if (this.#first >= this.#keys.length) return undefined;
     const ahead = this.#aheadIsDue ? this.#candidateAhead() : undefined;
     if (ahead !== undefined) return { kind: "ahead", indexes: [ahead] };
     const indexes: number[] = [];
-    // One of the records up to `#badEnd` has failed while others passed: half of what is left of them comes next.
+    // One of the records up to `#badEnd` has failed while others passed. The next call has half of those that
+    // are left.
     const knownBad = this.#badEnd - this.#first + 1;
     const wanted = knownBad > 1 ? Math.min(this.#size, Math.ceil(knownBad / 2)) : this.#size;
     const size = Math.min(wanted, most);
@@ -148,7 +152,7 @@ export class Isolation {
     return { kind: "next", indexes };
   }
 
-  /** The records that follow the batch in the shard belong to it from now on. */
+  /** Adds the records that follow the batch in the shard. */
   append(keys: readonly string[]): void {
     for (const key of keys) {
       this.#keys.push(key);
@@ -196,14 +200,14 @@ export class Isolation {
     this.#aheadPassed = false;
   }
 
-  /** The handler has said of a record that it is poison. Not a failure of anything else. */
+  /** The handler has reported this record as poison. That is no failure of any other record. */
   named(index: number): void {
     this.#named.add(index);
     this.#aheadIsDue = false;
     this.#aheadPassed = false;
   }
 
-  /** The first record is to be tried again, whatever was said of it. */
+  /** The first record is to be tried again, even if it was reported as poison. */
   tryAgain(): void {
     this.#named.delete(this.#first);
     this.#aheadIsDue = false;
@@ -214,7 +218,7 @@ export class Isolation {
     this.#settle(this.#first + 1);
   }
 
-  /** The handler itself has said that all records before this one are processed. */
+  /** The handler has reported that all records before this one are processed. */
   processedUpTo(index: number): void {
     if (index <= this.#first) return;
     this.#passes += 1;
@@ -241,7 +245,7 @@ export class Isolation {
   #shrink(failedSize: number, lastIndex: number): void {
     this.#wholeFailures += 1;
     const { maxAttempts = Number.POSITIVE_INFINITY } = this.#rules;
-    // The last attempt of a record is one alone.
+    // The last attempt is made with the record alone.
     const wholeTries = Math.min(WHOLE_TRIES, Math.max(1, maxAttempts - 1));
     if (this.#size === Number.POSITIVE_INFINITY && this.#wholeFailures < wholeTries) return;
     const isAfterPass = this.#passes > 0 && this.#failuresInRow === 1;
@@ -256,7 +260,10 @@ export class Isolation {
     return Math.max(0, spells - 1);
   }
 
-  /** The first unsettled record of another key: the next such one after the last that was tried, going round. */
+  /**
+   * An unsettled later record of another key: the next one after the last that was tried ahead, or else the
+   * first.
+   */
   #candidateAhead(): number | undefined {
     const seen = new Set([this.#keys[this.#first]]);
     let lowest: number | undefined;

@@ -1,8 +1,10 @@
 /**
- * Which leases may be read now. A shard's records follow its parents' records, so a lease is runnable only when
- * every parent that has a row is at SHARD_END (L3). A parent without a row does not block: it was cleaned up
- * after completion, or trimmed away before we came (KCL: `BlockOnParentShardTask`). One whose row cannot be read does, and
- * one whose row is missing although it must be there (`missingParents`).
+ * Which leases may be read now. A shard's records follow its parents' records. So a lease is runnable only
+ * when every parent that has a row is at SHARD_END (L3).
+ *
+ * A parent without a row does not block: it was cleaned up after completion, or trimmed before this
+ * application began (KCL: `BlockOnParentShardTask`). Two kinds of parent do block: one whose row cannot be
+ * decoded, and one whose row is missing although it must exist (`missingParents`).
  */
 import { type Application, isOpenedSince } from "./application.ts";
 import { isEnded, isSentinel, isUntouched, type Lease } from "./lease.ts";
@@ -16,7 +18,7 @@ export const tableOf = (leases: Iterable<Lease>): LeaseTable =>
 
 const NONE: ReadonlySet<string> = new Set();
 
-/** @param blocking keys of parents that have not ended, as far as is known, and have no row in the table */
+/** @param blocking keys of parents without a usable row that must be taken as not ended */
 export function readiness(lease: Lease, table: LeaseTable, blocking: ReadonlySet<string> = NONE): Readiness {
   if (isEnded(lease)) return "ended";
   for (const parent of lease.parentShardIds) {
@@ -28,9 +30,9 @@ export function readiness(lease: Lease, table: LeaseTable, blocking: ReadonlySet
 }
 
 /**
- * `child parent` for every lease not yet begun that names a parent without a row. Usually the parent was trimmed away
- * before anybody leased it; but a scan is no snapshot, and may have passed the parent's place before the row was
- * written and still have met the child, which is written after it.
+ * `child parent` for every lease that has not begun and names a parent without a row. Usually the parent was
+ * trimmed before any worker leased it. But a scan is not a snapshot: it may pass the parent's position before
+ * that row is written, and still return the child, which is written later.
  */
 export function orphans(leases: Iterable<Lease>): string[] {
   const rows = [...leases];
@@ -43,10 +45,11 @@ export function orphans(leases: Iterable<Lease>): string[] {
 }
 
 /**
- * Parents whose rows were removed by another hand: the row of an ended parent stays until its children have started
- * (`completedLeases`), and here is a child that no worker has ever taken. Its parent's last records may be unread, so it
- * waits until the leader has made a row for the parent again (seed 931601). Of shards that were opened before the
- * application began nothing is known.
+ * Parents whose rows were removed by hand or by another program. The row of an ended parent stays until its
+ * children have started (`completedLeases`). Here a child exists that no worker has ever taken, and its
+ * parent has no row. The last records of the parent may be unread, so the child waits until the leader has
+ * created the parent's row again (seed 931601). For shards opened before the application began, nothing is
+ * known.
  */
 export function missingParents(table: LeaseTable, application: Application): ReadonlySet<string> {
   const missing = new Set<string>();
@@ -75,9 +78,9 @@ export function lineage(table: LeaseTable, blocking: ReadonlySet<string> = NONE)
 }
 
 /**
- * The number of shards a cap formula is asked about. Open shards are the leases without children, but while
- * the parents of a merge drain there are more runnable leases than that: the larger number, so that the formula
- * never orphans a parent that must be read before its child can be.
+ * The number of shards that a cap formula is given. Open shards are the leases without children. While the
+ * parents of a merge drain, there are more runnable leases than open shards. The larger number is used, so
+ * that the formula never leaves a parent unread that its child waits for.
  */
 export function shardCount(table: LeaseTable, { runnable, blocked, ended }: Lineage): number {
   const parents = new Set<string>();

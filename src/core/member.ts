@@ -1,29 +1,41 @@
 /**
- * A worker as the fleet rows show it. Fleet rows are pages of at most `MEMBERS_PER_ROW` members: one page stays
- * below 1 KB, so that a heartbeat is one write unit and a look half a read unit, whatever the fleet's size.
+ * A worker as the fleet rows describe it. A fleet row has at most `MEMBERS_PER_ROW` members and stays below 1
+ * KB. So a heartbeat costs one write unit and a poll half a read unit, in a fleet of any size.
  */
 export type MemberState =
-  | "joining" // planned with, but given nothing yet: joiners that arrive together become active together, so no lease moves twice
+  /**
+   * The plan counts it, but it gets no leases yet. Joiners that arrive together become active together, so
+   * that no lease moves twice.
+   */
+  | "joining"
   | "active"
-  | "leaving" // hands its leases over; gets none
-  | "dead"; // a watcher saw no heartbeat for failoverTime; the entry stays until its leases have new owners
+  /** Hands its leases over, and gets none. */
+  | "leaving"
+  /** No heartbeat was observed for the failover time. The entry stays until its leases have new owners. */
+  | "dead";
 
 export interface Member {
   readonly workerId: string;
-  /** New at every start and rejoin: a process that was declared dead can tell, and so can a namesake. */
+  /**
+   * New at every start and rejoin. It tells a process that it was marked dead, or that another process has
+   * the same worker id.
+   */
   readonly incarnation: string;
-  /** Moves with every beat. Only "has it moved on my clock?" is ever asked of it. */
+  /** Changes with every heartbeat. Other workers only check whether it has moved, by their own clocks. */
   readonly heartbeat: number;
   readonly state: MemberState;
-  /** The cap this worker computed for itself; undefined: none. */
+  /** The cap that this worker computed for itself. Undefined: no cap. */
   readonly maxLeases: number | undefined;
-  /** False: it takes unowned and expired leases only, and its leases are moved nowhere unless it leaves. */
+  /** False: the worker takes only unowned and expired leases, and its leases stay with it until it leaves. */
   readonly steals: boolean;
-  /** Others judge this worker by its own failover time, so that workers with different settings live together. */
+  /** Other workers judge this worker by its own failover time, so a fleet may mix settings. */
   readonly failoverTimeMillis: number;
-  /** True: that time covers a block of its event loop that was long enough to cost a worker its place. */
+  /**
+   * True: `failoverTimeMillis` is raised to cover a block of the event loop that was long enough for this
+   * worker to be marked dead.
+   */
   readonly covers?: boolean;
-  /** Present while this worker is young (`trial.ts`): how many before it died young, in a row. */
+  /** Present while this worker is young (`trial.ts`): how many workers before it died young, in a row. */
   readonly earlyDeaths?: number;
   /** How many leases it holds. Present while the leader assigns (`assignments.ts`). */
   readonly leases?: number;
@@ -32,15 +44,21 @@ export interface Member {
 /** What the leader of a very large fleet wants done with one lease (`assignments.ts`). */
 export interface Assignment {
   readonly leaseKey: string;
-  /** Who is to act: the holder, which hands the lease over, or (`worker` is `to`) the new owner, which claims it. */
+  /**
+   * The worker that acts: the holder, which hands the lease over, or the new owner (`worker` equals `to`),
+   * which claims it.
+   */
   readonly worker: string;
   readonly to: string;
-  /** Of a lease to claim: its counter and owner as the leader read them. A row that has changed since is not claimed. */
+  /**
+   * Of a lease to claim: its counter and owner as the leader read them. If the row has changed since, it is
+   * not claimed.
+   */
   readonly counter?: number;
   readonly owner?: string;
 }
 
-/** As the leader counted it. */
+/** As counted by the leader. */
 export interface FleetSize {
   readonly workers: number;
   readonly shards: number;
@@ -48,20 +66,29 @@ export interface FleetSize {
 
 export interface FleetRow {
   readonly number: number;
-  /** Page 0 only: moves with every change of membership or ownership, whichever page it was on. */
+  /**
+   * The fleet version. Fleet row 0 only: changes with every change of membership or ownership, on any fleet
+   * row.
+   */
   readonly version: number;
-  /** Page 0 only: counts the requests to list shards now (the resharder's). */
+  /** Fleet row 0 only: counts requests to list shards now (the resharder makes them). */
   readonly shardSyncRequests: number;
   readonly members: readonly Member[];
-  /** What the leader of a very large fleet wants the members of this page to do, in the order of the lease keys. */
+  /**
+   * What the leader of a very large fleet wants the members of this row to do, in the order of the lease
+   * keys.
+   */
   readonly assignments?: readonly Assignment[];
-  /** Page 0 only: present while the leader assigns. */
+  /** Fleet row 0 only: present while the leader assigns. */
   readonly size?: FleetSize;
-  /** What is wrong with entries that cannot be read, one line each. Their workers write them anew; no other is touched. */
+  /**
+   * Why some entries cannot be decoded, one line each. Their own workers write them again; no other worker
+   * touches them.
+   */
   readonly unreadable?: readonly string[];
 }
 
-/** 12 members with 40-character ids, and what the row has beside them, are about 1,000 bytes. */
+/** 12 members with 40-character ids and the row's other attributes take about 1,000 bytes. */
 export const MEMBERS_PER_ROW = 12;
 
 /** KCL's `failoverTimeMillis`: two heartbeats may fail. */

@@ -1,21 +1,25 @@
 /**
- * Who should read which shard. A pure function of the rows, so that every worker computes the same plan and the
- * old owner of a lease knows whom to give it to.
+ * Which worker should read which shard. The plan is a pure function of the rows, so every worker computes the
+ * same plan, and the owner of a lease knows the recipient.
  *
- * Properties (test/unit/core/plan.test.ts proves each on generated fleets):
- * - complete: every runnable lease has a target, unless the caps leave no room;
- * - balanced: max − min ≤ 1 over the workers the caps and stealing allow, from any start. Counts decide;
- * - even: among plans with the same moves, leases are chosen so that the hash-range width of each giver, and as far as
- *   that goes of each receiver, evens out;
- * - sticky: no more moves than balance needs;
- * - quiet: a balanced fleet gets an empty plan;
- * - deterministic: same rows, same plan, whatever their order;
- * - its own continuation: whoever reads the rows while others carry the plan out, and sees any part of it done, plans
- *   just the rest. Who gives how many to whom is one staircase through givers and receivers in the order of their ids,
- *   and what is left of a staircase when some of it is done is the staircase of what is left;
- * - capped: nobody is *given* a lease above its cap. A lease already held is never taken away to lie unowned.
+ * Properties (test/unit/core/plan.test.ts checks each of them on generated fleets):
+ * - complete: every runnable lease has a target, unless the caps leave no room.
+ * - balanced: max − min ≤ 1 over the workers that the caps and stealing allow, from any start. Lease counts
+ *   decide.
+ * - even: among plans with the same number of moves, the leases are chosen so that the hash-range widths of
+ *   the donors even out, and, as far as that allows, those of the recipients.
+ * - sticky: no more moves than balance needs.
+ * - quiet: a balanced fleet gets an empty plan.
+ * - deterministic: the same rows give the same plan, in whatever order they come.
+ * - its own continuation: a worker that reads the rows while others carry out the plan computes exactly the
+ *   rest of it, whichever part is done. The counts come from one north-west-corner assignment: donors and
+ *   recipients in the order of their ids. When part of such an assignment is done, the north-west-corner
+ *   assignment of the remaining counts is the remaining part.
+ * - capped: no worker is given a lease above its cap. A lease that is held is never taken away to become
+ *   unowned.
  *
- * Blocked children and ended leases are not load (KCL issue #1247: counting closed parents makes a fleet lopsided).
+ * Blocked children and ended leases are not load (KCL issue #1247: counting closed parents unbalances a
+ * fleet).
  */
 
 import { evenTargets } from "./even-targets.ts";
@@ -26,9 +30,10 @@ import { PriorityQueue } from "./priority-queue.ts";
 export interface PlanWorker {
   readonly workerId: string;
   /**
-   * - active: gets and gives;
-   * - leaving: gives everything, gets nothing;
-   * - foreign: an owner without membership whose leases move their counters (a Java worker): it gives, and gets nothing from us.
+   * - active: takes and gives leases.
+   * - leaving: gives all its leases, takes none.
+   * - foreign: a non-member owner whose lease counters move (a Java worker). It gives leases; this plan gives
+   *   it none.
    */
   readonly role: "active" | "leaving" | "foreign";
   readonly maxLeases: number | undefined;
@@ -49,17 +54,17 @@ export interface Move {
 }
 
 export interface LeasePlan {
-  /** Only leases that change hands. */
+  /** Only leases that change owner. */
   readonly moves: readonly Move[];
-  /** Runnable leases nobody has room for under the caps. */
+  /** Runnable leases that no worker has room for under the caps. */
   readonly spilled: readonly string[];
-  /** Leases per active worker once every move is done. */
+  /** Leases per active worker after every move. */
   readonly targets: ReadonlyMap<string, number>;
 }
 
 /**
  * @param runnable leases that may be read now (`lineage`)
- * @param workers  owners to plan with; the leases of any owner not among them are free to claim
+ * @param workers the owners to plan with. The leases of any other owner are free to claim.
  */
 export function planLeases(runnable: readonly Lease[], workers: readonly PlanWorker[]): LeasePlan {
   const inOrder = workers.toSorted((a, b) => (a.workerId < b.workerId ? -1 : 1));
@@ -96,7 +101,8 @@ export function planLeases(runnable: readonly Lease[], workers: readonly PlanWor
   const spilled: string[] = [];
   let next = 0;
   for (const { leases, reason } of donors) {
-    // The next step of the staircase: as many slots, of the next receivers, as this giver has leases.
+    // The next step of the north-west-corner assignment: as many slots of the next recipients as this donor
+    // has leases.
     const step: Recipient[] = [];
     for (let left = leases.length; left > 0 && next < recipients.length; ) {
       const recipient = recipients[next]!;
@@ -112,7 +118,7 @@ export function planLeases(runnable: readonly Lease[], workers: readonly PlanWor
       else if (reason !== "balance") spilled.push(lease.leaseKey);
     }
   }
-  // What nobody holds comes last: a held lease is moved before a free one is spilled.
+  // Unowned leases come last: a held lease is moved before an unowned one is spilled.
   for (const { lease, to } of assignEvenly(free, recipients.slice(next), shareOf)) {
     const from = actualOwner(lease);
     const reason = from === undefined ? "unowned" : "owner-gone";
@@ -126,11 +132,11 @@ export function planLeases(runnable: readonly Lease[], workers: readonly PlanWor
 interface Recipient {
   readonly workerId: string;
   slots: number;
-  /** Width that it lacks for an even share of the key space; below 0: it has too much. */
+  /** The width that it lacks for an even share of the key space. Negative: it has more than that. */
   underfilled: number;
 }
 
-/** The `excess` leases that bring their owner nearest to its even share when they are gone. */
+/** The `excess` leases whose removal brings their owner closest to its even share. */
 function surplus(
   mine: readonly Lease[],
   excess: number,
@@ -149,7 +155,10 @@ function surplus(
   return given;
 }
 
-/** The widest lease goes to whoever lacks the most width per free slot. Without a slot left: to nobody. */
+/**
+ * Each lease, widest first, goes to the recipient that lacks the most width per free slot. `to` is undefined
+ * when no slot is left.
+ */
 function assignEvenly(
   leases: readonly Lease[],
   recipients: readonly Recipient[],
@@ -174,8 +183,9 @@ function assignEvenly(
 const byKey = (a: Lease, b: Lease) => (a.leaseKey < b.leaseKey ? -1 : a.leaseKey > b.leaseKey ? 1 : 0);
 
 /**
- * Part of the key space in whole 2^-40ths: sums are exact, and shards of a stream cut evenly compare as equal, or who
- * gets which would hang on the last bit. A lease that does not say counts as average.
+ * A lease's part of the key space, in whole units of 2^-40. Sums are exact, and the shards of an evenly cut
+ * stream compare as equal; with fractions, the last bit would decide the plan. A lease without a hash range
+ * counts as average.
  */
 const share = (lease: Lease, count: number): number =>
   lease.hashRange ? shareOfRange(lease.hashRange) : Math.round(2 ** SHARE_BITS / count);
@@ -190,7 +200,7 @@ function shareOfRange(range: HashRange): number {
   return known;
 }
 
-/** `candidates` are in key order, so that ties fall the same way everywhere. */
+/** `candidates` are in key order, so that every worker breaks ties alike. */
 function closestToWidth(
   candidates: readonly Lease[],
   wanted: number,

@@ -1,46 +1,57 @@
 import type { FleetRow } from "./member.ts";
 
 /**
- * How often a worker looks at the fleet. Seldom while nothing changes, often while something does, slower as the
- * fleet grows; each number bounds a cost in DESIGN.md "Cost".
+ * How often a worker polls the fleet rows: seldom while nothing changes, often while something does, less
+ * often in a larger fleet. Each number bounds a cost in DESIGN.md "Cost".
  */
 export interface PollIntervals {
-  /** Between looks while nothing changes. */
+  /** The wanted interval between polls while nothing changes. */
   readonly idleMillis: number;
-  /** Between looks while nothing changes, as they fall: a whole number of them between two heartbeats, which are looks too. */
+  /**
+   * The actual interval between polls while nothing changes. A heartbeat is a poll too, so a whole number of
+   * intervals fits between two heartbeats.
+   */
   readonly pollMillis: number;
-  /** Over so long the idle looks of the whole fleet are spread (`idlePauseMillis`): nobody answers 1,000 at once. */
+  /**
+   * The idle polls of the whole fleet are spread over this time (`idlePauseMillis`), so that 1,000 workers do
+   * not poll at the same moment.
+   */
   readonly pollSpreadMillis: number;
-  /** Between looks while leases are moving. */
+  /** Between polls while leases are moving. */
   readonly busyMillis: number;
-  /** How long a change keeps the looks frequent: a slow handler's drain must not keep the whole fleet polling. */
+  /**
+   * How long a change keeps the polls frequent. A slow handler's drain must not keep the whole fleet polling.
+   */
   readonly busyForMillis: number;
   /** Between two heartbeats: a third of the failover time, so that two may fail (KCL's ratio). */
   readonly heartbeatMillis: number;
-  /** A table scan is put off by a random part of this, so that a change does not make every worker read the table at once. */
+  /**
+   * A table scan is delayed by a random part of this, so that a change does not make all workers scan at
+   * once.
+   */
   readonly scanSpreadMillis: number;
 }
 
 /**
- * - reads: reads the table for itself, as every worker does but in a very large fleet;
- * - leads, stands-in: the leader that assigns (`assignments.ts`), and its deputy;
+ * - reads: reads the lease table itself. The role of every worker, except in a very large fleet.
+ * - leads, stands-in: the leader that assigns (`assignments.ts`), and its deputy.
  * - follows: does what it is assigned.
  */
 export type Role = "reads" | "leads" | "stands-in" | "follows";
 
-/** The leader of a very large fleet sees a change so soon, and the fleet's row with it. */
+/** The leader of a very large fleet polls this often, so it detects a change within this time. */
 const LEADER_POLL_MILLIS = 1_000;
-/** With fewer leases a reading is so cheap that the leader waits for nothing. */
+/** With fewer leases a scan is so cheap that the leader does not delay it. */
 const CHEAP_LEASES = 1_000;
 const MIN_DEPUTY_MILLIS = 1_000;
 const MIN_FOLLOWER_MILLIS = 30_000;
 
-/** An entry edited by hand does not hurry the others more than this. */
+/** A fleet row entry edited by hand cannot push the heartbeats and polls of other workers below this. */
 const MIN_SHORTEST_FAILOVER_MILLIS = 1_000;
 
 /**
- * The failover time that heartbeats and looks follow: the shortest that a living member publishes, so that a worker with
- * a longer one notices an outage before it judges that member.
+ * The failover time that sets the intervals of heartbeats and polls: the shortest that a living member
+ * publishes. So a worker with a longer failover time notices an outage before it judges that member.
  */
 export function shortestFailoverMillis(fleetRows: Iterable<FleetRow>, ownFailoverMillis: number): number {
   let shortest = ownFailoverMillis;
@@ -50,7 +61,7 @@ export function shortestFailoverMillis(fleetRows: Iterable<FleetRow>, ownFailove
   return Math.min(ownFailoverMillis, Math.max(shortest, MIN_SHORTEST_FAILOVER_MILLIS));
 }
 
-/** @param hurries joins or leaves: it waits for the leader */
+/** @param hurries the worker joins or leaves, and waits for the leader */
 export function pollIntervalsOf(
   fleet: { readonly workers: number; readonly leases: number },
   failoverTimeMillis: number,
@@ -62,7 +73,8 @@ export function pollIntervalsOf(
   switch (role) {
     case "reads":
       return intervals;
-    // While changes go on the leader reads 10,000 rows a second, its deputy half of that, and all others together 2,000.
+    // While changes continue, the leader scans 10,000 rows a second, its deputy half of that, and all others
+    // together 2,000.
     case "leads":
       return { ...quick(intervals), scanSpreadMillis: leases < CHEAP_LEASES ? 0 : leases / 10 };
     case "stands-in":
@@ -91,8 +103,8 @@ function intervalsOfReader(
   fleet: { readonly workers: number; readonly leases: number },
   failoverTimeMillis: number,
 ): PollIntervals {
-  // 75 looks a minute, of which 18 are heartbeats at the default failover time: under 60 reads a minute a worker.
-  // From 67 workers on it grows with the fleet: 1,000 workers look every 12 s.
+  // 75 polls a minute, of which 18 are heartbeats at the default failover time: under 60 reads a minute per
+  // worker. From 67 workers on, the interval grows with the fleet: 1,000 workers poll every 12 s.
   const idleMillis = Math.max(800, fleet.workers * 12);
   const heartbeatMillis = failoverTimeMillis / 3;
   const pollMillis = heartbeatMillis / Math.max(1, Math.round(heartbeatMillis / idleMillis));
@@ -103,26 +115,27 @@ function intervalsOfReader(
     busyMillis: Math.max(100, fleet.workers * 5),
     busyForMillis: 3_000,
     heartbeatMillis,
-    // The fleet together scans 10,000 rows a second on average, so that its peaks stay under 20,000; nobody waits longer
-    // than half a minute.
+    // The whole fleet scans 10,000 rows a second on average, so that its peaks stay under 20,000. No scan is
+    // delayed by more than half a minute.
     scanSpreadMillis:
       fleet.workers * fleet.leases < 5_000 ? 0 : Math.min(30_000, (fleet.workers * fleet.leases) / 10),
   };
 }
 
 /**
- * A heartbeat due sooner than this goes with the look at hand, not with one of its own. A little more than the half look
- * of `idlePauseMillis`, or a worker whose heartbeats fall between two looks of the grid would never get onto it.
+ * A heartbeat that is due within this time is sent with the current poll, instead of with one of its own. It
+ * is a little more than the half interval in `idlePauseMillis`. Otherwise a worker whose heartbeats fall
+ * between two ticks would never align to the ticks.
  */
 export const heartbeatSlackMillis = ({ busyMillis, pollMillis }: PollIntervals, isBusy: boolean): number =>
   0.55 * (isBusy ? busyMillis : pollMillis);
 
 /**
- * From now to the next look while nothing changes. The looks of a fleet lie on one grid of the wall clock, so that
- * all see a change at the same moment: who waits for all of them waits for half an interval on average, not for the
- * slowest of many. Clocks that disagree only lose that; a grid that jumps costs one look.
+ * The pause until the next poll while nothing changes. All workers poll at the same wall-clock ticks. A
+ * rebalance ends when the last donor notices it; aligned polls make that half an interval on average. Clocks
+ * that disagree only lose this advantage. A clock that jumps costs one poll.
  *
- * @param phase this worker's own place in `pollSpreadMillis`, from 0 to 1
+ * @param phase this worker's place in `pollSpreadMillis`, from 0 to 1
  */
 export function idlePauseMillis(
   { pollMillis, pollSpreadMillis }: PollIntervals,
@@ -131,9 +144,9 @@ export function idlePauseMillis(
 ): number {
   const sinceTick = modulo(now.wallMillis - phase * pollSpreadMillis, pollMillis);
   const untilTick = pollMillis - sinceTick;
-  // A timer may fire a moment early: then this look was that tick's.
+  // A timer may fire slightly early. The current poll then counts as the poll of that tick.
   const pause = untilTick < pollMillis / 8 ? untilTick + pollMillis : untilTick;
-  // The heartbeat goes with the look next to it.
+  // The heartbeat is sent with the poll nearest to it.
   return Math.max(1, pause > now.untilHeartbeatMillis + pollMillis / 2 ? now.untilHeartbeatMillis : pause);
 }
 

@@ -1,8 +1,8 @@
 /**
- * Which lease rows the stream asks for and the table lacks, and which rows have done their duty.
+ * Compares the stream with the lease table: which lease rows are missing, and which are no longer needed.
  *
- * Order matters: parents come before children in the list, and the engine creates one generation after another,
- * because a child whose parent has no row is runnable at once (L3).
+ * The order of creation matters. A child whose parent has no row is runnable at once (L3). So parents come
+ * first in the result, and the engine creates one shard generation after the other.
  */
 
 import { type Application, descendantStartOf, isOpenedSince, type Start, startOf } from "./application.ts";
@@ -12,16 +12,18 @@ import { type LeaseTable, missingParents } from "./lineage.ts";
 import type { Shard } from "./shard.ts";
 
 /**
- * @returns generations of leases to create, parents first; empty when nothing is missing.
+ * @returns shard generations of leases to create, parents first. Empty when nothing is missing.
  *
- * A shard without a row gets one, unless one of its descendants has one that was made after its end (then it was completed
- * and cleaned up). It
- * begins where the application began, at the moment that was decided once, whichever worker makes the row and whenever;
- * one opened later begins at its first record, so that nothing written before it was seen is skipped. Under LATEST, a
- * shard that was closed before the application began holds nothing for it.
+ * A shard without a row gets one, unless a descendant's row proves that the shard was completed and its row
+ * cleaned up. A descendant's row proves it only if it was made after the shard's end.
  *
- * A child waits for a parent that has no row and should have one (`missingParents`): a parent that the stream does not list
- * any more gets a row that says so.
+ * The lease begins where the application began. That position was decided once, so it does not matter which
+ * worker creates the row, or when. A shard opened later begins at its first record: nothing written before it
+ * was listed is skipped. Under LATEST, a shard that was closed before the application began gets no lease: it
+ * has no record to read.
+ *
+ * A parent without a row that should have one (`missingParents`) blocks its child. If the stream no longer
+ * lists that parent, it gets an ended row, which unblocks the child.
  */
 export function missingLeases(
   shards: readonly Shard[],
@@ -57,7 +59,7 @@ export function missingLeases(
   );
 }
 
-/** Rows for parents that cannot be read any more. They are removed like any other ended lease. */
+/** Ended rows for parents that can no longer be read. They are cleaned up like any other ended lease. */
 function endedParents(rows: LeaseTable, application: Application): Lease[] {
   const isChildOf = (parent: string) => (lease: Lease) => lease.parentShardIds.includes(parent);
   return [...missingParents(rows, application)].map((parent) => {
@@ -67,7 +69,7 @@ function endedParents(rows: LeaseTable, application: Application): Lease[] {
   });
 }
 
-/** The row of a child, as its parent's reader creates it at the parent's end. */
+/** The row of a child, as the reader of its parent creates it at the parent's end. */
 export const childLease = (shard: Shard, application: Application): Lease =>
   newLease(shard, descendantStartOf(application));
 
@@ -85,7 +87,10 @@ function newLease(shard: Pick<Shard, "shardId" | "parentShardIds"> & Partial<Sha
   };
 }
 
-/** Its children were there when the application began. Where that is not known, a closed shard counts as closed before. */
+/**
+ * The shard was closed before the application began: its children already existed then. Where that is not
+ * known, a closed shard counts as closed before.
+ */
 function wasClosedBefore(
   { shardId, closed }: Shard,
   children: ReadonlyMap<string, string[]>,
@@ -116,7 +121,8 @@ function hasLeasedDescendant(
   const seen = new Set<string>();
   for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
     const row = table.get(next);
-    // Children's rows are made while their parents are read: one that no worker has taken proves nothing.
+    // Rows of children can be created while their parents are still read. A row that no worker has taken
+    // proves nothing.
     if (row && !(isUntouched(row) && isOpenedSince(application, next) === true)) return true;
     if (seen.has(next)) continue;
     seen.add(next);
@@ -137,7 +143,10 @@ function hasLeasedAncestor(shard: Shard, byId: ReadonlyMap<string, Shard>, table
   return false;
 }
 
-/** 0 for shards whose parents are not among `shards`, else one more than the latest parent. A reshard makes children after parents, so the walk ends. */
+/**
+ * The shard generation: 0 for shards without a parent among `shards`, else one more than the latest parent's.
+ * A reshard creates children after parents, so the walk ends.
+ */
 function generations(shards: readonly Shard[], byId: ReadonlyMap<string, Shard>): Map<string, number> {
   const wanted = new Set(shards.map((s) => s.shardId));
   const known = new Map<string, number>();
@@ -150,17 +159,18 @@ function generations(shards: readonly Shard[], byId: ReadonlyMap<string, Shard>)
     known.set(shardId, found);
     return found;
   };
-  // A stream keeps at most a retention's worth of generations; the guard bounds the walk on nonsense input.
+  // A stream keeps at most the shard generations of one retention period. The guard bounds the walk on
+  // invalid input.
   for (const { shardId } of shards) depth(shardId, 64);
   return known;
 }
 
 /**
- * Ended leases whose children have all started (or ended) and whose own parents' rows are gone
- * (KCL: `LeaseCleanupManager`). A lease that does not name its children waits until they name it.
+ * Ended leases whose children have all started (or ended) and whose parents' rows are gone (KCL:
+ * `LeaseCleanupManager`). A lease without known children is kept until they are known.
  *
- * @param started "may-have-started": also those whose children may have started since these rows were read. Says
- * whether reading them anew is worth it.
+ * @param started "may-have-started": also leases whose children may have started since these rows were read.
+ *   Use it to decide whether to read the rows again.
  */
 export function completedLeases(
   table: LeaseTable,
@@ -179,7 +189,7 @@ export function completedLeases(
   });
 }
 
-/** A child without a row has been completed and cleaned up itself only after its own children started. */
+/** A child without a row has not started: the row of a child is removed only after its parent's row. */
 const hasStarted = (child: Lease | undefined): boolean =>
   child !== undefined && (isEnded(child) || !isSentinel(child.checkpoint));
 
