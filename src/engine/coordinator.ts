@@ -1,10 +1,16 @@
 /**
- * One worker's part in the fleet: polls, decides, performs, and hands everything over at the end.
+ * The main loop of one worker: polls the fleet, decides, performs the decisions, and hands over all leases
+ * when it stops.
  *
- * Owns: when to poll, and this worker's state. Never does: choose (core decides) or read records (shard tasks do).
- * C1: decisions are made only on a table as new as the newest generation seen (but see `outrun-plans.ts`).
- * C2: this worker leaves only when it holds nothing, claims nothing, and no row names it (`departure.ts`).
- * C3: `start()` rejects within half a minute on what cannot work, and `stop()` resolves within its budget, at any moment.
+ * Owns: the loop, when it polls, and this worker's state.
+ * Never does: choose who gets which lease (core decides) or read records (shard tasks do).
+ *
+ * C1: decisions are made only from a table that is as new as the newest fleet version read. The exceptions
+ *     are in `outrun-plans.ts` and in `FleetPoller.mayPlan`.
+ * C2: this worker leaves only when it holds no lease, claims none, and no row names it as the owner
+ *     (`leaving.ts`).
+ * C3: `start()` rejects within half a minute if it cannot succeed. `stop()` resolves within its budget,
+ *     whenever it is called.
  *
  *   created ─▶ joining ─▶ active ─▶ leaving ─▶ stopped
  *                 ▲          │ marked dead
@@ -69,7 +75,7 @@ export class Coordinator {
   readonly #outrunPlans = new OutrunPlans();
   readonly #stopped = new AbortController();
   readonly #takesPart = deferred();
-  /** Ends what a start waits for. */
+  /** Aborts everything that a start waits for. */
   readonly #startEnds = new AbortController();
   readonly #startRetries: StartRetries;
   readonly #budget: StopBudget;
@@ -80,12 +86,12 @@ export class Coordinator {
   #desired: "joining" | "active" | "leaving" = "joining";
   #leavingSinceMillis = Number.POSITIVE_INFINITY;
   readonly #measurements: Measurements;
-  /** As last computed, and published with the next look. */
+  /** As last computed. The next poll publishes it. */
   #cap: number | undefined;
   #starting: Promise<void> | undefined;
   #stopping: Promise<readonly string[]> | undefined;
   #loop: Promise<void> = Promise.resolve();
-  /** The entry is written; else the next iteration joins. */
+  /** This worker's entry is written. While false, the next iteration of the loop joins. */
   #isMember = false;
   #failure: Error | undefined;
   #startsOver = false;
@@ -158,7 +164,10 @@ export class Coordinator {
     this.#sources = { ...parts, loop, rescue: this.#rescue, cap, underfilled, failoverTimeMillis };
   }
 
-  /** Resolves when this worker takes part: it is an active member and the leases it was due are its own (C3). */
+  /**
+   * Resolves when this worker takes part (C3): it is active, and it owns the leases that were planned for it.
+   * @throws the reason why the worker cannot start, or has ended by itself
+   */
   async start(): Promise<void> {
     this.#starting ??= this.#enter();
     await this.#starting;
@@ -167,9 +176,10 @@ export class Coordinator {
   }
 
   /**
-   * Hands everything over and leaves. A second call may shorten the budget.
-   * @param budgetMillis after it, handlers still running are aborted and their leases released as far as is known
-   * @returns the leases that had to be
+   * Hands over all leases and leaves the fleet. A second call may shorten the budget.
+   * @param budgetMillis after this time, running handlers are aborted and their leases are force-released at
+   *   the last known progress
+   * @returns the keys of the force-released leases
    */
   stop(budgetMillis: number): Promise<readonly string[]> {
     this.#budget.limit(budgetMillis);
@@ -202,10 +212,12 @@ export class Coordinator {
       await this.#startRetries.until("lease table", () => this.#join());
     };
     try {
-      // Before anything is written: a wrong name must not become a table and a fleet that waits for ever.
+      // List first, before anything is written: a misspelled stream name must not create a table, and a fleet
+      // that waits for ever.
       await this.#startRetries.until("stream listing", () => stream.listShards());
       await this.#startRetries.until("lease table", () => store.ensureTable(this.#options.createLeaseTable));
-      // Together: the others see the joiner while it still finds out where the application began.
+      // Join while the beginning of the application is still being looked up, so that other workers already
+      // know the joiner.
       const failed = (error: unknown) => this.#startEnds.abort(error);
       const begun = this.#begin().catch(failed);
       const heartbeats = join().then(() =>
@@ -243,19 +255,23 @@ export class Coordinator {
     this.#leavingSinceMillis = this.#now();
     this.#startEnds.abort(new StoppedError());
     this.#wakeUp();
-    // A start that failed has told its caller; there is nothing to hand over then.
+    // A start that failed has already rejected to its caller, and there is nothing to hand over.
     const entered = (this.#starting ?? Promise.resolve()).catch(() => undefined);
     const drained = entered.then(() => this.#loop).then(() => this.#backgroundTasks.done());
     if (await this.#budget.outlasts(drained)) return [];
     const left = this.#tasks.all;
-    // Before the end: what waits for a fresh heartbeat must not reach a handler any more.
+    // Release before `#end()`, which wakes the readers that wait for a fresh heartbeat: they must not call a
+    // handler any more.
     const released = forceRelease(this.#leaving, left, "the stop budget is spent");
     this.#end();
     await this.#budget.outlastsInAll(Promise.all([released, this.#loop]));
     return left.map((task) => task.owned.leaseKey);
   }
 
-  /** This worker cannot go on, and says why: its leases are released, and `start()` rejects if it still waits. */
+  /**
+   * Ends this worker because of an error. Its leases are released, and a pending `start()` rejects with the
+   * error.
+   */
   #fail(error: Error): void {
     if (this.#stopped.signal.aborted) return;
     this.#failure = error;
@@ -304,7 +320,11 @@ export class Coordinator {
     if (this.#poller.membership.member.state === "leaving" && this.#tasks.areNone) await this.#leave();
   }
 
-  /** C1. Changes outrun our scans: look again soon. A joiner's becoming active and its first cap wait for no plan, nor does what scan after scan says. */
+  /**
+   * C1. The table changes faster than this worker can scan it: poll again soon. Three things do not wait for
+   * a plan from a current table: becoming active, the first cap, and what scan after scan repeats
+   * (`outrun-plans.ts`).
+   */
   #outrun(decisions: Decisions): void {
     this.#schedule.changed();
     const { claims, isCapKnown } = this.#outrunPlans.add(decisions, this.#poller.cache.scannedFleetVersion);
@@ -351,7 +371,7 @@ export class Coordinator {
     this.#wakeUp();
   }
 
-  /** M2. Everything held is dropped before the new incarnation joins: nothing of the old one is written any more. */
+  /** M2. Drops all leases before the new incarnation joins: the old incarnation writes nothing any more. */
   async #rejoin(why: "dead" | "replaced"): Promise<void> {
     this.#ports.logger.warn({ leases: this.#tasks.all.length }, PLACE_LOST[why]);
     await this.#tasks.markAllLost("marked dead");
@@ -363,7 +383,7 @@ export class Coordinator {
     await this.#join();
   }
 
-  /** Every worker finds out by itself: its own reads are refused. */
+  /** Each worker detects this by itself, because Kinesis refuses its reads. */
   #streamReplaced(error: Error): void {
     this.#startsOver = this.#options.onStreamReplaced === "start-over";
     if (this.#startsOver) this.#wakeUp();
@@ -406,7 +426,7 @@ export class Coordinator {
 
   #failedIteration(error: unknown): void {
     this.#schedule.failed();
-    this.#rescue.reset(); // the owners of untaken leases may not have reached the table either
+    this.#rescue.reset(); // The owners of untaken leases may have failed to reach the table too.
     this.#reports.failed(portOf(error), errorClassIn(error), error);
     if (!this.#takesPart.isOpen && this.#startRetries.hasEnded("lease table", error))
       this.#fail(error as Error);

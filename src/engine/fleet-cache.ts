@@ -1,13 +1,16 @@
 /**
- * What this worker knows of the fleet: the rows as last read, merged with its own writes, and since when each
- * sign of life has not moved on its own clock.
+ * What this worker knows of the fleet: the rows as last read, merged with its own writes. For each heartbeat
+ * and each lease of a non-member owner, it also measures how long the value has not changed, on this worker's
+ * own clock.
  *
- * V1: rows only move forward. A read that began before one of our writes ended cannot undo it: the row with the
- *     higher counter wins (every write bumps it).
- * V2: `scannedFleetVersion` is the generation read *before* the scan began: a change during the scan is seen again.
- * V4: what a scan brings counts for the incarnation that began it.
- * V3: the generation only moves forward, but for a fleet row that was deleted or set back by hand. A strongly consistent
- *     answer shows that at once; eventually consistent ones may be old, and are believed when they persist.
+ * V1: rows only move forward. A read that began before one of this worker's writes ended cannot undo that
+ *     write: the row with the higher counter wins, and every write increments the counter.
+ * V2: `scannedFleetVersion` is the fleet version read *before* the scan began. A change during the scan
+ *     therefore causes another scan.
+ * V3: the fleet version only moves forward, unless the fleet row was deleted or set back by hand. A strongly
+ *     consistent read proves that at once. Eventually consistent reads may be stale, and are believed when
+ *     they persist.
+ * V4: the result of a scan counts only for the incarnation that began it.
  */
 import { leadersAmong, leadingRow } from "../core/leaders.ts";
 import { actualOwner, countsByOwner, isEnded, type Lease } from "../core/lease.ts";
@@ -16,51 +19,54 @@ import { isExpired, isObservedInFull, type Observations, observe } from "../core
 import { evidenceAmong } from "../core/trial.ts";
 import type { LeaseListing } from "../ports/lease-store.ts";
 
-/** W4. This part of the failover time: one heartbeat, due every third, may be late or fail once. */
+/**
+ * W4. Part of the failover time. A heartbeat is due every third of it; this allows one that is late or fails
+ * once.
+ */
 export const OBSERVING_PART = 1 / 2;
 /** Longer than an eventually consistent read lags behind. */
 const STALE_READ_MILLIS = 2_000;
-/** Longer than any hand-over takes; bounds what is remembered by the workers that come and go within it. */
+/** Longer than any hand-over takes. Bounds the memory for workers that come and go within this time. */
 const KNOWN_FOR_MILLIS = 600_000;
 
 export class FleetCache {
   readonly table = new Map<string, Lease>();
   readonly fleetRows = new Map<number, FleetRow>();
-  /** Fleet rows that were looked for and are not there. */
+  /** Fleet rows that were read and do not exist. */
   readonly #goneRows = new Set<number>();
   readonly #memberSigns = new Map<number, Observations>();
   #nonMemberSigns: Observations = new Map();
-  /** By incarnation: since when it has been seen joining. */
+  /** By incarnation: since when it has been read as joining. */
   readonly #joiningSince = new Map<string, number>();
-  /** By incarnation: since when it has been seen dead. */
+  /** By incarnation: since when it has been read as dead. */
   readonly #deadSince = new Map<string, number>();
   readonly #maxGapMillis: number;
-  /** Fleet rows, and "table": the most of the time up to the next reading that counts as observed. */
+  /** By fleet row number, or "table": how much of the time until the next read counts as observed. */
   readonly #interrupted = new Map<number | "table", number>();
-  /** Since when every read of fleet row 0 has shown a lower generation. */
+  /** Since when every read of fleet row 0 has returned a lower fleet version. */
   #lowerSinceMillis: number | undefined;
-  /** A refused write showed a foreign owner that no scan has seen yet. */
+  /** A refused write or a vanished entry showed a non-member owner that no scan has read yet. */
   #metNonMember = false;
-  /** Rows this worker wrote since the scan under way began: the scan may have missed them. */
+  /** Rows this worker wrote since the current scan began: the scan may have missed these writes. */
   readonly #writtenSinceScan = new Set<string>();
-  /** Counts the times that this worker has joined. */
+  /** How many times this worker has joined. */
   incarnation = 0;
   version = 0;
   scannedFleetVersion = -1;
   shardSyncRequests = 0;
   /** Rows that the last scan could not read. */
   corrupt: LeaseListing["corrupt"] = [];
-  /** False: the newest scan found no application's row. */
+  /** False: the newest scan found no application row. */
   hasApplication = true;
-  /** Members of late: when each was last listed (monotonic), and what its entry said. */
+  /** Recent members: when each was last read (monotonic), and what its entry contained. */
   readonly #known = new Map<string, KnownMember>();
 
-  /** @param maxGapMillis the most that the time between two readings counts as observed */
+  /** @param maxGapMillis the most time between two reads that counts as observed */
   constructor(maxGapMillis: number) {
     this.#maxGapMillis = maxGapMillis;
   }
 
-  /** Joining anew: what an earlier incarnation knew counts no more. */
+  /** Called when this worker joins again: forgets what the earlier incarnation knew. */
   reset(): void {
     this.incarnation += 1;
     this.table.clear();
@@ -84,7 +90,7 @@ export class FleetCache {
     const newest = new Map<string, Member>();
     for (const fleetRow of this.fleetRows.values()) {
       for (const member of fleetRow.members) {
-        // A namesake that moved to another page leaves a dead entry behind.
+        // A worker id that joined again on another fleet row leaves a dead entry behind.
         const known = newest.get(member.workerId);
         if (known === undefined || known.state === "dead") newest.set(member.workerId, member);
       }
@@ -92,7 +98,7 @@ export class FleetCache {
     return [...newest.values()];
   }
 
-  /** Present while the leader assigns. */
+  /** The size of the fleet, present while the leader assigns. */
   get size(): FleetSize | undefined {
     return this.fleetRows.get(0)?.size;
   }
@@ -102,13 +108,12 @@ export class FleetCache {
     return leadingRow(this.fleetRows, this.#goneRows, ownRow);
   }
 
-  /** Ids in the order in which they lead. None: this worker cannot tell yet. */
+  /** Ids in the order in which they lead. Empty: this worker does not know yet. */
   leaders(ownRow: number): readonly string[] {
     const fleetRow = this.leadingRow(ownRow);
     return fleetRow === undefined || "unread" in fleetRow ? [] : leadersAmong(fleetRow.members);
   }
 
-  /** Joiners that have not become active in `millis`. */
   stuckJoiners(millis: number, nowMillis: number): ReadonlySet<string> {
     const joining = this.members().filter(({ state }) => state === "joining");
     const known = new Set(joining.map(({ incarnation }) => incarnation));
@@ -120,12 +125,12 @@ export class FleetCache {
     return new Set(stuck.map(({ workerId }) => workerId));
   }
 
-  /** Their keys. */
+  /** Keys of the rows that the last scan could not read. */
   get unreadable(): ReadonlySet<string> {
     return new Set(this.corrupt.map(({ leaseKey }) => leaseKey));
   }
 
-  /** Active members that may take a lease more. */
+  /** Active members below their cap. */
   idsWithRoom(): readonly string[] {
     const loads = countsByOwner(this.table.values());
     return this.members().flatMap(({ workerId, state, maxLeases = Number.POSITIVE_INFINITY }) =>
@@ -133,7 +138,7 @@ export class FleetCache {
     );
   }
 
-  /** Members that are not dead: every one of them polls and scans. */
+  /** Members that are not dead: each of them polls and scans. */
   livingMembers(): number {
     let count = 0;
     for (const { members } of this.fleetRows.values())
@@ -141,14 +146,17 @@ export class FleetCache {
     return count;
   }
 
-  /** The number of the fleet row that has this very entry. */
+  /** The number of the fleet row that contains exactly this entry. */
   rowOf(entry: Member): number | undefined {
     for (const { number: fleetRow, members } of this.fleetRows.values())
       if (members.some((member) => entryKey(member) === entryKey(entry))) return fleetRow;
     return undefined;
   }
 
-  /** V3. @returns "set-back" when the generation went back for good: the table must be read anew. */
+  /**
+   * V3.
+   * @returns "set-back" when the fleet version really went back: the table must be scanned again
+   */
   sawRow(
     fleetRow: FleetRow,
     nowMillis: number,
@@ -181,7 +189,8 @@ export class FleetCache {
     }
     const signs = fleetRow.members.map((m) => [entryKey(m), `${m.heartbeat}:${m.state}`] as const);
     const gapMillis = this.#gapOf(fleetRow.number);
-    // Of a member with a short failover time less counts: this worker's own heartbeats may be too seldom to show an outage.
+    // Less time counts for a member with a short failover time: this worker's heartbeats may be too far apart
+    // to detect an outage within it.
     const gaps = new Map(fleetRow.members.map((m) => [entryKey(m), m.failoverTimeMillis * OBSERVING_PART]));
     const before = this.#memberSigns.get(fleetRow.number) ?? new Map();
     const gapOf = (key: string) => Math.min(gapMillis, gaps.get(key) ?? gapMillis);
@@ -189,13 +198,13 @@ export class FleetCache {
     return outcome;
   }
 
-  /** Of the time up to the next reading no more than this counts as observed. */
+  /** Of the time until the next read, at most `countsMillis` counts as observed. */
   interruptObservation(countsMillis = 0): void {
     for (const read of [...this.fleetRows.keys(), "table" as const])
       this.#interrupted.set(read, Math.min(countsMillis, this.#interrupted.get(read) ?? countsMillis));
   }
 
-  /** What was observed of the members that publish so short a failover time counts no more. */
+  /** Restarts observation of the members that publish a shorter failover time than this. */
   restartObservationBelow(failoverTimeMillis: number): void {
     for (const [fleetRow, signs] of this.#memberSigns) {
       const members = this.fleetRows.get(fleetRow)?.members ?? [];
@@ -204,14 +213,14 @@ export class FleetCache {
     }
   }
 
-  /** What was observed counts no more: of one fleet row, or of everything. */
+  /** Restarts observation: of one fleet row, or of everything. */
   restartObservation(fleetRow?: number): void {
     if (fleetRow !== undefined) {
       this.#memberSigns.delete(fleetRow);
       return;
     }
     this.#memberSigns.clear();
-    // They are still there to be watched, and only a scan sees them.
+    // The leases of non-member owners must still be observed, and only a scan reads them.
     this.#metNonMember ||= this.#nonMemberSigns.size > 0;
     this.#nonMemberSigns = new Map();
   }
@@ -224,8 +233,8 @@ export class FleetCache {
   }
 
   /**
-   * A worker removes its entry when it has stopped reading, and no other's. An entry that vanishes together with one that
-   * was not leaving was removed by hand, and its worker may still read (seed 941631).
+   * A worker removes only its own entry, after it has stopped reading. An entry that vanishes together with
+   * one that was not leaving was removed by hand, and its worker may still read (seed 941631).
    */
   #membersVanished(fleetRow: number, now: readonly Member[]): void {
     const still = new Set(now.map(({ workerId }) => workerId));
@@ -233,7 +242,8 @@ export class FleetCache {
       ({ workerId }) => !still.has(workerId),
     );
     if (!vanished.some(({ state }) => state === "active" || state === "joining")) return;
-    // An entry that is removed by hand moves no generation: what its worker owns is to be watched (seed 965834).
+    // A removal by hand does not move the fleet version. A scan must find the leases of that worker, so that
+    // they are observed (seed 965834).
     this.#metNonMember = true;
     for (const { workerId, state } of vanished) {
       const known = this.#known.get(workerId);
@@ -246,7 +256,8 @@ export class FleetCache {
     const known = this.table.get(lease.leaseKey);
     if (known === undefined || known.counter <= lease.counter) this.table.set(lease.leaseKey, lease);
     this.#writtenSinceScan.add(lease.leaseKey);
-    // Somebody else's now, or ours: what was observed of its last owner tells nothing of this one (seed 310065).
+    // The row has changed: what was observed under its last owner says nothing about the new one (seed
+    // 310065).
     const sign = this.#nonMemberSigns.get(lease.leaseKey);
     if (sign !== undefined && sign.token !== signOf(lease)) {
       const others = [...this.#nonMemberSigns].filter(([key]) => key !== lease.leaseKey);
@@ -288,10 +299,11 @@ export class FleetCache {
   }
 
   /**
-   * Members whose heartbeat has stood still for the failover time that each of them published. The dead entry that an
-   * earlier process of the same id left on another fleet row never moves again, and says nothing (seed 358).
-   * @param leastMillis no member is judged by less
-   * @param judgedFromMillis no member is judged that publishes a shorter failover time
+   * Members whose heartbeat has not changed for the failover time that each of them published. An entry
+   * counts only by its own incarnation: the dead entry that an earlier process left on another fleet row
+   * never changes again (seed 358).
+   * @param leastMillis no member expires in less time than this
+   * @param judgedFromMillis members that publish a shorter failover time than this are left out
    */
   expiredMembers(leastMillis = 0, judgedFromMillis = 0): ReadonlySet<string> {
     const members = this.members().filter((m) => m.failoverTimeMillis >= judgedFromMillis);
@@ -309,7 +321,7 @@ export class FleetCache {
     return new Set(expired.map(({ workerId }) => workerId));
   }
 
-  /** Who died young, and was first seen dead less than `millis` ago (`core/trial.ts`). */
+  /** Id of a worker that died young and was first read as dead less than `millis` ago (`core/trial.ts`). */
   evidence(millis: number, nowMillis: number): string | undefined {
     const dead = this.members().filter(({ state }) => state === "dead");
     const known = new Set(dead.map(({ incarnation }) => incarnation));
@@ -320,8 +332,9 @@ export class FleetCache {
   }
 
   /**
-   * Owners of a lease that changed hands since its last checkpoint: the batch to come may be the one that blocked another
-   * worker, for as long as that one's entry says.
+   * Owners of a lease that changed hands since its last checkpoint. Their next batch may be the one that
+   * blocked the previous owner's event loop, so they get the longest failover time published to cover such a
+   * block.
    */
   #onTrial(): ReadonlySet<string> {
     const moved = [...this.table.values()].filter((lease) => lease.ownerSwitchesSinceCheckpoint > 0);
@@ -329,9 +342,11 @@ export class FleetCache {
   }
 
   /**
-   * Leases of owners that are no members, unmoved for the failover time; or whose owner left or was marked dead: a member
-   * leaves only when it has stopped reading. An entry that vanished while its worker was well was removed by hand: that
-   * worker goes on reading and comes back, so its leases are judged by time as well.
+   * Leases of non-member owners that have expired: the lease was unmoved for the failover time, or its owner
+   * left or was marked dead. A member leaves only after it has stopped reading.
+   *
+   * An entry that vanished while its worker was well was removed by hand. That worker keeps reading and
+   * writes its entry again, so its leases are judged by time too.
    */
   expiredLeases(failoverTimeMillis: number): ReadonlySet<string> {
     const silent = new Set<string>();
@@ -340,9 +355,10 @@ export class FleetCache {
       const owner = lease && actualOwner(lease);
       const known = owner === undefined ? undefined : this.#known.get(owner);
       const isGone = known?.mayBeGone ?? false;
-      // Handed to a worker that is no member: it has not taken the lease up, so it reads nothing of it.
+      // Handed over to a worker that is not a member: it has not taken up the lease, so it does not read the
+      // shard.
       const isUntaken = lease?.isPending === true;
-      // Whose entry another hand removed still has the failover time that it published (seed 980738).
+      // A worker whose entry was removed by hand keeps the failover time that it published (seed 980738).
       const millis = Math.max(failoverTimeMillis, known?.failoverTimeMillis ?? 0);
       if (isGone || isUntaken || isExpired(sign, millis)) silent.add(key);
     }
@@ -354,7 +370,10 @@ export class FleetCache {
     return new Set(inFull.map(([key]) => key));
   }
 
-  /** Leases whose owner is no member: only their own counters tell whether somebody lives there, so the table must be read again. */
+  /**
+   * Whether some leases have a non-member owner. Only their own counters show whether it lives, so the table
+   * must be scanned again.
+   */
   get hasNonMemberLeases(): boolean {
     return this.#nonMemberSigns.size > 0 || this.#metNonMember;
   }
@@ -368,7 +387,8 @@ export class FleetCache {
     const members = new Set(this.members().map((m) => m.workerId));
     const ofNonMembers = [...this.table.values()].filter((lease) => this.#isNonMembers(lease, members));
     this.#metNonMember = false;
-    // A giver that had not heard of a leaver may name it a while after it left; much later nobody does.
+    // A donor with an old fleet cache may still name a leaver for a while after it left, but not for this
+    // long.
     for (const [id, { seenMillis }] of this.#known)
       if (nowMillis - seenMillis > KNOWN_FOR_MILLIS) this.#known.delete(id);
     const signs = ofNonMembers.map((lease) => [lease.leaseKey, signOf(lease)] as const);
@@ -385,7 +405,7 @@ export class FleetCache {
 
 interface KnownMember {
   readonly seenMillis: number;
-  /** It was leaving or dead. */
+  /** The member was leaving or dead. */
   readonly mayBeGone: boolean;
   readonly failoverTimeMillis: number;
 }

@@ -1,18 +1,25 @@
 /**
- * Looking: this worker's heartbeat, the fleet rows and, when they say that something changed, the lease table.
+ * Polls the fleet: writes this worker's heartbeat, reads fleet rows and, when they show a change, scans the
+ * lease table.
  *
- * Owns: the membership and the view. Never does: decide what follows from them.
- * W1: a heartbeat answers with its whole page, so a beat is a look and no look is made beside it.
- * W2: the table is read when the generation moved, and at no other time but for leases of foreign owners.
- * W3: heartbeats continue while the table is read, however long that takes.
- * W4: silence counts only while this worker writes its own heartbeats. While they fail, no time counts as observed; after
- *     a longer gap it observes from the start. What keeps this worker from writing may keep the others from it too.
- * W5: but a block of its own event loop is no such gap, or a busy fleet with synchronous handlers would notice no crash.
- *     Of the time with such a block only a part counts: a whole host may have stood still, and all its workers with it.
- * W6: the scans of a large fleet take turns. In a very large one only the leader and its deputy scan, and assign
- *     (`core/assignments.ts`); the others scan once in a long while, in case both fail.
- * W7: members may publish unequal failover times. Heartbeats and looks follow the shortest, so that W4 holds by that of
- *     each member: a worker with long pauses between its own heartbeats would not notice an outage in time.
+ * Owns: the membership and the fleet cache. Never does: decide what follows from them.
+ *
+ * W1: the response to a heartbeat is the whole fleet row. So a heartbeat is also a poll of that row.
+ * W2: the table is scanned when the fleet version has moved or the cache is distrusted. While the version is
+ *     unchanged, it is scanned only for leases of non-member owners and for rows that cannot be read.
+ * W3: heartbeats continue during a scan, however long the scan takes.
+ * W4: a member can expire only while this worker writes its own heartbeats. While they fail, no time counts
+ *     as observed. After a longer gap, observation starts again from zero. What stops this worker from
+ *     writing may also stop the other workers.
+ * W5: a block of this worker's event loop is not a gap in the sense of W4. Otherwise a busy fleet with
+ *     synchronous handlers would not detect a crash. Only a part of the time with a long block counts as
+ *     observed: the whole host may have paused, with all workers on it.
+ * W6: in a large fleet, the scans of the workers are spread over time. In a very large fleet, only the leader
+ *     and its deputy scan and assign leases (`core/assignments.ts`). The other workers scan rarely, in case
+ *     both fail.
+ * W7: members may publish different failover times. Heartbeats and polls follow the shortest one, so that W4
+ *     holds for every member: a worker with long pauses between its heartbeats would notice an outage too
+ *     late.
  */
 import { isNotable } from "../core/block-cover.ts";
 import type { Lease } from "../core/lease.ts";
@@ -33,23 +40,29 @@ import { type HeartbeatResult, Membership } from "./membership.ts";
 import { RowPolls } from "./row-polls.ts";
 import { TableListing } from "./table-listing.ts";
 
-/** After a heartbeat that failed. */
+/** Pause after a heartbeat that failed. */
 const HEARTBEAT_RETRY_MILLIS = 250;
-/** Leases of owners without an entry are read so often: three readings, and a look or two, tell who is silent. */
+/**
+ * Part of the failover time between two scans for leases of non-member owners. Three scans, and a poll or
+ * two, are enough to find an expired owner.
+ */
 const NON_MEMBER_SCAN_PART = 1 / 3;
-/** While a row cannot be read the table is read so often: who repairs it by hand moves no generation. */
+/** Time between two scans while a row cannot be read: a repair by hand does not move the fleet version. */
 const REPAIR_POLL_MILLIS = 3_000;
-/** W5. Of the failover time: with a third for the heartbeat before it, more than a third is left to write the next one. */
+/**
+ * W5. Part of the failover time that counts as observed in an interval with a long block. A third may have
+ * passed since the member's last heartbeat; then more than a third is left for its next one.
+ */
 const BLOCKED_GAP_PART = 1 / 4;
 
 export interface DesiredEntry {
   readonly state: "joining" | "active" | "leaving";
   readonly maxLeases: number | undefined;
-  /** How many this worker holds; undefined unless the leader assigns. */
+  /** How many leases this worker holds. Undefined unless the leader assigns. */
   readonly leases: number | undefined;
 }
 
-/** `dead`: others marked this worker dead. `replaced`: another process has its id. */
+/** `dead`: other workers marked this worker dead. `replaced`: another process has its id. */
 export type Poll = { readonly kind: "seen" } | Exclude<HeartbeatResult, { kind: "ok" } | { kind: "removed" }>;
 
 const SEEN: Poll = { kind: "seen" };
@@ -63,12 +76,15 @@ export class FleetPoller {
   #freshness: Deferred = deferred();
   #closed = false;
   #bumpWanted = false;
-  /** By fleet row: what was reported of its entries last. */
+  /** By fleet row: the unreadable entries that were last logged. */
   readonly #unreadableEntries = new Map<number, string>();
-  /** The last heartbeat failed, and none has succeeded since. */
+  /** The last heartbeat failed. */
   #heartbeatFails = false;
   #scannedMillis = Number.NEGATIVE_INFINITY;
-  /** W6. Since when a scan is wanted, and this worker's place in the turn, from 0 to 1. Undefined: none is wanted. */
+  /**
+   * W6. Since when a scan is wanted, and this worker's place in the spread, from 0 to 1. Undefined: no scan
+   * is wanted.
+   */
   #scheduledScan: { readonly sinceMillis: number; readonly place: number } | undefined;
   readonly #rounds: RowPolls;
   readonly #listing: TableListing;
@@ -96,14 +112,15 @@ export class FleetPoller {
     });
   }
 
-  /** The table is as new as the newest generation seen. */
+  /** The table is as new as the newest fleet version read. */
   get isCurrent(): boolean {
     return this.cache.scannedFleetVersion === this.cache.version;
   }
 
   /**
-   * C1. The fleet of a leader that assigns changes all the time: it plans from what it has just read, whatever has changed
-   * meanwhile. The conditions of the writes hold, and the next reading is a second or so away. Who follows plans only then.
+   * C1. Whether this worker may plan now. Where the leader assigns, the fleet changes all the time, so each
+   * reader of the table plans from the scan it has just made. The writes stay conditional, and the next scan
+   * is about a second away. A worker that follows plans only right after a scan.
    */
   get mayPlan(): boolean {
     if (this.role === "reads") return this.isCurrent;
@@ -135,33 +152,39 @@ export class FleetPoller {
     return this.cache.leaders(this.membership.fleetRow);
   }
 
-  /** The next look is a heartbeat that tells everybody to read the table. */
+  /** The next poll is a heartbeat that moves the fleet version, so that all workers scan the table. */
   wantBump(): void {
     this.#bumpWanted = true;
   }
 
-  /** What is known may be wrong: read the table at the next look. */
+  /** The cache may be wrong: scan the table at the next poll. */
   distrust(): void {
     this.cache.scannedFleetVersion = -1;
   }
 
-  /** Undefined also while what is known may be wrong: a parent whose row is gone must not pass for one that is there. */
+  /**
+   * Undefined if there is no such row, and while the cache may be wrong: a parent whose row was removed must
+   * not count as present.
+   */
   row(leaseKey: string): Lease | undefined {
     return this.cache.scannedFleetVersion < 0 ? undefined : this.cache.table.get(leaseKey);
   }
 
-  /** W4. Without a heartbeat of this worker, and without a block of its event loop. */
+  /** W4. Time since this worker's last heartbeat, less the blocks of its event loop. */
   get #unobservedMillis(): number {
     const { sentMillis } = this.membership;
     return this.#now() - sentMillis - this.#loop.blockedSince(sentMillis);
   }
 
-  /** W4. Whether silence counts at this moment. */
+  /** W4. Whether members can expire at this moment. */
   get isObserving(): boolean {
     return this.#unobservedMillis <= this.#failoverTimeMillis * OBSERVING_PART;
   }
 
-  /** W4, W7. @param leastMillis no member is judged by less */
+  /**
+   * W4, W7.
+   * @param leastMillis no member expires in less time than this
+   */
   expiredMembers(leastMillis: number): ReadonlySet<string> {
     if (!this.isObserving) return new Set();
     return this.cache.expiredMembers(leastMillis, this.#unobservedMillis / OBSERVING_PART);
@@ -181,12 +204,16 @@ export class FleetPoller {
     this.#resolveFreshness();
   }
 
-  /** Beats when it is due or `desired` differs from the entry, and reads the pages this worker watches. */
+  /**
+   * Sends a heartbeat when one is due or `desired` differs from the entry. Then reads the fleet rows that
+   * this worker polls.
+   */
   async #poll(desired: DesiredEntry, intervals: PollIntervals, isBusy: boolean): Promise<Poll> {
     const { member } = this.membership;
     const differs = desired.maxLeases !== member.maxLeases || this.membership.isTrialOver;
-    // A new cap, or the end of a trial, is read by all with fleet row 0, and nothing of it is in the table: only from another row it needs a bump.
-    // A leader that assigns reads all rows in turn.
+    // A new cap and the end of a trial are in the fleet row only, so no worker needs a scan to learn of them.
+    // All workers read row 0; a change in any other row needs a bump. A leader that assigns reads all rows in
+    // turn.
     const capBumps = differs && this.membership.fleetRow > 0 && this.role === "reads";
     const bump = this.#bumpWanted || desired.state !== member.state || capBumps;
     const sinceHeartbeatMillis = this.#now() - this.membership.sentMillis;
@@ -211,14 +238,15 @@ export class FleetPoller {
       this.#rounds.reads(fleetRow, this.#now());
       const seen = await this.#ports.store.readFleet(fleetRow);
       if (seen !== undefined) this.#sawRow(seen, "eventual");
-      // An answer without the row may be an empty one of something between. A scan counts what it brings.
+      // An empty response may come from something between this worker and DynamoDB. If the row had members, a
+      // scan decides.
       else if (this.cache.fleetRows.get(fleetRow)?.members.length) this.distrust();
       else this.cache.rowGone(fleetRow);
     }
     return SEEN;
   }
 
-  /** A look, and then the table if it is this worker's turn to read it. */
+  /** Polls, and then scans the table if a scan is due. */
   async pollAndScan(desired: DesiredEntry, intervals: PollIntervals, isBusy: boolean): Promise<Poll> {
     const seen = await this.#poll(desired, intervals, isBusy);
     return seen.kind === "seen" ? this.#scanWhenDue(desired, intervals) : seen;
@@ -244,25 +272,32 @@ export class FleetPoller {
   }
 
   /**
-   * W6. In a large fleet each worker reads the table at a moment of its own, on average once in `scanSpreadMillis` while
-   * changes go on. A worker that knows nothing, or that knows its view to be wrong, does not wait.
+   * W6. In a large fleet each worker scans at its own moment, on average once in `scanSpreadMillis` while
+   * changes continue. A worker whose cache is empty or distrusted does not wait.
    */
   #dueAtMillis({ scanSpreadMillis }: PollIntervals, now: number): number {
     const knowsNothing = this.cache.scannedFleetVersion < 0 && this.role !== "follows";
     if (scanSpreadMillis === 0 || knowsNothing) return now;
-    // By the pace of now: the fleet may have grown since, or this worker may have begun to lead.
+    // Computed from the current poll intervals: the fleet may have grown, or this worker may have become the
+    // leader.
     this.#scheduledScan ??= { sinceMillis: now, place: this.#ports.random.next() };
     const { sinceMillis, place } = this.#scheduledScan;
     return Math.max(sinceMillis, this.#scannedMillis + scanSpreadMillis / 2) + place * scanSpreadMillis;
   }
 
-  /** What changed during a scan is read at once, not at the next look: others are handing over, and wait for nobody. Only where a scan is cheap. */
+  /**
+   * Scans once more, without waiting for the next poll, if the fleet changed during the scan: donors are
+   * handing over and wait for no other worker. Only where a scan is cheap.
+   */
   async #scanAgainIfOutrun({ scanSpreadMillis }: PollIntervals): Promise<void> {
     await this.scan();
     if (!this.isCurrent && scanSpreadMillis === 0) await this.scan();
   }
 
-  /** W3. A worker that has lost its place does not wait for the scan: what that brings is another incarnation's (V4). */
+  /**
+   * W3. A worker that lost its place in the fleet does not wait for the scan: its result belongs to the old
+   * incarnation (V4).
+   */
   async #heartbeatDuring(scan: Promise<void>, desired: DesiredEntry): Promise<Poll> {
     let failure: unknown;
     const seen = await this.#heartbeatUntil(scan, desired, (error) => {
@@ -274,7 +309,10 @@ export class FleetPoller {
     return seen;
   }
 
-  /** W3, for a joiner that still finds out where the application began. Ends with `work`, or when the place is lost. */
+  /**
+   * W3, for a joiner that is still looking up where the application began. Resolves when `work` settles or
+   * the place is lost.
+   */
   async heartbeatWhile(
     work: Promise<unknown>,
     desired: DesiredEntry,
@@ -285,7 +323,7 @@ export class FleetPoller {
     );
   }
 
-  /** @param failed told of a heartbeat that failed, which is sent again */
+  /** @param failed called when a heartbeat fails; the heartbeat is sent again */
   async #heartbeatUntil(
     work: Promise<unknown>,
     desired: DesiredEntry,
@@ -310,7 +348,9 @@ export class FleetPoller {
     }
   }
 
-  /** One after another: a scan must not take rows written during a later one for old (V1). */
+  /**
+   * Scans run one after another: a scan must not overwrite rows that were written during a later scan (V1).
+   */
   scan(): Promise<void> {
     const scan = this.#scanning.then(() => this.#scanOnce());
     this.#scanning = scan.catch(() => undefined);
@@ -324,7 +364,7 @@ export class FleetPoller {
     const listing = await this.#listing.read(this.#closed);
     if (this.cache.incarnation !== incarnation) return;
     this.cache.scanned(listing, version, this.#now());
-    // Who reads the table once in a long while has no news for the others.
+    // A worker that follows scans rarely: the other workers know already what it finds.
     const isChange = this.#listing.report(before, this.cache) && this.role !== "follows";
     if (isChange) this.wantBump();
   }
@@ -333,7 +373,10 @@ export class FleetPoller {
     return this.cache.rowOf(member) ?? this.membership.fleetRow;
   }
 
-  /** Resolves while this worker's heartbeat is fresh (M1) and none is owed after a block (B2), or when `signal` aborts. */
+  /**
+   * Resolves when this worker's heartbeat is fresh (M1) and none is owed after a block (B2), or when `signal`
+   * aborts.
+   */
   async whenFresh(signal: AbortSignal): Promise<void> {
     const waits = () =>
       !this.membership.isFresh(this.#now()) || this.#loop.owesHeartbeat(this.membership.sentMillis);
@@ -345,7 +388,7 @@ export class FleetPoller {
     }
   }
 
-  /** Nobody waits for freshness any more. */
+  /** Ends every `whenFresh`. */
   close(): void {
     this.#closed = true;
     this.#resolveFreshness();
@@ -362,7 +405,7 @@ export class FleetPoller {
       this.#heartbeatFails = true;
       throw error;
     });
-    // A stop whose budget is spent removes the entry while a heartbeat may be under way.
+    // When the stop budget is spent, the entry is removed, perhaps while a heartbeat is in flight.
     if (written.kind !== "ok" && this.#closed) return SEEN;
     if (written.kind === "removed") return this.#restore();
     if (written.kind !== "ok") return written;
@@ -373,7 +416,7 @@ export class FleetPoller {
     this.cache.restartObservationBelow(unobservedMillis / OBSERVING_PART);
     this.#sawRow(fleetRow, "consistent");
     this.#heartbeatFails = false;
-    // Our own bump is no news to us.
+    // This worker need not scan because of its own bump.
     const isOwnChange = bump && fleetRow.version === before + 1;
     if (isOwnChange && this.cache.scannedFleetVersion === before)
       this.cache.scannedFleetVersion = fleetRow.version;
@@ -385,7 +428,10 @@ export class FleetPoller {
     return SEEN;
   }
 
-  /** The entry, or its whole fleet row, was removed by hand. No other worker holds what this one holds (M2). */
+  /**
+   * The entry, or its whole fleet row, was removed by hand. No other worker holds a lease that this worker
+   * holds (M2).
+   */
   async #restore(): Promise<Poll> {
     const { fleetRow, bumpError } = await this.membership.restore();
     if (bumpError !== undefined) this.wantBump();

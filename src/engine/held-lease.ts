@@ -1,14 +1,17 @@
 /**
- * One lease this worker holds, and the only way to write its row.
+ * One lease that this worker holds, and the only way to write its row.
  *
  * Owns: the newest row this worker wrote. Never does: decide anything.
- * H1: writes of one lease happen one after another, each fenced by the row the previous one left.
- * H2: after a failed fence, every later write is `lost` without asking the table.
- * H3: so it is after the write that gave the lease away: the row then carries the next owner's fence, not ours.
- * H4: a write without an answer leaves the fence *in doubt*: it may have happened. When the next write is refused by a row
- *     of the same owner with the next counter, that row is this worker's own earlier write: it is taken over as the fence,
- *     and the write is made once more. Only the owner writes an owned row, and each write moves the counter by one, so the
- *     refusing row can be nothing else; and a write that was sent before it can no longer happen.
+ *
+ * H1: writes of one lease run one after another. Each is fenced by the row that the previous one left.
+ * H2: after a failed fence, every later write returns `lost` without asking the table.
+ * H3: the same holds after the lease's last write (hand-over, release or completion): after a hand-over the
+ *     row carries the next owner's fence, not this worker's.
+ * H4: a write without a response leaves the fence *in doubt*: it may have happened. Suppose the next write is
+ *     refused by a row with the same owner and the next counter. Then that row is this worker's own earlier
+ *     write: it becomes the new fence, and the write is made once more. The refusing row can be nothing else,
+ *     because only the owner writes an owned row and each write increments the counter. An older write that
+ *     is still in flight can no longer happen.
  */
 import { actualOwner, type Checkpoint, compareCheckpoints, type Lease } from "../core/lease.ts";
 import type { LeaseStore, WriteOutcome } from "../ports/lease-store.ts";
@@ -26,8 +29,9 @@ export interface OwnedLease extends HeldLease {
 type Fence = "holds" | "in-doubt" | "lost";
 
 /**
- * @param wrote called with the row after every write, and with what the table had instead after a failed fence (undefined: it cannot be told).
- * @param isFromGoneOwner it was not handed over
+ * @param wrote called with the row after every write; after a failed fence, with the row in the table
+ *   (undefined: it is not known)
+ * @param isFromGoneOwner the lease was taken from an owner that was gone, not handed over
  */
 export function ownLease(
   store: LeaseStore,
@@ -39,7 +43,7 @@ export function ownLease(
   let lease = row;
   let movedMillis = monotonicMillis();
   let fence: Fence = "holds";
-  /** A write that gives the lease away had no answer: the row of its next owner confirms it. */
+  /** A hand-over, release or completion had no response. A row with another owner confirms it. */
   let mayBeGiven = false;
   let queue: Promise<unknown> = Promise.resolve();
 
@@ -49,14 +53,14 @@ export function ownLease(
     wrote(lease);
   };
 
-  /** H4. One's own earlier write: the same owner, one counter on. */
+  /** H4. The row is this worker's own earlier write: same owner, next counter. */
   const isOwnEarlierWrite = (current: Lease | undefined): current is Lease =>
     fence === "in-doubt" &&
     current !== undefined &&
     current.counter === lease.counter + 1 &&
     actualOwner(current) === actualOwner(lease);
 
-  /** The hand-over or release without an answer has happened, and its row has moved on since. */
+  /** The last write without a response has happened, and the row has moved on since. */
   const wasGiven = (current: Lease | undefined): boolean =>
     mayBeGiven &&
     current !== undefined &&
@@ -96,7 +100,7 @@ export function ownLease(
     last: "last" | "more" = "more",
   ): Promise<"ok" | "lost"> => {
     const result = queue.then(() => attempt(perform, last === "last"));
-    // The next write goes ahead whether or not this one was answered; its caller hears about the failure.
+    // The next write proceeds whether or not this one succeeded. The caller gets the failure.
     queue = result.then(
       () => undefined,
       () => undefined,

@@ -1,26 +1,28 @@
 /**
- * This worker's entry in the fleet rows: joining, heartbeats, leaving, and whether its own heartbeat is fresh.
+ * This worker's entry in the fleet rows: joins, sends heartbeats, leaves, and knows whether its own heartbeat
+ * is fresh.
  *
- * M1: `isFresh` is judged from when the last successful heartbeat was *sent*, and by the failover time that it carried,
- *     so it ends before any other worker, which saw that heartbeat later, can call this one dead.
- *     A worker that has had no answer for two fifths of that time sends its heartbeat under the same number from then on: one that
- *     hears nothing, and reads nothing, stands still for the others, however many of its writes arrive. Before that the
- *     number moves on: where answers are lost for all, those that are heard now and then must not look dead. The time of
- *     a heartbeat is that of the first sending of its number.
- * M2: an entry that was marked dead or replaced is never written again; the coordinator drops every lease and joins as a
- *     new incarnation. An entry that was removed while its heartbeat is fresh was removed by hand: it is restored.
- * M3: an entry says that its worker is young (`core/trial.ts`) from the process's first join on, however often it rejoins;
- *     one that is leaving does not: what ends then has not died.
+ * M1: `isFresh` counts from when the last successful heartbeat was *sent*, by the failover time that it
+ *     carried. So it ends before any other worker, which read that heartbeat later, can mark this one dead.
+ *     A worker without a response for two fifths of that time repeats the last heartbeat number. A worker
+ *     that receives no responses cannot read anything, so the others must find it expired, even if all of its
+ *     writes arrive. Before that, the number moves on: if responses are lost for all workers, those that
+ *     receive some must not look dead. A heartbeat's time is when its number was first sent.
+ * M2: an entry that was marked dead or replaced is never written again. The coordinator drops every lease and
+ *     joins as a new incarnation. An entry that is removed while its heartbeat is fresh was removed by hand,
+ *     and is restored.
+ * M3: an entry says that its worker is young (`core/trial.ts`), counted from the first join of the process,
+ *     however often it rejoins. An entry that is leaving does not say so: a worker that stops has not died.
  */
 import { type FleetRow, MEMBERS_PER_ROW, type Member, type MemberState } from "../core/member.ts";
 import { youngMillis } from "../core/trial.ts";
 import type { LeaseStore, Written } from "../ports/lease-store.ts";
 
-/** 1,000 pages are 12,000 workers: far beyond what one lease table is asked to coordinate. */
+/** 1,000 fleet rows are 12,000 workers: far more than one lease table is meant to coordinate. */
 const MAX_FLEET_ROWS = 1_000;
-/** Joins without an answer that may still be in the rows. */
+/** Incarnations of joins without a response, which may still be in the rows. */
 const INCARNATIONS_KEPT = 16;
-/** Later than this part of the failover time, others may have marked an entry dead and removed it. */
+/** Part of the failover time. After it, other workers may have marked the entry dead and removed it. */
 const RESTORABLE_PART = 0.8;
 
 export interface MembershipOptions {
@@ -39,20 +41,20 @@ export type EntryChange = Partial<Pick<Member, "state" | "maxLeases">> & {
 
 export type HeartbeatResult =
   | Written
-  /** `dead`: marked dead, or removed after that. */
+  /** Marked dead, or removed after that. */
   | { readonly kind: "dead" }
   /** The entry was removed although this worker is well. */
   | { readonly kind: "removed" }
   /** Another process has the worker id. */
   | { readonly kind: "replaced"; readonly by: Member };
 
-/** M1. Of the failover time. */
+/** M1. Part of the failover time. */
 const UNANSWERED_PART = 0.4;
 
 export class Membership {
   readonly #store: LeaseStore;
   readonly #options: MembershipOptions;
-  /** Of this process: an entry with one of them is no other's, whatever became of the answer to its join. */
+  /** Incarnations of this process. An entry with one of them is its own, even if the join got no response. */
   readonly #incarnations = new Set<string>();
   #member: Member;
   #fleetRow = 0;
@@ -61,15 +63,18 @@ export class Membership {
   /** Fleet rows that the last look-up read. */
   #rowsMet: readonly FleetRow[] = [];
   #heartbeat = 0;
-  /** M3. How many before this process died young, in a row, and when it first joined. */
+  /** M3. How many processes before this one died young, in a row; and when this one first joined. */
   #earlyDeaths = 0;
   #joinedMillis: number | undefined;
-  /** When the first of the heartbeats was sent that have had no answer. */
+  /** When the first heartbeat without a response was sent. */
   #unansweredSinceMillis: number | undefined;
-  /** When the number of the last one was first sent. */
+  /** When the current heartbeat number was first sent. */
   #numberedMillis = Number.NEGATIVE_INFINITY;
   #sentMillis = Number.NEGATIVE_INFINITY;
-  /** M1. The least that the last heartbeat and those without an answer after it have carried: each may have happened. */
+  /**
+   * M1. The shortest failover time carried by the last heartbeat and by those without a response since: each
+   * may have been written.
+   */
   #freshForMillis = 0;
 
   constructor(store: LeaseStore, options: MembershipOptions) {
@@ -82,7 +87,7 @@ export class Membership {
     return this.#member;
   }
 
-  /** To people: one that was marked dead is on its way back. */
+  /** For status reports: a worker that was marked dead is about to join again. */
   get stateShown(): Exclude<MemberState, "dead"> {
     const { state } = this.#member;
     return state === "dead" ? "joining" : state;
@@ -92,7 +97,7 @@ export class Membership {
     return this.#fleetRow;
   }
 
-  /** When the last heartbeat that succeeded was sent (monotonic). */
+  /** When the last successful heartbeat was sent (monotonic). */
   get sentMillis(): number {
     return this.#sentMillis;
   }
@@ -101,12 +106,12 @@ export class Membership {
     return nowMillis - this.#sentMillis < this.#freshForMillis;
   }
 
-  /** M3. Before the first join: how many before this process died young, in a row. */
+  /** M3. Called before the first join: how many processes before this one died young, in a row. */
   follows(earlyDeaths: number): void {
     this.#earlyDeaths = earlyDeaths;
   }
 
-  /** M3. The entry still says that this worker is on trial, and it has lived long enough. */
+  /** M3. The entry still says that this worker is on trial, but it has lived long enough. */
   get isTrialOver(): boolean {
     return (this.#member.earlyDeaths ?? 0) > 0 && !this.#isYoung;
   }
@@ -115,7 +120,10 @@ export class Membership {
     return this.#incarnations.has(incarnation);
   }
 
-  /** The entry of this worker id, if any, the first fleet row with room, and all entries met on the way. Strongly consistent. */
+  /**
+   * Finds the entry of this worker id (if any), the first fleet row with room, and all entries on the way.
+   * Strongly consistent.
+   */
   async lookUp(): Promise<{
     readonly entry: Member | undefined;
     readonly fleetRow: number;
@@ -127,7 +135,7 @@ export class Membership {
     this.#rowsMet = fleetRows;
     let free: number | undefined;
     for (let fleetRow = 0; fleetRow < MAX_FLEET_ROWS; fleetRow += 2) {
-      // Two at a time: most fleets have one row, and it takes the next one to know.
+      // Two at a time: most fleets have one row, and only reading the next one proves it.
       const pair = await Promise.all(
         [fleetRow, fleetRow + 1].map((number) => this.#store.readFleet(number, { consistent: true })),
       );
@@ -147,7 +155,10 @@ export class Membership {
     );
   }
 
-  /** Where the leader assigns: a joiner does not read the table, and knows the fleet from its look-up. */
+  /**
+   * The fleet rows of the last look-up, where the leader assigns; otherwise none. There a joiner does not
+   * scan the table, and learns the fleet from these rows.
+   */
   takeRowsMet(): readonly FleetRow[] {
     const fleetRows = this.#rowsMet[0]?.size === undefined ? [] : this.#rowsMet;
     this.#rowsMet = [];
@@ -159,21 +170,26 @@ export class Membership {
     return place;
   }
 
-  /** Takes the first place with room (or that of an earlier entry of this id), as a new incarnation. */
+  /**
+   * Joins as a new incarnation: at the place of an earlier entry of this id, or at the first place with room.
+   */
   async join(): Promise<Written> {
     this.#member = this.#newMember();
     this.#unansweredSinceMillis = undefined;
     return this.#enter(this.#member);
   }
 
-  /** Writes the entry again as it was: it was removed by hand. */
+  /** Writes the entry again after it was removed by hand. */
   restore(): Promise<Written> {
     this.#heartbeat += 1;
     this.#unansweredSinceMillis = undefined;
     return this.#enter(this.#aged({ ...this.#member, heartbeat: this.#heartbeat }));
   }
 
-  /** Writes the entry anew, with `change`. @param bump also move the generation, so that every worker scans. */
+  /**
+   * Writes the entry with `change` and the next heartbeat.
+   * @param bump also move the fleet version, so that every worker scans
+   */
   async sendHeartbeat(change: EntryChange, bump: boolean): Promise<HeartbeatResult> {
     const now = this.#options.monotonicMillis();
     this.#unansweredSinceMillis ??= now;
@@ -182,7 +198,8 @@ export class Membership {
       this.#numberedMillis = now;
     }
     const sentMillis = this.#numberedMillis;
-    // Computed here, not by the caller: a heartbeat asked for before a block must publish a time that covers the block.
+    // Computed here, not by the caller: a heartbeat requested before a block must publish a failover time
+    // that covers the block.
     const published = this.#options.published();
     const next = this.#aged({ ...this.#member, ...change, ...published, heartbeat: this.#heartbeat });
     this.#freshForMillis = Math.min(this.#freshForMillis, next.failoverTimeMillis);
@@ -219,7 +236,9 @@ export class Membership {
     throw new Error(`no fleet row below ${MAX_FLEET_ROWS} has room for worker ${member.workerId}`);
   }
 
-  /** A higher heartbeat than any of this process was written by hand: the next one is higher. */
+  /**
+   * The row has a higher heartbeat than this process ever wrote, so it was edited by hand. Continue above it.
+   */
   #isAhead(entry: Member | undefined): boolean {
     if (entry === undefined || entry.state === "dead" || entry.heartbeat <= this.#heartbeat) return false;
     if (entry.incarnation !== this.#member.incarnation) return false;

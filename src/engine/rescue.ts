@@ -1,7 +1,8 @@
 /**
- * Finds leases that their planned owner does not take, and says when this worker is to take them (`core/untaken.ts`).
- * A lease that looks untaken is looked up in a fresh scan first: a new owner's taking up moves no generation. The worker
- * that left it is planned with no more leases for a while.
+ * Finds leases that their planned owner does not take up, and decides when this worker takes them
+ * (`core/untaken.ts`). Before that, a lease that looks untaken is checked in a fresh scan, because taking up
+ * a lease does not move the fleet version. A worker that did not take up its lease is passed over: for a
+ * while it is planned with no more leases.
  */
 
 import type { UntakenLease } from "../core/decide.ts";
@@ -10,7 +11,7 @@ import { observeUntaken, overdue, rescueAfterMillis, type Untaken, untakenKey } 
 import type { FleetCache } from "./fleet-cache.ts";
 import type { FleetPoller } from "./fleet-poller.ts";
 
-/** Doubles each time, up to the longest. */
+/** Doubles each time, up to the maximum. */
 const PASSED_OVER_MILLIS = 60_000;
 const MAX_PASSED_OVER_MILLIS = 600_000;
 
@@ -25,9 +26,12 @@ export class Rescue {
   readonly #workerId: string;
   readonly #failoverTimeMillis: number;
   #untaken: Untaken = new Map();
-  /** By lease: who is to take it, and since when it has been that worker. The next one has its own time. */
+  /**
+   * By lease: the worker that is to take it up, and since when. If another worker becomes the planned owner,
+   * the time starts again.
+   */
   #takers: ReadonlyMap<string, Taker> = new Map();
-  /** Looked up in a scan since they were overdue. */
+  /** Overdue leases that a scan has confirmed as untaken. */
   #verified: ReadonlySet<string> = new Set();
   readonly #passedOver = new Map<string, { readonly untilMillis: number; readonly millis: number }>();
 
@@ -36,14 +40,14 @@ export class Rescue {
     this.#failoverTimeMillis = failoverTimeMillis;
   }
 
-  /** What was observed counts no more. */
+  /** Restarts observation. */
   reset(): void {
     this.#untaken = new Map();
     this.#takers = new Map();
     this.#verified = new Set();
   }
 
-  /** Leases (`untakenKey`) that this worker takes, whoever they are planned for. */
+  /** Leases (`untakenKey`) that this worker takes, whichever worker they are planned for. */
   get due(): ReadonlySet<string> {
     return this.#verified;
   }
@@ -55,9 +59,13 @@ export class Rescue {
     return new Set(still.map(([id]) => id));
   }
 
-  /** Overdue leases are looked up first: a new owner's taking up moves no generation. */
+  /**
+   * Observes the untaken leases. Overdue ones are first checked in a fresh scan, because taking up a lease
+   * does not move the fleet version.
+   */
   watchOver(poller: FleetPoller, untaken: readonly UntakenLease[], nowMillis: number): void {
-    // Where the leader assigns, only it and its deputy read the table. They pass over the worker and assign the lease anew.
+    // Where the leader assigns, only the leader and its deputy scan. They pass over the worker and assign the
+    // lease again.
     const reads = poller.role === "reads";
     const rescuers = reads ? this.#rescuers(poller, untaken) : poller.leaders;
     if (reads) this.#learn(poller.cache, nowMillis);
@@ -66,23 +74,24 @@ export class Rescue {
   }
 
   /**
-   * A lease that was pending for one worker, and each write of which has made it another's since, was taken in its place: by
-   * a rescuer, which passes the first over. All others do as well, or they would give it the next lease (seed 1322894).
+   * A lease was pending for one worker, and every write since has changed its owner. So a rescuer took it and
+   * passes over that worker. All workers must pass it over too, or they would give it the next lease (seed
+   * 1322894).
    */
   #learn({ table }: FleetCache, nowMillis: number): void {
     for (const { lease, taker } of this.#takers.values()) {
       const row = table.get(lease.leaseKey);
       if (lease.isPending !== true || row === undefined || taker === undefined) continue;
       const writes = row.counter - lease.counter;
-      // The claim of the one that it was pending for switches no owner.
+      // A claim by the worker that the lease was pending for does not change the owner.
       const switches = row.ownerSwitchesSinceCheckpoint - lease.ownerSwitchesSinceCheckpoint;
       if (writes > 0 && switches === writes && taker !== this.#workerId) this.#passOver(taker, nowMillis);
     }
   }
 
   /**
-   * The workers with room. If only those that do not take their leases have any, all other workers: a cap that is computed
-   * from the number of workers grows once those are passed over.
+   * The workers with room. If only workers that do not take up their leases have room, all other active
+   * workers: a cap that depends on the number of workers grows once those are passed over.
    */
   #rescuers({ cache }: FleetPoller, untaken: readonly UntakenLease[]): readonly string[] {
     const takers = new Set(untaken.map(({ taker }) => taker));
@@ -92,7 +101,7 @@ export class Rescue {
     return active.map(({ workerId }) => workerId).filter((id) => !takers.has(id));
   }
 
-  /** @returns "look-up": scan now, for some are overdue and may only look untaken */
+  /** @returns "look-up": scan now, because overdue leases may only look untaken */
   observe(
     leases: readonly UntakenLease[],
     withRoom: readonly string[],
@@ -108,7 +117,8 @@ export class Rescue {
     const due =
       afterMillis === undefined ? new Set<string>() : overdue(this.#untaken, afterMillis, nowMillis);
     const isKnown = [...due].every((key) => this.#verified.has(key));
-    // A leader that assigns and cannot claim would assign to itself what its deputy assigns to others (seed 942132).
+    // A leader that assigns but cannot claim would assign to itself what its deputy assigns to others (seed
+    // 942132).
     const mayPassItself = isAssigned && withRoom.length > 1;
     const takers = new Map<string, Taker>();
     for (const { lease, taker } of leases) {

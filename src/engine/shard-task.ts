@@ -1,9 +1,12 @@
 /**
- * One lease in this worker's hands, from the claim to the moment it is gone.
+ * One lease of this worker, from the claim until the lease is gone: runs the shard consumer, then writes the
+ * lease's final row.
  *
- * Owns: the shard consumer and the lease's last writes. Never does: choose who gets the lease.
- * T1: a hand-over is written only after the consumer drained: what the old owner has in hand is finished first.
- * T2: children's rows exist before the parent's SHARD_END is written.
+ * Owns: the shard consumer and the last writes of the lease. Never does: choose who gets the lease.
+ *
+ * T1: a hand-over is written only after the consumer has drained. The old owner finishes what is in flight
+ *     first.
+ * T2: the rows of the children exist before the parent's SHARD_END is written.
  */
 import type { Application } from "../core/application.ts";
 import type { Checkpoint, Lease } from "../core/lease.ts";
@@ -30,18 +33,18 @@ export interface ShardTaskDeps {
   readonly options: Pick<EngineOptions, "hooks" | "observe">;
   readonly reports: ErrorReports;
   startConsumer(owned: OwnedLease): ShardConsumer;
-  /** Where the newest plan wants the lease; undefined: here (or nowhere). */
+  /** Who the newest plan gives the lease to. Undefined: this worker (or no worker). */
   targetOf(leaseKey: string): string | undefined;
   row(leaseKey: string): Lease | undefined;
-  /** Creates every row the stream asks for and the table lacks. */
+  /** Creates every row that the stream's shards need and the table lacks. */
   syncShards(): Promise<readonly Shard[]>;
-  /** The row is there, whoever made it. */
+  /** Notes that the row exists, whichever worker created it. */
   saw(lease: Lease): void;
-  /** What is known may be wrong: the table is to be read. */
+  /** The cache may be wrong: scan the table. */
   distrust(): void;
   /** Where children begin. */
   application(): Application;
-  /** The lease changed hands, ended or was lost: everybody should look. */
+  /** The lease was handed over, ended or lost: all workers should scan. */
   changed(): void;
 }
 
@@ -69,7 +72,7 @@ export class ShardTask {
     return this.#phase.kind;
   }
 
-  /** Whom a hand-over under way is for. */
+  /** Recipient of a hand-over in progress. */
   get goesTo(): string | undefined {
     return this.#phase.kind === "handing-over" ? this.#phase.to : undefined;
   }
@@ -90,19 +93,19 @@ export class ShardTask {
     this.#consumer.drain();
   }
 
-  /** A shard that is halted, or waits for a next try of its handler, tries at once. False: it does neither. */
+  /** Makes a shard try at once if it is halted or waits to retry its handler. False: it does neither. */
   resume(): boolean {
     return this.#consumer.resume();
   }
 
-  /** The stop budget is spent: stop at once, and release the lease at the progress that is known. */
+  /** The stop budget is spent: stops at once, and releases the lease at the last known progress. */
   async forceRelease(reason: string): Promise<void> {
     const { checkpoint } = this.status();
     this.markLost(reason);
     await this.#owned.release(checkpoint);
   }
 
-  /** The lease is somebody else's (or must be treated so): stop at once, write nothing more. */
+  /** The lease belongs to another worker, or must be treated so: stops at once and writes nothing more. */
   markLost(reason: string): void {
     if (this.#lost.signal.aborted || this.#phase.kind === "gone") return;
     this.#lost.abort(reason);
@@ -113,14 +116,17 @@ export class ShardTask {
     for (;;) {
       const written = await this.#lap().catch((error: unknown) => this.#broke(error));
       if (written === "gone") return "gone";
-      // Also one that was kept, and taken from this worker while that was written.
+      // A kept lease may also be lost while its checkpoint is being written.
       if (written === "lost" || this.#lost.signal.aborted) return this.#wasLost();
       this.#phase = { kind: "reading" };
       this.#consumer = this.#deps.startConsumer(this.#owned);
     }
   }
 
-  /** From the start of a consumer to what its end leads to. "kept": the lease is still this worker's, and read on. */
+  /**
+   * Runs one consumer until it ends, and acts on the outcome. "kept": the lease is still this worker's and is
+   * read again.
+   */
   async #lap(): Promise<"gone" | "lost" | "kept"> {
     const outcome = await this.#consumer.finished;
     if (outcome.kind === "lost" || this.#lost.signal.aborted) return "lost";
@@ -141,8 +147,8 @@ export class ShardTask {
   }
 
   /**
-   * An error that should not exist, after the reading was over. A lease that is still this worker's is kept, and read
-   * again from its checkpoint after a pause; one that was given away stays so.
+   * Handles an unexpected error after the reading has ended. A lease that is still this worker's is kept, and
+   * read again from its checkpoint after a pause. A lease that was handed over or released stays so.
    */
   async #broke(error: unknown): Promise<"gone" | "lost" | "kept"> {
     const { logger, clock } = this.#deps.ports;
@@ -172,7 +178,7 @@ export class ShardTask {
   async #concludeDrain(checkpoint: Checkpoint): Promise<"gone" | "lost" | "kept"> {
     const phase = this.#phase;
     const reason = "reason" in phase ? phase.reason : "drained";
-    // The plan may have changed while the batch in hand was finished.
+    // The plan may have changed while the consumer drained.
     const to = phase.kind === "releasing" ? undefined : this.#deps.targetOf(this.#owned.leaseKey);
     if (phase.kind === "handing-over" && to === undefined) return this.#keep(checkpoint);
     const written = await this.#retryUntilAborted(() =>
@@ -198,7 +204,10 @@ export class ShardTask {
     return "gone";
   }
 
-  /** T2. A child of two parents is runnable when the *other* parent has no row: then the whole stream is synced first. */
+  /**
+   * T2. A merged child counts as runnable if its *other* parent has no row. If a parent's row is missing, the
+   * whole stream is synced first.
+   */
   async #createChildren(named: readonly Shard[] | undefined): Promise<readonly Shard[]> {
     const { leaseKey } = this.#owned;
     const isChild = (shard: Shard) => shard.parentShardIds.includes(leaseKey);
@@ -207,7 +216,7 @@ export class ShardTask {
     if (named === undefined || named.length === 0 || areThere.includes(false)) {
       const listed = await this.#deps.syncShards();
       const children = listed.filter(isChild);
-      // A shard ends because it has children: a listing with it and without them lags.
+      // A shard ends because it has children. A listing that has the shard but no child of it is stale.
       if (children.length === 0 && listed.some((s) => s.shardId === leaseKey)) {
         throw new StreamError("unavailable", `the stream lists no child of the ended shard ${leaseKey} yet`);
       }
@@ -217,13 +226,13 @@ export class ShardTask {
       if (this.#deps.row(child.shardId) !== undefined) continue;
       const lease = childLease(child, this.#deps.application());
       await this.#deps.ports.store.create(lease);
-      // Whoever made it: the row is there from now on.
+      // The row exists from now on, whether this call created it or not.
       this.#saw(lease);
     }
     return named;
   }
 
-  /** The view of a worker that follows has its own rows only. */
+  /** The fleet cache of a worker that follows has only its own rows, so the table is asked too. */
   async #isThere(leaseKey: string): Promise<boolean> {
     if (this.#deps.row(leaseKey) !== undefined) return true;
     const row = await this.#deps.ports.store.read(leaseKey);
@@ -231,7 +240,10 @@ export class ShardTask {
     return row !== undefined;
   }
 
-  /** A row in the view without its parents' rows would be read at once (L3): then the table is read instead (seed 941703). */
+  /**
+   * A cached row without its parents' rows would be read at once (L3). In that case the table is scanned
+   * instead (seed 941703).
+   */
   #saw(lease: Lease): void {
     const isWhole = lease.parentShardIds.every((parent) => this.#deps.row(parent) !== undefined);
     if (isWhole) this.#deps.saw(lease);
@@ -243,7 +255,8 @@ export class ShardTask {
     const { reason } = this.#lost.signal;
     this.#lost.abort();
     this.#emit("lost", typeof reason === "string" ? reason : "a fenced write was refused");
-    // What the refusal showed may have been edited again since, and the bump that follows is no news to this worker.
+    // The row in the refusal may have changed again since. This worker's own bump does not make it scan, so
+    // the cache is distrusted.
     this.#deps.distrust();
     this.#deps.changed();
     await this.#notifyLeaseLost();
@@ -251,8 +264,9 @@ export class ShardTask {
   }
 
   /**
-   * The hook is waited for like a handler that has heard of the loss, so that the same worker may take the lease again
-   * without overlap; but not longer, because a worker that was declared dead joins anew after it.
+   * Calls the `leaseLost` hook and waits for it, as for a handler that was told of the loss. The same worker
+   * can then take the lease again without overlap. The wait is limited: a worker that was marked dead joins
+   * again after it.
    */
   async #notifyLeaseLost(): Promise<void> {
     const { options, ports } = this.#deps;

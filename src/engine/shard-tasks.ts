@@ -1,9 +1,9 @@
 /**
- * The leases in this worker's hands: claiming them, and the task of each.
+ * The leases that this worker holds or is claiming: makes the claims, and runs one task for each held lease.
  *
- * S1: one effect a lease at a time: while a claim is under way, the lease is not touched again.
- * S2: a claim answered after this worker joined anew is not acted on: the row is ours by name only, and is claimed again
- *     under the new incarnation. One answered after the end is released.
+ * S1: at most one action for a lease at a time. While a claim is in flight, the lease is not touched again.
+ * S2: a claim answered after this worker rejoined is ignored. The row has this worker's id, but no task; it
+ *     is claimed again under the new incarnation. A claim answered after `close()` is released.
  */
 
 import type { Decisions, HeldLeaseFacts } from "../core/decide.ts";
@@ -16,17 +16,23 @@ import type { FleetPoller } from "./fleet-poller.ts";
 import { ownLease } from "./held-lease.ts";
 import { ShardTask, type ShardTaskDeps } from "./shard-task.ts";
 
-/** A claim without an answer has the table read anew: one that fails again and again is made ever less often. */
+/**
+ * Pauses after claims without a response. Each makes the table be scanned, so repeated failures become ever
+ * rarer.
+ */
 const CLAIM_PAUSE_BASE_MILLIS = 100;
 const CLAIM_PAUSE_CAP_MILLIS = 3_000;
-/** A lease not claimed for so long is another's by now. Longer than the minute in which the others plan with no claim of ours. */
+/**
+ * After this time without a claim, the lease has another owner. Longer than the minute for which other
+ * workers pass over this one.
+ */
 const FAILURE_KEPT_MILLIS = 120_000;
-/** Claims under way at once: enough for a scale-out, few enough for two cores and the SDK's sockets. */
+/** Enough for a scale-out, few enough for two cores and the SDK's sockets. */
 const MAX_CLAIMS_UNDER_WAY = 16;
 
 export interface ShardTasksDeps extends ShardTaskDeps {
   readonly poller: FleetPoller;
-  /** Something of ours is over: take another turn. */
+  /** A claim or a task has ended: run another iteration of the loop. */
   wakeUp(): void;
 }
 
@@ -35,10 +41,10 @@ export class ShardTasks {
   readonly #options: EngineOptions;
   readonly #deps: ShardTasksDeps;
   readonly #tasks = new Map<string, ShardTask>();
-  /** Claims that may have happened: nobody has been told of them. */
+  /** Claims without a response. They may have happened, and no other worker has been notified of them. */
   readonly #unanswered = new Set<string>();
   readonly #claiming = new Map<string, { readonly counter: number; readonly answered: Promise<void> }>();
-  /** Claims that failed, in a row: how many, and when the next one may be made. */
+  /** By lease: failed claims in a row, and when the next claim may be made. */
   readonly #failed = new Map<string, { readonly times: number; readonly untilMillis: number }>();
   #closed = false;
   #lost = 0;
@@ -49,7 +55,6 @@ export class ShardTasks {
     this.#deps = deps;
   }
 
-  /** Nothing is held and nothing is being claimed. */
   get areNone(): boolean {
     return this.count === 0;
   }
@@ -72,12 +77,12 @@ export class ShardTasks {
     return facts;
   }
 
-  /** It is held, or being claimed. */
+  /** Whether the lease is held or being claimed. */
   has(leaseKey: string): boolean {
     return this.#tasks.has(leaseKey) || this.#claiming.has(leaseKey);
   }
 
-  /** How many are held or being claimed. */
+  /** How many leases are held or being claimed. */
   get count(): number {
     return this.#tasks.size + this.#claiming.size;
   }
@@ -96,12 +101,15 @@ export class ShardTasks {
     for (const { leaseKey } of release) this.get(leaseKey)?.release("stopping, and nobody has room for it");
   }
 
-  /** A shard that is halted, or waits for a next try of its handler, tries at once. False: it does neither, or is not held. */
+  /**
+   * Makes a shard try at once if it is halted or waits to retry its handler. False: it does neither, or is
+   * not held.
+   */
   resume(leaseKey: string): boolean {
     return this.#tasks.get(leaseKey)?.resume() ?? false;
   }
 
-  /** Leases lost since this was last asked. */
+  /** Leases lost since the last call. */
   takeLost(): number {
     const lost = this.#lost;
     this.#lost = 0;
@@ -119,7 +127,7 @@ export class ShardTasks {
         if (this.#failed.delete(leaseKey)) this.#deps.reports.recovered("claiming", leaseKey);
       })
       .catch((error: unknown) => {
-        // It may have happened: only the table knows.
+        // The claim may have happened: only the table knows.
         this.#deps.poller.distrust();
         this.#unanswered.add(leaseKey);
         const times = (this.#failed.get(leaseKey)?.times ?? 0) + 1;
@@ -139,7 +147,7 @@ export class ShardTasks {
     this.#claiming.set(leaseKey, { counter: lease.counter, answered });
   }
 
-  /** `leaseRenewal: "lease"`: moves every counter that no other write has moved for so long. */
+  /** For `leaseRenewal: "lease"`: moves every counter that no other write has moved for this long. */
   async renew(everyMillis: number): Promise<void> {
     const now = this.#ports.clock.monotonicMillis();
     const due = this.all.filter((task) => now - task.owned.movedMillis >= everyMillis);
@@ -148,7 +156,7 @@ export class ShardTasks {
     });
   }
 
-  /** Every task is told that its lease is lost, and awaited. */
+  /** Marks every lease as lost, and waits for all tasks to end. */
   async markAllLost(reason: string): Promise<void> {
     for (const task of this.#tasks.values()) task.markLost(reason);
     await Promise.all(this.all.map((task) => task.done));
@@ -160,7 +168,7 @@ export class ShardTasks {
     this.#deps.reports.forget("claiming", leaseKey);
   }
 
-  /** No claim is begun any more; resolves when those under way are answered. */
+  /** Starts no more claims. Resolves when the claims in flight are answered. */
   async close(): Promise<void> {
     this.#closed = true;
     await Promise.all([...this.#claiming.values()].map(({ answered }) => answered));
@@ -177,13 +185,16 @@ export class ShardTasks {
       return;
     }
     poller.cache.wrote(outcome.lease);
-    // S2. A stop whose budget was spent meanwhile leaves nothing in the name of who is gone.
+    // S2. If the stop budget was spent meanwhile, no row may keep the id of a worker that is gone.
     if (this.#closed) await this.#ports.store.release(outcome.lease, outcome.lease.checkpoint);
     else if (poller.membership.member.incarnation === incarnation)
       this.#hold(outcome.lease, reason, isChange);
   }
 
-  /** Whose it is may not know: a row edited by hand moves no version. */
+  /**
+   * The owner may not know that the lease is its own: an edit by hand does not move the fleet version. The
+   * bump makes it scan.
+   */
   #isAnothers(row: Lease): void {
     const { cache } = this.#deps.poller;
     cache.wrote(row);

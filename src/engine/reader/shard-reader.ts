@@ -1,11 +1,12 @@
 /**
- * Reads one shard under a held lease: one batch in the handler's hands, at most one read ahead, strictly in order.
+ * Reads one shard under a held lease: one batch in the handler, at most one read ahead, strictly in order.
  *
- *   reading ◀──(a record that is given up, policy "stop"; tried again once a minute)──▶ halted
- *      │ drain()                                                                          │ drain()
- *      ▼                                                                                  ▼
- *   draining ──(batch in the handler done, final read)──▶ finished   (ended, drained, failed or lost; stop() leads here
- *                                                                    from anywhere)
+ *   reading ◀──(a record is given up, policy "stop"; retried once a minute)──▶ halted
+ *      │ drain()                                                                 │ drain()
+ *      ▼                                                                         ▼
+ *   draining ──(handler done with its batch, final read)────────────────────▶ finished
+ *
+ * The outcome of `finished` is ended, drained, failed or lost. `stop()` leads to `finished` from any state.
  */
 import type { Clock } from "../../ports/clock.ts";
 import type { Shard } from "../../ports/stream.ts";
@@ -21,10 +22,10 @@ import { DEFAULT_LOG_WARNING_MILLIS, ShardActivity } from "./shard-activity.ts";
 import type { HeldLease, ShardConsumer, ShardOutcome, ShardStatus } from "./shard-consumer.ts";
 import { mayEnd } from "./shard-end.ts";
 
-/** A drain waits no longer than this for an answer of Kinesis: the hand-over matters more than a final read. */
+/** How long a drain waits for a response from Kinesis: the hand-over matters more than a final read. */
 const LAST_READ_LIMIT_MILLIS = 300;
 
-/** One read ahead of the batch in the handler; `ready` once it has come. */
+/** One read ahead of the batch in the handler. `ready` is set once the read has completed. */
 interface ReadAhead {
   readonly fetched: Promise<Fetched>;
   ready: Fetched | undefined;
@@ -52,18 +53,18 @@ class ShardReader implements ShardConsumer {
   readonly #fetcher: ShardFetcher;
   readonly #delivery: ShardDelivery;
   readonly #stopping = new AbortController();
-  /** Aborts with a drain or a stop: ends every wait of the reading side. */
+  /** Aborts on a drain or a stop: ends every wait of the reading side. */
   readonly #interrupting = new AbortController();
   /** Aborts with the outcome: ends the timers that guard a stop or a drain. */
   readonly #over = new AbortController();
   #resolve: (outcome: ShardOutcome) => void = () => undefined;
   #state: "reading" | "draining" | "failed" | "finished" = "reading";
   #ahead: ReadAhead | undefined;
-  /** Every record is delivered, and SHARD_END waits for the user. */
+  /** Every record is delivered, and SHARD_END waits for the user's hook or checkpoint. */
   #isEnding = false;
-  /** After an error that should not exist: ends the pause before reading begins again. */
+  /** Ends the pause after an unexpected error, before reading begins again. */
   readonly #restarting = new AbortController();
-  /** The outcome is decided, but for a write that is still under way. */
+  /** The outcome is decided; at most a write is still in flight. */
   #concluding = false;
 
   constructor(deps: ShardReaderDeps, options: ShardReaderOptions, held: HeldLease) {
@@ -131,7 +132,8 @@ class ShardReader implements ShardConsumer {
     this.#stopping.abort();
     this.#interrupting.abort();
     void this.#checkpointer.close();
-    // A handler that heeds its signal is waited for, so that the same worker may take the lease again without overlap.
+    // Waits for a handler that heeds its signal, so that the same worker can take the lease again without
+    // overlap.
     const lost = () => this.#finish({ kind: "lost" });
     const { handling } = this.#delivery;
     if (handling === undefined) {
@@ -168,7 +170,7 @@ class ShardReader implements ShardConsumer {
       if (this.#isOver) return;
       if (fetched.kind === "gone") return this.#end(fetched.children);
       if (fetched.kind !== "batch") continue;
-      // A read that was under way when a drain came is the final one: it is delivered.
+      // A read that was in flight when the drain came is the final read, and is delivered.
       const isFinalRead = this.#state !== "reading";
       if (fetched.end === undefined && !isFinalRead) this.#readAhead();
       const outcome = await this.#delivery.deliver(fetched, isFinalRead);
@@ -194,7 +196,7 @@ class ShardReader implements ShardConsumer {
     });
   }
 
-  /** The batch that was read ahead, if it has come and has records; the next one is read then. */
+  /** The batch that was read ahead, if it has arrived and has records. Then the next read ahead starts. */
   #takeAhead(): FetchedBatch | undefined {
     const ready = this.#ahead?.ready;
     if (this.#state !== "reading" || ready === undefined) return undefined;
@@ -205,12 +207,16 @@ class ShardReader implements ShardConsumer {
     return isBatch && ready.records.length > 0 ? ready : undefined;
   }
 
-  /** The batch in the handler is done and a drain was asked for: nothing more is read but, at the tip, what came just now. */
+  /**
+   * Runs after a drain, when the handler is done with its batch. Reads nothing more, except what has just
+   * arrived at the tip.
+   */
   async #finalRead(): Promise<void> {
     this.#limitWaiting();
     const prefetched = await this.#ahead?.fetched;
     if (this.#isOver) return;
-    // Records read ahead are the new owner's: it reads them at once, while our handler would keep it waiting.
+    // Records read ahead belong to the new owner. It reads them at once, while the handler here would delay
+    // the hand-over.
     if (prefetched?.kind === "batch") {
       if (prefetched.records.length > 0) return this.#finishDrained();
       await this.#delivery.deliver(prefetched, false);
@@ -225,14 +231,14 @@ class ShardReader implements ShardConsumer {
     this.#finishDrained();
   }
 
-  /** With nothing in the handler's hands, a drain ends at the latest in `LAST_READ_LIMIT_MILLIS`. */
+  /** If no batch is in the handler, a drain ends within `LAST_READ_LIMIT_MILLIS`. */
   #limitWaiting(): void {
     void this.#clock.sleep(LAST_READ_LIMIT_MILLIS, this.#over.signal).then(() => {
       if (this.#delivery.handling === undefined && !this.#isEnding) this.#finishDrained();
     });
   }
 
-  /** Reading ends with an error that should not exist. The lease is kept, and after a pause the shard is read anew. */
+  /** Reading ended with an unexpected error. The lease is kept, and the shard is read again after a pause. */
   #fail(error: Error): void {
     if (this.#isOver) return;
     if (this.#state === "draining") {
@@ -252,7 +258,7 @@ class ShardReader implements ShardConsumer {
     });
   }
 
-  /** Every record of the shard is delivered. */
+  /** Called when every record of the shard is delivered. */
   async #end(children: readonly Shard[] | undefined): Promise<void> {
     this.#isEnding = true;
     const ended = await mayEnd({
@@ -279,7 +285,10 @@ class ShardReader implements ShardConsumer {
       .then(() => this.#settle(() => ({ kind: "drained", checkpoint: this.#checkpointer.progress })));
   }
 
-  /** The write under way is waited for, so that the coordinator's next one finds a settled row; it may find the lease lost. */
+  /**
+   * Waits for the write in flight, so that the next write of the shard task finds a final row. That write may
+   * find the lease lost.
+   */
   #conclude(outcome: () => ShardOutcome): void {
     if (this.#isOver) return;
     this.#concluding = true;
