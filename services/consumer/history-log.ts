@@ -1,7 +1,8 @@
 /**
- * What the consumer container tells about itself, line by line: to `<directory>/<workerId>.jsonl` on the embedded
- * endpoint; elsewhere to its log, where that is asked for. A line per record is what CloudWatch Logs bills by, so it is
- * not the default. Writes are gathered per turn of the event loop and appended in order.
+ * The consumer container's history, one JSON line per event. On the embedded endpoint it goes to
+ * `<directory>/<workerId>.jsonl`. Elsewhere it goes to the container's log, but only on request: CloudWatch
+ * Logs bills by volume, and the history has a line per record. The lines of one event-loop iteration are
+ * appended together, in order.
  */
 import { appendFileSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
@@ -9,7 +10,7 @@ import type { HistoryEvent } from "../contract/history.ts";
 
 export interface HistoryLog {
   write(event: HistoryEvent): void;
-  /** Everything written so far is on disk (or in the log) when this returns. */
+  /** On return, everything written so far is on disk (or in the log). */
   flush(): void;
 }
 
@@ -23,7 +24,7 @@ export function historyToFile(directory: string, workerId: string): HistoryLog {
     if (lines.length === 0) return;
     const text = lines.join("");
     lines = [];
-    // Synchronous: a line that was written survives kill -9, and one append a turn is cheap.
+    // Synchronous: a written line survives kill -9. One append per event-loop iteration is cheap.
     appendFileSync(file, text);
   };
   return {

@@ -1,4 +1,4 @@
-/** The consumer container: one worker, the environment as its settings, SIGTERM as its end. */
+/** The consumer container: one worker, configured from the environment, stopped by SIGTERM. */
 import pino from "pino";
 import { createWorker, OptionError, type ProcessRecords, type WorkerEvent } from "../../src/index.ts";
 import { systemClock } from "../../src/platform.ts";
@@ -37,7 +37,8 @@ async function main(settings: ConsumerSettings): Promise<void> {
     processRecords: (input) => handle(input),
     onEvent: (event) => {
       history.write(historyEvent(worker.workerId, event));
-      // The worker has ended by itself, and has said why: whatever runs this container starts another.
+      // The worker has ended by itself and has logged the reason. The container exits; its orchestrator
+      // starts another.
       if (event.type === "error" && event.hasEnded) void stop("failure", 1);
     },
   });
@@ -71,7 +72,8 @@ async function main(settings: ConsumerSettings): Promise<void> {
     process.exit(exitCode);
   };
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => void stop(signal));
-  // A pod started by hand has a channel to the command that started it: without that, nobody could stop it.
+  // A pod started by hand has an IPC channel to its parent command. Without this, it would outlive the
+  // parent.
   process.once("disconnect", () => void stop("disconnect"));
 
   logger.info({ workerId: worker.workerId, stream: settings.streamName }, "starting");
@@ -80,7 +82,7 @@ async function main(settings: ConsumerSettings): Promise<void> {
   logger.info({ workerId: worker.workerId }, "takes part in the fleet");
 }
 
-/** The seed's formula, rounded up: 20 / 3 rounded down would leave two shards to nobody. */
+/** The seed's formula, rounded up: rounding 20 / 3 down would leave two shards unowned. */
 const seedsFormula =
   (limit: number) =>
   ({ shards, workers }: { readonly shards: number; readonly workers: number }) =>

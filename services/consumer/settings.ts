@@ -1,4 +1,7 @@
-/** The consumer container's settings: the environment contract, parsed. Wrong values end the process with one line. */
+/**
+ * The consumer container's settings, parsed from the environment contract. A wrong value ends the process
+ * with one line.
+ */
 
 import { type BoundedOption, OPTION_BOUNDS } from "../../src/defaults.ts";
 import { CONSUMER_ENVIRONMENT as NAMES } from "../contract/environment.ts";
@@ -20,7 +23,7 @@ export interface ConsumerSettings {
   readonly metricsLevel: "none" | "summary" | "detailed";
   readonly logLevel: string;
   readonly historyDirectory: string | undefined;
-  /** Where history goes without a directory. */
+  /** The history's destination when no directory is set. */
   readonly history: "log" | "none";
   readonly stopBudgetMillis: number;
 }

@@ -1,13 +1,13 @@
 /**
- * The environment contract: the names `infra/` sets and the services read, in one place, so that neither side
- * can misspell them. Every value is a string in the environment; the service's `settings.ts` parses it.
+ * The environment variables that `infra/` sets and the services read. Both sides import the names from here,
+ * so neither can misspell them. Every value is a string; the service's `settings.ts` parses it.
  */
 export const CONSUMER_ENVIRONMENT = {
-  /** Application name: metric namespace and default lease table name. */
+  /** Application name: the metric namespace and the default lease table name. */
   applicationName: "APPLICATION_NAME",
   streamName: "STREAM_NAME",
   leaseTableName: "LEASE_TABLE_NAME",
-  /** Most leases one worker may hold in the formula min(limit, ceil(shards / workers)). Empty: no cap. */
+  /** The limit in the lease cap formula min(limit, ceil(shards / workers)). Empty: no cap. */
   maxLeasesLimit: "MAX_LEASES_LIMIT",
   failoverTimeMillis: "FAILOVER_TIME_MILLIS",
   shardSyncIntervalMillis: "SHARD_SYNC_INTERVAL_MILLIS",
@@ -18,22 +18,25 @@ export const CONSUMER_ENVIRONMENT = {
   initialPosition: "INITIAL_POSITION",
   metricsLevel: "METRICS_LEVEL",
   logLevel: "LOG_LEVEL",
-  /** Folder for `<workerId>.jsonl` history files; empty: see `history`. */
+  /** Directory for the `<workerId>.jsonl` history files. Empty: see `history`. */
   historyDirectory: "HISTORY_DIRECTORY",
-  /** Without a folder: `log`: a log line per record and batch, for a proof; `none` (default): no history. */
+  /**
+   * Used when there is no directory. `log`: a log line per record and batch, for a proof. `none` (default):
+   * no history.
+   */
   history: "HISTORY",
-  /** Budget for handing everything over after SIGTERM. */
+  /** Time limit for handing over all leases after SIGTERM. */
   stopBudgetMillis: "STOP_BUDGET_MILLIS",
   workerId: "WORKER_ID",
 } as const;
 
 export const PRODUCER_ENVIRONMENT = {
   streamName: "STREAM_NAME",
-  /** Records a second. */
+  /** Records per second. */
   rate: "RATE",
   /** Number of distinct partition keys. */
   keys: "KEYS",
-  /** Zipf exponent of the key choice; 0: even. */
+  /** Zipf exponent of the key choice. 0: uniform. */
   skew: "SKEW",
   historyDirectory: "HISTORY_DIRECTORY",
   history: "HISTORY",

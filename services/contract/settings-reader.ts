@@ -1,6 +1,6 @@
-/** Reads settings from the environment: a value that is wrong ends in one line that says what was expected. */
+/** Reads settings from the environment. A wrong value produces one line that states the expected value. */
 
-/** A setting is wrong. The message is one line for the user; the process exits with 2. */
+/** A setting is wrong. The message is one line for the user. The process exits with code 2. */
 export class SettingsError extends Error {
   override readonly name = "SettingsError";
 }
@@ -19,13 +19,13 @@ export interface NumberRange {
 export interface SettingsReader {
   /** Undefined: not set, or blank. */
   optional(name: string): string | undefined;
-  /** @param expected what is missing, in words */
+  /** @param expected describes the missing value, in words */
   required(name: string, expected: string): string;
   number(name: string, range: NumberRange): number;
   oneOf<T extends string>(name: string, allowed: readonly T[], fallback: T): T;
 }
 
-/** Every method throws a SettingsError that names the variable, its value and what was expected. */
+/** Every method throws a SettingsError that names the variable, its value and the expected value. */
 export function settingsReader(environment: Environment): SettingsReader {
   const optional = (name: string) => environment[name]?.trim() || undefined;
   return {

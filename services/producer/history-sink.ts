@@ -1,4 +1,7 @@
-/** Where the producer's history goes: a file on the embedded endpoint; elsewhere the log (standard output), or nowhere. */
+/**
+ * The producer's history: a file on the embedded endpoint; elsewhere the log (standard output), or no
+ * history.
+ */
 import { createWriteStream, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Writable } from "node:stream";
@@ -6,11 +9,11 @@ import { finished } from "node:stream/promises";
 import type { HistorySink } from "./run-producer.ts";
 
 export interface ClosableHistorySink extends HistorySink {
-  /** Everything written is with the operating system when it resolves. */
+  /** Resolves when everything written has reached the operating system. */
   close(): Promise<void>;
 }
 
-/** `directory` is made when missing. One file per process, named by `suffix`. */
+/** Creates `directory` if it is missing. One file per process, named by `suffix`. */
 export function fileHistory(directory: string, suffix: string): ClosableHistorySink {
   mkdirSync(directory, { recursive: true });
   const file = createWriteStream(join(directory, `producer-${suffix}.jsonl`), { flags: "a" });
@@ -40,7 +43,7 @@ export function streamHistory(target: Writable): ClosableHistorySink {
   target.on("error", onError);
   target.on("drain", () => wake?.());
   const check = () => {
-    // A history with holes proves nothing: the producer stops.
+    // A history with holes proves nothing, so the producer stops.
     if (failure !== undefined)
       throw new Error(`the history cannot be written: ${failure.message}`, { cause: failure });
   };

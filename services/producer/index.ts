@@ -1,3 +1,3 @@
-/** The front door: a producer for the command line. */
+/** Public interface: a producer for the command line. */
 export type { ProducerLog, ProducerProgress } from "./run-producer.ts";
 export { type StartProducerOptions, startProducer } from "./start-producer.ts";

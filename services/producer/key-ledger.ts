@@ -1,9 +1,9 @@
 /**
- * Which record of which key may be sent now. Pure. The counter of a key goes up in the stream without exception:
- * - At most one record of a key is under way, so a failed one cannot be overtaken by the next.
- * - A record that was certainly not put gives its number back.
- * - After an unknown outcome (it may be in the stream, or arrive there later) the key is retired with that number, and
- *   a new key takes its place: nothing can come after it, nothing is ever sent twice.
+ * Decides which record of which key may be sent now. Pure. A key's counter always increases along the stream:
+ * - At most one record of a key is in flight, so a later record cannot overtake a failed one.
+ * - A record that was certainly not put releases its number.
+ * - After an unknown outcome (the record may be in the stream, or arrive later) the key is retired at that
+ *   number. A new key replaces it, so no record follows the unknown one and none is sent twice.
  */
 import type { CountedRecord } from "../contract/history.ts";
 
@@ -23,11 +23,11 @@ interface KeyState {
 export class KeyLedger {
   private readonly prefix: string;
   private readonly states: KeyState[];
-  /** Keys with a waiting record and none under way, longest waiting first. */
+  /** Keys with a waiting record and none in flight, longest waiting first. */
   private readonly ready = new Set<number>();
   private waitingTotal = 0;
 
-  /** `prefix`: unlike any other producer's, so that several never share a key. */
+  /** `prefix` must differ from every other producer's, so that producers never share a key. */
   constructor(prefix: string, keys: number) {
     this.prefix = prefix;
     this.states = Array.from({ length: keys }, () => ({
@@ -38,7 +38,7 @@ export class KeyLedger {
     }));
   }
 
-  /** Records that wait or are under way. */
+  /** Records waiting or in flight. */
   get outstanding(): number {
     return this.waitingTotal;
   }
@@ -50,7 +50,7 @@ export class KeyLedger {
     if (!state.underWay) this.ready.add(index);
   }
 
-  /** The next batch, a key at most once in it. Every record taken must be settled. */
+  /** The next batch, with each key at most once. Each record taken must be passed to `settle`. */
   take(most: number): KeyedRecord[] {
     const batch: KeyedRecord[] = [];
     for (const index of this.ready) {

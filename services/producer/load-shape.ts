@@ -1,10 +1,12 @@
 /** When a record is due, and which key it gets. Pure. */
 import type { Random } from "../../src/ports/random.ts";
 
-/** Debt beyond this is written off: a stream that was away for a minute is not flooded when it is back. */
+/**
+ * Overdue records beyond this are dropped. A stream that returns after an outage of a minute is not flooded.
+ */
 const MAX_DEBT_MILLIS = 1_000;
 
-/** Spreads `rate` records a second over time, whatever the rhythm in which it is asked. */
+/** Spreads `rate` records per second over time, regardless of how often `due` is called. */
 export class RateSchedule {
   private readonly rate: number;
   private pointMillis: number;
@@ -15,7 +17,7 @@ export class RateSchedule {
     this.pointMillis = startMillis;
   }
 
-  /** Records that have become due since the last call. */
+  /** The number of records that became due since the last call. */
   due(nowMillis: number): number {
     const wanted = Math.floor(((nowMillis - this.pointMillis) * this.rate) / 1_000);
     const most = Math.max(1, Math.floor((MAX_DEBT_MILLIS * this.rate) / 1_000));
@@ -30,7 +32,7 @@ export class RateSchedule {
   }
 }
 
-/** Draws key indexes 0 … keys-1 with weight 1 / (index + 1)^skew (Zipf; 0 is even). */
+/** Draws key indexes from 0 to keys-1 with weight 1 / (index + 1)^skew (Zipf; 0 is uniform). */
 export function keyChooser(keys: number, skew: number, random: Random): () => number {
   const upTo: number[] = [];
   let total = 0;

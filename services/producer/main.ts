@@ -1,11 +1,11 @@
-/** The producer's container: settings from the environment, SIGTERM or SIGINT ends it with a last flush. */
+/** The producer container: configured from the environment. SIGTERM or SIGINT ends it after a final flush. */
 import { pino } from "pino";
 import { SettingsError } from "../contract/settings-reader.ts";
 import { readProducerSettings } from "./settings.ts";
 import { startProducer } from "./start-producer.ts";
 
 async function main(): Promise<void> {
-  // The SDK's advice about Node versions is for its developers, and would come before every line of ours.
+  // The SDK's warning about Node versions is meant for developers and would precede every line of our output.
   process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= "true";
   const { logLevel, ...settings } = readProducerSettings(process.env);
   const log = pino({ level: logLevel, base: { service: "producer" } });

@@ -1,4 +1,4 @@
-/** One PutRecords call and what is known after it. */
+/** One PutRecords call and the outcome of its records. */
 import { type KinesisClient, PutRecordsCommand } from "@aws-sdk/client-kinesis";
 import type { CountedRecord } from "../contract/history.ts";
 
@@ -9,15 +9,18 @@ export type RecordAnswer =
 export type BatchAnswer =
   /** One answer per record, in order. */
   | { readonly kind: "answered"; readonly records: readonly RecordAnswer[] }
-  /** Nothing was put; a later call may succeed. */
+  /** No record was put. A later call may succeed. */
   | { readonly kind: "refused"; readonly problem: string }
-  /** Each record may or may not be in the stream, or arrive there yet. */
+  /** Each record may be in the stream, may arrive later, or neither. */
   | { readonly kind: "unknown"; readonly problem: string };
 
-/** Throws `UnusableStream` where no later call can succeed. */
+/** Throws `UnusableStream` when no later call can succeed. */
 export type PutBatch = (records: readonly CountedRecord[]) => Promise<BatchAnswer>;
 
-/** Kinesis takes 500 records and 5 MB a call. Records are `{"key","n"}`, under 100 bytes, so only the count can bind. */
+/**
+ * Kinesis accepts 500 records and 5 MB per call. Records are `{"key","n"}`, under 100 bytes, so only the
+ * count limit applies.
+ */
 export const MAX_RECORDS_PER_CALL = 500;
 
 export class UnusableStream extends Error {
@@ -33,7 +36,7 @@ const NON_RETRYABLE: ReadonlySet<string> = new Set([
   "InvalidArgumentException",
 ]);
 
-/** Connections that were never made: the request cannot have arrived. */
+/** The connection was never made, so the request cannot have arrived. */
 const NOT_CONNECTED: ReadonlySet<string> = new Set([
   "ECONNREFUSED",
   "ENOTFOUND",
@@ -43,7 +46,10 @@ const NOT_CONNECTED: ReadonlySet<string> = new Set([
 ]);
 
 export interface KinesisPutBatchProps {
-  /** Must be made with `maxAttempts: 1`: a retry inside the SDK after a lost answer would put the batch twice, unseen. */
+  /**
+   * Must have `maxAttempts: 1`. After a lost answer, a retry inside the SDK would put the batch twice without
+   * a trace.
+   */
   readonly client: KinesisClient;
   readonly streamName: string;
 }
@@ -77,7 +83,10 @@ export function kinesisPutBatch({ client, streamName }: KinesisPutBatchProps): P
   };
 }
 
-/** What a failed call says about its records. Only a client fault or a connection never made is a certain "nothing was put". */
+/**
+ * Maps a failed call to the outcome of its records. Only a client fault, or a connection that was never made,
+ * proves that no record was put.
+ */
 export function afterFailure(error: unknown, streamName: string): BatchAnswer {
   const { name, message, code, $fault } = error as {
     name: string;

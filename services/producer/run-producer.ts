@@ -1,4 +1,7 @@
-/** The producer's loop: makes records due at the wanted rate and sends them, a few calls at a time, until stopped. */
+/**
+ * The producer's loop: creates records at the configured rate and sends them, a few calls at a time, until
+ * stopped.
+ */
 import type { Clock } from "../../src/ports/clock.ts";
 import { backoffMillis, type Random } from "../../src/ports/random.ts";
 import type { HistoryEvent } from "../contract/history.ts";
@@ -8,19 +11,21 @@ import { MAX_RECORDS_PER_CALL, type PutBatch } from "./put-batch.ts";
 
 export interface ProducerOptions {
   readonly putBatch: PutBatch;
-  /** Records a second. */
+  /** Records per second. */
   readonly rate: number;
-  /** Distinct partition keys. */
+  /** Number of distinct partition keys. */
   readonly keys: number;
-  /** Zipf exponent of the key choice; 0: even. */
+  /** Zipf exponent of the key choice. 0: uniform. */
   readonly skew: number;
-  /** Start of every key, unlike any other producer's. */
+  /** Prefix of every key. Must differ from every other producer's. */
   readonly keyPrefix: string;
   readonly history: HistorySink;
   readonly log: ProducerLog;
   readonly clock: Clock;
   readonly random: Random;
-  /** Ends the producer: nothing new is made, what waits is sent within `STOP_BUDGET_MILLIS`. */
+  /**
+   * Stops the producer: it creates no more records and sends the waiting ones within `STOP_BUDGET_MILLIS`.
+   */
   readonly signal: AbortSignal;
   /** Called about ten times a second. */
   readonly onProgress?: (progress: ProducerProgress) => void;
@@ -28,7 +33,7 @@ export interface ProducerOptions {
 
 export interface HistorySink {
   write(event: HistoryEvent): void;
-  /** Resolves when the sink takes more without buffering without bound. */
+  /** Resolves when the sink can accept more without unbounded buffering. */
   ready(): Promise<void>;
 }
 
@@ -39,11 +44,11 @@ export interface ProducerLog {
 
 export interface ProducerProgress {
   readonly put: number;
-  /** Attempts that were certainly not put (they are sent again). */
+  /** Attempts that certainly put nothing, counted per record. Each is retried, up to `MAX_ATTEMPTS` times. */
   readonly failedAttempts: number;
-  /** Calls without an answer: their records may or may not be in the stream. */
+  /** Records of unknown outcome: they may or may not be in the stream. */
   readonly unknown: number;
-  /** Records made, but not put yet. */
+  /** Records created but not yet put. */
   readonly outstanding: number;
 }
 
@@ -51,7 +56,9 @@ const TICK_MILLIS = 100;
 const MAX_CALLS_AT_ONCE = 4;
 /** ECS allows 5 s between SIGTERM and SIGKILL. */
 const STOP_BUDGET_MILLIS = 4_000;
-/** About half a minute with full jitter up to 5 s. The record's number is then free for the next one. */
+/**
+ * About half a minute, with full jitter up to 5 s. Afterwards the next record of the key takes the number.
+ */
 const MAX_ATTEMPTS = 15;
 
 interface Counts {
@@ -61,7 +68,9 @@ interface Counts {
   callsUnknownInARow: number;
 }
 
-/** Resolves when stopped and drained. Rejects when the stream is unusable, or the history cannot be written. */
+/**
+ * Resolves when stopped and drained. Rejects when the stream is unusable or the history cannot be written.
+ */
 export async function runProducer(options: ProducerOptions): Promise<ProducerProgress> {
   const { clock, signal, log } = options;
   const ledger = new KeyLedger(options.keyPrefix, options.keys);
@@ -74,7 +83,7 @@ export async function runProducer(options: ProducerOptions): Promise<ProducerPro
   };
   const mostOutstanding = Math.max(MAX_RECORDS_PER_CALL, 2 * options.rate);
   const calls = new Set<Promise<void>>();
-  /** Aborts waits between attempts when the stop budget is used up, or the producer failed. */
+  /** Ends the waits between attempts once the stop budget is spent or the producer has failed. */
   const giveUp = new AbortController();
   let failure: unknown;
 
@@ -130,7 +139,10 @@ export async function runProducer(options: ProducerOptions): Promise<ProducerPro
   return progress();
 }
 
-/** Sends a batch until each record is put, given up or of unknown fate. Its keys have nothing else under way meanwhile. */
+/**
+ * Sends a batch until each record is put, abandoned or of unknown outcome. Meanwhile its keys have no other
+ * record in flight.
+ */
 async function deliver(
   batch: readonly KeyedRecord[],
   { putBatch, history, log, clock, random }: ProducerOptions,

@@ -1,4 +1,4 @@
-/** The producer's environment, parsed. */
+/** The producer's settings, parsed from the environment. */
 import { PRODUCER_ENVIRONMENT as NAMES } from "../contract/environment.ts";
 import { type Environment, settingsReader } from "../contract/settings-reader.ts";
 
@@ -8,14 +8,17 @@ export interface ProducerSettings {
   readonly keys: number;
   readonly skew: number;
   readonly historyDirectory: string | undefined;
-  /** Where history goes without a directory: a log line per record, or nowhere. */
+  /** The history's destination when no directory is set: a log line per record, or no history. */
   readonly history: "log" | "none";
   readonly logLevel: string;
 }
 
 const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "fatal", "silent"];
 
-/** Defaults: 200 records a second over 400 keys (enough to reach each of 40 shards), chosen evenly. @throws SettingsError, one line */
+/**
+ * Defaults: 200 records per second over 400 keys (enough to reach each of 40 shards), chosen uniformly.
+ * @throws SettingsError, one line
+ */
 export function readProducerSettings(environment: Environment): ProducerSettings {
   const { optional, required, number, oneOf } = settingsReader(environment);
   return {

@@ -1,4 +1,4 @@
-/** The producer on a real stream: wires client, history, clock and randomness to `runProducer`. */
+/** The producer on a real stream: passes client, history, clock and randomness to `runProducer`. */
 import { KinesisClient } from "@aws-sdk/client-kinesis";
 import { NodeHttpHandler } from "@smithy/node-http-handler";
 import { randomSuffix, systemClock, systemRandom } from "../../src/platform.ts";
@@ -9,25 +9,28 @@ import type { ProducerSettings } from "./settings.ts";
 
 export interface StartProducerOptions extends Omit<ProducerSettings, "logLevel"> {
   readonly log: ProducerLog;
-  /** Ends it: what waits is still sent. */
+  /** Stops the producer. Waiting records are still sent. */
   readonly signal: AbortSignal;
-  /** @default - the SDK's own, from AWS_ENDPOINT_URL and the like */
+  /** @default - the SDK's own, from AWS_ENDPOINT_URL and similar settings */
   readonly endpoint?: string;
   /** @default - the SDK's own */
   readonly region?: string;
   readonly onProgress?: (progress: ProducerProgress) => void;
 }
 
-/** Puts records until `signal` aborts; resolves with the totals. The history goes to `historyDirectory`, else to standard output with `history: "log"`, else nowhere. */
+/**
+ * Puts records until `signal` aborts, then resolves with the totals. The history goes to `historyDirectory`
+ * if set, else to standard output if `history` is `"log"`, else nowhere.
+ */
 export async function startProducer(options: StartProducerOptions): Promise<ProducerProgress> {
   const suffix = randomSuffix();
   const client = new KinesisClient({
     maxAttempts: 1,
-    // HTTP/1.1 with kept connections; a slow call fails before the stop budget is over.
+    // HTTP/1.1 with kept-alive connections. A slow call fails before the stop budget is spent.
     requestHandler: new NodeHttpHandler({
       connectionTimeout: 1_000,
       requestTimeout: 3_000,
-      throwOnRequestTimeout: true, // else it is only a warning
+      throwOnRequestTimeout: true, // otherwise the SDK only logs a warning
     }),
     ...(options.endpoint !== undefined && { endpoint: options.endpoint }),
     ...(options.region !== undefined && { region: options.region }),

@@ -1,9 +1,12 @@
-/** Is every open shard owned, and is the fleet even? Pure: from the listing and the lease rows to a verdict. */
+/**
+ * Checks that every open shard is owned and that the fleet is even. Pure: from the listing and the lease rows
+ * to a verdict.
+ */
 import type { LeaseOwner } from "./ports.ts";
 
 export interface FleetVerdict {
   readonly done: boolean;
-  /** What is still missing; one line. */
+  /** The missing condition, in one line. */
   readonly problem: string | undefined;
   readonly openShards: number;
   readonly unowned: number;
@@ -34,7 +37,10 @@ export function checkOwned(openShardIds: readonly string[], leases: readonly Lea
   };
 }
 
-/** Even: every open shard owned, counts within one of each other, and as many owners as tasks (where that is known and there are shards enough). */
+/**
+ * Even: every open shard is owned, counts differ by at most one, and there are as many owners as tasks (if
+ * the task count is known and there are enough shards).
+ */
 export function checkConverged(
   openShardIds: readonly string[],
   leases: readonly LeaseOwner[],

@@ -1,10 +1,10 @@
 /**
- * What the Lambda function is called with: one of the state machine's four actions, or a reshard asked for by hand.
- * An event that is none of them is refused in one line, whatever it is.
+ * The Lambda function's input: one of the state machine's four actions, or a reshard requested by hand. Any
+ * other event is refused with one line.
  */
 import { flag, InvalidInput, MAX_SHARDS, MAX_TASKS, objectOf, shown, wholeNumber } from "./input.ts";
 
-/** What `plan` answered, as far as the other actions need it. */
+/** The fields of `plan`'s answer that the other actions need. */
 export interface PlanReference {
   readonly targetShards: number | undefined;
   readonly targetTasks: number | undefined;

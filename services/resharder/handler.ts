@@ -1,4 +1,7 @@
-/** The Lambda's entry: real clients and clock for `makeHandler`. Wrong environment shows at cold start. */
+/**
+ * The Lambda entry point: `makeHandler` with real clients and a real clock. A wrong environment fails at cold
+ * start.
+ */
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { KinesisClient } from "@aws-sdk/client-kinesis";
 import { NodeHttpHandler } from "@smithy/node-http-handler";
@@ -15,10 +18,13 @@ function fromEnvironment(name: string): string {
   return value;
 }
 
-/** In the user agent of its calls: who calls is seen in CloudTrail, and in the embedded endpoint's counts. */
+/** Part of the user agent: CloudTrail and the embedded endpoint's call counts show the caller. */
 const userAgentAppId = "resharder";
 
-/** Short calls: one that takes longer is an error (not the SDK's default) and tried again, which every call here can bear. */
+/**
+ * Calls have short timeouts. A timeout is an error (not the SDK's default) and is retried; every call here is
+ * safe to repeat.
+ */
 const requestHandler = new NodeHttpHandler({
   connectionTimeout: 2_000,
   requestTimeout: 10_000,

@@ -1,4 +1,4 @@
-/** The front door: the resharder's planner and the shapes of what its Lambda takes and answers. */
+/** Public interface: the resharder's planner, and its Lambda function's input and output types. */
 export { InvalidInput, MAX_SHARDS, MAX_TASKS, parseRequest, type RebalanceRequest } from "./input.ts";
 export type { CheckResult, PlanResult, ResharderEvent, ReshardResult } from "./make-handler.ts";
 export {

@@ -1,13 +1,13 @@
-/** What may be asked of the resharder, and the one line that says what is wrong with a request. */
+/** Validates requests to the resharder. An invalid request produces one line that states the error. */
 
-/** No stream of this stack needs more, and a typing mistake of one digit should not make thousands of shards. */
+/** No stream of this stack needs more. The limit keeps a mistyped digit from creating thousands of shards. */
 export const MAX_SHARDS = 1_000;
 export const MAX_TASKS = 200;
 
 export interface RebalanceRequest {
   readonly targetShards: number | undefined;
   readonly targetTasks: number | undefined;
-  /** Go ahead although another caller's reshard is under way. Default: false. */
+  /** Continue even if another caller's reshard is in progress. Default: false. */
   readonly force: boolean;
 }
 
@@ -18,7 +18,7 @@ export class InvalidInput extends Error {
 
 const EXAMPLE = 'for example {"targetShards":30,"targetTasks":5}';
 
-/** @throws InvalidInput with one line that names the field, the value and what was expected. */
+/** @throws InvalidInput with one line that names the field, the value and the expected value. */
 export function parseRequest(input: unknown): RebalanceRequest {
   const { targetShards, targetTasks, force, ...rest } = objectOf("the input", input, EXAMPLE);
   const unknown = Object.keys(rest);
@@ -34,17 +34,17 @@ export function parseRequest(input: unknown): RebalanceRequest {
   };
 }
 
-/** @throws InvalidInput when `value` is no object. */
+/** @throws InvalidInput when `value` is not an object. */
 export function objectOf(name: string, value: unknown, example: string): Record<string, unknown> {
   if (typeof value === "object" && value !== null && !Array.isArray(value))
     return value as Record<string, unknown>;
   throw new InvalidInput(`${name} is ${shown(value)}; expected an object, ${example}`);
 }
 
-/** Absent and null mean the same: leave it as it is. */
+/** Absent and null both mean: leave the value unchanged. */
 export function wholeNumber(name: string, value: unknown, least: number, most: number): number | undefined {
   if (value === undefined || value === null) return undefined;
-  // + 0: JSON knows -0.
+  // + 0 turns JSON's -0 into 0.
   if (typeof value === "number" && Number.isInteger(value) && value >= least && value <= most)
     return value + 0;
   throw new InvalidInput(
@@ -59,7 +59,7 @@ export function flag(name: string, value: unknown): boolean {
 
 const MAX_SHOWN = 60;
 
-/** A value for a message: always one short line, however large or deep it is. */
+/** Formats a value for a message: always one short line, however large or deep the value is. */
 export function shown(value: unknown): string {
   if (Array.isArray(value)) return value.length === 0 ? "[]" : `a list of ${value.length}`;
   if (typeof value === "object" && value !== null) return "an object";

@@ -1,6 +1,7 @@
 /**
- * The resharder's Lambda handler with its dependencies handed in. The state machine calls its four actions in turn;
- * people and the command line may call `reshard` directly: `{"targetShards":30}`, again with `previous` while `done` is false.
+ * The resharder's Lambda handler, with its dependencies passed in. The state machine calls its four actions
+ * in sequence. A person or the command line may call `reshard` directly with `{"targetShards":30}`, and again
+ * with `previous` while `done` is false.
  */
 
 import { holes } from "../../src/core/hash-range.ts";
@@ -13,7 +14,7 @@ import { inOneCall, planReshard, type ReshardStep } from "./plan-reshard.ts";
 
 export interface PlanResult {
   readonly accepted: boolean;
-  /** Why not; empty when accepted. */
+  /** The reason for refusal; empty when accepted. */
   readonly problem: string;
   readonly errorName: string;
   readonly targetShards: number | null;
@@ -21,11 +22,14 @@ export interface PlanResult {
   readonly openShards: number;
   readonly direction: ReshardStep["kind"] | null;
   readonly stepCount: number;
-  /** The shard count that is reached first, by one UpdateShardCount call instead of that many steps; null: by single steps. */
+  /**
+   * The count that one UpdateShardCount call reaches first, in place of single steps. Null: single steps
+   * only.
+   */
   readonly updateShardCountTo: number | null;
-  /** The first `MAX_STEPS_SHOWN` of them. */
+  /** The first `MAX_STEPS_SHOWN` steps. */
   readonly steps: readonly { readonly action: string; readonly reason: string }[];
-  /** Workers that owned open shards when the plan was made. */
+  /** Workers that owned open shards at planning time. */
   readonly workers: number;
   readonly startedAtMillis: number;
 }
@@ -35,7 +39,7 @@ export interface ReshardResult {
   readonly round: number;
   readonly splits: number;
   readonly merges: number;
-  /** Calls of UpdateShardCount, each in the place of many splits or merges. */
+  /** Number of UpdateShardCount calls, each in place of many splits or merges. */
   readonly updates: number;
   readonly openShards: number;
   readonly elapsedMillis: number;
@@ -47,7 +51,9 @@ export interface CheckResult extends Omit<FleetVerdict, "problem"> {
   readonly elapsedMillis: number;
 }
 
-/** `previous`: what the round before answered. `plan`: what `plan` answered. `parseEvent` checks them. */
+/**
+ * `previous`: the answer of the previous round. `plan`: the answer of `plan`. `parseEvent` validates both.
+ */
 export type ResharderEvent =
   | { readonly action: "plan"; readonly input: unknown }
   | {
@@ -67,7 +73,7 @@ export interface RemainingTime {
   getRemainingTimeInMillis(): number;
 }
 
-/** A state's payload is limited to 256 KiB: a long plan is shown in part. */
+/** A state's payload is limited to 256 KiB, so a long plan is truncated. */
 const MAX_STEPS_SHOWN = 100;
 
 export function makeHandler(deps: ReshardDeps) {
@@ -190,9 +196,10 @@ async function check(
   const open = await retried(() => deps.stream.openShards(), deps, remainingMillis);
   const leases = await retried(() => deps.fleet.leaseOwners(), deps, remainingMillis);
   const openShardIds = open.map(({ shardId }) => shardId);
-  // A listing that lags leaves out the very children that are waited for.
+  // A lagging listing leaves out exactly the children that this check waits for.
   const complete = holes(open.map(({ hashRange }) => hashRange)).length === 0;
-  // Where no worker runs and none is asked for, or the tasks are yet to be started, there is nothing to wait for.
+  // There is nothing to wait for if no worker runs and none is requested, or if the tasks are not started
+  // yet.
   const noWorkers = plan.workers === 0 && (action === "checkOwned" || plan.targetTasks === undefined);
   const verdict =
     action === "checkOwned"

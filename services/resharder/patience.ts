@@ -1,4 +1,4 @@
-/** How long the resharder waits for what may pass: refused calls, and listings that lag behind a change. */
+/** Retry limits of the resharder: for refused calls, and for listings that lag behind a change. */
 import type { Clock } from "../../src/ports/clock.ts";
 import { backoffMillis, type Random } from "../../src/ports/random.ts";
 import { IncompleteListing, type OpenShard } from "./plan-reshard.ts";
@@ -10,16 +10,22 @@ export interface PatienceDeps {
   log(fields: object, message: string): void;
 }
 
-/** Refusals in a row before giving up: with full jitter up to 5 s each, about twenty seconds. */
+/** Consecutive refusals before the call fails. With full jitter up to 5 s each: about twenty seconds. */
 export const MAX_REFUSALS = 12;
-/** Kinesis's listing lags for a second or two. One that is incomplete for so long is not lagging: something is wrong. */
+/**
+ * Kinesis's listing lags for a second or two. A listing still incomplete after this time is not lagging:
+ * something is wrong.
+ */
 export const MAX_LISTING_LAG_MILLIS = 60_000;
-/** Nothing is begun with less time than this: a call answers within seconds, and the next round goes on from there. */
+/**
+ * No call starts with less time left than this. A call answers within seconds, and the next round continues
+ * from there.
+ */
 export const MIN_TIME_MILLIS = 10_000;
 
 /**
- * Repeats a call while it is refused and there is time. Throws the last refusal then: every action is safe to repeat,
- * so the state machine tries the whole action again.
+ * Repeats a call while it is refused and there is time, then throws the last refusal. Every action is safe to
+ * repeat, so the state machine retries the whole action.
  */
 export async function retried<T>(
   call: () => Promise<T>,
@@ -40,9 +46,9 @@ export async function retried<T>(
 }
 
 /**
- * Lists the open shards and gives `plan`'s answer to them; lists again while the listing is incomplete.
+ * Lists the open shards and returns `plan`'s result for them. Lists again while the listing is incomplete.
  *
- * @throws IncompleteListing after `MAX_LISTING_LAG_MILLIS`, or when the time of this round is over.
+ * @throws IncompleteListing after `MAX_LISTING_LAG_MILLIS`, or when this round has too little time left.
  */
 export async function plannedFromListing<T, S extends OpenShard>(
   list: () => Promise<readonly S[]>,

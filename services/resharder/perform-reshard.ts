@@ -1,6 +1,6 @@
 /**
- * Performs a reshard one call at a time, each planned from the shards as they are now. There is no state to lose:
- * after a crash between any two calls, or a second run beside the first, the next listing decides.
+ * Performs a reshard one call at a time. Each call is planned from the current shards, so there is no state
+ * to lose: after a crash between two calls, or beside a second concurrent run, the next listing decides.
  */
 import { backoffMillis } from "../../src/ports/random.ts";
 import { MAX_REFUSALS, MIN_TIME_MILLIS, type PatienceDeps, plannedFromListing, retried } from "./patience.ts";
@@ -14,32 +14,41 @@ export interface ReshardDeps extends PatienceDeps {
 
 export interface ReshardOrder {
   readonly targetShards: number;
-  /** What the plan consists of. A step of the other kind means that another caller reshards to another count. */
+  /**
+   * The direction of the plan. A step in the other direction means that another caller reshards to a
+   * different count.
+   */
   readonly direction: ReshardStep["kind"] | undefined;
-  /** Go on although the stream is not ACTIVE at the start: it is our own call of a round before, or the caller insists. */
+  /**
+   * Continue even if the stream is not ACTIVE at the start. Either our own call of an earlier round is in
+   * progress, or the caller forced it.
+   */
   readonly takeOver: boolean;
 }
 
 export interface ReshardOutcome {
   readonly done: boolean;
-  /** Calls of SplitShard, MergeShards and UpdateShardCount. */
+  /** Number of SplitShard, MergeShards and UpdateShardCount calls. */
   readonly splits: number;
   readonly merges: number;
   readonly updates: number;
   readonly openShards: number;
 }
 
-/** The stream was changed in the other direction meanwhile, by another caller. */
+/** Meanwhile another caller changed the stream in the other direction. */
 export class StalePlan extends Error {
   override readonly name = "StalePlan";
 }
 
-/** Another reshard is under way, and the caller did not insist. */
+/** Another reshard is in progress, and the caller did not force this one. */
 export class ReshardUnderWay extends Error {
   override readonly name = "ReshardUnderWay";
 }
 
-/** Refusals of UpdateShardCount (its limit is ten a day) before the round goes on with single splits or merges. */
+/**
+ * Refusals of UpdateShardCount (limited to ten a day) before the round continues with single splits or
+ * merges.
+ */
 const MAX_UPDATE_REFUSALS = 3;
 
 /** One call that changes the stream. */
@@ -72,7 +81,7 @@ export async function performReshard(
     const [{ open, step }] = await Promise.all([planned, stepOpen && wake(fleet, log)]);
     stepOpen = false;
     if (step === undefined) {
-      // A run that crashed after its last split may not have woken the fleet: that is made up for here.
+      // A run that crashed after its last split may not have woken the fleet. This call covers that case.
       if (counts.splits + counts.merges + counts.updates === 0) await wake(fleet, log);
       return { done: true, ...counts, openShards: open.length };
     }
@@ -105,7 +114,7 @@ export const underWay = () =>
     "the stream is being resharded already; wait until it is ACTIVE (verify-stream), or insist with force",
   );
 
-/** For people and logs. */
+/** For messages and logs. */
 export function describeStep(change: Change): { action: string; reason: string } {
   const name = (shardId: string | undefined) => shardId ?? "a child of this plan";
   switch (change.kind) {
@@ -126,13 +135,14 @@ export function describeStep(change: Change): { action: string; reason: string }
 
 async function perform(stream: ReshardableStream, change: Change): Promise<void> {
   switch (change.kind) {
-    // The first step of a plan from listed shards names listed shards only.
+    // The first step of a plan made from a listing names only listed shards.
     case "split":
       return stream.split(change.shard.shardId!, change.newStartingHashKey);
     case "merge":
       return stream.merge(change.lower.shardId!, change.upper.shardId!);
     case "update": {
-      // A listing that is whole and two changes old would turn the stream around; a stale split is only refused.
+      // Acting on a complete but outdated listing (two changes old) could reverse the reshard. A stale split
+      // is merely refused.
       const count = await stream.openShardCount();
       if (count !== change.from)
         throw new StreamRefusal(
@@ -144,7 +154,10 @@ async function perform(stream: ReshardableStream, change: Change): Promise<void>
   }
 }
 
-/** Polls often at first (a local split takes milliseconds), then once a second (on AWS it takes half a minute). */
+/**
+ * Polls often at first (a local split takes milliseconds), then once a second (on AWS a split takes half a
+ * minute).
+ */
 async function becomesActive(
   status: () => Promise<"active" | "updating">,
   { clock }: ReshardDeps,
@@ -161,7 +174,10 @@ async function becomesActive(
   return true;
 }
 
-/** A fleet that is not woken finds the children itself within its shard sync interval: slower, not wrong. So it is logged only. */
+/**
+ * A fleet that is not woken finds the children within its shard sync interval. That is slower but correct, so
+ * a failure is only logged.
+ */
 async function wake(fleet: Fleet, log: ReshardDeps["log"]): Promise<void> {
   try {
     log({ outcome: await fleet.wake() }, "fleet wake-up");

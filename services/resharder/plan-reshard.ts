@@ -1,8 +1,9 @@
 /**
- * From the open shards to a target count: halve the widest, merge the narrowest neighbours. Pure.
+ * Plans the way from the open shards to a target count: split the widest, merge the narrowest neighbours.
+ * Pure.
  *
- * The plan is made one step at a time, each from the state the step before leaves behind. So a plan made anew
- * after any step, by another run, goes on exactly where the first one was: that is what makes the reshard resumable.
+ * Each step is planned from the state that the previous step leaves. So another run that plans again after
+ * any step continues exactly where the first run stopped. This makes the reshard resumable.
  */
 import { adjacent, FULL_RANGE, type HashRange, holes, midpoint, width } from "../../src/core/hash-range.ts";
 
@@ -10,7 +11,10 @@ export interface OpenShard {
   /** Undefined in a planned state: a child that does not exist yet has no id. */
   readonly shardId: string | undefined;
   readonly hashRange: HashRange;
-  /** The shard it was split from, when it was. Two with the same one are siblings: merging them undoes the split. */
+  /**
+   * The shard it was split from, if any. Two shards with the same value are siblings: merging them undoes the
+   * split.
+   */
   readonly splitFrom: string | undefined;
 }
 
@@ -23,7 +27,7 @@ export type ReshardStep =
     }
   | { readonly kind: "merge"; readonly lower: OpenShard; readonly upper: OpenShard; readonly reason: string };
 
-/** There is nothing to split or merge: waiting does not help. */
+/** There is nothing to split or merge, and waiting does not help. */
 export class UnplannableReshard extends Error {
   override readonly name = "UnplannableReshard";
 }
@@ -34,13 +38,14 @@ export class IncompleteListing extends Error {
 }
 
 /**
- * Every step from `open` to `target` open shards; empty when they are that many already (an uneven stream is not
- * evened out at the same count). Going up only splits, going down only merges, so |target - open| steps.
+ * All steps from `open` to `target` open shards. Empty if the count already matches: an uneven stream of the
+ * same count is not evened out. Going up only splits, going down only merges, so there are |target - open|
+ * steps.
  */
 export const planReshard = (open: readonly OpenShard[], target: number): ReshardStep[] =>
   performPlan(inOrder(open), target);
 
-/** Makes `shards` the layout after the plan, and gives the plan. */
+/** Changes `shards` to the layout after the plan, and returns the plan. */
 function performPlan(shards: OpenShard[], target: number): ReshardStep[] {
   const steps: ReshardStep[] = [];
   while (shards.length !== target) {
@@ -59,16 +64,20 @@ export function nextStep(open: readonly OpenShard[], target: number): ReshardSte
 }
 
 /**
- * The shard count that one UpdateShardCount call reaches with the very shards that the plan makes there; undefined: the
- * next step is a split or merge. Kinesis promises equal shards, but not how it gets there: where a shard needs more
- * than one cut it makes short-lived shards on the way. So only where each shard of an even stream is split once, or
- * merged once with its neighbour: twice or half the count, which is also the most that one call may change.
+ * The shard count that one UpdateShardCount call reaches, with exactly the shards that the plan would create.
+ * Undefined: the next step is a single split or merge.
+ *
+ * Kinesis promises equal shards, but not the way to get there: if a shard needs more than one cut, it creates
+ * short-lived shards in between. So the call is used only if every shard of an even stream is split once, or
+ * merged once with its neighbour. That is twice or half the count, which is also the most that one call may
+ * change.
  */
 export function inOneCall(open: readonly OpenShard[], target: number): number | undefined {
   const shards = inOrder(open);
   const count = shards.length;
   if (!even(shards)) return undefined;
-  // One step less is one call less only from two steps on; Kinesis allows ten such calls a day.
+  // A count of 1 needs one split: one call either way. From 2 on, UpdateShardCount saves calls; Kinesis
+  // allows ten of them a day.
   if (count > 1 && target >= 2 * count) return 2 * count;
   const half = count / 2;
   if (half < 2 || target > half || !Number.isInteger(half)) return undefined;
@@ -124,7 +133,7 @@ function nextMerge(shards: readonly OpenShard[]): ReshardStep {
   const narrowest = width(best(pairs, ({ range }) => width(range)).range);
   const candidates = pairs.filter(({ range }) => alike(width(range), narrowest));
   const siblings = candidates.filter(areSiblings);
-  // Off the grid, a merge would strand a narrow shard between two wide ones.
+  // Off the grid, a merge would leave a narrow shard between two wide ones.
   const aligned = candidates.filter(({ range }) => onGrid(range));
   const kind = siblings.length > 0 ? "siblings" : "neighbours";
   const pair = best(siblings.length > 0 ? siblings : aligned.length > 0 ? aligned : candidates, ({ range }) =>
@@ -137,7 +146,7 @@ function nextMerge(shards: readonly OpenShard[]): ReshardStep {
 const areSiblings = ({ lower, upper }: Pair) =>
   lower.splitFrom !== undefined && lower.splitFrom === upper.splitFrom;
 
-/** A planned parent has no id: its place in the key space names it as well. */
+/** A planned parent has no id, so its hash range identifies it. */
 const placeholder = ({ start, end }: HashRange) => `planned:${start}-${end}`;
 
 function perform(shards: OpenShard[], step: ReshardStep): void {
@@ -161,24 +170,28 @@ function perform(shards: OpenShard[], step: ReshardStep): void {
   }
 }
 
-/** Shards of one generation differ by a few keys, because 2^128 rarely divides evenly: one in a thousand counts as equal. */
+/**
+ * Shards of one generation differ by a few keys, because 2^128 rarely divides evenly. Widths within one in a
+ * thousand count as equal.
+ */
 const alike = (a: bigint, b: bigint) => a * 1000n >= b * 999n && b * 1000n >= a * 999n;
 
-/** Where `range` would sit if the key space were cut into ranges of its width, and into how many. */
+/** The index of `range` if the key space were cut into ranges of its width, and the number of such ranges. */
 function slot(range: HashRange): { index: number; of: number } {
   const of = Number((width(FULL_RANGE) + width(range) / 2n) / width(range));
   return { index: Number((range.start + width(range) / 2n) / width(range)), of };
 }
 
-/** Whether it starts where a cut into ranges of its width would start. */
+/** Whether the range starts where a cut into ranges of its width would start. */
 function onGrid(range: HashRange): boolean {
   const offset = range.start % width(range);
   return offset * 1000n <= width(range) || (width(range) - offset) * 1000n <= width(range);
 }
 
 /**
- * Lowest first picks equals evenly over the key space (0, 1/2, 1/4, 3/4, …), however many are wanted: the bits of the
- * slot, reversed. It depends on the range alone, so earlier picks do not change the order of later ones.
+ * Picking the lowest value first spreads equal ranges evenly over the key space (0, 1/2, 1/4, 3/4, …), for
+ * any number of picks. The value is the slot's index with its bits reversed. It depends on the range alone,
+ * so earlier picks do not change the order of later ones.
  */
 function spread(range: HashRange): number {
   const { index, of } = slot(range);
@@ -191,7 +204,7 @@ function spread(range: HashRange): number {
   return reversed;
 }
 
-/** The first with the lowest score (the caller's order decides ties). */
+/** The first item with the lowest score. The caller's order decides ties. */
 function best<T>(items: readonly T[], score: (item: T) => number | bigint): T {
   return items.reduce((least, item) => (score(item) < score(least) ? item : least));
 }

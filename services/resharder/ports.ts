@@ -1,4 +1,4 @@
-/** What the resharder needs of the outside, in its own words. */
+/** The resharder's ports: what it needs from Kinesis and from the lease table. */
 import type { OpenShard } from "./plan-reshard.ts";
 
 export interface ExistingShard extends OpenShard {
@@ -8,10 +8,12 @@ export interface ExistingShard extends OpenShard {
 export type RefusalReason =
   | "busy" // the stream is being changed: wait until it is ACTIVE
   | "throttled" // too many calls, or a limit: back off
-  | "stale" // the shard is closed or not adjacent any more: list again
-  | "unavailable"; // no answer, or a 5xx: the call may have happened, and may be repeated
+  | "stale" // the shard is closed or no longer adjacent: list again
+  | "unavailable"; // no answer, or a 5xx: the call may have taken effect, and may be repeated
 
-/** A call that may succeed later. Every action of the resharder is safe to repeat, so each of these is tried again. */
+/**
+ * A call that may succeed later. Every action of the resharder is safe to repeat, so these calls are retried.
+ */
 export class Refusal extends Error {
   override readonly name: string = "Refusal";
   readonly problem: RefusalReason;
@@ -29,13 +31,13 @@ export class TableRefusal extends Refusal {
   override readonly name = "TableRefusal";
 }
 
-/** Every method may throw `StreamRefusal`; anything else that goes wrong passes through as it is. */
+/** Every method may throw `StreamRefusal`. Other errors pass through unchanged. */
 export interface ReshardableStream {
-  /** `updating` also while it is being created. */
+  /** `updating` also while the stream is being created. */
   status(): Promise<"active" | "updating">;
-  /** Paginated; meaningful while the stream is active, and even then it may lag behind the last change. */
+  /** Paginated. Meaningful only while the stream is active; even then it may lag behind the last change. */
   openShards(): Promise<readonly ExistingShard[]>;
-  /** As the stream's summary counts them: a second opinion on `openShards`. */
+  /** The count from the stream's summary: a cross-check of `openShards`. */
   openShardCount(): Promise<number>;
   split(shardId: string, newStartingHashKey: bigint): Promise<void>;
   merge(lowerShardId: string, upperShardId: string): Promise<void>;
@@ -49,8 +51,14 @@ export interface LeaseOwner {
 }
 
 export interface Fleet {
-  /** Owner per lease row: paginated, strongly consistent. Rows that are not leases are left out. May throw `TableRefusal`. */
+  /**
+   * The owner of each lease row: paginated, strongly consistent. Other rows are left out. May throw
+   * `TableRefusal`.
+   */
   leaseOwners(): Promise<readonly LeaseOwner[]>;
-  /** Asks the leading worker to list shards at its next poll. `no-fleet`: no worker has ever joined, so none can be woken. */
+  /**
+   * Asks the leader to list shards at its next poll. `no-fleet`: no worker has ever joined, so there is none
+   * to wake.
+   */
   wake(): Promise<"woken" | "no-fleet">;
 }

@@ -1,4 +1,7 @@
-/** The fleet as the lease table shows it (KCL's schema): who owns what, and the bell that wakes the leading worker. */
+/**
+ * The fleet as seen in the lease table (KCL's schema): the owner of each lease, and the request that wakes
+ * the leader.
+ */
 import {
   type AttributeValue,
   ConditionalCheckFailedException,
@@ -48,7 +51,8 @@ export function dynamoDbFleet({ client, leaseTableName }: DynamoDbFleetProps): F
             TableName: leaseTableName,
             Key: { leaseKey: { S: fleetRowKey(0) } },
             UpdateExpression: "ADD #requests :one, #generation :one",
-            // Without a fleet there must be no row: a first worker would take it for a fleet's.
+            // Without a fleet the row must not be created: the first worker would take it for an existing
+            // fleet's row.
             ConditionExpression: "attribute_exists(leaseKey)",
             ExpressionAttributeNames: {
               "#requests": FLEET_ATTRIBUTES.shardSyncRequests,

@@ -1,4 +1,4 @@
-/** The stream as Kinesis has it. */
+/** The stream's shards and status, from Kinesis. */
 import {
   DescribeStreamSummaryCommand,
   type KinesisClient,
@@ -22,7 +22,7 @@ export function kinesisStream({ client, streamName }: KinesisStreamProps): Resha
       client.send(new DescribeStreamSummaryCommand({ StreamName: streamName })),
     );
     const found = answer.StreamDescriptionSummary;
-    // A proxy's empty 200, say: not an answer of Kinesis.
+    // For example a proxy's empty 200: not an answer from Kinesis.
     if (found?.StreamStatus === undefined)
       throw new StreamRefusal("unavailable", "DescribeStreamSummary answered without a stream status");
     return found;
@@ -40,7 +40,8 @@ export function kinesisStream({ client, streamName }: KinesisStreamProps): Resha
       const open: ExistingShard[] = [];
       let token: string | undefined;
       do {
-        // Closed shards are listed too (ShardFilter would leave them out, but not every endpoint knows it).
+        // The listing includes closed shards. ShardFilter could exclude them, but not every endpoint supports
+        // it.
         const page = await fromStream(
           client.send(
             new ListShardsCommand(token === undefined ? { StreamName: streamName } : { NextToken: token }),

@@ -1,9 +1,12 @@
-/** Which errors of an AWS call may pass, and as what. Everything else (denied, not found) is the caller's to see as it is. */
+/**
+ * Maps transient AWS errors to refusal reasons. Any other error (access denied, not found) reaches the caller
+ * unchanged.
+ */
 import type { RefusalReason } from "../ports.ts";
 
 /**
- * A limit on the *number* of shards is a LimitExceededException too: the caller's bound on refusals in a row ends it,
- * with Kinesis's message.
+ * A limit on the *number* of shards is a LimitExceededException too. The caller's bound on consecutive
+ * refusals ends that case, with Kinesis's message.
  */
 const BY_NAME: Readonly<Record<string, RefusalReason>> = {
   ResourceInUseException: "busy",
@@ -21,7 +24,7 @@ const BY_NAME: Readonly<Record<string, RefusalReason>> = {
 
 const NETWORK_CODES = new Set(["ECONNRESET", "ECONNREFUSED", "EPIPE", "ETIMEDOUT", "ENOTFOUND", "EAI_AGAIN"]);
 
-/** Undefined: it does not pass by waiting. Pure. */
+/** Undefined: waiting does not help. Pure. */
 export function refusalReason(error: unknown): RefusalReason | undefined {
   if (!(error instanceof Error)) return undefined;
   const known = BY_NAME[error.name];
@@ -36,7 +39,7 @@ function httpStatusOf(error: Error): number | undefined {
   return typeof metadata.httpStatusCode === "number" ? metadata.httpStatusCode : undefined;
 }
 
-/** Runs the call; what may pass becomes what `refusal` makes of it. */
+/** Awaits the call. A transient error is rethrown as the error that `refusal` creates. */
 export async function refusing<T>(
   call: Promise<T>,
   refusal: (problem: RefusalReason, message: string, options: ErrorOptions) => Error,
