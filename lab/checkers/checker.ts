@@ -1,11 +1,11 @@
 /**
- * A checker reads a history once, line by line, and knows nothing but its lines and the settings: whoever has
- * `history.jsonl` can come to the same verdict.
+ * A checker reads a history once, line by line. It uses only the lines and the settings, so anyone with
+ * `history.jsonl` can reproduce the verdict.
  */
 import type { HistoryEvent } from "../../services/contract/history.ts";
 
 export interface Witness {
-  /** One sentence that names what happened, where and when. */
+  /** One sentence: what happened, where and when. */
   readonly text: string;
   readonly t?: number;
   readonly shardId?: string;
@@ -23,20 +23,20 @@ export type Verdict =
       readonly total: number;
       readonly witnesses: readonly Witness[];
     }
-  /** The history does not hold what is needed to tell. Counts as a failure of the run. */
+  /** The history lacks the lines needed for a verdict. Counts as a failure of the run. */
   | { readonly kind: "unknown"; readonly why: string };
 
 export interface Checker {
   readonly name: string;
   readonly expected: string | number;
   observe(event: HistoryEvent): void;
-  /** Of what was observed so far. May be asked again after more. */
+  /** The verdict on the events observed so far. May be called again after more events. */
   verdict(): Verdict;
 }
 
 const MAX_WITNESSES = 10;
 
-/** Counts all, keeps the first few. */
+/** Counts all witnesses and keeps the first few. */
 export class Witnesses {
   total = 0;
   private readonly kept: Witness[] = [];

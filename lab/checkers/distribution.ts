@@ -1,4 +1,7 @@
-/** The checkers that read the lease table's samples: spread, ownership at the end, and how soon children got a lease. */
+/**
+ * Checkers that read the samples of the lease table: distribution, ownership at the end, and the detection
+ * time of children.
+ */
 import type { HistoryEvent } from "../../services/contract/history.ts";
 import { LeaseTimeline, loadsOf, loadsText, settledAt } from "../history/lease-timeline.ts";
 import { Marks } from "../history/marks.ts";
@@ -7,7 +10,7 @@ import { type Checker, unknown, type Verdict, Witnesses } from "./checker.ts";
 
 const NO_SAMPLES = "no sample of the lease table in the history";
 
-/** What all of them look at. */
+/** State shared by all checkers of this file. */
 class Samples {
   readonly timeline = new LeaseTimeline();
   readonly marks = new Marks();

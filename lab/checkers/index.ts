@@ -1,4 +1,7 @@
-/** All checkers of an experiment, of the chaos campaign and of the soak. The simulator has its own (`test/simulation/checkers`). */
+/**
+ * The checkers of the experiment, the chaos campaign and the soak. The simulator has its own
+ * (`test/simulation/checkers`).
+ */
 import type { HistoryEvent } from "../../services/contract/history.ts";
 import type { ExperimentSettings } from "../settings.ts";
 import type { Checker, Verdict } from "./checker.ts";
@@ -22,7 +25,7 @@ export {
   oneOwner,
 };
 
-/** What must hold in every history, whatever was done to the fleet. */
+/** Checks that every history must pass, whatever happened to the fleet. */
 export const safetyCheckers = (crashReplayMillis: number): Checker[] => [
   oneOwner(),
   nothingLost(),
@@ -31,7 +34,7 @@ export const safetyCheckers = (crashReplayMillis: number): Checker[] => [
   lineage(),
 ];
 
-/** The experiment's: safety, and the seed's own expectations. */
+/** The experiment's checks: safety, and the seed's expectations. */
 export const experimentCheckers = (settings: ExperimentSettings): Checker[] => [
   ...safetyCheckers(settings.bounds.crashReplayMillis),
   nothingUnowned(),
@@ -46,7 +49,7 @@ export interface CheckResult {
   readonly verdict: Verdict;
 }
 
-/** Runs `checkers` over a history in memory. A streaming caller feeds `observe` itself. */
+/** Runs `checkers` over a history in memory. A streaming caller calls `observe` itself. */
 export function check(history: Iterable<HistoryEvent>, checkers: readonly Checker[]): CheckResult[] {
   for (const event of history) for (const checker of checkers) checker.observe(event);
   return results(checkers);

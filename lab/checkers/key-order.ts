@@ -1,7 +1,9 @@
 /**
- * Records of one key are processed in the order of the stream, across splits, merges and owners.
- * A violation is a record processed for the first time after a later one of its key. A repeated record is not a
- * violation (`nothing doubled` counts it), and neither is an order that the stream itself has (the producer's retry).
+ * Records of one key are processed in stream order, across splits, merges and owners.
+ *
+ * A violation is a record that is processed for the first time after a later record of its key. A repeated
+ * record is not a violation; `nothing doubled` counts it. Disorder in the stream itself (a producer's retry)
+ * is not a violation either.
  */
 import { KeyColumns } from "../history/key-columns.ts";
 import { type Checker, compareSequenceNumbers, unknown, type Verdict, Witnesses } from "./checker.ts";
@@ -34,7 +36,7 @@ export function keyOrder(): Checker {
       }
       if (seen.get(key, n) === 1) return;
       seen.set(key, n, 1);
-      // Two workers in the same millisecond: the history cannot tell which came first.
+      // Two workers in the same millisecond: the history does not show which came first.
       if (t <= before.t && worker !== before.worker) return;
       if (
         shardId === before.shardId &&

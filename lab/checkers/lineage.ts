@@ -1,9 +1,9 @@
-/** A child is not read before all its parents were processed to their end. */
+/** A child is not read until all its parents are processed to their end. */
 import { Marks } from "../history/marks.ts";
 import { type Checker, unknown, type Verdict, Witnesses } from "./checker.ts";
 
 interface Reading {
-  /** GetRecords of the first batch that held records. */
+  /** The GetRecords time of the first batch that held records. */
   firstReadAt: number;
   firstWorker: string;
   lastDoneAt: number;
@@ -14,7 +14,9 @@ export function lineage(): Checker {
   const marks = new Marks();
   const readings = new Map<string, Reading>();
   const completed = new Set<string>();
-  /** Shards that somebody had a lease of: a parent without one was trimmed away before this application. */
+  /**
+   * Shards with at least one lease event. A parent without one was trimmed before this application started.
+   */
   const leased = new Set<string>();
   let resharded = false;
 

@@ -1,7 +1,7 @@
 /**
- * No record is processed twice in a planned move; after a kill -9 the successor repeats at most what was processed
- * since the last checkpoint. A record that the stream itself holds twice (a retried put: two sequence numbers) is
- * the producer's, and told apart.
+ * No record is processed twice in a planned move. After a kill -9, the successor repeats at most the records
+ * processed since the last checkpoint. A record that the stream itself holds twice (a retried put, with two
+ * sequence numbers) is the producer's duplicate and is counted separately.
  */
 import type { HistoryEvent } from "../../services/contract/history.ts";
 import { KeyColumns } from "../history/key-columns.ts";
@@ -14,7 +14,7 @@ interface Acquisition {
   readonly t: number;
 }
 
-/** Duplicates of one shard, from one worker to another, by one move. */
+/** Duplicates of one shard, from one worker to another, in one move. */
 interface Group {
   readonly shardId: string;
   readonly first: string;
@@ -22,16 +22,16 @@ interface Group {
   readonly move: Acquisition | undefined;
   readonly example: { readonly key: string; readonly n: number; readonly t: number };
   count: number;
-  /** When the earliest of them had been processed the first time. */
+  /** The earliest time at which one of them was first processed. */
   earliestFirst: number;
 }
 
 export interface Repeats {
-  /** In planned moves, or more than a crash explains. Expected: none. */
+  /** Repeats in planned moves, or more than a crash explains. Expected: none. */
   readonly unexplained: number;
-  /** Repeated by the successor of a killed worker. */
+  /** Repeats by the successor of a killed worker. */
   readonly afterCrash: number;
-  /** Two sequence numbers: the producer put it twice. */
+  /** Records with two sequence numbers: the producer put them twice. */
   readonly twiceInStream: number;
 }
 
@@ -41,7 +41,7 @@ export interface DoubledChecker extends Checker {
 
 export function nothingDoubled(crashReplayMillis: number): DoubledChecker {
   const firstAt = new KeyColumns();
-  /** Worker index and fingerprint of the sequence number of the first processing, packed in 48 bits. */
+  /** The worker index and the sequence number's fingerprint of the first processing, packed into 48 bits. */
   const firstBy = new KeyColumns();
   const workers: string[] = [];
   const workerIndex = new Map<string, number>();
@@ -148,7 +148,7 @@ function describe(group: Group): string {
   return `${shardId}: ${who} ${how}: ${count} record${count === 1 ? "" : "s"}, the first is ${example.n} of key ${example.key}`;
 }
 
-/** FNV-1a, 32 bits: tells two sequence numbers of the same key and n apart. */
+/** FNV-1a, 32 bits. Distinguishes two sequence numbers of the same key and n. */
 function fingerprint(text: string): number {
   let hash = 0x811c9dc5;
   for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);

@@ -1,4 +1,4 @@
-/** Every record the producer was told is in the stream was processed by somebody. */
+/** Every record whose put was acknowledged was processed by at least one worker. */
 import type { HistoryEvent } from "../../services/contract/history.ts";
 import { KeyColumns } from "../history/key-columns.ts";
 import { type Checker, unknown, type Verdict, Witnesses } from "./checker.ts";

@@ -1,8 +1,10 @@
 /**
- * One owner at a time: two workers never process the same shard in overlapping intervals (a batch's interval runs
- * from its GetRecords to the end of its handler), and nobody reads on after the lease went to somebody else.
- * Work of a worker that was killed or stopped on purpose, after that moment, is excused: no lease can prevent it,
- * and `nothing doubled` bounds what it costs.
+ * One owner at a time: two workers never process the same shard in overlapping intervals, and no worker reads
+ * on after losing the lease to another. A batch's interval runs from its GetRecords to the end of its
+ * handler.
+ *
+ * A violation is excused if one of the workers was killed or suspended on purpose before the batch ended. No
+ * lease can prevent that case, and `nothing doubled` bounds its cost.
  */
 import type { HistoryEvent } from "../../services/contract/history.ts";
 import { type Checker, unknown, type Verdict, Witnesses } from "./checker.ts";
@@ -14,7 +16,7 @@ interface Span {
 
 interface ShardTenure {
   holder: { readonly worker: string; readonly since: number } | undefined;
-  /** When a worker gave this shard up, or learned that it had lost it. */
+  /** When each worker released this shard or learned that it had lost it. */
   readonly gaveUp: Map<string, number>;
   /** The newest batch of each worker. */
   readonly newest: Map<string, Span>;

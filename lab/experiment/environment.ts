@@ -1,6 +1,6 @@
 /**
- * The place an experiment runs in: the embedded endpoint with the stack deployed to it. Opens and closes as a whole;
- * an opening that fails or is interrupted closes what it had opened.
+ * The test environment of an experiment: the embedded endpoint with the stack deployed to it. It opens and
+ * closes as a whole. If opening fails or is interrupted, everything already opened is closed.
  */
 
 import { type EndpointError, endpointAdmin, findEndpoint, startEndpoint } from "../../local/index.ts";
@@ -22,26 +22,26 @@ export interface TestEnvironment {
   readonly clients: Clients;
   readonly deployment: Deployment;
   readonly historyDirectory: string;
-  /** Destroys the stack and stops the endpoint, each only when this stage made it. */
+  /** Destroys the stack and stops the endpoint, each only if this environment created it. */
   close(outcome: Outcome): Promise<void>;
 }
 
 export interface TestEnvironmentOptions {
   readonly settings: ExperimentSettings;
   readonly application: string;
-  /** An embedded endpoint that is up already; undefined: the running one, or a new one. */
+  /** An embedded endpoint that is already running. Undefined: use the running one, or start one. */
   readonly endpointUrl: string | undefined;
   readonly signal: AbortSignal;
-  /** The endpoint is to go on running when this process is gone. */
+  /** Keep the endpoint running after this process exits. */
   readonly keep: boolean;
-  /** The endpoint died under us. */
+  /** Called if the endpoint dies during the run. */
   readonly onEndpointFailure: (error: EndpointError) => void;
   readonly step: <T>(name: string, text: string, work: () => Promise<T>) => Promise<T>;
 }
 
 interface OpenEndpoint {
   readonly url: string;
-  /** Undefined: it ran before us and goes on running after us. */
+  /** Undefined: the endpoint was running before and keeps running. */
   readonly stop: (() => Promise<void>) | undefined;
   readonly failure: Promise<EndpointError> | undefined;
 }
@@ -58,7 +58,7 @@ export async function openEnvironment(options: TestEnvironmentOptions): Promise<
     keys: settings.keys,
     historyDirectory,
   } satisfies StackContext;
-  // Synthesis needs no endpoint, and the endpoint takes seconds to come up.
+  // Synthesis needs no endpoint, and the endpoint takes seconds to start.
   const synthesis = synthesize({ target: NOWHERE, signal }, context);
   synthesis.catch(() => undefined); // awaited below; it may fail before that
   const endpoint = await step("endpoint", "the embedded AWS endpoint", () =>
@@ -68,7 +68,7 @@ export async function openEnvironment(options: TestEnvironmentOptions): Promise<
   const target = embeddedTarget(endpoint.url);
   const clients = clientsFor(target);
   const cdkStep = { target, signal };
-  /** Undefined: there is none, or none that this experiment may use. */
+  /** Undefined: there is no stack, or none that this experiment may use. */
   let stack: "made" | "found" | undefined;
   const close = async (outcome: Outcome) => {
     const created = { stack: stack === "made", endpoint: endpoint.stop !== undefined };
@@ -94,7 +94,8 @@ export async function openEnvironment(options: TestEnvironmentOptions): Promise<
     await step("bootstrap", "cdklocal bootstrap, and synthesis", () =>
       Promise.all([bootstrap(cdkStep), synthesis]),
     );
-    // The counts of a stack that was found are those since its deployment, as its history is.
+    // The call counts of an existing stack are kept: like its history, they cover the time since its
+    // deployment.
     if (!found) await endpointAdmin(endpoint.url).resetCalls();
     stack ??= "made";
     await step("deploy", found ? "cdklocal deploy, of a stack that is up" : "cdklocal deploy", () =>
@@ -145,7 +146,7 @@ const remains = (outcome: Outcome, { splitTo, scaleTo }: ExperimentSettings): st
     ? "the stack was up before and stays up, as it is now"
     : `the stack stays up, with ${splitTo} shards, ${scaleTo} consumers and no producer; \`npm run down\` ends it`;
 
-/** The app only wants to know that it is an emulator: synthesis contacts nothing. */
+/** The app only checks whether the target is an emulator; synthesis contacts no endpoint. */
 const NOWHERE: Target = embeddedTarget("http://127.0.0.1");
 
 async function openEndpoint(named: string | undefined, detached: boolean): Promise<OpenEndpoint> {

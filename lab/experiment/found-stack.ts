@@ -1,24 +1,24 @@
 /**
- * What the experiment makes of a stack that it finds: it begins on one that is as it was deployed, by the same
- * options, and leaves standing what it did not make. Pure.
+ * Rules for an existing stack. The experiment starts only on a stack that is unchanged since it was deployed
+ * with the same options. It never destroys what it did not create. Pure.
  */
 import type { ExperimentSettings } from "../settings.ts";
 
 export interface FoundStack {
   readonly openShards: number;
   readonly closedShards: number;
-  /** Tasks that the services want. */
+  /** Desired task counts of the services. */
   readonly consumers: number;
   readonly producers: number;
-  /** The producer's. */
+  /** The producer's settings. */
   readonly rate: number;
   readonly keys: number;
   readonly historyDirectory: string | undefined;
-  /** Consumers that ever wrote a history there. */
+  /** Number of consumers that have ever written a history in that directory. */
   readonly consumersSeen: number;
 }
 
-/** Why the experiment cannot begin on it; empty: it can. */
+/** Reasons why the experiment cannot start on this stack. Empty: it can. */
 export function obstacles(
   found: FoundStack,
   settings: Pick<ExperimentSettings, "shards" | "pods" | "rate" | "keys">,
@@ -27,13 +27,13 @@ export function obstacles(
   const { shards, pods, rate, keys } = settings;
   const differs = (what: string, actual: number, wanted: number) =>
     actual === wanted ? [] : [`${what} ${actual}, not ${wanted}`];
-  // Without every line since the deployment nothing can be proved.
+  // Without every line since the deployment, nothing can be proved.
   if (found.historyDirectory !== historyDirectory) return ["its tasks keep no history in this clone"];
   return [
     ...differs("open shards are", found.openShards, shards),
     ...(found.closedShards > 0 ? ["it was resharded before"] : []),
     ...differs("consumers are", found.consumers, pods),
-    // A task that was killed leaves records that were handled twice.
+    // A killed task leaves records that were handled twice.
     ...(found.consumersSeen > pods ? ["consumers came and went before"] : []),
     ...differs("producers are", found.producers, 1),
     ...differs("records a second are", found.rate, rate),
@@ -41,7 +41,10 @@ export function obstacles(
   ];
 }
 
-/** `done`: destroy the stack as a user would. `interrupted`: be gone, the quick way. `keep`: leave all of it running. */
+/**
+ * `done`: destroy the stack as a user would. `interrupted`: clean up the quick way. `keep`: leave everything
+ * running.
+ */
 export type Outcome = "done" | "interrupted" | "keep";
 
 export interface Created {
@@ -49,7 +52,10 @@ export interface Created {
   readonly endpoint: boolean;
 }
 
-/** An endpoint of our own forgets the stack when it stops; one that goes on must be left without what we made on it. */
+/**
+ * An endpoint that this run started forgets the stack when it stops. An endpoint that keeps running must be
+ * left without the stack that this run created.
+ */
 export function teardown(
   outcome: Outcome,
   created: Created,

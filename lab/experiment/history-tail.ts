@@ -1,6 +1,7 @@
 /**
- * Follows the history files that producer and consumers write while they run: how many records were put, how many
- * of them no consumer has handled yet. For progress and for "drained"; the proof reads the files again, whole.
+ * Follows the history files of the producer and the consumers while they grow. Counts the records put, and
+ * those that no consumer has handled yet. Used for the progress display and for the end of the drain phase;
+ * the proof reads the whole files again.
  */
 import { open, readdir } from "node:fs/promises";
 import { join } from "node:path";
@@ -8,7 +9,9 @@ import type { HistoryEvent } from "../../services/contract/history.ts";
 import { parseHistoryLine } from "../history/parse.ts";
 
 const CHUNK_BYTES = 1 << 18;
-/** More than this unhandled is no longer followed one by one (a run of hours with no consumer at all). */
+/**
+ * Beyond this number, unhandled records are no longer tracked one by one (a run of hours without a consumer).
+ */
 const MAX_PENDING = 2_000_000;
 
 export interface Flow {
@@ -22,20 +25,23 @@ export class HistoryTail {
   private readonly folder: string;
   private readonly observe: ((event: HistoryEvent) => void) | undefined;
   private readonly offsets = new Map<string, { offset: number; rest: string }>();
-  /** Put and not handled, or handled and its put line not read yet: the two files are read one after the other. */
+  /**
+   * Records put but not handled, or handled before their put line was read: the files are read one after
+   * another.
+   */
   private readonly unmatched = new Map<string, "put" | "record">();
   private produced = 0;
   private processed = 0;
   private pending = 0;
   private newestPutAt: number | undefined;
 
-  /** `observe` gets every event of these files, too. */
+  /** `observe` also receives every event of these files. */
   constructor(folder: string, observe?: (event: HistoryEvent) => void) {
     this.folder = folder;
     this.observe = observe;
   }
 
-  /** Reads what was added since the last call. */
+  /** Reads the lines added since the last call. */
   async poll(): Promise<Flow> {
     for (const name of await readdir(this.folder)) {
       if (name.endsWith(".jsonl") && name !== "lab.jsonl") await this.pollFile(name);
@@ -53,7 +59,7 @@ export class HistoryTail {
       for (;;) {
         const { bytesRead } = await file.read(buffer, 0, CHUNK_BYTES, state.offset);
         if (bytesRead === 0) return;
-        // Keys and ids are ASCII, and a cut multi-byte character would only make its own line unreadable here.
+        // Keys and ids are ASCII. A cut multi-byte character would only make its own line unreadable here.
         const lines = (state.rest + buffer.toString("latin1", 0, bytesRead)).split("\n");
         state.offset += bytesRead;
         state.rest = lines.pop() ?? "";
@@ -67,7 +73,7 @@ export class HistoryTail {
   private take(line: string): void {
     if (this.observe === undefined && !line.includes('"put"') && !line.includes('"record"')) return;
     const parsed = parseHistoryLine(line);
-    if ("problem" in parsed) return; // the proof names corrupt lines
+    if ("problem" in parsed) return; // the proof reports corrupt lines
     const { event } = parsed;
     this.observe?.(event);
     if (event.type !== "put" && event.type !== "record") return;

@@ -1,4 +1,4 @@
-/** The lab's own history file (`lab.jsonl`): one JSON object a line, in order, flushed on `close`. */
+/** The lab's own history file (`lab.jsonl`): one JSON object per line, in order, flushed by `close`. */
 import { createWriteStream, type WriteStream } from "node:fs";
 import { finished } from "node:stream/promises";
 import type { HistoryEvent } from "../../services/contract/history.ts";
@@ -14,7 +14,7 @@ export class HistoryWriter {
     });
   }
 
-  /** Throws when an earlier line could not be written: a history with holes proves nothing. */
+  /** Throws if an earlier line could not be written: a history with holes proves nothing. */
   write(event: HistoryEvent): void {
     if (this.failure) throw this.failure;
     this.stream.write(`${JSON.stringify(event)}\n`);

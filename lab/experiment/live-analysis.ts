@@ -1,4 +1,6 @@
-/** The measures of a fleet that is at work now: history files as they grow, leases and shards as they are seen. */
+/**
+ * The measures of a running fleet, from the growing history files and from samples of the leases and shards.
+ */
 
 import type { HistoryEvent } from "../../services/contract/history.ts";
 import type { Clock } from "../../src/ports/clock.ts";
@@ -24,11 +26,12 @@ export interface LiveAnalysis {
 
 const SHOW_MILLIS = 1_000;
 
-/** Runs until the signal aborts; rejects when the lease table cannot be read any more. */
+/** Runs until the signal aborts. Rejects when the lease table can no longer be read. */
 export async function analyzeLive(options: LiveAnalysis): Promise<void> {
   const { clients, deployment, settings, clock, signal } = options;
   const measurement = new Measurement(settings);
-  // Lines of several files come one file after the other: a second's worth is put in order before it is measured.
+  // The lines of several files arrive one file after another. One second of lines is sorted by time before it
+  // is measured.
   let waiting: HistoryEvent[] = [];
   const observe = (event: HistoryEvent) => void waiting.push(event);
   const tail = new HistoryTail(options.historyFolder, observe);
@@ -45,7 +48,7 @@ export async function analyzeLive(options: LiveAnalysis): Promise<void> {
   await sampler.noteShards();
   sampler.start();
   const stopping = new AbortController();
-  // The stream never has zero open shards: this watches for splits until it is told to stop.
+  // The stream never has zero open shards, so this polls for splits until the signal aborts.
   const shards = sampler.watchShards(0, AbortSignal.any([signal, stopping.signal]));
   try {
     while (!signal.aborted) {

@@ -1,4 +1,4 @@
-/** The experiment's options → settings, checked as a whole before anything is started. Pure. */
+/** Converts the experiment's options to settings, and checks them as a whole before anything starts. Pure. */
 import { wrongUse } from "../problem.ts";
 import { type ExperimentSettings, leaseCap, SEED_SETTINGS } from "../settings.ts";
 

@@ -1,7 +1,7 @@
 /**
- * The phases of docs/experiment.md, on a deployment that is up: initial balance, split, scale, drain. Each waits, bounded, for
- * what should be seen; one that does not come is noted and the rest still runs, so that the report shows what
- * happened instead.
+ * The phases of docs/experiment.md, on a running deployment: initial balance, split, scale, drain. Each phase
+ * waits, with a time limit, for its expected state. A missed state is recorded and the remaining phases still
+ * run, so the report shows what happened instead.
  */
 
 import type { HistoryEvent } from "../../services/contract/history.ts";
@@ -11,7 +11,7 @@ import { Interrupted, messageOf } from "../problem.ts";
 import { type ExperimentSettings, evenDistribution } from "../settings.ts";
 import type { Sampler, WaitResult } from "./sampler.ts";
 
-/** What the script asks of the deployment. */
+/** The operations that the phases perform on the deployment. */
 export interface Controls {
   reshard(targetShards: number): Promise<void>;
   scale(targetTasks: number): Promise<void>;
@@ -25,7 +25,7 @@ export interface PhaseContext {
   readonly clock: Clock;
   readonly signal: AbortSignal;
   readonly write: (event: HistoryEvent) => void;
-  /** Tells the one who looks on. */
+  /** Reports the start of a phase to the progress display. */
   readonly phase: (name: PhaseName, goal: string) => void;
   readonly done: (name: PhaseName, result: PhaseResult) => void;
 }
@@ -34,20 +34,23 @@ type PhaseName = "initial-balance" | "split" | "scale" | "drain";
 
 export interface PhaseResult {
   readonly ok: boolean;
-  /** `7/7/6 after 1.2 s`, or what was there instead. */
+  /** `7/7/6 after 1.2 s`, or the state found instead. */
   readonly text: string;
 }
 
-/** The original experiment's schedule (docs/experiment.md), from the first phase on. */
+/** The original experiment's schedule (docs/experiment.md), counted from the first phase. */
 const SEED_SCHEDULE = { splitAt: 60_000, scaleAt: 120_000, endAt: 180_000 } as const;
 
-/** Bounded waits: generous against the goals (2 s, 2.5 s, 1.5 s), so that a slow machine is shown as slow, not as broken. */
+/**
+ * Time limits, generous against the goals (2 s, 2.5 s, 1.5 s): a slow machine is shown as slow, not as
+ * broken.
+ */
 const TIMEOUTS = { balance: 60_000, children: 60_000, scale: 90_000, drain: 30_000 } as const;
 
-/** The stream lists what was split at once; this is for an endpoint that answers slowly. */
+/** The stream lists new shards at once. This limit is for an endpoint that answers slowly. */
 const LISTED_MILLIS = 10_000;
 
-/** How long a distribution is watched: "then none" of the moves is a goal too. */
+/** How long a distribution must hold. "No further moves" is a goal too. */
 const STABLE_MILLIS = 3_000;
 
 export async function runPhases(hands: PhaseContext): Promise<PhaseResult[]> {
@@ -62,7 +65,7 @@ export async function runPhases(hands: PhaseContext): Promise<PhaseResult[]> {
     hands.phase(name, goal);
     hands.write({ type: "event", t: clock.wallMillis(), name: "phase", phase: name });
     const result = await body().catch((error: unknown): PhaseResult => {
-      // A phase that breaks is a finding like one that does not come: the report still shows what was seen.
+      // A phase that throws is a finding, like a missed state: the report still shows what was sampled.
       if (error instanceof Interrupted || hands.signal.aborted) throw error;
       return { ok: false, text: messageOf(error) };
     });
@@ -86,7 +89,10 @@ export async function runPhases(hands: PhaseContext): Promise<PhaseResult[]> {
 const evenText = (shards: number, workers: number, settings: ExperimentSettings): string =>
   evenDistribution(shards, workers, settings.maxLeasesLimit).join("/");
 
-/** Watches for the distribution from the moment of asking, while `work` goes on. Stable: nothing moves any more. */
+/**
+ * Waits for the distribution while `work` runs; the time counts from this call. Stable: no lease moves any
+ * more.
+ */
 async function becomesEven(
   hands: PhaseContext,
   wanted: { readonly shards: number; readonly workers: number; readonly timeoutMillis: number },

@@ -1,4 +1,4 @@
-/** Where the experiment tells what it does: a live block on a terminal, a line per phase elsewhere. */
+/** The experiment's progress: a live block on a terminal, otherwise a line per phase. */
 import type { Clock } from "../../src/ports/clock.ts";
 import { distribution } from "../monitor/model.ts";
 import { LiveRegion, type Screen } from "../terminal/live-region.ts";
@@ -15,7 +15,7 @@ export interface Progress {
 
 export type Step = <T>(name: string, text: string, work: () => Promise<T>) => Promise<T>;
 
-/** Shows a piece of work as it begins and as it ends, well or not. */
+/** Reports the start of a step, and its success or failure. */
 export const stepper =
   (progress: Progress): Step =>
   async (name, text, work) => {
@@ -33,7 +33,7 @@ export const stepper =
 const REDRAW_MILLIS = 200;
 const STOPPING = "stopping, and putting everything away … (Ctrl-C again: leave it as it is)";
 
-/** `signal`: shown as "stopping" from its abort on, while things are put away. */
+/** Once `signal` aborts, "stopping" is shown during the cleanup. */
 export function liveProgress(
   screen: Screen,
   clock: Clock,

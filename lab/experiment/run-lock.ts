@@ -1,24 +1,24 @@
 /**
- * One run of an application at a time in a clone: its history and its assembly are one folder each. The second waits
- * for the first, and mostly it is there already: a command that was ended by its terminal or by npm still takes down
- * what it made, while the user types the next one.
+ * Allows one run of an application at a time in a clone, because runs share one history folder and one
+ * assembly folder. A second run waits for the first. That usually happens after a run was ended by its
+ * terminal or by npm: it still removes what it created while the user types the next command.
  */
 import { readFileSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import type { Clock } from "../../src/ports/clock.ts";
 import { Interrupted } from "../problem.ts";
 
 export interface RunLockOptions {
-  /** The file that says whose turn it is. */
+  /** The lock file. It holds the process id of the current run. */
   readonly lock: string;
   readonly clock: Clock;
   readonly signal: AbortSignal;
-  /** Tells the user why nothing happens yet. */
+  /** Reports to the user why the run has not started yet. */
   readonly note: (line: string) => void;
 }
 
 const LOOK_MILLIS = 200;
 const TOUCH_MILLIS = 5_000;
-/** A lock that nobody touched for so long is of a process that is gone, whoever has its id now. */
+/** A lock untouched for this long belongs to a process that is gone, even if its id is in use again. */
 const STALE_MILLIS = 60_000;
 
 export async function withRunLock<T>(options: RunLockOptions, work: () => Promise<T>): Promise<T> {
@@ -59,7 +59,7 @@ function isHeld(lock: string, clock: Clock): boolean {
   const touched = statSync(lock, { throwIfNoEntry: false })?.mtimeMs;
   if (touched === undefined || clock.wallMillis() - touched > STALE_MILLIS) return false;
   const holder = holderOf(lock);
-  // Made this moment, and not written yet.
+  // The file was just created, and its content is not written yet.
   if (holder === undefined) return true;
   try {
     process.kill(holder, 0);
@@ -86,7 +86,7 @@ async function keepFresh(lock: string, clock: Clock, signal: AbortSignal): Promi
     try {
       utimesSync(lock, now, now);
     } catch (error) {
-      // Removed by hand: the turn is anybody's, and this run goes on.
+      // The lock was removed by hand: another run may start, and this run continues.
       if ((error as NodeJS.ErrnoException).code === "ENOENT") return;
       throw error;
     }

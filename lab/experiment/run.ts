@@ -1,4 +1,7 @@
-/** The whole experiment: stage up, the script, the proof, stage down. The verdict is the report's. */
+/**
+ * The whole experiment: set up the test environment, run the phases, prove the result, tear down. The report
+ * decides the verdict.
+ */
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { type EndpointError, endpointAdmin } from "../../local/index.ts";
@@ -21,7 +24,7 @@ import { Sampler } from "./sampler.ts";
 export interface ExperimentRun {
   readonly settings: ExperimentSettings;
   readonly application: string;
-  /** An embedded endpoint that is up already; undefined: the running one, or a new one. */
+  /** An embedded endpoint that is already running. Undefined: use the running one, or start one. */
   readonly endpointUrl: string | undefined;
   /** Leave the endpoint and the stack running at the end. */
   readonly keep: boolean;
@@ -32,16 +35,16 @@ export interface ExperimentRun {
 
 export interface ExperimentOutcome {
   readonly report: Report;
-  /** Why the stack or the endpoint could not be taken down; undefined: it was. */
+  /** The error that prevented the teardown of the stack or the endpoint. Undefined: teardown succeeded. */
   readonly leftBehind: unknown;
 }
 
 const WORKFLOW_TIMEOUT_MILLIS = 180_000;
 
-/** Throws Interrupted when the signal aborted: everything is put away by then. */
+/** Throws Interrupted if the signal aborted; by then everything is cleaned up. */
 export async function runExperiment(run: ExperimentRun): Promise<ExperimentOutcome> {
   const { progress } = run;
-  // Ctrl-C, or an endpoint that dies: both end the run at the next await, and `broken` tells them apart.
+  // Ctrl-C and a dead endpoint both end the run at the next await. `broken` tells them apart.
   const outcome = new AbortController();
   let broken: EndpointError | undefined;
   const onEndpointFailure = (error: EndpointError) => {
@@ -76,7 +79,7 @@ export async function runExperiment(run: ExperimentRun): Promise<ExperimentOutco
     await environment.close("interrupted");
     throw cause(error);
   }
-  // A teardown that fails must not hide what the experiment found.
+  // A failed teardown must not hide the result of the experiment.
   const leftBehind = await environment.close(run.keep ? "keep" : "done").then(
     () => undefined,
     (error: unknown) => error,
@@ -84,7 +87,7 @@ export async function runExperiment(run: ExperimentRun): Promise<ExperimentOutco
   return { report, leftBehind };
 }
 
-/** `<Service.Operation>` → count, of the consumers alone. */
+/** `<Service.Operation>` → count, for the consumers only. */
 async function consumersCalls(url: string): Promise<Record<string, number>> {
   const calls = (await endpointAdmin(url).calls()).filter((call) => call.caller === "consumer");
   return Object.fromEntries(calls.map(({ operation, count }) => [operation, count] as const).toSorted());
@@ -95,7 +98,7 @@ const historyFiles = (folder: string): string[] =>
     .filter((name) => name.endsWith(".jsonl"))
     .map((name) => join(folder, name));
 
-/** Runs the script with a watching observer; gives the final lease table. */
+/** Runs the phases with a sampler beside them. Returns the final lease table. */
 async function perform(
   { settings, progress, signal, clock }: ExperimentRun,
   on: TestEnvironment,

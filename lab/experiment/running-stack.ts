@@ -1,4 +1,4 @@
-/** `up` and `down`: the endpoint and the deployed stack, left running for work by hand. */
+/** `up` and `down`: the endpoint and the deployed stack, kept running for work by hand. */
 import { findEndpoint, startEndpoint } from "../../local/index.ts";
 import { bootstrap, deploy, destroy, type StackContext, synthesize } from "../deployment/cdk.ts";
 import { type Clients, clientsFor } from "../deployment/clients.ts";
@@ -17,18 +17,20 @@ export interface RunningStackOptions {
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly signal: AbortSignal;
   readonly step: Step;
-  /** Real AWS: asks before anything is made or deleted. */
+  /** Real AWS: asks before anything is created or deleted. */
   readonly confirm: (clients: Clients) => Promise<void>;
 }
 
 export interface RunningStack {
   readonly target: Target;
   readonly deployment: Deployment;
-  /** Consumer tasks that are wanted. Undefined: the endpoint has no ECS, and the services of the stack are names only. */
+  /**
+   * Desired consumer tasks. Undefined: the endpoint has no ECS, so the stack's services exist in name only.
+   */
   readonly consumers: number | undefined;
 }
 
-/** Starts what is not running yet and deploys; a second run updates the deployment. */
+/** Starts what is not running and deploys. A second run updates the deployment. */
 export async function bringUp(options: RunningStackOptions): Promise<RunningStack> {
   const { signal, step } = options;
   const target = await runningTarget(options);
@@ -50,7 +52,7 @@ export async function bringUp(options: RunningStackOptions): Promise<RunningStac
   }
 }
 
-/** An endpoint that was named or runs already, else a new one that outlives this process. */
+/** An endpoint that was named or is already running; else a new one that outlives this process. */
 async function runningTarget(options: RunningStackOptions): Promise<Target> {
   const { aws, environment, signal, step } = options;
   if (!aws && !environment.AWS_ENDPOINT_URL && !(await findEndpoint())) {
@@ -65,13 +67,16 @@ async function runningTarget(options: RunningStackOptions): Promise<Target> {
   return resolveTarget({ aws, environment });
 }
 
-/** History files only where the tasks run on this machine. */
+/** History files are written only if the tasks run on this machine. */
 function contextFor(context: StackContext, target: Target): StackContext {
   if (target.kind !== "embedded") return context;
   return { ...context, historyDirectory: historyFolder(context.application) };
 }
 
-/** Destroys the stack and stops the embedded endpoint. Says what there was to do; nothing is no error. */
+/**
+ * Destroys the stack and stops the embedded endpoint. Returns whether there was anything to remove; nothing
+ * to remove is not an error.
+ */
 export async function takeDown(options: RunningStackOptions): Promise<"nothing" | "done"> {
   const { aws, environment, signal, step } = options;
   const running = await findEndpoint();
@@ -89,13 +94,13 @@ export async function takeDown(options: RunningStackOptions): Promise<"nothing" 
   } finally {
     clients.close();
   }
-  // An endpoint that does not belong to this clone (a test's own) is its owner's to stop.
+  // An endpoint that does not belong to this clone (a test's own) is left to its owner.
   if (running === undefined || running.url !== target.endpointUrl) return found ? "done" : "nothing";
   await step("endpoint", "stopping the embedded AWS endpoint", () => running.stop());
   return "done";
 }
 
-/** A half-made stack has no outputs; there it is all the same. */
+/** A half-made stack exists but has no outputs. */
 async function findStack(clients: Clients, application: string): Promise<"none" | "half-made" | "deployed"> {
   try {
     return (await findDeployment(clients, application)) === undefined ? "none" : "deployed";

@@ -1,6 +1,6 @@
 /**
- * Watches a running deployment and writes what it sees into the history: every lease at least every 250 ms, shards
- * when the stream lists them. Phases wait here for what they expect to see.
+ * Samples a running deployment and writes the result into the history: every lease at least every 250 ms, and
+ * shards when the stream lists them. Phases wait here for their expected states.
  */
 
 import type { HistoryEvent } from "../../services/contract/history.ts";
@@ -24,23 +24,25 @@ export interface Sample {
 }
 
 export interface Condition {
-  /** What is waited for, in words: "7/7/6". */
+  /** The condition in words: "7/7/6". */
   readonly what: string;
   readonly timeoutMillis: number;
-  /** It must hold this long without a break. */
+  /** The condition must hold this long without a break. */
   readonly stableMillis?: number;
   readonly holds: (sample: Sample) => boolean;
 }
 
 export type WaitResult =
   | { readonly seen: true; readonly at: number }
-  /** `instead`: what was there when the time was up. `unsteady`: it held, and not long enough. */
+  /**
+   * `instead`: the newest sample when the time was up. `unsteady`: the condition held, but not long enough.
+   */
   | { readonly seen: false; readonly instead: Sample | undefined; readonly unsteady: boolean };
 
-/** What takes a second is told to a tenth. A sample is one scan of the lease table. */
+/** The goals are about a second; this resolves a tenth of that. A sample is one scan of the lease table. */
 const SAMPLE_MILLIS = 100;
 const SHARD_POLL_MILLIS = 200;
-/** A sampler that is blind for this long ends the experiment: nothing could be proved. */
+/** A sampler that reads nothing for this long ends the experiment: nothing could be proved. */
 const BLIND_MILLIS = 10_000;
 
 export class Sampler {
@@ -54,7 +56,7 @@ export class Sampler {
   private newest: Sample | undefined;
   private failure: Error | undefined;
   private onFailure: (error: Error) => void = () => undefined;
-  /** Rejects when nothing can be seen any more; never resolves. */
+  /** Rejects when the lease table can no longer be read. Never resolves. */
   readonly failed: Promise<never>;
   private wake: () => void = () => undefined;
   private changed: Promise<void> = Promise.resolve();
@@ -72,7 +74,7 @@ export class Sampler {
     this.failed = new Promise((_, reject) => {
       this.onFailure = reject;
     });
-    this.failed.catch(() => undefined); // whoever waits in `until` hears of it there
+    this.failed.catch(() => undefined); // a caller waiting in `until` gets the failure there
     this.renewChanged();
   }
 
@@ -90,12 +92,15 @@ export class Sampler {
     await Promise.all(this.loops);
   }
 
-  /** Notes shards that are there already: they are no news of a split. */
+  /** Records the shards that already exist, so that they do not count as new children. */
   async noteShards(): Promise<void> {
     for (const shard of await this.sources.listShards()) this.knownShards.add(shard.shardId);
   }
 
-  /** Writes `split-done` for every shard the stream newly lists, until it has `open` open ones or `signal` aborts. */
+  /**
+   * Writes `split-done` for each newly listed shard, until the stream has `open` open shards or `signal`
+   * aborts.
+   */
   async watchShards(open: number, signal: AbortSignal): Promise<void> {
     const both = AbortSignal.any([signal, this.stopping.signal]);
     while (!both.aborted) {
@@ -116,7 +121,10 @@ export class Sampler {
     }
   }
 
-  /** Waits, bounded, until something is seen. `at`: when it first held (of the unbroken stretch). */
+  /**
+   * Waits, with a time limit, until the condition holds. `at`: the start of the unbroken time in which it
+   * held.
+   */
   async until(wanted: Condition, signal: AbortSignal): Promise<WaitResult> {
     const deadline = this.clock.monotonicMillis() + wanted.timeoutMillis;
     let since: { readonly wall: number; readonly monotonic: number } | undefined;

@@ -1,4 +1,4 @@
-/** What the experiment shows while it runs: pure, state in, lines out. */
+/** The experiment's progress display. Pure: state in, lines out. */
 import { type FleetState, shortWorker } from "../monitor/model.ts";
 import { type Paint, paint } from "../terminal/paint.ts";
 import { duration } from "../terminal/table.ts";

@@ -1,10 +1,10 @@
 /**
- * A number per (key, n), for millions of them: `n` counts up from 1 per key, so that each key is a dense column.
- * 0 stands for "nothing yet" in a fresh column.
+ * One number per (key, n), for millions of pairs. `n` counts up from 1 per key, so each key is a dense
+ * column. 0 means "not set".
  */
 export class KeyColumns {
   private readonly columns = new Map<string, Float64Array>();
-  /** Highest n set. */
+  /** The highest n set. */
   private readonly highest = new Map<string, number>();
 
   get(key: string, n: number): number {
@@ -33,5 +33,5 @@ export class KeyColumns {
   }
 }
 
-/** A wild n (a damaged line) must not take the memory of the machine: 50 M numbers are 400 MB. */
+/** Bounds the memory that an absurd n (a damaged line) can take: 50 M numbers are 400 MB. */
 const MAX_PER_KEY = 50_000_000;

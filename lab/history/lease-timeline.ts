@@ -1,14 +1,14 @@
 /**
- * Who owned which lease when, from the `leases` samples: kept as changes, so that memory grows with moves, not with
- * time. Workers may start before the sampler does (a deployment starts them): until the first sample their own
- * `lease` lines stand in for it.
+ * The owner of each lease over time, from the `leases` samples. Stored as changes, so memory grows with
+ * moves, not with time. A deployment may start workers before the sampler; until the first sample, the
+ * workers' `lease` lines replace it.
  */
 import type { HistoryEvent } from "../../services/contract/history.ts";
 import type { Parents } from "./events.ts";
 
 export interface LeaseState {
   readonly owner: string | null;
-  /** Checkpoint SHARD_END: everything in it is processed. */
+  /** Checkpoint SHARD_END: every record of the shard is processed. */
   readonly ended: boolean;
 }
 
@@ -52,7 +52,7 @@ export class LeaseTimeline {
     } else if (action === "completed" || action === "released") {
       this.change({ t, leaseKey, state: { owner: null, ended: action === "completed" } });
     }
-    // "handed-over" and "lost": the new owner's own line says who has it.
+    // "handed-over" and "lost": the new owner's own line names the new owner.
   }
 
   private change(change: Change): void {
@@ -61,7 +61,7 @@ export class LeaseTimeline {
     else this.table.set(change.leaseKey, change.state);
   }
 
-  /** The table after each sample that changed it. The map is the same one each time: copy what you keep. */
+  /** The table after each sample that changed it. The same map is yielded each time: copy what you keep. */
   *tables(): Generator<{ readonly t: number; readonly table: LeaseTable }> {
     const table = new Map<string, LeaseState>();
     for (const [i, { t, leaseKey, state }] of this.changes.entries()) {
@@ -71,7 +71,7 @@ export class LeaseTimeline {
     }
   }
 
-  /** The table as the last sample at or before `t` showed it. */
+  /** The table according to the last sample at or before `t`. */
   tableAt(t: number): LeaseTable {
     const table = new Map<string, LeaseState>();
     for (const change of this.changes) {
@@ -83,7 +83,10 @@ export class LeaseTimeline {
   }
 }
 
-/** Leases there is work on: not ended, and not a child whose parent's row says it is still being read. A parent without a row blocks nobody. */
+/**
+ * Leases with work to do: not ended, and not a child whose parent is still being read according to the
+ * parent's row. A parent without a row blocks no child.
+ */
 export function liveLeases(table: LeaseTable, parents: Parents): [string, LeaseState][] {
   return [...table].filter(([leaseKey, state]) => {
     const blocked = (parents[leaseKey] ?? []).some((parent) => table.get(parent)?.ended === false);
@@ -92,7 +95,7 @@ export function liveLeases(table: LeaseTable, parents: Parents): [string, LeaseS
 }
 
 export interface Loads {
-  /** Live leases per worker; workers without any are not in it. */
+  /** Live leases per worker. Workers without any are absent. */
   readonly byWorker: ReadonlyMap<string, number>;
   readonly unowned: readonly string[];
 }
@@ -111,7 +114,10 @@ export function loadsOf(table: LeaseTable, parents: Parents): Loads {
 export const loadsText = (counts: Iterable<number>): string =>
   [...counts].toSorted((a, b) => b - a).join("/") || "none";
 
-/** All shards owned, spread as `expected` (highest first). A worker expected to hold nothing does not appear in a table. */
+/**
+ * All shards are owned, with the counts in `expected` (highest first). A worker expected to hold no lease
+ * does not appear in a table.
+ */
 export function isSpreadAs(table: LeaseTable, parents: Parents, expected: readonly number[]): boolean {
   const { byWorker, unowned } = loadsOf(table, parents);
   return (
@@ -120,8 +126,8 @@ export function isSpreadAs(table: LeaseTable, parents: Parents, expected: readon
 }
 
 /**
- * The first sample at or after `from` that is spread as expected and after which every sample before `until` is too.
- * Undefined: it was not, at the end of the window.
+ * The first sample at or after `from` from which every sample before `until` is distributed as expected.
+ * Undefined: at the end of the window it was not.
  */
 export function settledAt(
   timeline: LeaseTimeline,

@@ -1,4 +1,4 @@
-/** The marks of a run: when what was asked for, who started, which children appeared. From the `event` lines. */
+/** The marks of a run: requests, worker starts and new children, with their times. From the `event` lines. */
 import { childrenOf, type EventLine, parentsOf, workerOf } from "./events.ts";
 
 export interface Phase {
@@ -12,7 +12,7 @@ export class Marks {
   readonly kills: { readonly t: number; readonly worker: string }[] = [];
   /** Ends of processes that were asked to stop. */
   readonly stops: { readonly t: number; readonly worker: string }[] = [];
-  /** Child shard → when the stream listed it. */
+  /** Child shard → time at which the stream listed it. */
   readonly children = new Map<string, number>();
   readonly parents: Record<string, readonly string[]> = {};
   splitRequestedAt: number | undefined;
@@ -54,23 +54,26 @@ export class Marks {
       case "phase":
         this.phaseStarts.push({ name: String(event.phase), t: event.t });
         break;
-      default: // names of others: kept in the file, no mark
+      default: // other writers' names: kept in the file, no mark
     }
   }
 
-  /** The initial workers' part: until something is asked of the fleet. */
+  /** The window of the initial workers: until the first request or fault. */
   get initialWindow(): { from: number | undefined; until: number } {
     const until = Math.min(...this.disturbances().filter((t) => t !== undefined), Number.POSITIVE_INFINITY);
     return { from: this.lastStart(Number.NEGATIVE_INFINITY, until), until };
   }
 
-  /** From the end of the reshard until the scaling is asked for. */
+  /** From the end of the reshard until scaling is requested. */
   get splitWindow(): { from: number | undefined; until: number } {
     const until = Math.min(this.scaleRequestedAt ?? Number.POSITIVE_INFINITY, this.settlingEnd);
     return { from: this.splitDoneAt ?? this.splitRequestedAt, until };
   }
 
-  /** From the last start of an added worker (of the request, when none was added) until the teardown or a fault. */
+  /**
+   * From the last start of an added worker (or from the request, if none was added) until the teardown or a
+   * fault.
+   */
   get scaleWindow(): { from: number | undefined; until: number } {
     const until = this.settlingEnd;
     const requested = this.scaleRequestedAt;
@@ -78,7 +81,7 @@ export class Marks {
     return { from: this.lastStart(requested, until) ?? requested, until };
   }
 
-  /** Nothing after it is asked to be even: the teardown, or a fault put in on purpose. */
+  /** The end of the time in which the distribution must become even: the teardown, or an injected fault. */
   private get settlingEnd(): number {
     const faults = this.kills.map(({ t }) => t).filter((t) => t >= (this.scaleRequestedAt ?? 0));
     return Math.min(this.stopRequestedAt ?? Number.POSITIVE_INFINITY, ...faults);
@@ -93,7 +96,7 @@ export class Marks {
     return times.length === 0 ? undefined : Math.max(...times);
   }
 
-  /** The phases by their marks; the last one ends with the history. */
+  /** The phases according to their marks. The last phase ends with the history. */
   phases(end: number): Phase[] {
     return this.phaseStarts.map(({ name, t }, i) => ({
       name,

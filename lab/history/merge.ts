@@ -1,8 +1,9 @@
 /**
- * Many history files → one, in the order of time, in one streaming pass.
+ * Merges many history files into one, ordered by time, in one streaming pass.
  *
- * A process's own order is the truth about that process, and its clock may step back: lines of one file are never
- * reordered. A file's place in the merge is the highest `t` it has shown so far; equal times keep the order of `files`.
+ * Within one process the file order is authoritative, because its clock may step back. Lines of one file are
+ * never reordered: a file's position in the merge is the highest `t` read from it so far. Lines of equal time
+ * keep the order of `files`.
  */
 import { open } from "node:fs/promises";
 import type { HistoryEvent } from "../../services/contract/history.ts";
@@ -12,13 +13,13 @@ interface Source {
   readonly chunks: AsyncGenerator<HistoryLine[]>;
   lines: HistoryLine[];
   next: number;
-  /** Highest t so far, of the line that comes next. */
+  /** The highest t so far, including the next line. */
   time: number;
 }
 
 const WRITE_CHUNK_CHARACTERS = 1 << 18;
 
-/** Writes `out` and shows every event to `observe` on the way. `out` undefined: only shows. */
+/** Writes `out` and passes every event to `observe`. `out` undefined: only observes. */
 export async function mergeHistory(
   files: readonly string[],
   out: string | undefined,
@@ -58,7 +59,7 @@ export async function mergeHistory(
   return notes;
 }
 
-/** Within the chunk at hand: no promise per line, there are millions. */
+/** Steps within the current chunk. Synchronous: a promise per line is too slow for millions of lines. */
 function step(source: Source): true {
   const line = source.lines[source.next] as HistoryLine;
   source.next += 1;

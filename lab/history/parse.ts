@@ -1,4 +1,7 @@
-/** One line of a history file → an event, or what is wrong with it. Hand-written: a run has millions of lines. */
+/**
+ * Parses one line of a history file into an event or an error. Hand-written for speed: a run has millions of
+ * lines.
+ */
 import type { HistoryEvent } from "../../services/contract/history.ts";
 
 type Kind = "number" | "string" | "count" | "object";

@@ -9,12 +9,15 @@ export interface HistoryLine {
   readonly text: string;
 }
 
-/** What reading came upon. A corrupt line is named; how many are named is bounded, how many are counted is not. */
+/** Findings of the reader. All corrupt lines are counted; only the first few are named. */
 export interface ReadingNotes {
   lines: number;
   corruptLines: number;
   readonly corrupt: { readonly file: string; readonly line: number; readonly problem: string }[];
-  /** Files whose last line is cut off: their process was killed in mid-write. Expected after a kill -9. */
+  /**
+   * Files whose last line is cut off because their process was killed during a write. Expected after a kill
+   * -9.
+   */
   readonly halfWritten: string[];
 }
 
@@ -31,7 +34,9 @@ export class CorruptHistory extends Error {
   override readonly name = "CorruptHistory";
 }
 
-/** Yields the good lines of one file, a chunk at a time, in the file's order. Missing file: throws as `fs` does. */
+/**
+ * Yields the valid lines of one file, one chunk at a time, in file order. A missing file throws as `fs` does.
+ */
 export async function* readHistoryLines(file: string, notes: ReadingNotes): AsyncGenerator<HistoryLine[]> {
   const decoder = new StringDecoder("utf8");
   let rest = "";
@@ -65,7 +70,7 @@ export async function* readHistoryLines(file: string, notes: ReadingNotes): Asyn
   if (read !== undefined) yield [read];
 }
 
-/** The events of one file, for a caller that wants all of it good: the first corrupt line ends the reading. */
+/** The events of one file, for a caller that needs every line valid: the first corrupt line throws. */
 export async function* readHistory(file: string): AsyncGenerator<HistoryEvent> {
   const notes = newReadingNotes();
   for await (const lines of readHistoryLines(file, notes)) {

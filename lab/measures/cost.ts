@@ -1,10 +1,13 @@
-/** What the run's DynamoDB calls would cost if it went on for a month. An estimate: it counts calls, not row sizes. */
+/** What the run's DynamoDB calls would cost over a month. An estimate: it counts calls, not row sizes. */
 
-/** us-east-1, on demand, 2026: dollars a million request units. */
+/** us-east-1, on demand, 2026: dollars per million request units. */
 const DOLLARS_PER_MILLION = { write: 0.625, read: 0.125 };
 const MINUTES_PER_MONTH = 730 * 60;
 
-/** Units of one call. Rows are below 1 KB: a write is one unit. A GetItem is the fleet row's half-unit look; a Scan reads some 40 rows, about 20 KB, eventually consistent. */
+/**
+ * Request units per call. Rows are below 1 KB, so a write is one unit. A GetItem is the half-unit poll of the
+ * fleet row. A Scan reads about 40 rows, about 20 KB, eventually consistent.
+ */
 const UNITS: Readonly<Record<string, { readonly kind: "read" | "write"; readonly units: number }>> = {
   "DynamoDB.UpdateItem": { kind: "write", units: 1 },
   "DynamoDB.PutItem": { kind: "write", units: 1 },

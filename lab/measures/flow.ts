@@ -1,4 +1,7 @@
-/** Records on their way: put → handler. Counts, latency, backlog over time, and how long a shard was silent. */
+/**
+ * The flow of records from put to handler: counts, latency, backlog over time, and each shard's longest time
+ * without a record.
+ */
 import type { HistoryEvent } from "../../services/contract/history.ts";
 import { KeyColumns } from "../history/key-columns.ts";
 import { MillisHistogram } from "./percentiles.ts";
@@ -8,9 +11,9 @@ export const BIN_MILLIS = 250;
 /** A quarter of a second. */
 export interface Bin {
   puts: number;
-  /** Handled for the first time. */
+  /** Records handled for the first time. */
   handled: number;
-  /** The slowest of them, put to handler. */
+  /** The longest put-to-handler time among them. */
   slowestMillis: number;
 }
 
@@ -24,10 +27,10 @@ export class Flow {
   produced = 0;
   /** Distinct records handled. */
   processed = 0;
-  /** Put and handled: what is left to `produced` is under way, or lost. */
+  /** Put and handled. The difference to `produced` is in flight, or lost. */
   arrived = 0;
   readonly latency = new MillisHistogram();
-  /** By number of the quarter second since 1970; only those in which something happened. */
+  /** Keyed by the number of quarter seconds since 1970. Only bins with events. */
   readonly bins = new Map<number, Bin>();
   readonly longestSilences = new Map<string, Silence>();
   readonly firstRecordAt = new Map<string, number>();
@@ -45,7 +48,7 @@ export class Flow {
     this.putAt.set(key, n, t);
     this.produced += 1;
     this.bin(t).puts += 1;
-    // The put's line may come after the record's: the producer writes it when it has its answer.
+    // The put line may come after the record line: the producer writes it when it gets the answer.
     const handled = this.handledAt.get(key, n);
     if (handled !== 0) this.arrive(handled, 0);
   }

@@ -1,4 +1,7 @@
-/** Leases that changed hands: as the workers tell it (lease lines), and as the shard's reader felt it (batch lines). */
+/**
+ * Leases that changed owner: as the workers report it (lease lines), and as the shard's reads show it (batch
+ * lines).
+ */
 import type { HistoryEvent } from "../../services/contract/history.ts";
 
 export interface Acquisition {
@@ -9,7 +12,7 @@ export interface Acquisition {
   readonly reason: string;
 }
 
-/** A shard went on with another worker. */
+/** A shard's reading continued on another worker. */
 export interface Handover {
   readonly shardId: string;
   readonly from: string;
@@ -19,7 +22,7 @@ export interface Handover {
   /** The new owner's first GetRecords. */
   readonly readAt: number;
   readonly gapMillis: number;
-  /** The old owner gave it on purpose; false: the new one took it after an expiry. */
+  /** The old owner handed it over. False: the new owner took it after an expiry. */
   readonly planned: boolean;
 }
 

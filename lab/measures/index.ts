@@ -1,6 +1,6 @@
 /**
- * The measures of docs/experiment.md, of a whole history or of one that still grows: `observe` lines as they come, ask for
- * `result` whenever. All durations are milliseconds; null: it has not happened (yet).
+ * The measures of docs/experiment.md, for a complete history or a growing one: call `observe` for each line,
+ * and `result` at any time. All durations are in milliseconds. Null: it has not happened (yet).
  */
 import type { HistoryEvent } from "../../services/contract/history.ts";
 import { keyOrder, nothingDoubled } from "../checkers/index.ts";
@@ -23,36 +23,42 @@ export interface Spread {
 }
 
 export interface Measures {
-  /** From the last task-started of the initial workers to the first sample that is even and stays so (before the first sample: to the lease line). */
+  /**
+   * From the last task-started of the initial workers to the first sample that is even and stays even. Before
+   * the first sample, the workers' lease lines count instead.
+   */
   readonly initialBalanceMillis: number | null;
-  /** Per child: from when the stream listed it to the first sample with its lease row. */
+  /** Per child: from the stream listing it to the first sample with its lease row. */
   readonly childDetectionMillis: { readonly p50: number; readonly max: number } | null;
-  /** Per child: from when the stream listed it to its first handled record. */
+  /** Per child: from the stream listing it to its first handled record. */
   readonly childFirstRecordMillis: { readonly p50: number; readonly max: number } | null;
-  /** From the last task-started of the added workers until even, staying so. */
+  /** From the last task-started of the added workers until the distribution is even and stays even. */
   readonly convergenceMillis: number | null;
-  /** Planned moves counted in `leaseMoves`: old owner's last finished batch → new owner's first GetRecords. */
+  /**
+   * Planned moves in the window of `leaseMoves`: the old owner's last finished batch → the new owner's first
+   * GetRecords.
+   */
   readonly handoffGapMillis: Spread | null;
-  /** The same of every planned move of the run. */
+  /** The same for every planned move of the run. */
   readonly allHandoffGapsMillis: Spread | null;
-  /** The same of leases taken after an expiry. */
+  /** The same for leases taken after an expiry. */
   readonly takeoverGapMillis: Spread | null;
   readonly produced: number;
   readonly processed: number;
-  /** Processed again, replays after a kill -9 included. */
+  /** Records processed again, including replays after a kill -9. */
   readonly duplicates: number;
   readonly duplicatesAfterCrash: number;
-  /** Put and not processed. In a history that still grows: not yet processed. */
+  /** Put and not processed. In a growing history: not yet processed. */
   readonly lost: number;
   readonly orderViolations: number;
-  /** Counted from the moment the children were owned evenly. */
+  /** Counted from the moment the children are evenly owned. */
   readonly leaseMoves: number | null;
   readonly minimumLeaseMoves: number | null;
   readonly putToHandlerMillis: Spread | null;
-  /** Longest time without a record, of each shard: median and worst. */
+  /** The longest time without a record per shard: median and worst. */
   readonly shardSilenceMillis: { readonly p50: number; readonly max: number; readonly worst: Silence } | null;
   readonly recoveries: readonly Recovery[];
-  /** Leases per worker when a phase ended. */
+  /** Leases per worker at the end of each phase. */
   readonly distributions: readonly {
     readonly phase: string;
     readonly at: number;
@@ -60,7 +66,7 @@ export interface Measures {
     readonly unowned: number;
   }[];
   readonly durationMillis: number;
-  /** The consumers' calls; empty where the endpoint does not count them. */
+  /** The consumers' calls. Empty if the endpoint does not count them. */
   readonly apiCalls: ApiCalls;
   readonly dynamoDb: Cost | null;
 }
@@ -192,7 +198,7 @@ export class Measurement {
   }
 }
 
-/** All at once, of a history in memory (the live view: of what has been read so far). */
+/** Measures a history in memory in one call. The live view passes the lines read so far. */
 export function measure(history: Iterable<HistoryEvent>, settings: ExperimentSettings): Measures {
   const measurement = new Measurement(settings);
   for (const event of history) measurement.observe(event);

@@ -1,4 +1,4 @@
-/** How many leases moved for the scaling, against the fewest that could have. */
+/** The number of leases that moved because of scaling, compared with the minimum. */
 import {
   isSpreadAs,
   type LeaseTable,
@@ -16,8 +16,9 @@ export interface MovesWindow {
 }
 
 /**
- * Moves are counted from the moment the children are owned evenly (10/10/10): the first sample that shows it after
- * the reshard. Never shown: from the request to scale. Undefined: neither is in the history yet.
+ * The window in which moves count. It starts at the first sample after the reshard in which the children are
+ * evenly owned (10/10/10). Without such a sample, it starts at the scaling request. Undefined: the history
+ * has neither yet.
  */
 export function movesWindow(
   timeline: LeaseTimeline,
@@ -36,7 +37,7 @@ export function movesWindow(
   return marks.scaleRequestedAt === undefined ? undefined : { from: marks.scaleRequestedAt, until };
 }
 
-/** Acquisitions in the window by another worker than the one that held the lease. Ended leases do not move. */
+/** Acquisitions in the window by a worker other than the current holder. Ended leases do not move. */
 export function countMoves(
   timeline: LeaseTimeline,
   acquisitions: readonly Acquisition[],
@@ -48,7 +49,7 @@ export function countMoves(
   let moves = 0;
   for (const { t, leaseKey, worker } of acquisitions) {
     if (t < window.from || t >= window.until) continue;
-    // A new owner tells of it a moment after the table does: then the sample knew it already.
+    // A new owner's line comes shortly after its row changes, so the sample may already show the new owner.
     const holder = holders.get(leaseKey);
     if (holder !== null && holder !== undefined && holder !== worker) moves += 1;
     holders.set(leaseKey, worker);
@@ -56,7 +57,10 @@ export function countMoves(
   return moves;
 }
 
-/** Whoever holds more than its even share gives the rest: fewer moves cannot do it. The biggest shares go to the biggest holders. */
+/**
+ * The minimum number of moves: each worker hands over what exceeds its even share. The largest shares go to
+ * the largest holders.
+ */
 export function minimumMoves(table: LeaseTable, marks: Marks, settings: ExperimentSettings): number {
   const shares = evenDistribution(
     liveLeases(table, marks.parents).length,

@@ -1,4 +1,4 @@
-/** Nearest-rank percentile of unsorted numbers; undefined when there are none. */
+/** Nearest-rank percentile of unsorted numbers. Undefined for an empty list. */
 export function percentile(values: readonly number[], fraction: number): number | undefined {
   const sorted = values.toSorted((a, b) => a - b);
   return sorted[Math.max(0, Math.ceil(fraction * sorted.length) - 1)];
@@ -6,7 +6,10 @@ export function percentile(values: readonly number[], fraction: number): number 
 
 const EXACT_UP_TO_MILLIS = 120_000;
 
-/** Millions of durations in fixed memory: exact to the millisecond up to two minutes; above that only the maximum is. */
+/**
+ * A histogram of millions of durations in fixed memory. Exact to the millisecond up to two minutes; above
+ * that only the maximum is exact.
+ */
 export class MillisHistogram {
   private readonly counts = new Uint32Array(EXACT_UP_TO_MILLIS + 1);
   count = 0;
@@ -20,7 +23,7 @@ export class MillisHistogram {
     this.max = Math.max(this.max, whole);
   }
 
-  /** Nearest rank; undefined when nothing was added. */
+  /** Nearest rank. Undefined if nothing was added. */
   percentile(fraction: number): number | undefined {
     if (this.count === 0) return undefined;
     const rank = Math.max(1, Math.ceil(fraction * this.count));

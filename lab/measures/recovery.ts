@@ -1,4 +1,7 @@
-/** After a kill -9: until every lease of the killed worker had a living owner, and until each of its shards was read again. */
+/**
+ * After a kill -9: the time until every lease of the killed worker has a living owner, and the time until
+ * each of its shards is read again.
+ */
 import type { LeaseTimeline } from "../history/lease-timeline.ts";
 import type { Marks } from "../history/marks.ts";
 import type { Handover } from "./handovers.ts";
@@ -6,9 +9,14 @@ import type { Handover } from "./handovers.ts";
 export interface Recovery {
   readonly worker: string;
   readonly killedAt: number;
-  /** To the first sample without a lease of the killed worker; null: there was none. */
+  /**
+   * Until the first sample in which every lease still in use has an owner other than the killed worker. Null:
+   * there was none.
+   */
   readonly ownedMillis: number | null;
-  /** To the last first GetRecords of a successor; null: no shard of it was read again. */
+  /**
+   * Until the last of the successors' first GetRecords. Null: no shard of the killed worker was read again.
+   */
   readonly flowingMillis: number | null;
 }
 

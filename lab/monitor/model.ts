@@ -1,9 +1,10 @@
 /**
- * What a fleet looks like at one moment, worked out from lease rows and fleet pages. Pure: the monitor, the
- * experiment and `view-distribution` all show and judge this one state.
+ * The state of a fleet at one moment, computed from lease rows and fleet rows. Pure. The monitor, the
+ * experiment and `view-distribution` all use this state.
  *
- * A lease is *ended* at SHARD_END, *blocked* while a parent's lease is not, *draining* when it is open though its
- * shard was split (a child's lease exists). Load is what is neither ended nor blocked.
+ * A lease is *ended* at SHARD_END. It is *blocked* while a parent's lease is not ended. It is *draining* when
+ * it is open although its shard was split (a child's lease exists). The load is every lease that is neither
+ * ended nor blocked.
  */
 import {
   actualOwner,
@@ -35,7 +36,7 @@ export interface LeaseView {
 
 export interface WorkerView {
   readonly workerId: string;
-  /** "unknown": owns leases but has no membership (a Java worker, or one that is gone). */
+  /** "unknown": owns leases but is not a member (a Java worker, or one that is gone). */
   readonly state: Member["state"] | "unknown";
   readonly open: number;
   readonly draining: number;
@@ -47,15 +48,18 @@ export interface FleetState {
   readonly t: number;
   readonly workers: readonly WorkerView[];
   readonly leases: readonly LeaseView[];
-  /** Shards that could be read and that nobody owns. */
+  /** Readable shards without an owner. */
   readonly unowned: readonly string[];
   readonly blocked: number;
   readonly draining: number;
   readonly ended: number;
-  /** Open and draining: what the fleet shares out. */
+  /** Open and draining leases: the load that the fleet divides. */
   readonly load: number;
   readonly generation: number | undefined;
-  /** Leases that change hands by the plan that a worker makes of these rows (`planLeases`), before it has observed who is silent. */
+  /**
+   * Number of leases that would move under the plan a worker makes from these rows (`planLeases`), before it
+   * has observed which workers are expired.
+   */
   readonly plannedMoves: number;
   readonly corrupt: readonly string[];
 }
@@ -81,8 +85,8 @@ export function fleetState(snapshot: Snapshot): FleetState {
 }
 
 /**
- * A joiner is planned with, as the workers do (`core/decide.ts`). So is an owner without an entry, which gives and gets
- * nothing: whether it is alive, one look cannot tell.
+ * Joiners are included in the plan, as the workers do (`core/decide.ts`). A non-member owner is included but
+ * neither gives nor receives leases: one snapshot does not show whether it is alive.
  */
 function plannedMoves(
   rows: readonly Lease[],
@@ -149,7 +153,7 @@ function viewWorkers(leases: readonly LeaseView[], members: readonly Member[]): 
   });
 }
 
-/** A lease that changed hands. One that is read to its end and given up has not. */
+/** A lease that changed owner. A lease that was read to its end and released does not count. */
 export interface Move {
   readonly t: number;
   readonly leaseKey: string;
@@ -166,13 +170,13 @@ export function movesBetween(before: FleetState, after: FleetState): Move[] {
   );
 }
 
-/** Who takes part: all but workers that are leaving or dead and own nothing any more. */
+/** Workers that participate: all except leaving or dead workers that own nothing. */
 const takesPart = (worker: WorkerView): boolean =>
   worker.open + worker.draining > 0 || (worker.state !== "dead" && worker.state !== "leaving");
 
 const MAX_SHOWN = 12;
 
-/** `7/7/6`: what each worker owns of the load, most first. */
+/** `7/7/6`: each worker's share of the load, highest first. */
 export function distribution(state: FleetState): string {
   const counts = state.workers
     .filter(takesPart)
@@ -182,7 +186,10 @@ export function distribution(state: FleetState): string {
   return counts.slice(0, MAX_SHOWN).join("/") + more;
 }
 
-/** Every shard owned, by exactly `workers` workers, none with more than one above another, and no parent left over. */
+/**
+ * Every shard is owned, by exactly `workers` workers, with counts that differ by at most one, and no parent
+ * is left.
+ */
 export function isEven(state: FleetState, shards: number, workers: number): boolean {
   const fleet = state.workers.filter(takesPart);
   const counts = fleet.map((worker) => worker.open);
@@ -196,7 +203,7 @@ export function isEven(state: FleetState, shards: number, workers: number): bool
   );
 }
 
-/** Worker ids carry long task ids: the beginning and the end tell them apart. */
+/** Shortens a worker id, which contains a long task id. The beginning and the end distinguish workers. */
 export function shortWorker(workerId: string, width: number): string {
   if (workerId.length <= width) return workerId;
   const tail = Math.floor((width - 1) / 2);

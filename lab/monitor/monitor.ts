@@ -1,6 +1,6 @@
 /**
- * What the monitor knows: the newest fleet state and what has happened since it began. Pure: snapshots and counts
- * in, state out; the terminal and the web page draw the same one.
+ * The monitor's state: the newest fleet state and the events since it started. Pure: snapshots and counts in,
+ * state out. The terminal and the web page draw the same state.
  */
 import { type FleetState, fleetState, type Move, movesBetween, type Snapshot } from "./model.ts";
 
@@ -16,11 +16,11 @@ export interface MonitorState {
   /** Newest first. */
   readonly moves: readonly Move[];
   readonly moveCount: number;
-  /** Undefined: this place does not say (no history files of the tasks on this machine). */
+  /** Undefined: records are not counted here (no history files of the tasks on this machine). */
   readonly flow: (FlowCounts & { readonly inPerSecond: number; readonly outPerSecond: number }) | undefined;
-  /** Counts over the last seconds, oldest first: what the rates are worked out from. */
+  /** Counts over the last seconds, oldest first. The rates are computed from them. */
   readonly flowHistory: readonly (FlowCounts & { readonly t: number })[];
-  /** Why nothing new comes, when nothing does. */
+  /** The reason why no updates arrive, if none do. */
   readonly problem: string | undefined;
 }
 

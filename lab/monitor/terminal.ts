@@ -10,11 +10,11 @@ export interface View {
   readonly height: number;
   readonly colour: boolean;
   readonly paused: boolean;
-  /** Formats a wall-clock time; given in, so that this stays pure. */
+  /** Formats a wall-clock time. Passed in, so that this module stays pure. */
   readonly time: (epochMillis: number) => string;
 }
 
-/** Below that many lines for moves the list is left out. */
+/** The most moves shown. On a short terminal fewer fit, or none. */
 const MAX_MOVES_SHOWN = 8;
 const FIXED_LINES = 9;
 
@@ -80,7 +80,10 @@ const STATE_WORDS: Record<WorkerView["state"], string> = {
   unknown: "no member",
 };
 
-/** `█` open, `▒` draining (a split parent being read to its end), `░` blocked by a parent, `·` room below the cap. */
+/**
+ * `█` open, `▒` draining (a split parent being read to its end), `░` blocked by a parent, `·` room below the
+ * cap.
+ */
 function workerLine(worker: WorkerView, { nameWidth, barWidth, perLease }: Layout, style: Paint): string {
   const owned = worker.open + worker.draining;
   const name = shortWorker(worker.workerId, nameWidth).padEnd(nameWidth);
@@ -105,7 +108,7 @@ function workerLine(worker: WorkerView, { nameWidth, barWidth, perLease }: Layou
   return `  ${name} ${String(owned).padStart(5)} ${cap} ${cells.join("")}${word === "" ? "" : ` ${tone(word)}`}`;
 }
 
-/** Narrow terminals get what is not zero; what nobody owns is always said. */
+/** Narrow terminals show only nonzero counts, and always the count of unowned shards. */
 function shardsLine(fleet: FleetState, width: number, style: Paint): string {
   const unowned = `${fleet.unowned.length} unowned`;
   const rest = [

@@ -1,6 +1,7 @@
 /**
- * Feeds a monitor from a deployment, cheaply: the fleet row often (half a read unit), the table only when the row's
- * generation moved, and once in a while all the same (checkpoints and children's parents move without it).
+ * Updates a monitor from a deployment at low cost. It polls the fleet row often (half a read unit) and scans
+ * the table only when the fleet version changes. It also scans at long intervals, because checkpoints and
+ * children's parents change without the version.
  */
 import type { Clock } from "../../src/ports/clock.ts";
 import type { LeaseTable } from "../deployment/lease-table.ts";
@@ -9,7 +10,7 @@ import { type FlowCounts, type MonitorState, withFlow, withProblem, withSnapshot
 
 export interface WatchOptions {
   readonly table: LeaseTable;
-  /** Undefined where records are not counted on this machine. */
+  /** Undefined if records are not counted on this machine. */
   readonly flow: (() => Promise<FlowCounts>) | undefined;
   readonly clock: Clock;
   readonly signal: AbortSignal;
@@ -18,11 +19,11 @@ export interface WatchOptions {
 }
 
 const LOOK_MILLIS = 300;
-/** While something moves the rows change faster than the generation tells. */
+/** While leases move, rows change more often than the fleet version. */
 const BUSY_SCAN_MILLIS = 600;
 const QUIET_SCAN_MILLIS = 5_000;
 
-/** Runs until the signal aborts. Troubles are shown in the state and tried again. */
+/** Runs until the signal aborts. Errors are shown in the state, and the read is retried. */
 export async function watchFleet(first: MonitorState, options: WatchOptions): Promise<void> {
   const { table, flow, clock, signal, paused, onState } = options;
   let state = first;

@@ -1,8 +1,8 @@
-/** What the page's buttons ask for. Pure: parses what came, and says what is wrong with it. */
+/** The actions behind the page's buttons. Pure: parses a request and reports what is wrong with it. */
 import { z } from "zod";
 import { Problem } from "../../problem.ts";
 
-/** Each resolves with what happened, in a sentence, and throws a Problem that says why not. */
+/** Each action resolves with one sentence about its outcome, or throws a Problem with the reason. */
 export interface FleetActions {
   split(percent: number): Promise<string>;
   scale(tasks: number): Promise<string>;
@@ -30,7 +30,7 @@ const ACTIONS = {
 
 const isKind = (kind: string): kind is Action["kind"] => Object.hasOwn(ACTIONS, kind);
 
-/** Undefined: no such order. Throws a Problem for a body that does not fit. */
+/** Undefined: there is no such action. Throws a Problem if the body is invalid. */
 export function parseAction(kind: string, body: string): Action | undefined {
   if (!isKind(kind)) return undefined;
   let value: unknown;

@@ -1,4 +1,7 @@
-/** The page's script: client/*.ts and what it imports as one, made when the server starts (some tens of milliseconds). */
+/**
+ * The page's script: bundles client/*.ts and its imports when the server starts (takes some tens of
+ * milliseconds).
+ */
 import { inProject } from "../../project.ts";
 
 export async function clientScript(): Promise<string> {
@@ -15,6 +18,6 @@ export async function clientScript(): Promise<string> {
     legalComments: "none",
     logLevel: "silent",
   });
-  // No `</script>` and no comment can begin in it.
+  // The script must not contain `</script>` or the start of an HTML comment.
   return (outputFiles[0]?.text ?? "").replaceAll(/<(?=\/script|!--)/gi, "\\x3c");
 }

@@ -1,4 +1,4 @@
-/** From one fleet state to the next, as a change of the board. Pure. */
+/** Computes the dashboard change from one fleet state to the next. Pure. */
 import { inFamilyOrder } from "../../report/shard-rows.ts";
 import { distribution, type FleetState } from "../model.ts";
 import {
@@ -15,17 +15,20 @@ import {
 
 const COLOURS = 10;
 const SHORT_ID = 8;
-/** More moves than that at once are told as a number. */
+/** More simultaneous moves than this are logged as a number. */
 const MAX_NAMED = 3;
 
 export interface FleetNews {
   readonly fleet: FleetState;
   readonly moves: number;
-  /** Hand-overs are told by the workers' own history: none are worked out from the rows. */
+  /** The workers' history provides the hand-overs, so none are derived from the rows. */
   readonly measured: boolean;
 }
 
-/** Numbers are never given twice, so the highest one is remembered outside the board, which forgets. */
+/**
+ * Worker numbers are never reused. The highest is kept outside the dashboard state, which forgets old
+ * workers.
+ */
 export interface Numbering {
   highest: number;
 }
@@ -129,13 +132,18 @@ function nextWorkers(dashboard: DashboardState, numbering: Numbering, fleet: Fle
   return [...gone, ...now].toSorted((a, b) => a.number - b.number);
 }
 
-/** A new worker looks like no other in the picture, or at least like none that is present; undefined: all are taken. */
+/**
+ * A free colour for a new worker. The caller first tries colours no shown worker has, then colours no present
+ * worker has. Undefined: all are taken.
+ */
 function freeColour(taken: ReadonlySet<number>): number | undefined {
   for (let colour = 1; colour <= COLOURS; colour++) if (!taken.has(colour)) return colour;
   return undefined;
 }
 
-/** Whether nothing a reader would see differs: `seenAt` of those who are there moves with every look. */
+/**
+ * Whether the visible content is equal. `seenAt` is ignored: it changes with every poll for present workers.
+ */
 function sameWorkers(a: readonly DashboardWorker[], b: readonly DashboardWorker[]): boolean {
   const shown = (all: readonly DashboardWorker[]) => JSON.stringify(all.map((w) => ({ ...w, seenAt: 0 })));
   return shown(a) === shown(b);

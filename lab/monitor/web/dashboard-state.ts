@@ -1,9 +1,9 @@
 /**
- * What the page shows: the newest state and a bounded window of what led to it. Server and page hold the same board
- * and bring it forward with the same changes, so a change is all that travels. Pure, no DOM, no Node.
+ * The page's state: the newest fleet state and a bounded history. Server and page hold the same state and
+ * apply the same changes to it, so only changes are sent. Pure: no DOM, no Node.
  */
 
-/** Older than that is forgotten, so that memory does not grow with the time somebody looks on. */
+/** Older entries are dropped, so memory does not grow with viewing time. */
 export const WINDOW_MILLIS = 600_000;
 export const MAX_SEGMENTS = 60;
 export const MAX_HANDOVERS = 100;
@@ -11,10 +11,10 @@ export const MAX_LOG = 100;
 const MAX_SAMPLES = 620;
 const MAX_WORKERS = 300;
 
-/** A lease's state as one small number: 1,000 shards send many of them. */
+/** A lease's state as a small number: 1,000 shards send many of them. */
 export const TURN = { open: 0, draining: 1, blocked: 2, ended: 3, removed: 4 } as const;
 
-/** From when on, the owner's number (0: nobody), and one of `TURN`. It lasts until the next segment. */
+/** Start time, owner number (0: no owner), and one of `TURN`. Lasts until the next segment. */
 export type Segment = [from: number, worker: number, turn: number];
 
 export interface Track {
@@ -25,20 +25,20 @@ export interface Track {
 }
 
 export interface DashboardWorker {
-  /** Counts up as workers are first seen. */
+  /** Counts up in the order in which workers are first observed. */
   readonly number: number;
-  /** Its own id when that is short ("pod-4", started by hand), else `w` and the number. */
+  /** The worker's id if it is short ("pod-4", started by hand), else `w` and the number. */
   readonly name: string;
-  /** 1 to 10: the theme's colour. */
+  /** 1 to 10: an index into the theme's colours. */
   readonly colour: number;
   readonly id: string;
   readonly state: "active" | "joining" | "leaving" | "dead" | "unknown" | "gone";
   readonly open: number;
   readonly draining: number;
   readonly blocked: number;
-  /** Null: none. */
+  /** Null: no cap. */
   readonly cap: number | null;
-  /** When it was there for the last time, once it is gone: it is kept while the window still shows it. */
+  /** Last time the worker was present. A worker that is gone is kept until this time leaves the window. */
   readonly seenAt: number;
 }
 
@@ -58,9 +58,9 @@ export interface DashboardHandover {
   readonly key: string;
   readonly from: string;
   readonly to: string;
-  /** Null: not measured, the change was seen between two looks. */
+  /** Null: not measured; the change happened between two polls. */
   readonly gapMillis: number | null;
-  /** "seen": only rows were looked at, so why it moved is not known. */
+  /** "seen": derived from rows only, so the reason for the move is unknown. */
   readonly how: "handed over" | "taken over" | "seen";
 }
 
@@ -80,12 +80,12 @@ export interface Sample {
 export interface ShardLag {
   readonly key: string;
   readonly waiting: number;
-  /** Age of the oldest record that waits. */
+  /** Age of the oldest waiting record. */
   readonly oldestMillis: number;
 }
 
 export interface Lag {
-  /** By worker id; a worker with nothing waiting is not in it. */
+  /** By worker id. A worker without waiting records is absent. */
   readonly workers: Readonly<Record<string, { readonly waiting: number; readonly oldestMillis: number }>>;
   /** The slowest few, slowest first. */
   readonly shards: readonly ShardLag[];
@@ -96,27 +96,27 @@ export interface DashboardState {
   /** Time of the newest snapshot; 0: none yet. */
   t: number;
   workers: readonly DashboardWorker[];
-  /** Families together: parents, each followed by its children. */
+  /** Grouped by family: parents, each followed by its children. */
   tracks: Track[];
   counts: Counts | null;
   /** Newest first. */
   handovers: readonly DashboardHandover[];
   /** Newest first. */
   log: readonly LogEntry[];
-  /** Oldest first. Empty where records are not counted on this machine. */
+  /** Oldest first. Empty if records are not counted on this machine. */
   samples: readonly Sample[];
   lag: Lag | null;
-  /** Why nothing new comes, when nothing does. */
+  /** The reason why no updates arrive, if none do. */
   problem: string | null;
 }
 
 export interface DashboardChange {
   readonly t: number;
-  /** All of them, when anything about one is new. */
+  /** All workers, if anything about one changed. */
   readonly workers?: readonly DashboardWorker[];
   readonly added?: readonly { readonly key: string; readonly parents: readonly string[] }[];
   readonly turns?: readonly (readonly [key: string, worker: number, turn: number])[];
-  /** All lease keys in the order of their rows, when shards came. */
+  /** All lease keys in row order, if shards were added. */
   readonly order?: readonly string[];
   readonly counts?: Counts;
   /** New ones, oldest first. */
@@ -143,13 +143,13 @@ export const emptyDashboard = (title: string): DashboardState => ({
 
 const MIN_SHOWN_MILLIS = 30_000;
 
-/** How much of the past the pictures show: what was chosen, but not much more than there is. */
+/** How much of the past to show: the chosen time span, but not much more than there is data for. */
 export function shownMillis({ tracks }: DashboardState, now: number, chosenMillis: number): number {
   const oldest = tracks.reduce((least, { segments }) => Math.min(least, segments[0]?.[0] ?? least), now);
   return Math.min(chosenMillis, Math.max(MIN_SHOWN_MILLIS, now - oldest));
 }
 
-/** Changes the board in place: a thousand tracks are not copied for one that moved. */
+/** Applies the change in place: one move must not copy a thousand tracks. */
 export function applyChange(dashboard: DashboardState, change: DashboardChange): void {
   dashboard.t = Math.max(dashboard.t, change.t);
   dashboard.problem = change.problem;
@@ -194,7 +194,7 @@ function forget({ segments }: Track, since: number): void {
   if (ended > 0) segments.splice(0, ended);
 }
 
-/** Read to its end, or without a row, for so long that nothing of it is in the window. */
+/** Ended, or without a row, since before the window. */
 function isOver(segments: readonly Segment[], since: number): boolean {
   const last = segments.at(-1);
   return last !== undefined && last[2] >= TURN.ended && last[0] <= since;
@@ -208,5 +208,5 @@ export function nameOf({ workers }: Pick<DashboardState, "workers">, id: string)
   return workers.find((worker) => worker.id === id)?.name ?? (id.length > 12 ? `${id.slice(0, 11)}…` : id);
 }
 
-/** shardId-000000000012 → 12: the long name is the same zeros on every row. */
+/** shardId-000000000012 → 12: the long form repeats the same zeros on every row. */
 export const shortShard = (key: string): string => /^shardId-0*(\d+)$/.exec(key)?.[1] ?? key;

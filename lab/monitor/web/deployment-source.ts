@@ -1,4 +1,7 @@
-/** A deployment as the page's source: lease table by the same cheap watch as the terminal's, history files where there are any. */
+/**
+ * A deployment as the page's source. It reads the lease table with the terminal monitor's cheap poller, and
+ * history files if there are any.
+ */
 
 import type { HistoryEvent } from "../../../services/contract/history.ts";
 import type { Clock } from "../../../src/ports/clock.ts";
@@ -8,7 +11,7 @@ import { emptyMonitor } from "../monitor.ts";
 import { watchFleet } from "../watch.ts";
 import type { SnapshotSource, SourceListener } from "./snapshot-source.ts";
 
-/** History from before somebody looked is not told again. */
+/** History from before the page was opened is not replayed. */
 const FRESH_MILLIS = 15_000;
 
 export interface DeploymentSourceOptions {

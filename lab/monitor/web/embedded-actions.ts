@@ -1,4 +1,7 @@
-/** The buttons' work on the embedded endpoint: resharder, consumer service, and a signal to a task's process. */
+/**
+ * The button actions on the embedded endpoint: the resharder, the consumer service, and a signal to a task's
+ * process.
+ */
 import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { endpointAdmin } from "../../../local/index.ts";
@@ -14,7 +17,7 @@ import { Problem } from "../../problem.ts";
 import type { FleetActions } from "./actions.ts";
 
 const RESHARD_TIMEOUT_MILLIS = 600_000;
-/** The line that names the process is among the first of a history file. */
+/** The line that names the process is among the first lines of a history file. */
 const HEAD_BYTES = 8_192;
 
 export interface EmbeddedPlace {
@@ -64,7 +67,10 @@ export function embeddedActions(place: EmbeddedPlace): FleetActions {
   };
 }
 
-/** A worker tells its process id when it starts, in the history file of its name (services/consumer/history-log.ts). */
+/**
+ * A worker writes its process id at startup, to the history file of its name
+ * (services/consumer/history-log.ts).
+ */
 async function pidOf(folder: string, workerId: string): Promise<number | undefined> {
   let head: string;
   try {

@@ -1,12 +1,13 @@
 /**
- * Who may ask what. The page is for this machine's user only: other sites in the same browser can send requests to
- * loopback, and a name that is rebound to 127.0.0.1 makes them look like ours. Pure.
+ * Decides which requests are allowed. The page is only for the user of this machine. Other sites in the same
+ * browser can send requests to loopback, and a name rebound to 127.0.0.1 makes them look like the page's own.
+ * Pure.
  */
 import { createHash, timingSafeEqual } from "node:crypto";
 
 export interface Asked {
   readonly method: string;
-  /** Of the URL, without its query. */
+  /** The URL's path, without the query. */
   readonly path: string;
   readonly port: number;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
@@ -21,7 +22,7 @@ export const TOKEN_HEADER = "x-evenkeel-token";
 
 const NON_MEMBER: Refusal = { status: 403, message: "requests from other sites are refused" };
 
-/** Undefined: go on. */
+/** Undefined: the request is allowed. */
 export function refusal(asked: Asked, token: string): Refusal | undefined {
   const { method, port, headers } = asked;
   const hosts = ["127.0.0.1", "localhost"].map((name) => (port === HTTP_PORT ? name : `${name}:${port}`));
@@ -39,23 +40,26 @@ export function refusal(asked: Asked, token: string): Refusal | undefined {
   return undefined;
 }
 
-/** Browsers leave the port out of the host when it is this one. */
+/** Browsers omit this port from the Host header. */
 const HTTP_PORT = 80;
 
-/** A link on another site may lead to the page itself, in a window of its own: not to its data, nor into a frame. */
+/**
+ * A link on another site may open the page itself as a top-level document, but not its data, and not in a
+ * frame.
+ */
 const followsLink = ({ method, path, headers }: Asked): boolean =>
   method === "GET" &&
   path === "/" &&
   headers["sec-fetch-mode"] === "navigate" &&
   headers["sec-fetch-dest"] === "document";
 
-/** In the same time whatever differs. */
+/** Compares in constant time. */
 function sameText(a: string, b: string): boolean {
   const digest = (text: string) => createHash("sha256").update(text).digest();
   return timingSafeEqual(digest(a), digest(b));
 }
 
-/** Of every answer: no other site may embed it, and no browser guess what it is. */
+/** Headers of every answer: no other site may embed it, and no browser may guess its type. */
 export const dataHeaders = (type: string): Record<string, string> => ({
   "content-type": type,
   "cache-control": "no-store",
@@ -63,7 +67,7 @@ export const dataHeaders = (type: string): Record<string, string> => ({
   "cross-origin-resource-policy": "same-origin",
 });
 
-/** Everything is in the one response; the nonce is for its own script and style. */
+/** The page loads nothing else. The nonce is for its own script and style. */
 export const pageHeaders = (nonce: string): Record<string, string> => ({
   ...dataHeaders("text/html; charset=utf-8"),
   "content-security-policy": [

@@ -1,6 +1,6 @@
 /**
- * One board for all who look on. Watches the source only while somebody does, and for a few seconds after, so that a
- * page that is loaded again finds its history.
+ * One dashboard state for all viewers. The source is read only while there is a viewer, and for a few seconds
+ * after, so that a reloaded page finds its history.
  */
 
 import type { HistoryEvent } from "../../../services/contract/history.ts";
@@ -56,7 +56,10 @@ export class LiveDashboard {
     return this.#source.measured;
   }
 
-  /** Resolves with the first sight of the fleet, or with what there is after `millis`. Somebody is about to look on. */
+  /**
+   * Resolves with the first fleet state, or with the current state after `millis`. Starts reading the source
+   * for a viewer about to join.
+   */
   async firstSight(millis: number): Promise<DashboardState> {
     this.#startWatching();
     this.#linger();
@@ -71,7 +74,10 @@ export class LiveDashboard {
     return this.#dashboard;
   }
 
-  /** Tells every change from now on. The board at this moment is `dashboard`. Returns how to leave. */
+  /**
+   * Sends every later change to the viewer; the state at this moment is `dashboard`. Returns a function that
+   * leaves.
+   */
   join(viewer: (change: DashboardChange) => void): () => void {
     this.#startWatching();
     this.#lingering?.abort();
@@ -85,7 +91,7 @@ export class LiveDashboard {
     return this.#viewers.size;
   }
 
-  /** A line of the log from outside the fleet: what somebody asked for, and what came of it. */
+  /** Adds a log line from outside the fleet: a requested action, or its outcome. */
   note(text: string, tone: LogEntry["tone"] = "plain"): void {
     const t = this.#clock.wallMillis();
     this.#tell({ t, problem: this.#dashboard.problem, log: [{ t, text, tone }] });
@@ -100,7 +106,8 @@ export class LiveDashboard {
 
   #startWatching(): void {
     if (this.#watch !== undefined) return;
-    // What happened while nobody looked is not known: the picture begins anew. The log goes on, and so do the names.
+    // The events while there was no viewer are unknown, so the timeline restarts empty. The log and the
+    // worker names are kept.
     const { log, workers } = this.#dashboard;
     this.#dashboard = { ...emptyDashboard(this.#source.title), log, workers };
     this.#lag = new RecordLag();
@@ -126,7 +133,7 @@ export class LiveDashboard {
       watch?.stopping.abort();
       await watch?.ended;
       if (this.#watch === watch) this.#watch = undefined;
-      // Somebody may have come while the watch was ending.
+      // A viewer may have joined while the poller was ending.
       if (this.#viewers.size > 0) this.#startWatching();
     });
   }
@@ -178,7 +185,7 @@ export class LiveDashboard {
     };
   }
 
-  /** Takes them out: what was told is kept on the board, which is bounded. */
+  /** Removes them from the collector: the dashboard keeps them, and it is bounded. */
   #takeHandovers(): Pick<DashboardChange, "handovers"> {
     this.#handovers.acquisitions.length = 0;
     const taken = this.#handovers.handovers.splice(0);

@@ -1,4 +1,4 @@
-/** The live page as one response: the state at that moment, style and script. It needs nothing else. */
+/** The live page as one self-contained response: the current state, the style and the script. */
 import { readFileSync } from "node:fs";
 import { inProject } from "../../project.ts";
 import { html, type Markup, raw, scriptJson } from "../../report/html.ts";
@@ -16,7 +16,7 @@ export interface LivePageContent {
   readonly now: number;
 }
 
-/** What the script starts from. */
+/** The data that the script starts from. */
 export interface PageStart {
   readonly dashboard: DashboardState;
   readonly token: string;

@@ -1,4 +1,7 @@
-/** The page's texts and tables. The server renders them into the first response, the page renders them anew. Pure. */
+/**
+ * The page's texts and tables. The server renders them into the first response; the page renders them again
+ * on changes. Pure.
+ */
 import { html, type Markup } from "../../report/html.ts";
 import { millisText } from "../../report/rows.ts";
 import {
@@ -12,7 +15,7 @@ import {
   TURN,
 } from "./dashboard-state.ts";
 
-/** Where a panel's markup goes: element id → markup. Nothing in them takes the focus, so replacing them loses none. */
+/** Element id → markup. No panel contains a focusable element, so replacing one never loses the focus. */
 export function panels(dashboard: DashboardState, measured: boolean): Record<string, Markup> {
   return {
     tiles: tiles(dashboard),
@@ -26,7 +29,7 @@ export function panels(dashboard: DashboardState, measured: boolean): Record<str
 
 export const timeText = (epochMillis: number): string => new Date(epochMillis).toTimeString().slice(0, 8);
 
-/** One sentence: what a screen reader is told when it changes, and the page's headline. */
+/** One sentence: the page's headline, and the text a screen reader announces on a change. */
 export function summaryText({ counts, workers: all }: DashboardState): string {
   if (counts === null) return "Reading the lease table …";
   const fleet = all.filter((worker) => takesPart(worker));
@@ -83,7 +86,9 @@ const STATE_WORDS: Record<DashboardWorker["state"], string> = {
   gone: "gone",
 };
 
-/** Bars over one scale: solid open, hatched draining, faint blocked; the even share as a line, the cap as a notch. */
+/**
+ * Bars on one scale: solid open, hatched draining, faint blocked. The even share is a line, the cap a notch.
+ */
 export function workers(dashboard: DashboardState): Markup {
   const present = dashboard.workers.filter(isPresent);
   if (present.length === 0)
@@ -175,7 +180,7 @@ export function log(dashboard: DashboardState): Markup {
 
 const TURN_WORDS = ["open", "draining", "waits for its parent", "read to its end", "row removed"];
 
-/** The picture of the owners as a table, for those who do not look at pictures. */
+/** The owner timeline as a table, for users who cannot use the canvas. */
 export function ownersTable(dashboard: DashboardState): Markup {
   const names = new Map(dashboard.workers.map(({ number, name }) => [number, name]));
   const rows = dashboard.tracks.map(({ key, parents, segments }) => {

@@ -1,17 +1,18 @@
 /**
- * Records that were put and not handled yet, per shard, from the history lines of producer and consumers. Their files
- * are read one after the other, so a record may be seen handled before it is seen put. Bounded in number and age.
+ * Records put but not handled yet, per shard, from the history lines of the producer and the consumers. The
+ * files are read one after another, so a record may appear as handled before it appears as put. Bounded in
+ * number and age.
  */
 import type { HistoryEvent } from "../../../services/contract/history.ts";
 import type { Lag, ShardLag } from "./dashboard-state.ts";
 
 const MAX_HELD = 200_000;
-/** Older ones are of an earlier run, whose consumers are gone. */
+/** Older records belong to an earlier run whose consumers are gone. */
 const FORGET_MILLIS = 600_000;
 const SLOWEST_SHOWN = 10;
 
 export class RecordLag {
-  /** Per shard: sequence number → when it was put; oldest first. */
+  /** Per shard: sequence number → put time; oldest first. */
   readonly #waiting = new Map<string, Map<string, number>>();
   readonly #handledEarly = new Map<string, Map<string, number>>();
   #held = 0;

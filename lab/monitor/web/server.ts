@@ -17,7 +17,7 @@ export interface LivePageOptions {
   readonly source: SnapshotSource;
   /** Undefined: no buttons. */
   readonly actions: FleetActions | undefined;
-  /** 0: any free one. */
+  /** 0: any free port. */
   readonly port: number;
   readonly clock: Clock;
 }
@@ -33,7 +33,7 @@ const HOST = "127.0.0.1";
 const FIRST_SIGHT_MILLIS = 700;
 const MAX_VIEWERS = 30;
 const MAX_BODY_BYTES = 4_096;
-/** A viewer that does not read for so long is let go; it comes back and gets the whole board. */
+/** A viewer with more unsent data than this is disconnected. It reconnects and gets the whole state. */
 const MAX_UNSENT_BYTES = 8_000_000;
 const HEARTBEAT_MILLIS = 5_000;
 
@@ -95,7 +95,7 @@ export async function serveLivePage(options: LivePageOptions): Promise<LivePage>
     };
     response.write("retry: 1000\n\n");
     const leave = live.join((change) => send("change", { now: clock.wallMillis(), change }));
-    // The token of this run, too: a page that outlives the server goes on working with its successor.
+    // Includes the token of this run: a page that outlives the server then works with the server's successor.
     send("board", { now: clock.wallMillis(), token, dashboard: live.dashboard });
     const gone = new AbortController();
     response.on("close", () => {
@@ -105,7 +105,7 @@ export async function serveLivePage(options: LivePageOptions): Promise<LivePage>
     void beat(response, AbortSignal.any([gone.signal, closing.signal]), send);
   }
 
-  /** So that a page notices a server that fell silent. */
+  /** Lets a page detect that the server stopped sending. */
   async function beat(response: ServerResponse, signal: AbortSignal, send: (e: string, d: object) => void) {
     while (!signal.aborted) {
       await clock.sleep(HEARTBEAT_MILLIS, signal);

@@ -1,18 +1,21 @@
-/** Where the page's picture comes from: a deployment, or a script in tests. */
+/** The source of the page's data: a deployment, or a scripted source in tests. */
 import type { HistoryEvent } from "../../../services/contract/history.ts";
 import type { MonitorState } from "../monitor.ts";
 
 export interface SourceListener {
-  /** Whatever was seen, also when nothing is new. */
+  /** Called after every poll, even if nothing changed. */
   state(state: MonitorState): void;
-  /** Lines of the workers' and the producer's history, in the order of their time within what is read at once. */
+  /** History lines of the workers and the producer. Lines read together come in time order. */
   event(event: HistoryEvent): void;
 }
 
 export interface SnapshotSource {
   readonly title: string;
-  /** Whether it tells history events: gaps and records waiting are measured then, and only seen from rows otherwise. */
+  /**
+   * Whether the source emits history events. If so, gaps and waiting records are measured; otherwise moves
+   * are only derived from rows.
+   */
   readonly measured: boolean;
-  /** Looks until the signal aborts. Troubles are told as a state's `problem`; it does not reject. */
+  /** Runs until the signal aborts. Errors are reported as a state's `problem`; it does not reject. */
   watch(listener: SourceListener, signal: AbortSignal): Promise<void>;
 }

@@ -1,4 +1,4 @@
-/** The theme's colours as canvas paints; hatched where the legend's swatches are. */
+/** The theme's colours as canvas fill styles, hatched like the legend's swatches. */
 import { theme } from "./elements.ts";
 
 type Paint = string | CanvasPattern;

@@ -1,4 +1,6 @@
-/** The stream of changes. Comes back by itself, also when the server answered with an error or fell silent. */
+/**
+ * The stream of changes. Reconnects by itself, even after an error status or when the server stops sending.
+ */
 import type { DashboardChange, DashboardState } from "../dashboard-state.ts";
 
 export interface Listener {
@@ -12,7 +14,7 @@ export interface Listener {
 }
 
 const AGAIN_MILLIS = 1_000;
-/** The server beats every 5 s. */
+/** The server sends a heartbeat every 5 s. */
 const SILENT_MILLIS = 15_000;
 
 export function connect(listener: Listener): void {
@@ -32,7 +34,7 @@ export function connect(listener: Listener): void {
     listener.onLost();
     setTimeout(() => connect(listener), AGAIN_MILLIS);
   };
-  // Not left to the browser, which waits longer each time and gives up for good at an error status.
+  // Not left to the browser: it waits longer each time and stops retrying after an error status.
   source.addEventListener("error", again);
   const watch = setInterval(() => {
     if (Date.now() - heardAt > SILENT_MILLIS) again();

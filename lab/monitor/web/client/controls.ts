@@ -1,8 +1,8 @@
-/** The buttons: sent with this run's token, answered in words beside them. */
+/** The buttons. Requests carry this run's token; the answer is shown beside the buttons. */
 import type { DashboardWorker } from "../dashboard-state.ts";
 import { byId } from "./elements.ts";
 
-/** Undefined: this page has none. */
+/** Undefined: this page has no buttons. */
 export function controls(
   token: () => string,
 ): { offer(workers: readonly DashboardWorker[]): void } | undefined {
@@ -18,7 +18,7 @@ export function controls(
       event.preventDefault();
       if (kind === "kill" && !(await confirmed())) return;
       const button = form.querySelector("button");
-      // Not disabled: that would take the focus from whoever pressed it.
+      // Not disabled: a disabled button would lose the focus.
       if (button?.getAttribute("aria-busy") === "true") return;
       button?.setAttribute("aria-busy", "true");
       tell(`${kind}: asked …`);
@@ -72,7 +72,7 @@ export function controls(
   };
 }
 
-/** The one field of a form, numbers as numbers. */
+/** The form's single field; a number field gives a number. */
 function bodyOf(form: HTMLFormElement): object {
   const field = form.querySelector<HTMLInputElement | HTMLSelectElement>("input, select");
   if (field === null) return {};

@@ -1,4 +1,4 @@
-/** The live page's script: takes up the board that came with the page and goes on with what the server tells. */
+/** The live page's script: starts from the state delivered with the page and applies the server's changes. */
 import { applyChange, type DashboardChange, type DashboardState } from "../dashboard-state.ts";
 import type { PageStart } from "../page.ts";
 import { ownersTable, panels, summaryText, timeText } from "../panels.ts";
@@ -11,12 +11,12 @@ import { RecordsChart } from "./records-chart.ts";
 const PANELS_MILLIS = 250;
 const REDRAW_MILLIS = 200;
 const REDUCED_MOTION_MILLIS = 1_000;
-/** A screen reader that is told every step of a rebalance says nothing else. */
+/** A screen reader that announces every step of a rebalance announces nothing else. */
 const SPOKEN_MILLIS = 5_000;
 
 const start: PageStart = JSON.parse(byId("start").textContent ?? "");
 let dashboard: DashboardState = start.dashboard;
-/** The server's clock minus ours. */
+/** The server's clock minus the browser's. */
 let ahead = start.now - Date.now();
 let token = start.token;
 let shownAt = 0;
@@ -33,7 +33,7 @@ const problem = byId("problem");
 const status = byId("status");
 const shown = new Map<string, string>();
 
-/** Only what differs is written: a panel that says the same keeps its selection and its scroll. */
+/** Writes only differing markup: an unchanged panel keeps its selection and scroll position. */
 function put(id: string, markup: string): void {
   if (shown.get(id) === markup) return;
   shown.set(id, markup);
@@ -63,7 +63,7 @@ const renderTable = () => {
 };
 table.addEventListener("toggle", () => table.open && renderTable());
 
-/** Why the picture stands still: the endpoint is silent, or this page's own server. */
+/** Shows why updates have stopped: the endpoint does not answer, or this page's own server does not. */
 function say(trouble: "none" | "endpoint" | "server", text = ""): void {
   const words = { none: "live", endpoint: "no endpoint", server: "not connected" } as const;
   const label = trouble === "none" && pausedAt !== undefined ? "paused" : words[trouble];

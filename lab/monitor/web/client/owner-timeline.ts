@@ -1,6 +1,7 @@
 /**
- * Shards as rows, time to the left, owners as colours, on a canvas: 1,000 rows of DOM would not scroll. Only the rows
- * in sight are drawn. The canvas stays where it is while an empty box as high as all rows scrolls under it.
+ * The owner timeline: shards as rows, time along the x-axis, owners as colours. Drawn on a canvas, because
+ * 1,000 DOM rows do not scroll well. Only visible rows are drawn. The canvas stays in place while an empty
+ * box as high as all rows scrolls under it.
  */
 
 import { millisText } from "../../../report/rows.ts";
@@ -22,7 +23,7 @@ import { byId, theme } from "./elements.ts";
 const MAX_HEIGHT = 620;
 const AXIS_HEIGHT = 20;
 const ROW = { least: 3, most: 16 };
-/** Rows lower than that have no room for text: every few rows are labelled. */
+/** Lower rows have no room for text, so only every few rows are labelled. */
 const TEXT_HEIGHT = 11;
 
 export class OwnerTimeline {
@@ -46,7 +47,7 @@ export class OwnerTimeline {
     });
   }
 
-  /** Colours or size changed. */
+  /** Call when the colours or the size changed. */
   reset(): void {
     this.#theme = undefined;
   }
@@ -148,7 +149,7 @@ export class OwnerTimeline {
     });
   }
 
-  /** A hand-over's gap, as wide as it was long, over the row it happened in. */
+  /** Draws each hand-over's gap over its row, as wide as the gap was long. */
   #drawHandovers(
     context: CanvasRenderingContext2D,
     theme: CanvasTheme,
@@ -165,7 +166,7 @@ export class OwnerTimeline {
     }
   }
 
-  /** What is under the pointer, in words. */
+  /** Describes in words what is under the pointer. */
   #read(event: PointerEvent): void {
     const box = this.#canvas.getBoundingClientRect();
     const view = this.#view(box.width);
@@ -200,7 +201,7 @@ export class OwnerTimeline {
     const { workers, tracks } = this.#dashboard();
     const inSight = new Set(tracks.flatMap(({ segments }) => segments.map((segment) => segment[1])));
     const shown = workers.filter(({ number, state }) => state !== "gone" || inSight.has(number));
-    // More workers than colours: the names are in the rows and under the pointer.
+    // With more workers than colours, the names are in the rows and under the pointer.
     const few = shown.length > 12 ? [] : shown;
     const items = [
       ...few.map(({ colour, name }) => ["", `--w${colour}`, name] as const),

@@ -1,4 +1,4 @@
-/** Records waiting over the window, drawn by uPlot. */
+/** Waiting records over the time window, drawn by uPlot. */
 import uPlot from "uplot";
 import { type DashboardState, shownMillis } from "../dashboard-state.ts";
 import { timeText } from "../panels.ts";
@@ -25,7 +25,7 @@ export class RecordsChart {
     else this.#chart.setData(data);
   }
 
-  /** The width or the colours changed. */
+  /** Call when the width or the colours changed. */
   repaint(): void {
     this.#chart?.setSize({ width: this.#place.clientWidth, height: HEIGHT });
     this.#chart?.redraw();
