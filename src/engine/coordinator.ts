@@ -16,8 +16,9 @@
  *                 ▲          │ marked dead
  *                 └──────────┴──▶ failed (another process has the worker id; the stream was replaced)
  */
-import type { Decisions, Facts } from "../core/decide.ts";
+import type { Decisions } from "../core/decide.ts";
 import { StoppedError } from "../core/errors.ts";
+import type { Facts } from "../core/facts.ts";
 import { BackgroundTasks } from "./background-tasks.ts";
 import {
   type BeginningDeps,

@@ -1,6 +1,7 @@
 /** What the parts of the engine share: ports, compiled options, and the events it tells. */
 
-import type { Decisions, Facts } from "../core/decide.ts";
+import type { Decisions } from "../core/decide.ts";
+import type { Facts } from "../core/facts.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { LeaseStore } from "../ports/lease-store.ts";
 import type { Logger } from "../ports/logger.ts";

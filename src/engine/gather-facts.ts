@@ -1,5 +1,5 @@
 /** What `decide` is asked about: the rows as last read, what was observed, and what this worker holds. */
-import type { Facts } from "../core/decide.ts";
+import type { Facts } from "../core/facts.ts";
 import { missingParents } from "../core/lineage.ts";
 import { evidenceMillis } from "../core/trial.ts";
 import type { Cap } from "./cap.ts";

@@ -2,7 +2,8 @@
  * Lease assignment in one worker (`core/assignments.ts`): it assigns while it leads or stands in, and does what it is
  * assigned between its readings of the table.
  */
-import { type Decisions, type Facts, membersToMarkDead } from "../core/decide.ts";
+import { type Decisions, membersToMarkDead } from "../core/decide.ts";
+import type { Facts } from "../core/facts.ts";
 import { Assigner } from "./assigner.ts";
 import type { BackgroundTasks } from "./background-tasks.ts";
 import type { EngineOptions, Ports } from "./engine-context.ts";

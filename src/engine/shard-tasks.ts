@@ -6,7 +6,8 @@
  *     is claimed again under the new incarnation. A claim answered after `close()` is released.
  */
 
-import type { Decisions, HeldLeaseFacts } from "../core/decide.ts";
+import type { Decisions } from "../core/decide.ts";
+import type { HeldLeaseFacts } from "../core/facts.ts";
 import { actualOwner, type Lease } from "../core/lease.ts";
 import { backoffMillis } from "../ports/random.ts";
 import { forEachBounded } from "./bounded.ts";

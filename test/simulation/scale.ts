@@ -6,7 +6,8 @@
  * - calls: one real engine among 999 puppets whose hearts beat, its calls of a quiet minute counted;
  * - deploy (`scale-deploy.ts`): all workers of a fleet replaced, the rows that its scans read counted.
  */
-import { decide, type Facts } from "../../src/core/decide.ts";
+import { decide } from "../../src/core/decide.ts";
+import type { Facts } from "../../src/core/facts.ts";
 import { FULL_RANGE, width } from "../../src/core/hash-range.ts";
 import type { Lease } from "../../src/core/lease.ts";
 import { tableOf } from "../../src/core/lineage.ts";

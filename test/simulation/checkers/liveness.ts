@@ -54,6 +54,8 @@ export function checkQuiet({ swarm, events, unsettled, quietMillis, quietCalls }
     if (event.type === "member" && event.operation === "join") dead.delete(event.about);
     if (event.type === "phase") quiet = event.name === "quiet";
     if (event.type === "halted") halted.add(event.shardId);
+    // A handler that blocks for longer than the quiet phase lasts: its worker is dead for the others.
+    if (quiet && event.type === "trouble" && event.kind === "blocked-loop") return VALID;
     if (event.type === "member" && event.member !== undefined) {
       const { workerId, maxLeases } = event.member;
       if (caps.has(workerId) && caps.get(workerId) !== maxLeases) recapped.add(workerId);
@@ -179,7 +181,10 @@ export function checkStop({ swarm, events, finalLeases, finalFleetRows, unsettle
   }
   for (const [worker, asked] of stopping) {
     const crashed = workerFaults.between(worker, Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY);
-    if (!crashed) return invalid("L7: stop() never came back", asked);
+    // Or its event loop is blocked beyond the end of the run.
+    const endedMillis = events.at(-1)!.t;
+    const isBlocked = workerFaults.between(worker, endedMillis, endedMillis)?.kind === "blocked-loop";
+    if (!crashed && !isBlocked) return invalid("L7: stop() never came back", asked);
   }
   if (unsettled !== undefined) return VALID;
   // What is in the name of a worker that crashed stays so where the caps left no room for it.

@@ -1,5 +1,6 @@
 /** What one worker of a fleet is given in place of what the fleet has: options of a deploy that is half done. */
-import type { Decisions, Facts } from "../../../src/core/decide.ts";
+import type { Decisions } from "../../../src/core/decide.ts";
+import type { Facts } from "../../../src/core/facts.ts";
 import type { Lease } from "../../../src/core/lease.ts";
 import { untakenKey } from "../../../src/core/untaken.ts";
 import type { Swarm } from "../swarm.ts";

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { changedRows, isAsAssigned, MAX_ASSIGNMENTS, publishedSize } from "../../../src/core/assignments.ts";
-import { decide, type HeldLeaseFacts } from "../../../src/core/decide.ts";
+import { decide } from "../../../src/core/decide.ts";
+import type { HeldLeaseFacts } from "../../../src/core/facts.ts";
 import { leadersAmong, leadingRow } from "../../../src/core/leaders.ts";
 import type { Assignment, FleetRow } from "../../../src/core/member.ts";
 import { untakenKey } from "../../../src/core/untaken.ts";

@@ -1,4 +1,5 @@
-import { decide, type Facts } from "../../../src/core/decide.ts";
+import { decide } from "../../../src/core/decide.ts";
+import type { Facts } from "../../../src/core/facts.ts";
 import { actualOwner, type Lease } from "../../../src/core/lease.ts";
 import { lineage, tableOf } from "../../../src/core/lineage.ts";
 import type { Member } from "../../../src/core/member.ts";

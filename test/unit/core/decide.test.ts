@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { Decisions, HeldLeaseFacts } from "../../../src/core/decide.ts";
+import type { Decisions } from "../../../src/core/decide.ts";
+import type { HeldLeaseFacts } from "../../../src/core/facts.ts";
 import { isEnded, type Lease } from "../../../src/core/lease.ts";
 import type { Member } from "../../../src/core/member.ts";
 import { decideFor, names, ownedBy, round } from "./decide-round.ts";

@@ -1,5 +1,5 @@
 /** Short ways to write lease rows, shards and members down in tests. */
-import type { Facts, HeldLeaseFacts } from "../../../src/core/decide.ts";
+import type { Facts, HeldLeaseFacts } from "../../../src/core/facts.ts";
 import { FULL_RANGE, type HashRange, midpoint } from "../../../src/core/hash-range.ts";
 import { leadersAmong } from "../../../src/core/leaders.ts";
 import { type Lease, SHARD_END, sentinel, TRIM_HORIZON } from "../../../src/core/lease.ts";
