@@ -1,6 +1,8 @@
 /**
- * The leader's side of lease assignment (`core/assignments.ts`), and its deputy's: writes into the fleet rows what the plan
- * wants of each worker. Owns: since when a worker holds fewer leases than the rows give it. Never does: plan.
+ * The writing side of lease assignment (`core/assignments.ts`), for the leader and its deputy: writes into
+ * the fleet rows what the plan wants of each worker.
+ *
+ * Owns: since when a worker holds fewer leases than its rows in the table. Never does: plan.
  */
 import { changedRows, publishedSize } from "../core/assignments.ts";
 import type { Decisions } from "../core/decide.ts";
@@ -16,20 +18,22 @@ export interface AssignerDeps {
   readonly poller: FleetPoller;
   readonly backgroundTasks: BackgroundTasks;
   readonly failoverTimeMillis: number;
-  /** Workers × shards from which on the leader assigns. */
+  /** Workers × shards from which the leader assigns. */
   readonly assignsFrom: number;
 }
 
-/** A fleet that starts again as a whole is small for a moment. */
+/** A fleet that restarts as a whole is small for a moment. */
 const SMALL_FOR_MILLIS = 60_000;
-/** Of the failover time: a heartbeat, with the count of a lease just claimed, comes every third. */
+/**
+ * Part of the failover time. A heartbeat, with the count of a lease just claimed, comes every third of it.
+ */
 const UNDERFILLED_PART = 0.5;
 
 export class Assigner {
   readonly #deps: AssignerDeps;
   /** By worker id: since when it holds fewer leases than the rows give it (monotonic). */
   readonly #underfilledSince = new Map<string, number>();
-  /** When no worker lacked any, or the table was last read anew because some did. */
+  /** When no worker was underfilled, or when the cache was last distrusted because some were. */
   #doubtedMillis = Number.NEGATIVE_INFINITY;
   #assigns = false;
   /** Since when the fleet has been small although the leader assigns (monotonic). */
@@ -58,7 +62,7 @@ export class Assigner {
       else this.#underfilledSince.delete(workerId);
       if (lacks && now - since > UNDERFILLED_PART * failoverTimeMillis) underfilled.add(workerId);
     }
-    // What they were assigned has not helped: the rows may be others than this worker has read.
+    // Assigning the leases again has not helped: the rows may differ from what this worker has read.
     if (underfilled.size === 0) this.#doubtedMillis = now;
     else if (now - this.#doubtedMillis > failoverTimeMillis) {
       this.#doubtedMillis = now;
@@ -68,9 +72,9 @@ export class Assigner {
   }
 
   /**
-   * @param decisions made of what was last read, whatever has changed since (C1)
-   * @param isOverdue leases are unread for so long that the deputy assigns as well. At other times two who may judge a worker
-   *   differently would move leases back and forth.
+   * @param decisions made from the last read, whatever has changed since (C1)
+   * @param isOverdue leases are unread for so long that the deputy assigns too. At other times two workers
+   *   that judge another one differently would move leases back and forth.
    */
   assign({ assignments, size, leads }: Decisions, isOverdue: boolean): void {
     const { ports, poller, backgroundTasks } = this.#deps;

@@ -1,13 +1,14 @@
 /**
- * Work beside the loop: one of a kind at a time. A failure is reported, and the next iteration, which finds it undone, tries
- * again. What changed something for the loop wakes it itself: most chores change nothing.
+ * Runs work beside the main loop, one task of a kind at a time. A failure is reported; the next iteration
+ * finds the work undone and starts it again. Most tasks change nothing for the loop, so a task that does
+ * wakes the loop itself.
  */
 import { type ErrorReports, type ErrorSource, errorClassIn, portOf } from "./error-reports.ts";
 
 export class BackgroundTasks {
   readonly #reports: ErrorReports;
   readonly #underWay = new Map<string, Promise<void>>();
-  /** What failed in the last run of each chore that has not worked since. */
+  /** By task: the source of the failure, if the last run failed. */
   readonly #failed = new Map<string, ErrorSource>();
 
   constructor(reports: ErrorReports) {
@@ -28,7 +29,7 @@ export class BackgroundTasks {
     this.#underWay.set(name, task);
   }
 
-  /** It is another worker's from now on: whether it would work is not known. */
+  /** The task is another worker's from now on: whether it would succeed is not known. */
   forget(name: string): void {
     this.#over(name, "forget");
   }

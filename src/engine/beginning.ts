@@ -1,8 +1,9 @@
 /**
- * The way into the fleet: the lease table is right, the stream is there and is the one the leases are of, the
- * application's beginning is decided, and no other living process has the worker id.
+ * What happens before a worker may join. It checks the lease table, checks that the stream is the one the
+ * leases belong to, decides where the application begins, and makes sure that no other living process has the
+ * worker id.
  *
- * Owns nothing afterwards. Everything here may be repeated: a start that fails half way leaves no harm.
+ * Owns no state afterwards. Every step can be repeated, so a start that fails half way does no harm.
  */
 import {
   type Application,
@@ -23,17 +24,26 @@ import type { EngineOptions, Ports } from "./engine-context.ts";
 import type { Membership } from "./membership.ts";
 import type { StartRetries } from "./start-retries.ts";
 
-/** One heartbeat is due every third of the failover time; this part of it without one, and its process is no more. */
+/**
+ * Part of the failover time. A heartbeat is due every third of it; a process without one for this long is
+ * gone.
+ */
 const PREDECESSOR_PART = 0.45;
 const POLLS_PER_WAIT = 4;
-/** One that published a longer time, because its event loop was blocked, is waited for so long: its heartbeats are as frequent. */
+/**
+ * The longest wait for a predecessor that published a longer failover time because its event loop was
+ * blocked. Its heartbeats are as frequent as any other's.
+ */
 const COVERED_WAIT_MILLIS = 20_000;
-/** A predecessor that is stopping is waited for so long: a start answers within half a minute. */
+/** How long a start waits for a predecessor that is stopping: `start()` must settle within half a minute. */
 const PREDECESSOR_LIMIT_MILLIS = 25_000;
-/** A description that fails in a way that may pass is asked for so often; without it the table stays unbound. */
+/**
+ * How often a description is tried while its failure may pass. Without a description the table is not bound
+ * to the stream.
+ */
 const DESCRIPTION_TRIES = 3;
 
-/** What is said when others have ended this worker's membership. */
+/** Log messages for a membership that other workers have ended. */
 export const PLACE_LOST: Readonly<Record<"dead" | "replaced", string>> = {
   dead: "marked dead by the others (paused or cut off for the failover time?): leases are dropped, and this worker joins anew",
   replaced: "another process took this worker's id: leases are dropped",
@@ -49,7 +59,10 @@ export interface BeginningDeps {
   readonly startRetries: StartRetries;
 }
 
-/** @returns where the application began. The table must be there. */
+/**
+ * The table must exist.
+ * @returns where the application began
+ */
 export async function findBeginning(deps: BeginningDeps): Promise<Application> {
   const { ports, options, startRetries } = deps;
   const stream = await describe(deps);
@@ -63,7 +76,7 @@ export async function findBeginning(deps: BeginningDeps): Promise<Application> {
   return application;
 }
 
-/** Undefined, and said: the table cannot be bound to its stream. */
+/** Undefined, after a warning: the table cannot be bound to its stream. */
 async function describe({ ports, startRetries }: BeginningDeps): Promise<StreamIdentity | undefined> {
   let tries = 0;
   const description = await startRetries.until("stream listing", async () => {
@@ -110,7 +123,10 @@ async function decideBeginning(
   return clearLeases(deps, clearing);
 }
 
-/** Listed at that moment, after it was noted: what is opened later begins at its first record, and nothing in between is lost. */
+/**
+ * Takes the time first and lists the shards after it. A shard opened later is read from its first record, so
+ * no record in between is lost.
+ */
 async function beginNow(
   { ports, options, startRetries }: BeginningDeps,
   stream: StreamIdentity | undefined,
@@ -123,7 +139,10 @@ async function beginNow(
   return beginApplication(options.initialPosition, stream, { leases, shards }, nowMillis);
 }
 
-/** Deletes the rows of the stream before. Another worker may do the same: a row made since is at counter 0 and is made again. */
+/**
+ * Deletes the rows of the previous stream. Another worker may be doing the same. A row created meanwhile is
+ * at counter 0; if it is deleted, it is created again.
+ */
 async function clearLeases({ ports }: BeginningDeps, application: Application): Promise<Application> {
   const { store, logger } = ports;
   const { leases } = await store.list({ consistent: true });
@@ -138,9 +157,9 @@ async function clearLeases({ ports }: BeginningDeps, application: Application): 
 }
 
 /**
- * Waits until an earlier process of this worker id is proved gone: its entry is dead, removed, or stands still for longer
- * than a heartbeat takes. One that is leaving is waited for.
- * @returns the entries that the last look met
+ * Waits until an earlier process with this worker id is proved gone: its entry is dead, removed, or unchanged
+ * for longer than a heartbeat takes. A predecessor that is leaving is waited for.
+ * @returns the entries that the last look-up read
  * @throws DuplicateWorkerIdError
  */
 export async function awaitPredecessor({
@@ -181,8 +200,8 @@ export async function awaitPredecessor({
 }
 
 /**
- * Awaits the predecessor, and finds out whether this worker is on trial (`core/trial.ts`). If so, what its predecessor held
- * is set free: it would be this worker's whole share at once.
+ * Waits for the predecessor, and finds out whether this worker is on trial (`core/trial.ts`). If it is, the
+ * predecessor's leases are released: otherwise they would be this worker's whole share at once.
  */
 export async function followPredecessor(
   deps: PredecessorDeps & { readonly ports: Pick<Ports, "store"> },
@@ -194,7 +213,8 @@ export async function followPredecessor(
   const gone = met.filter((m) => !membership.isOwn(m) && (m.state === "dead" || m.workerId === workerId));
   const earlyDeaths = deathsAfter(gone);
   membership.follows(earlyDeaths);
-  // Joining moves the version of the fleet: the others see the free leases then. Without others nothing is to be gained.
+  // Joining moves the fleet version, so the other workers scan and find the free leases. Without a proven
+  // other worker, releasing them gains nothing.
   if (earlyDeaths === 0 || !others.some(isProven)) return;
   await startRetries.until("lease table", async () => {
     const { leases } = await ports.store.list({ consistent: true });
@@ -203,7 +223,9 @@ export async function followPredecessor(
   });
 }
 
-/** As `awaitPredecessor`, for a worker whose place another process took: undefined when that one is gone. */
+/**
+ * Like `awaitPredecessor`, for a worker whose place another process took. Undefined: that process is gone.
+ */
 export async function livingRival(deps: PredecessorDeps): Promise<DuplicateWorkerIdError | undefined> {
   try {
     await awaitPredecessor(deps);

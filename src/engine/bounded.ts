@@ -1,7 +1,10 @@
-/** Bulk work, a few calls at a time: heartbeats share the client's sockets and must not queue behind it. */
+/** Limits bulk work: heartbeats share the client's sockets and must not queue behind it. */
 const MAX_CALLS_IN_FLIGHT = 16;
 
-/** Calls `act` for every item; rejects with the first failure once the calls in flight have ended. Results in order. */
+/**
+ * Calls `act` for every item, at most `MAX_CALLS_IN_FLIGHT` at a time.
+ * @returns the results, in order; rejects with the first failure once the calls in flight have ended
+ */
 export async function forEachBounded<T, R>(
   items: readonly T[],
   act: (item: T) => Promise<R>,

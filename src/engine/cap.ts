@@ -7,9 +7,9 @@ interface Fleet {
 }
 
 /**
- * The user's formula, asked once for each state of the fleet: one that gives another answer each time (by the clock, by
- * chance) would have every worker publish and scan without end. Without shards there is nothing to ask it, and where it
- * fails the last answer stands.
+ * The user's cap formula, called once for each state of the fleet. A formula whose result changes with each
+ * call (with the time, or at random) would otherwise make every worker publish and scan without end. It is
+ * not called while there are no shards. If it throws, the last result is kept.
  */
 export class Cap {
   readonly #formula: EngineOptions["maxLeasesForWorker"];

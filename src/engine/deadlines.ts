@@ -1,9 +1,9 @@
 /**
- * Every call to a port is over by a deadline of the engine's own, whatever the client behind the port does: a client given
- * by the user may have no time-outs, and one call that never settles must not cost a worker its place in the fleet.
+ * Bounds every call to a port by the engine's own deadline. A client given by the user may have no timeouts,
+ * and one call that never settles must not cost a worker its place in the fleet.
  *
- * A deadline is an error that may pass (`unavailable`): the call may have happened, and its answer, should it still come,
- * counts no more.
+ * A missed deadline is an error that may pass (`unavailable`). The call may have happened; a late response is
+ * ignored.
  */
 import type { Clock } from "../ports/clock.ts";
 import { type LeaseStore, StoreUnavailable } from "../ports/lease-store.ts";
@@ -13,36 +13,42 @@ import type { Ports } from "./engine-context.ts";
 const between = (low: number, value: number, high: number): number => Math.min(high, Math.max(low, value));
 
 /**
- * For one call to the lease table: two may fail within a failover time. A heartbeat has less: the next one must still be
- * in time. (The engine's own DynamoDB client tries twice, a fifth of the failover time each: `adapters/aws-clients.ts`.)
+ * For one call to the lease table: two may fail within a failover time. A heartbeat gets less, so that the
+ * next one is still in time. (The engine's own DynamoDB client tries twice, a fifth of the failover time
+ * each: `adapters/aws-clients.ts`.)
  */
 export const storeDeadlineMillis = (failoverTimeMillis: number): number =>
   between(1_000, 0.45 * failoverTimeMillis, 12_000);
 export const heartbeatDeadlineMillis = (failoverTimeMillis: number): number =>
   between(400, 0.3 * failoverTimeMillis, 5_000);
 /**
- * For a listing of all rows: five pages of 1 MB at 10,000 leases, each answered in well under a second. A table that takes
- * longer is given longer the next time: a deadline that no listing meets would leave the fleet blind.
+ * For a listing of all rows: five pages of 1 MB at 10,000 leases, each answered in well under a second. After
+ * a miss the deadline grows: one that no listing meets would leave the fleet without a table.
  */
 const listDeadlineMillis = (failoverTimeMillis: number): number => between(5_000, failoverTimeMillis, 15_000);
 const MAX_LIST_DEADLINE_MILLIS = 120_000;
-/** Three listings in a row that hang cost less than half a minute. */
+/** Three hanging listings in a row cost less than half a minute. */
 const LIST_DEADLINE_GROWTH = 1.5;
-/** A new table takes about ten seconds. One that takes longer is waited for again: the call makes no second table. */
+/**
+ * A new table takes about ten seconds. After a miss the call is repeated; it does not create a second table.
+ */
 const TABLE_DEADLINE_MILLIS = 20_000;
-/** The engine's own Kinesis client gives up after 5 s without an answer. */
+/** The engine's own Kinesis client stops after 5 s without a response. */
 const ITERATOR_DEADLINE_MILLIS = 6_000;
-/** A shard must not be unread for longer than the failover time and 5 s because one call hangs. */
+/** One hanging call must not leave a shard unread for longer than the failover time plus 5 s. */
 export const readDeadlineMillis = (failoverTimeMillis: number): number =>
   between(5_000, failoverTimeMillis + 2_000, 10_000);
-/** An answer of 10 MiB may come over a slow line: giving it up after the same time again would begin it anew for ever. */
+/**
+ * A response of 10 MiB may come over a slow line. With a constant deadline, each try would be cut off at the
+ * same point.
+ */
 const MAX_READ_DEADLINE_MILLIS = 60_000;
 const READ_DEADLINE_GROWTH = 1.5;
-/** Ten pages of 1,000 shards, as a rule answered in well under a second. */
+/** Ten pages of 1,000 shards, usually answered in well under a second. */
 const LISTING_DEADLINE_MILLIS = 6_000;
 const MAX_LISTING_DEADLINE_MILLIS = 30_000;
 const LISTING_DEADLINE_GROWTH = 2;
-/** Iterators whose reads were not answered: more than a worker has shards in trouble. */
+/** Iterators with a missed deadline: more than a worker has failing shards. */
 const MAX_MISSED = 1_000;
 
 /** Settles as `call` does, or rejects with `error` after `millis`. */
@@ -62,7 +68,7 @@ export async function within<T>(
     return await Promise.race([call, late]);
   } finally {
     settled.abort();
-    call.catch(() => undefined); // an answer after the deadline counts no more
+    call.catch(() => undefined); // a late response is ignored
   }
 }
 
@@ -111,12 +117,12 @@ function patientListing(store: LeaseStore, clock: Clock, leastMillis: number): L
   };
 }
 
-/** A call that missed its deadline has a longer one when it is made again. */
+/** A deadline that grows when a call is repeated after a miss. */
 class GrowingDeadline {
   readonly #least: number;
   readonly #most: number;
   readonly #growth: number;
-  /** Of calls that missed their last one. */
+  /** By call: its next deadline, if it missed the last one. */
   readonly #missed = new Map<string, number>();
 
   constructor(leastMillis: number, mostMillis: number, growth: number) {
@@ -167,7 +173,7 @@ export function streamWithDeadlines(stream: Stream, clock: Clock, failoverTimeMi
       within(clock, ITERATOR_DEADLINE_MILLIS, stream.iterator(shardId, position), (millis) =>
         noAnswer("GetShardIterator", millis),
       ),
-    // An iterator is one shard's, and the same until a read with it is answered.
+    // An iterator belongs to one shard, and stays the same until a read with it is answered.
     read: (iterator, maxRecords) => growing("GetRecords", reads, iterator, stream.read(iterator, maxRecords)),
   };
 }

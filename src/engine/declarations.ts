@@ -2,8 +2,8 @@ import type { Member } from "../core/member.ts";
 import type { Ports } from "./engine-context.ts";
 
 /**
- * Marks expired members dead, each incarnation once unless it fails: a stale read may show one that was marked as alive
- * for a moment longer. What is older than the failover time is forgotten, so that this does not grow.
+ * Marks expired members dead, each incarnation once unless the call fails: after it, a stale read may still
+ * show the member alive. Entries older than the failover time are dropped, to bound the memory.
  */
 export class Declarations {
   readonly #ports: Ports;
@@ -15,7 +15,7 @@ export class Declarations {
     this.#failoverTimeMillis = failoverTimeMillis;
   }
 
-  /** @returns whether it was this call that declared it */
+  /** @returns whether this call marked it */
   async declare(fleetRow: number, member: Member): Promise<boolean> {
     const { clock, store, logger } = this.#ports;
     const now = clock.monotonicMillis();

@@ -1,4 +1,4 @@
-/** A promise that somebody else resolves. */
+/** A promise that is resolved from outside, with `open`. */
 export interface Deferred {
   readonly promise: Promise<void>;
   readonly open: () => void;

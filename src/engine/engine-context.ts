@@ -1,4 +1,4 @@
-/** What the parts of the engine share: ports, compiled options, and the events it tells. */
+/** What the components of the engine share: ports, compiled options, and the events they emit. */
 
 import type { Decisions } from "../core/decide.ts";
 import type { Facts } from "../core/facts.ts";
@@ -18,11 +18,11 @@ import type {
 /** What happened to a lease of this worker. */
 export type LeaseAction =
   | "claimed" // took an unowned or expired lease
-  | "handed-over" // gave it to its planned next owner
-  | "received" // started on a lease that the old owner gave to this worker
+  | "handed-over" // handed it over to its planned next owner
+  | "received" // started on a lease that the old owner handed over to this worker
   | "lost" // a fence failed, or the row names another owner
   | "completed" // wrote SHARD_END
-  | "released"; // gave it up with no next owner
+  | "released"; // released it with no next owner
 
 export interface Ports {
   readonly store: LeaseStore;
@@ -32,9 +32,9 @@ export interface Ports {
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly describeStream: () => Promise<StreamDescription>;
-  /** A name no earlier start of this worker has used. */
+  /** A name that no earlier start of this worker has used. */
   readonly newIncarnation: () => string;
-  /** The decisions; the simulator's tests of the tests break them here. */
+  /** The decisions. The simulator's mutation tests replace them with broken ones. */
   readonly decide: (facts: Facts) => Decisions;
 }
 
@@ -52,18 +52,28 @@ export interface EngineOptions extends ShardReaderOptions {
   readonly shardSyncIntervalMillis: number;
   readonly leaseRenewal: "worker" | "lease";
   readonly maxBufferedBytes: number;
-  /** Workers × shards from which on the leader assigns leases (`core/assignments.ts`). */
+  /** Workers × shards from which the leader assigns leases (`core/assignments.ts`). */
   readonly assignsFrom: number;
   readonly hooks: Hooks;
   readonly observe: (event: WorkerEvent) => void;
 }
 
 export interface Hooks {
-  /** The lease went to another worker without this one's doing: stop having effects for the shard. KCL: `leaseLost`. It is waited for at most 5 s. */
+  /**
+   * The lease went to another worker, not by a hand-over: stop having effects for the shard. Waited for at
+   * most 5 s. KCL: `leaseLost`.
+   */
   readonly leaseLost?: ((input: { readonly shardId: string }) => Promise<void> | void) | undefined;
-  /** Every record of the shard is processed. SHARD_END is written, and its children can start, when this has resolved; it is called again after 5 minutes, and waited for at most 30 s once the lease is to move. KCL: `shardEnded`. */
+  /**
+   * Every record of the shard is processed. When this has resolved, SHARD_END is written and the children can
+   * start. A call that takes longer than 5 minutes is repeated. Once the lease is to move, it is waited for
+   * at most 30 s. KCL: `shardEnded`.
+   */
   readonly shardEnded?: ShardEnded | undefined;
-  /** Before a planned move or a stop: the last chance to checkpoint. It is waited for at most 30 s. KCL: `shutdownRequested`. */
+  /**
+   * Called before a planned move or a stop: the last chance to checkpoint. Waited for at most 30 s. KCL:
+   * `shutdownRequested`.
+   */
   readonly shutdownRequested?: ShutdownRequested | undefined;
 }
 
@@ -77,8 +87,8 @@ export type WorkerEvent =
       readonly atMillis: number;
     }
   /**
-   * Something needs a person: `error` says what and what to do. `hasEnded`: the worker has ended by itself and takes no
-   * part any more; else a call is refused, and tried again until it works (told at its first failure, then every five
-   * minutes).
+   * An error that needs a person. `error` says what is wrong and what to do. `hasEnded`: the worker has ended
+   * by itself and takes no part any more. Otherwise a call is refused and is retried until it succeeds; the
+   * event is emitted at its first failure, then every five minutes.
    */
   | { readonly type: "error"; readonly error: Error; readonly hasEnded: boolean; readonly atMillis: number };

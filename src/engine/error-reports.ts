@@ -1,11 +1,12 @@
 /**
- * Says what fails, once loudly and then seldom, and counts it.
+ * Logs what fails, at once and then rarely, and counts it.
  *
- * - A class that needs a person (`core/error-class.ts`) is an error line at its first failure.
- * - A class that may pass by itself is a warning once it has lasted `PATIENCE_MILLIS`.
- * - While it lasts it is said again every `REMINDER_MILLIS`, with how often it has failed and for how many shards.
- * - When the source works again, one line says so, if the failure was reported.
- * - Every failure is counted in the metric `Errors`, at the default level: one series a source and class.
+ * - A class that needs a person (`core/error-class.ts`) is logged as an error at its first failure.
+ * - A class that may pass by itself is logged as a warning once it has lasted `PATIENCE_MILLIS`.
+ * - While it lasts it is logged again every `REMINDER_MILLIS`, with the number of failures and of shards.
+ * - When the source works again, that is logged once, if the failure was logged.
+ * - Every failure is counted in the metric `Errors`, at the default level, with one series per source and
+ *   class.
  *
  * Fifty shards that fail in the same way are one report: a source is a kind of call, not a shard.
  */
@@ -27,7 +28,7 @@ export type ErrorSource =
   | "hook"
   | "checkpoint";
 
-/** Of a failed call of a port. What is none is an error of the program, or of what a user gave it. */
+/** Class of a failed port call. Any other error is a defect of this program or of what the user gave it. */
 export function errorClassIn(error: unknown): ErrorClass {
   if (error instanceof StoreError) return error.errorClass;
   if (error instanceof StreamError) {
@@ -36,7 +37,7 @@ export function errorClassIn(error: unknown): ErrorClass {
   return "defect";
 }
 
-/** Whose call failed, where both are called. */
+/** The port whose call failed, where both are called. */
 export const portOf = (error: unknown): ErrorSource =>
   error instanceof StreamError ? "stream listing" : "lease table";
 
@@ -47,7 +48,7 @@ interface Failing {
   readonly sinceMillis: number;
   count: number;
   reportedMillis: number | undefined;
-  /** What failed within the source: shards, mostly. */
+  /** What failed within the source, usually shards. */
   readonly subjects: Set<string>;
 }
 
@@ -65,7 +66,7 @@ export class ErrorReports {
   readonly #failing = new Map<string, Failing>();
   #last: LastError | undefined;
 
-  /** @param needsPerson told of each error line, for the event `error` */
+  /** @param needsPerson called for each error line, to emit the event `error` */
   constructor(
     ports: { readonly clock: Clock; readonly logger: Logger; readonly metrics: Metrics },
     needsPerson: (error: Error) => void = () => undefined,
@@ -79,7 +80,7 @@ export class ErrorReports {
     return this.#last;
   }
 
-  /** What fails now and has been reported: for `status()` and `health()`. */
+  /** Current failures that have been logged: for `status()` and `health()`. */
   get current(): readonly { source: ErrorSource; errorClass: ErrorClass; sinceMillis: number }[] {
     return [...this.#failing]
       .filter(([, { reportedMillis }]) => reportedMillis !== undefined)
@@ -97,7 +98,7 @@ export class ErrorReports {
     this.#last = { source, errorClass, message, atMillis: clock.wallMillis() };
     metrics.record("Errors", 1, "Count", { Operation: source, ErrorClass: errorClass });
     metrics.record("Errors", 1, "Count", { Operation: "AllErrors" });
-    // A series of its own: an alarm has no other way to add these classes up over all sources.
+    // A separate series, because an alarm cannot sum these classes over all sources.
     if (needsAPerson(errorClass)) metrics.record("Errors", 1, "Count", { Operation: "ErrorsForAPerson" });
     const key = `${source}\n${errorClass}`;
     let failing = this.#failing.get(key);

@@ -1,6 +1,8 @@
 /**
- * What this worker does for the fleet beside its own leases: it marks expired members dead and, while it leads, removes
- * dead entries, lists shards and cleans up. Owns: when each was done last. Never does: decide who is expired or leads.
+ * The work of this worker for the whole fleet: it marks expired members dead. While it leads, it also removes
+ * dead entries, lists shards and cleans up.
+ *
+ * Owns: when each was last done. Never does: decide which members are expired, or which worker leads.
  */
 import type { Decisions } from "../core/decide.ts";
 import type { Member } from "../core/member.ts";
@@ -17,7 +19,7 @@ export interface FleetMaintenanceDeps {
   readonly options: EngineOptions;
   readonly poller: FleetPoller;
   readonly backgroundTasks: BackgroundTasks;
-  /** Rows were created or removed: all workers should read the table. */
+  /** Rows were created or removed: all workers should scan the table. */
   changed(): void;
   wakeUp(): void;
 }
@@ -57,7 +59,7 @@ export class FleetMaintenance {
   }
 
   async syncShards() {
-    // A worker that follows has not read the table of late, and must not create what is there.
+    // A worker that follows has no recent scan, and must not create rows that exist.
     const { poller } = this.#deps;
     if (poller.role !== "reads" && !poller.isCurrent) await poller.scan();
     const synced = await this.duties.syncShards();
@@ -71,7 +73,7 @@ export class FleetMaintenance {
     try {
       if (await this.#declarations.declare(fleetRow, member)) wakeUp();
     } catch (error) {
-      // What keeps this worker from writing that fleet row may keep its members from writing it too.
+      // What stops this worker from writing that fleet row may also stop its members from writing it.
       poller.cache.restartObservation(fleetRow);
       throw error;
     }

@@ -1,9 +1,12 @@
 /**
- * The other side of lease assignment: does what the leader wants of this worker (`core/assignments.ts`).
+ * The receiving side of lease assignment: does what the leader assigns to this worker
+ * (`core/assignments.ts`).
  *
  * Owns: which assignments were found outdated. Never does: plan.
- * A1: a lease is claimed as its row stands, and only where the row is as the leader read it.
- * A2: a leaver that is not told whom its leases go to releases them, so that a stop never waits for a leader.
+ *
+ * A1: a lease is claimed only if its row is still as the leader read it.
+ * A2: a leaver that gets no assignments for its leases releases them, so that a stop never waits for a
+ *     leader.
  */
 import { isAsAssigned } from "../core/assignments.ts";
 import { actualOwner } from "../core/lease.ts";
@@ -21,19 +24,21 @@ export interface FollowerDeps {
   readonly backgroundTasks: BackgroundTasks;
 }
 
-/** A2. The leader reads the table, and this worker its fleet row, several times within it. */
+/**
+ * A2. Long enough for the leader to scan the table, and for this worker to read its fleet row, several times.
+ */
 const UNASSIGNED_MILLIS = 6_000;
 
 export class Follower {
   readonly #deps: FollowerDeps;
-  /** A1. Assignments (as JSON) whose rows were looked up and had changed. */
+  /** A1. Assignments (as JSON) whose lease rows were read and had changed. */
   #outdated: ReadonlySet<string> = new Set();
 
   constructor(deps: FollowerDeps) {
     this.#deps = deps;
   }
 
-  /** Whom a lease that this worker holds is to go to. */
+  /** The worker to which this worker should hand over a lease. */
   targetOf(leaseKey: string): string | undefined {
     return this.#own().find((assignment) => assignment.leaseKey === leaseKey && !this.#isForSelf(assignment))
       ?.to;
@@ -41,7 +46,7 @@ export class Follower {
 
   /**
    * @param leavingMillis how long this worker has been leaving; undefined while it stays
-   * @returns what is assigned to it: while that changes, it looks often
+   * @returns this worker's assignments; while they change, it polls often
    */
   follow(leavingMillis: number | undefined): readonly Assignment[] {
     const { poller, tasks, backgroundTasks } = this.#deps;

@@ -1,4 +1,4 @@
-/** What `decide` is asked about: the rows as last read, what was observed, and what this worker holds. */
+/** Gathers the input of `decide`: the rows as last read, what was observed, and what this worker holds. */
 import type { Facts } from "../core/facts.ts";
 import { missingParents } from "../core/lineage.ts";
 import { evidenceMillis } from "../core/trial.ts";
@@ -9,9 +9,15 @@ import type { LoopWatch } from "./loop-watch.ts";
 import type { Rescue } from "./rescue.ts";
 import type { ShardTasks } from "./shard-tasks.ts";
 
-/** A leaver's leases wait this long for the others to raise their caps before they are released to nobody. */
+/**
+ * How long a leaver keeps its leases, so that the other workers can raise their caps, before it releases them
+ * without a next owner.
+ */
 const RELEASE_GRACE_MILLIS = 1_500;
-/** A joiner is active after a quarter of a second, 1.5 s at most; this much later it hangs. */
+/**
+ * A joiner becomes active after a quarter of a second, or 1.5 s at most. One that is still joining after this
+ * time hangs.
+ */
 const STUCK_JOINER_MILLIS = 5_000;
 
 const NONE: ReadonlySet<string> = new Set();
@@ -46,7 +52,7 @@ export function gatherFacts(
     expiredMembers: poller.expiredMembers(loop.leastJudgedMillis),
     table: cache.table,
     unreadable: cache.unreadable,
-    // The view of a worker that follows has its own rows only.
+    // The fleet cache of a worker that follows has only its own rows.
     missing: begun === undefined || poller.role === "follows" ? NONE : missingParents(cache.table, begun),
     expiredLeases: cache.expiredLeases(failoverTimeMillis),
     observedLeases: cache.observedLeases(failoverTimeMillis),
@@ -55,7 +61,7 @@ export function gatherFacts(
     assigns: poller.role === "leads" || poller.role === "stands-in",
     underfilled: underfilled(),
     mayRelease: !staying || nowMillis - leavingSinceMillis > RELEASE_GRACE_MILLIS,
-    // Who follows has not read the table of late: the leader has counted.
+    // A worker that follows has no recent scan; it uses the leader's count.
     computeCap: (fleet) => cap.of((poller.role === "follows" && cache.size) || fleet),
     overdue: rescue.due,
     passedOver: rescue.passedOver(nowMillis),

@@ -1,4 +1,6 @@
-/** `onEvent` is the user's code in the middle of ours: what it throws is logged, and changes nothing else. */
+/**
+ * `onEvent` is user code called from within the engine. What it throws is logged and changes nothing else.
+ */
 import type { Clock } from "../ports/clock.ts";
 import type { Logger } from "../ports/logger.ts";
 
@@ -7,7 +9,10 @@ const LOG_SPACING_MILLIS = 60_000;
 const isThenable = (value: unknown): value is PromiseLike<unknown> =>
   typeof value === "object" && value !== null && "then" in value && typeof value.then === "function";
 
-/** The same function, but it never throws, and no promise of its rejects unseen. One line a minute at most. */
+/**
+ * Wraps `observe` so that it never throws, and so that a promise it returns never rejects unhandled. Logs at
+ * most one line a minute.
+ */
 export function guardedObserve<Event>(
   observe: (event: Event) => unknown,
   { clock, logger }: { readonly clock: Clock; readonly logger: Logger },
@@ -28,7 +33,7 @@ export function guardedObserve<Event>(
   return (event) => {
     try {
       const result = observe(event);
-      // An async function is accepted where one without a result is expected, and never waited for.
+      // An async function also fits the type of a function without a result. It is not awaited.
       if (isThenable(result)) result.then(undefined, failed);
     } catch (error) {
       failed(error);

@@ -1,6 +1,7 @@
 /**
- * What one worker does for all: listing shards and creating the rows that are missing, removing rows that have
- * done their duty, and saying how the fleet stands. Everything is idempotent, so two leaders for a moment do no harm.
+ * The leader's work for the whole fleet: lists shards, creates missing rows, removes rows that are no longer
+ * needed, and publishes the state of the fleet. Everything is idempotent, so two leaders for a moment do no
+ * harm.
  */
 
 import type { Application } from "../core/application.ts";
@@ -16,13 +17,20 @@ import type { FleetCache } from "./fleet-cache.ts";
 import { Reminders } from "./reminders.ts";
 import type { IdentifiedStream } from "./stream-identity.ts";
 
-/** KCL's `leaseCleanupIntervalMillis`: a completed row costs nothing but a line in every scan. */
+/** KCL's `leaseCleanupIntervalMillis`. A completed row costs only its part of every scan. */
 const CLEANUP_INTERVAL_MILLIS = 60_000;
-/** A hole must be seen this often before it is worth a warning: a listing may lag behind a reshard (KCL's confidence threshold). */
+/**
+ * A hole must be found this often in a row before it is logged: a listing may lag behind a reshard (KCL's
+ * confidence threshold).
+ */
 const HOLE_CONFIDENCE = 3;
-/** ListShards allows 1,000 calls a second per account, but ten splits in a row must not make a hundred. */
+/**
+ * ListShards allows 1,000 calls a second per account, but ten splits in a row must not cause a hundred calls.
+ */
 const MIN_SYNC_SPACING_MILLIS = 200;
-/** After a listing that failed; at the most twice as long as the default interval, so that children do not wait for it. */
+/**
+ * Backoff after a failed listing. At most twice the default interval, so that children do not wait for it.
+ */
 const BACKOFF_BASE_MILLIS = 500;
 const BACKOFF_CAP_MILLIS = 10_000;
 
@@ -42,7 +50,7 @@ export class LeaderDuties {
   readonly #options: LeaderOptions;
   #syncedMillis = Number.NEGATIVE_INFINITY;
   #syncedRequests = -1;
-  /** Listings that failed, in a row, and when the next may be made. */
+  /** Failed listings in a row, and when the next one may be made. */
   #failures = 0;
   #allowedMillis = Number.NEGATIVE_INFINITY;
   #cleanedMillis: number;
@@ -58,7 +66,7 @@ export class LeaderDuties {
     this.#cleanedMillis = ports.clock.monotonicMillis();
   }
 
-  /** What every row that is missing begins with. */
+  /** Sets what every missing row begins with, and binds the stream. */
   began(application: Application): void {
     this.#application = application;
     this.#ports.stream.bind(application.stream);
@@ -74,7 +82,7 @@ export class LeaderDuties {
     return this.#application;
   }
 
-  /** A worker that stopped leading starts afresh when it leads again: the stream may have changed meanwhile. */
+  /** A worker that leads again syncs at once: the stream may have changed meanwhile. */
   resigned(): void {
     this.#syncedMillis = Number.NEGATIVE_INFINITY;
   }
@@ -94,7 +102,7 @@ export class LeaderDuties {
     );
   }
 
-  /** @returns the shards listed, and whether rows were created. */
+  /** @returns the shards listed, and how many rows were created */
   async syncShards(): Promise<{ readonly shards: readonly Shard[]; readonly created: number }> {
     const requests = this.#cache.shardSyncRequests;
     const startedMillis = this.#ports.clock.monotonicMillis();
@@ -133,8 +141,8 @@ export class LeaderDuties {
   }
 
   /**
-   * Writes the application's row again, which another hand deleted: Java KCL's clean-up of rows whose shards are gone, or a
-   * person. The fleet goes on from where it knows to have begun; who wants it to begin anew stops the fleet first.
+   * Writes the application row again after it was deleted: by Java KCL's clean-up of rows whose shards are
+   * gone, or by a person. The fleet keeps the beginning that it knows. To begin anew, stop the fleet first.
    */
   async restoreApplication(): Promise<void> {
     this.began(await this.#ports.store.createApplication(this.application));
@@ -142,7 +150,10 @@ export class LeaderDuties {
     this.#ports.logger.warn({}, "the application's row was deleted by another hand: it is written again");
   }
 
-  /** @returns how many rows were removed. The view must have been read anew: children start without telling anybody. */
+  /**
+   * The table must have been scanned just before: children start without a notification.
+   * @returns how many rows were removed
+   */
   async cleanUp(): Promise<number> {
     this.#cleanedMillis = this.#ports.clock.monotonicMillis();
     const outcomes = await forEachBounded(completedLeases(this.#cache.table), async (lease) => {
@@ -155,7 +166,8 @@ export class LeaderDuties {
 
   publish(fleet: FleetSummary): void {
     const dimensions = { Operation: "LeaseAssignment" };
-    // Caps follow a reshard or a stop by a moment: what one listing finds without room, and the next does not, is no alarm.
+    // Caps follow a reshard or a stop with a short delay. A spillover in one listing that is gone in the next
+    // raises no alarm.
     const spilled = Math.min(fleet.spilled, this.#spilledBefore);
     this.#spilledBefore = fleet.spilled;
     this.#ports.metrics.record("UnownedShards", fleet.unowned, "Count", dimensions);
@@ -172,7 +184,7 @@ export class LeaderDuties {
     }
   }
 
-  /** A process that was paused meanwhile would create rows for a stream and a table of long ago (seed 347). */
+  /** A process that was paused meanwhile would create rows for an old stream and an old table (seed 347). */
   async #checkThatNothingChanged(): Promise<void> {
     const first = await this.#ports.store.readFleet(0, { consistent: true });
     if (first?.version === this.#cache.scannedFleetVersion) return;
@@ -182,8 +194,9 @@ export class LeaderDuties {
 
   async #create(lease: Lease): Promise<"created" | "exists"> {
     const outcome = await this.#ports.store.create(lease);
-    // A row that exists unseen (another leader's, or our own after a lost answer) counts from now on as well: a child
-    // whose parent is not in the view would be read at once (L3). How far it has got, the next scan tells.
+    // A row that exists without having been read (created by another leader, or by this worker with a lost
+    // response) must be in the cache from now on. Otherwise a child of it would be read at once (L3). The
+    // next scan shows its progress.
     this.#cache.wrote(lease);
     if (outcome === "exists") this.#cache.scannedFleetVersion = -1;
     return outcome;

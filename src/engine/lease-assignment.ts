@@ -1,6 +1,6 @@
 /**
- * Lease assignment in one worker (`core/assignments.ts`): it assigns while it leads or stands in, and does what it is
- * assigned between its readings of the table.
+ * Lease assignment in one worker (`core/assignments.ts`): it assigns while it leads or stands in. Between its
+ * scans it does what it is assigned.
  */
 import { type Decisions, membersToMarkDead } from "../core/decide.ts";
 import type { Facts } from "../core/facts.ts";
@@ -29,7 +29,7 @@ export class LeaseAssignment {
 
   constructor(deps: LeaseAssignmentDeps) {
     const { failoverTimeMillis, leaseRenewal } = deps.options;
-    // Beside Java workers, which take leases without asking, every worker must see its own rows.
+    // Beside Java workers, which take leases on their own, every worker must read its own rows.
     const assignsFrom = leaseRenewal === "lease" ? Number.POSITIVE_INFINITY : deps.options.assignsFrom;
     this.#poller = deps.poller;
     this.#maintenance = deps.maintenance;
@@ -46,10 +46,10 @@ export class LeaseAssignment {
   }
 
   /**
-   * W6. The leader has read the table; what follows from the fleet rows alone needs no plan.
+   * W6. The leader has scanned the table. What follows from the fleet rows alone needs no plan.
    *
    * @param leavingMillis how long this worker has been leaving
-   * @returns what changes while something is assigned: then this worker looks often
+   * @returns a value that changes while something is assigned; then this worker polls often
    */
   follow(facts: Facts, leavingMillis: number): string {
     const { membership, cache } = this.#poller;
@@ -59,7 +59,7 @@ export class LeaseAssignment {
     return `${cache.version} ${JSON.stringify(assigned)}`;
   }
 
-  /** @param planned where this worker's own plan wants the lease */
+  /** @param planned who this worker's own plan gives the lease to */
   targetOf(leaseKey: string, planned: string | undefined): string | undefined {
     return this.#poller.role === "reads" ? planned : (planned ?? this.#follower.targetOf(leaseKey));
   }

@@ -1,6 +1,6 @@
 /**
- * The way out of the fleet: the entry is removed when no row names this worker any more, and what is left when the time
- * of a stop is up is released.
+ * How a worker leaves the fleet: it removes its entry once no row names it as the owner, and force-releases
+ * what is left when the stop budget is spent.
  */
 import { actualOwner, isEnded, type Lease } from "../core/lease.ts";
 import { forEachBounded } from "./bounded.ts";
@@ -10,7 +10,7 @@ import { settledWithin } from "./settled-within.ts";
 import type { ShardTask } from "./shard-task.ts";
 import type { ShardTasks } from "./shard-tasks.ts";
 
-/** A start that cannot work rejects within half a minute, this included. */
+/** A start that cannot succeed rejects within half a minute, including this time. */
 const LEAVING_MILLIS = 2_000;
 
 export interface LeavingDeps {
@@ -19,22 +19,24 @@ export interface LeavingDeps {
   readonly workerId: string;
 }
 
-/** Leases that the rows give to this worker, as the newest scan found them. */
+/** Leases whose rows name this worker as the owner, as of the newest scan. */
 function rowsNaming({ poller, workerId }: LeavingDeps): readonly Lease[] {
   const ours = (lease: Lease) => actualOwner(lease) === workerId && !isEnded(lease);
   return [...poller.cache.table.values()].filter(ours);
 }
 
-/** What a donor that had not heard of the leaving has handed over meanwhile is set free. */
+/** Releases leases that a donor, not yet aware of the leaving, has handed over meanwhile. */
 async function releaseLateComers(deps: LeavingDeps): Promise<void> {
   await deps.poller.scan();
   await forEachBounded(rowsNaming(deps), (row) => deps.ports.store.release(row, row.checkpoint));
 }
 
 /**
- * C2. What was handed to this worker a moment ago is taken up and given on first; what comes later than that is set free.
+ * C2. A lease that was handed over to this worker just before is taken up and handed over again first. A
+ * lease that arrives after the entry is removed is released.
  *
- * @returns "is named": the rows, or what has been claimed meanwhile, keep it here
+ * @returns "is named": this worker must stay, because rows name it or because it has claimed a lease
+ *   meanwhile
  */
 export async function leaveWhenFree(
   deps: LeavingDeps,
@@ -45,7 +47,7 @@ export async function leaveWhenFree(
   }: { readonly tasks: ShardTasks; readonly stopped: AbortSignal; readonly ended: () => void },
 ): Promise<"has left" | "is named"> {
   const { poller } = deps;
-  // What is handed to a worker that follows and has left, the leader finds with its next reading.
+  // If a lease is handed over to a follower that has left, the leader finds it in its next scan.
   const follows = poller.role === "follows";
   if (!follows) await poller.scan();
   if (stopped.aborted) return "has left"; // the stop budget was spent meanwhile
@@ -60,8 +62,8 @@ export async function leaveWhenFree(
 }
 
 /**
- * Ends handlers and releases leases as far as they are known to be processed, so that no other worker waits for an
- * expiry. What cannot be written stays in the rows, and expires.
+ * Aborts handlers and releases their leases at the last known progress, so that no other worker waits for
+ * them to expire. A lease that cannot be released stays in its row and expires.
  */
 export async function forceRelease(
   deps: LeavingDeps,
@@ -72,7 +74,7 @@ export async function forceRelease(
   await Promise.allSettled([deps.poller.membership.leave()]);
 }
 
-/** A start that fails has told others of itself. Without an answer they find out by its silence. */
+/** A start that fails may already have an entry. If it cannot be removed, it expires. */
 export async function leaveBriefly({ ports, poller }: LeavingDeps): Promise<void> {
   const left = poller.membership.leave().catch(() => undefined);
   await settledWithin(ports.clock, left, LEAVING_MILLIS);

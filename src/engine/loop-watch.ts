@@ -1,12 +1,15 @@
 /**
- * Measures how long the event loop is blocked or paused: by a synchronous handler, by other code of the process, by a
- * stopped or starved process. A pulse is due at a short interval; what it comes late by is the block.
+ * Measures how long the event loop is blocked or paused: by a synchronous handler, by other code of the
+ * process, or because the process is stopped or starved. A pulse is due at a short interval; its delay is the
+ * length of the block.
  *
- * Owns: what was measured, and its report. Never does: choose batches (`core/batch-fit.ts`) or the time that is published
- * (`core/block-cover.ts`).
- * B1: a block counts as soon as anything runs again, before the late pulse itself: promise chains run before timers.
- * B2: after blocks that add up to a third of the failover time since the last heartbeat, a handler is called only once the
- *     next one is answered (`owesHeartbeat`).
+ * Owns: the measurements and their report. Never does: choose batches (`core/batch-fit.ts`) or the published
+ * failover time (`core/block-cover.ts`).
+ *
+ * B1: a block counts as soon as any code runs again, even before the late pulse: promise chains run before
+ *     timers.
+ * B2: if blocks since the last heartbeat add up to a third of the failover time, a handler is called only
+ *     after the next heartbeat is answered (`owesHeartbeat`).
  */
 
 import { BlockCover, isNotable } from "../core/block-cover.ts";
@@ -15,30 +18,33 @@ import type { Logger } from "../ports/logger.ts";
 import type { Metrics } from "../ports/metrics.ts";
 import { HeldSpans } from "./reader/held-spans.ts";
 
-/** Of the failover time. */
+/** Part of the failover time. */
 const PULSE_PART = 1 / 20;
 const HEARTBEAT_PART = 1 / 3;
 const REMINDER_MILLIS = 300_000;
-/** A block so many times as long as those reported is reported at once. */
+/** A block this many times as long as those logged is logged at once. */
 const MUCH_LONGER = 2;
 const RECENT_MILLIS = 60_000;
-/** Of the last minute. */
+/** Part of the last minute. */
 const OFTEN_PART = 1 / 2;
 
-/** What a shard reader tells of its handler's calls, and learns from them. */
+/** What a shard reader reports about one call of its handler, and gets back. */
 export interface HandlerCallSpan {
   /** The handler's function has returned: its synchronous part is over. */
   returned(): void;
-  /** The call is over. @returns its longest block of the event loop, as far as it is not known to be another shard's */
+  /**
+   * The call is over.
+   * @returns its longest block of the event loop, without what is known to be another shard's
+   */
   over(): number;
 }
 
 export interface LoopStatus {
-  /** The longest block or pause of the last minute; 0: none was measured. */
+  /** The longest block or pause of the last minute. 0: none was measured. */
   readonly longestBlockMillis: number;
-  /** Wall clock, of the end of the last one of a third of the failover time or more. */
+  /** Wall clock, at the end of the last block of a third of the failover time or more. */
   readonly lastBlockedMillis: number | undefined;
-  /** What this worker publishes: others find it dead after so long without a heartbeat. */
+  /** What this worker publishes: without a heartbeat for this long, it expires. */
   readonly failoverTimeMillis: number;
 }
 
@@ -50,15 +56,15 @@ interface LoopWatchPorts {
 
 export class LoopWatch {
   readonly #ports: LoopWatchPorts;
-  /** `failoverTimeMillis`, as the user gave it. */
+  /** The option `failoverTimeMillis` as the user gave it. */
   readonly optionMillis: number;
   readonly #pulseMillis: number;
   readonly #cover: BlockCover;
   readonly #spans: HeldSpans;
-  /** When the next pulse is due (monotonic); infinite while this worker does not run. */
+  /** When the next pulse is due (monotonic). Infinite while this worker does not run. */
   #dueMillis = Number.POSITIVE_INFINITY;
   #lastBlockedMillis: number | undefined;
-  /** Since the metric was last recorded. */
+  /** The longest block since the metric was last recorded. */
   #longestMillis = 0;
   #recent: { readonly millis: number; readonly atMillis: number }[] = [];
   #report = { atMillis: Number.NEGATIVE_INFINITY, longestMillis: 0, blocks: 0, longestSinceMillis: 0 };
@@ -81,30 +87,37 @@ export class LoopWatch {
     this.#dueMillis = Number.POSITIVE_INFINITY;
   }
 
-  /** What a heartbeat publishes. */
+  /** The failover time that the next heartbeat publishes. */
   get failoverTimeMillis(): number {
     return this.#cover.publishedMillis(this.#now(), this.#currentMillis);
   }
 
-  /** What its entry says. */
+  /** What this worker's entry publishes. */
   get published() {
     const { failoverTimeMillis } = this;
     return { failoverTimeMillis, covers: this.leastJudgedMillis > 0 };
   }
 
-  /** No other worker is judged by less. */
+  /** No other worker expires in less time than this. */
   get leastJudgedMillis(): number {
     return this.#cover.leastJudgedMillis(this.#now(), this.#currentMillis);
   }
 
-  /** B2. @param sentMillis when the last heartbeat that was answered was sent (monotonic) */
+  /**
+   * B2.
+   * @param sentMillis when the last answered heartbeat was sent (monotonic)
+   */
   owesHeartbeat(sentMillis: number): boolean {
     const isDue = this.#now() - sentMillis >= HEARTBEAT_PART * this.optionMillis;
-    // Short blocks, of a busy machine say, leave time enough for the heartbeat: only what adds up to a long one counts.
+    // Short blocks, as on a busy machine, leave enough time for the heartbeat. Only blocks that add up to a
+    // long one count.
     return isDue && isNotable(this.blockedSince(sentMillis), this.optionMillis);
   }
 
-  /** How much of the time since then the event loop was blocked. @param sinceMillis monotonic, within the last minute */
+  /**
+   * How long the event loop was blocked since then.
+   * @param sinceMillis monotonic, within the last minute
+   */
   blockedSince(sinceMillis: number): number {
     const since = this.#recent.map(({ millis, atMillis }) => Math.min(millis, atMillis - sinceMillis));
     return since.reduce((sum, millis) => sum + Math.max(0, millis), this.#currentMillis);
@@ -122,7 +135,7 @@ export class LoopWatch {
     };
   }
 
-  /** The metric, at the pace of the heartbeats. */
+  /** Records the metric, at every heartbeat interval. */
   measure(): void {
     const longest = Math.max(this.#longestMillis, this.#currentMillis);
     this.#longestMillis = 0;
@@ -140,7 +153,7 @@ export class LoopWatch {
     };
   }
 
-  /** Blocked or paused for more than half of the last minute: how long; undefined: it was not. */
+  /** How long the event loop was blocked in the last minute, if more than half of it; otherwise undefined. */
   get oftenBlockedMillis(): number | undefined {
     this.#forget();
     const millis = this.#recent.reduce((sum, block) => sum + block.millis, 0);
@@ -165,7 +178,7 @@ export class LoopWatch {
     this.#log(millis, now);
   }
 
-  /** Once loudly, then seldom. */
+  /** At once, then rarely. */
   #log(millis: number, now: number): void {
     const report = this.#report;
     report.blocks += 1;
@@ -203,7 +216,7 @@ export class LoopWatch {
     while (this.#recent.length > 0 && this.#recent[0]!.atMillis < oldest) this.#recent.shift();
   }
 
-  /** B1. Of the block that may still last, or has ended without a pulse yet. */
+  /** B1. The block that still lasts, or that has ended without a pulse yet. */
   get #currentMillis(): number {
     return Math.max(0, this.#now() - this.#dueMillis);
   }

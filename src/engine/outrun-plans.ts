@@ -1,21 +1,29 @@
 /**
- * What is done of plans from a table that was changing while it was read. Each waits for a newer table (C1), but not for
- * ever: where changes outrun the scans, one lease could wait as long as others move. A free lease that plans of two scans
- * give to this worker, its row unmoved, is claimed: the claim is conditional on the row, so at worst the lease moves once
- * more. A cap that two scans in a row lead to is published: until then the others plan with the old one.
+ * Acts on plans from a table that changed while it was scanned. Such a plan waits for a newer table (C1), but
+ * not for ever: where the table changes faster than it is scanned, one lease could wait as long as others
+ * move.
+ *
+ * - A free lease that the plans of two scans give to this worker, with its row unchanged, is claimed. The
+ *   claim is conditional on the row, so at worst the lease moves once more.
+ * - A cap that two scans in a row compute is published. Until then the other workers plan with the old one.
  */
 import type { Decisions } from "../core/decide.ts";
 import { untakenKey } from "../core/untaken.ts";
 
 export class OutrunPlans {
   #scannedFleetVersion = Number.NaN;
-  /** Free leases (`untakenKey`) that the newest scan gave to this worker, and that earlier ones did. */
+  /**
+   * Free leases (`untakenKey`) that the newest scan gave to this worker, and that earlier scans gave to it.
+   */
   #newest: ReadonlySet<string> = new Set();
   #earlier: ReadonlySet<string> = new Set();
   #cap: number | undefined;
   #capBefore: number | undefined;
 
-  /** @returns the claims that do not wait, with what the rows already call this worker's own; and whether the cap does not */
+  /**
+   * @returns the claims that do not wait, including leases whose rows already name this worker; and whether
+   *   two scans agree on the cap
+   */
   add(
     { claim, untaken, cap }: Decisions,
     scannedFleetVersion: number,

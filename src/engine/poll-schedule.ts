@@ -1,24 +1,26 @@
 /**
- * When this worker looks next: often for a while after a change, on the fleet's grid while nothing changes, ever later
- * while the table cannot be reached. Owns: since when what has been changing. Never does: look.
+ * When this worker polls next: often for a while after a change, aligned to the fleet's wall-clock ticks
+ * while nothing changes, and less and less often while the table cannot be reached.
+ *
+ * Owns: when the last change was. Never does: poll.
  */
 import { idlePauseMillis, type PollIntervals } from "../core/poll-intervals.ts";
 import type { Ports } from "./engine-context.ts";
 
-/** Several hand-overs cause one move of the generation. */
+/** Several hand-overs cause only one move of the fleet version. */
 const COALESCE_MILLIS = 15;
 const FAILURE_BASE_MILLIS = 100;
 const FAILURE_CAP_MILLIS = 1_000;
 
 export interface Due {
   readonly untilHeartbeatMillis: number;
-  /** The end of a joiner's wait for others; infinite for everybody else. */
+  /** The end of a joiner's debounce. Infinite for all other workers. */
   readonly untilActiveMillis: number;
 }
 
 export class PollSchedule {
   readonly #ports: Pick<Ports, "clock" | "random">;
-  /** This worker's own place in the spread of the fleet's looks. */
+  /** This worker's place in the spread of the fleet's polls, from 0 to 1. */
   readonly #phase: number;
   #changedMillis = 0;
   #lastChange = "";
@@ -33,7 +35,10 @@ export class PollSchedule {
     this.#changedMillis = this.#ports.clock.monotonicMillis();
   }
 
-  /** New generations and new moves keep the looks frequent; the same moves waiting on a slow handler do not. */
+  /**
+   * New fleet versions and new moves keep the polls frequent. The same moves, waiting for a slow handler, do
+   * not.
+   */
   saw(change: string): void {
     if (change !== this.#lastChange) this.changed();
     this.#lastChange = change;
@@ -48,7 +53,7 @@ export class PollSchedule {
     this.#failuresInARow = 0;
   }
 
-  /** @returns how many in a row this is */
+  /** @returns how many have failed in a row */
   failed(): number {
     this.#failuresInARow += 1;
     return this.#failuresInARow;
@@ -68,7 +73,7 @@ export class PollSchedule {
   ): number {
     const { clock, random } = this.#ports;
     if (this.#failuresInARow > 0) {
-      // After an outage the heartbeat comes at once: others observe again, too.
+      // After an outage the heartbeat must come soon, because the other workers observe again too.
       const capMillis = Math.min(FAILURE_CAP_MILLIS, intervals.heartbeatMillis / 2);
       return random.next() * Math.min(capMillis, FAILURE_BASE_MILLIS * 2 ** this.#failuresInARow);
     }
@@ -78,7 +83,7 @@ export class PollSchedule {
         { wallMillis: clock.wallMillis(), untilHeartbeatMillis },
         this.#phase,
       );
-    // Spread by ±10 %, so that workers that woke each other do not look at the same moments.
+    // Spread by ±10 %, so that workers that woke each other do not poll at the same moments.
     const spread = 0.9 + 0.2 * random.next();
     return Math.max(1, Math.min(intervals.busyMillis * spread, untilHeartbeatMillis, untilActiveMillis));
   }

@@ -1,10 +1,10 @@
-/** Says what lasts once, and then every five minutes. */
+/** Something that lasts is logged once, and then every five minutes. */
 const REMINDER_MILLIS = 300_000;
 
 export class Reminders {
   readonly #loggedMillis = new Map<string, number>();
 
-  /** Whether it is to be said now. What was said longer ago than a reminder takes is forgotten, so that this does not grow. */
+  /** Whether to log it now. Entries older than `REMINDER_MILLIS` are dropped, to bound the memory. */
   isDue(what: string, nowMillis: number): boolean {
     for (const [subject, atMillis] of this.#loggedMillis)
       if (nowMillis - atMillis >= REMINDER_MILLIS) this.#loggedMillis.delete(subject);
@@ -13,7 +13,7 @@ export class Reminders {
     return true;
   }
 
-  /** It lasts no more: the next time it is news. */
+  /** It is over: the next time it is logged at once. */
   isOver(what: string): void {
     this.#loggedMillis.delete(what);
   }

@@ -1,4 +1,7 @@
-/** Doing one thing until it is done: the table may be unavailable for a while, and the work must still happen once. */
+/**
+ * Retries one action until it succeeds: the table may be unavailable for a while, and the work must still be
+ * done.
+ */
 import type { Clock } from "../ports/clock.ts";
 import { backoffMillis, type Random } from "../ports/random.ts";
 import { type ErrorReports, type ErrorSource, errorClassIn } from "./error-reports.ts";
@@ -8,14 +11,15 @@ export interface RetryDeps {
   readonly random: Random;
   readonly reports: ErrorReports;
   readonly source: ErrorSource;
-  /** What it is done for: a shard id. */
+  /** What the action is for: a shard id. */
   readonly subject: string;
   readonly signal: AbortSignal;
 }
 
 /**
- * Tries until it succeeds or `signal` aborts (then: undefined). Waits with full jitter between tries, at most 2 s.
- * It never gives up by itself, whatever the error: that would leave a shard unread. Failures are reported by their class.
+ * Tries until `act` succeeds, or until `signal` aborts (then: undefined). Waits with full jitter between
+ * tries, at most 2 s. It never stops by itself, whatever the error: that would leave a shard unread. Failures
+ * are reported by class.
  */
 export async function retryUntilAborted<T>(act: () => Promise<T>, parts: RetryDeps): Promise<T | undefined> {
   const { clock, random, reports, source, subject, signal } = parts;

@@ -1,26 +1,27 @@
 /**
- * Which fleet rows a look reads beside this worker's own heartbeat. Row 0 tells whether anything changed. With more rows,
- * each row and the next one with living members watch each other; the leader reads all of them in turn.
+ * Which fleet rows a poll reads beside this worker's own heartbeat. Row 0 shows whether anything changed. If
+ * there are more rows, the members of each row also poll the next row with living members, and the leader
+ * reads all rows in turn.
  */
 import type { Role } from "../core/poll-intervals.ts";
 import type { FleetCache } from "./fleet-cache.ts";
 
 export interface Listing {
   readonly ownRow: number;
-  /** The look has begun with a heartbeat, whose answer was this worker's row. */
+  /** The poll began with a heartbeat, whose response was this worker's row. */
   readonly hasSentHeartbeat: boolean;
   readonly everyMillis: number;
   readonly leads: boolean;
   readonly role: Role;
 }
 
-/** Silence counts only where a row is seen at least twice in a failover time (W4). */
+/** A member can expire only if its row is read at least twice per failover time (W4). */
 const ROUNDS_IN_A_FAILOVER = 2.5;
 
 export class RowPolls {
   readonly #cache: FleetCache;
   readonly #failoverTimeMillis: number;
-  /** When each row was last read by a look of its own. */
+  /** When a poll last read each row. */
   readonly #readMillis = new Map<number, number>();
   #nextRow = 0;
 
@@ -56,7 +57,7 @@ export class RowPolls {
     return [...fleetRows];
   }
 
-  /** The own row has this worker's assignments, and the row of the leaders says whether this worker is to lead. */
+  /** The worker's own row contains its assignments. The leading row shows whether this worker should lead. */
   #whereOneAssigns(
     { ownRow, hasSentHeartbeat, everyMillis, role }: Listing,
     nowMillis: number,
@@ -82,7 +83,7 @@ export class RowPolls {
     return [...fleetRows];
   }
 
-  /** Right before a heartbeat there may be a beat's time less than a whole interval: that is not worth another read. */
+  /** Just before a heartbeat the interval may be slightly short. That is not worth another read. */
   #isDue(fleetRow: number, everyMillis: number, nowMillis: number): boolean {
     return nowMillis - (this.#readMillis.get(fleetRow) ?? 0) >= everyMillis * 0.85;
   }

@@ -1,7 +1,8 @@
 /**
- * What a start waits out, and what it gives up on. What may pass by itself is tried again until it works. What needs a
- * person is tried for a while, because policies, new tables and new credentials take a moment to be known everywhere;
- * then the start fails, within 30 s, with the remedy in the error.
+ * Which errors a start retries, and for how long. An error that may pass by itself is retried until the call
+ * succeeds. An error that needs a person is retried for a while, because policies, new tables and new
+ * credentials take a moment to take effect everywhere. Then the start fails, within 30 s, with the remedy in
+ * the error.
  */
 
 import { type ErrorClass, needsAPerson } from "../core/error-class.ts";
@@ -12,14 +13,14 @@ import { type ErrorReports, type ErrorSource, errorClassIn } from "./error-repor
 
 const PATIENCE_MILLIS: Readonly<Partial<Record<ErrorClass, number>>> = {
   invalid: 0,
-  // Also what the engine itself has found out: a namesake, a stream that was replaced, a stop.
+  // Includes errors that the engine raises itself: a duplicate worker id, a replaced stream, a stop.
   defect: 0,
   "not-found": 8_000,
 };
 const USUAL_PATIENCE_MILLIS = 20_000;
 const PAUSE_BASE_MILLIS = 100;
 const PAUSE_CAP_MILLIS = 2_000;
-/** A call that has no answer for so long is said, though its deadline is later. */
+/** A call without a response for this long is logged, though its deadline is later. */
 const WARNING_MILLIS = 15_000;
 
 interface StartRetriesDeps {
@@ -32,10 +33,12 @@ interface StartRetriesDeps {
 export class StartRetries {
   readonly #deps: StartRetriesDeps;
   readonly #signal: AbortSignal;
-  /** Since when the calls of a source have failed in a way that needs a person, without a success in between. */
+  /**
+   * By source: since when its calls have failed with errors that need a person, without a success in between.
+   */
   readonly #needsPersonSinceMillis = new Map<ErrorSource, number>();
 
-  /** @param signal ends the waiting; what it waits for then rejects with the signal's reason */
+  /** @param signal ends the wait, which then rejects with the signal's reason */
   constructor(deps: StartRetriesDeps, signal: AbortSignal) {
     this.#deps = deps;
     this.#signal = signal;
@@ -45,7 +48,7 @@ export class StartRetries {
     return this.#signal;
   }
 
-  /** Tries until it works. Rejects with the last error when patience ends. */
+  /** Tries until `act` succeeds. Rejects with the last error when the time for retries is over. */
   async until<T>(source: ErrorSource, act: () => Promise<T>): Promise<T> {
     const { clock, random, reports } = this.#deps;
     for (let attempt = 1; ; attempt++) {
@@ -73,7 +76,7 @@ export class StartRetries {
     return call.finally(() => over.abort());
   }
 
-  /** Whether this failure, after those before it, is reason to give up. */
+  /** Whether the time for retries is over with this failure. */
   hasEnded(source: ErrorSource, error: unknown): boolean {
     const errorClass = errorClassIn(error);
     if (!needsAPerson(errorClass)) return false;

@@ -1,8 +1,11 @@
-/** The time a stop may take: it ends at the earliest moment that any call of `stop` has set. */
+/** The time a stop may take. It ends at the earliest moment that any call of `stop` has set. */
 import type { Clock } from "../ports/clock.ts";
 import { deferred } from "./deferred.ts";
 
-/** Kept for releasing the leases of handlers that do not end: a part of the budget, and no more than this. */
+/**
+ * Kept for releasing the leases of handlers that do not end: this part of the budget, at most
+ * `MAX_RESERVE_MILLIS`.
+ */
 const RESERVE_PART = 0.2;
 const MAX_RESERVE_MILLIS = 2_000;
 
@@ -16,7 +19,7 @@ export class StopBudget {
     this.#clock = clock;
   }
 
-  /** A later call may shorten it, never lengthen it. */
+  /** A later call may shorten the budget, never lengthen it. */
   limit(budgetMillis: number): void {
     const ends = this.#clock.monotonicMillis() + budgetMillis;
     if (ends >= this.#endsMillis) return;
@@ -26,12 +29,12 @@ export class StopBudget {
     this.#shortened = deferred();
   }
 
-  /** Whether `work` ends while there is more left than the reserve. */
+  /** Whether `work` ends before only the reserve is left. */
   outlasts(work: Promise<unknown>): Promise<boolean> {
     return this.#race(work, () => this.#endsMillis - this.#reserveMillis);
   }
 
-  /** The same for the whole budget. */
+  /** Whether `work` ends within the whole budget. */
   outlastsInAll(work: Promise<unknown>): Promise<boolean> {
     return this.#race(work, () => this.#endsMillis);
   }

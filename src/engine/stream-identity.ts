@@ -1,14 +1,15 @@
 /**
- * Whether the stream is still the one that the leases are of. A stream that is deleted and made again under its name has
- * other records under other numbers, and every checkpoint means nothing in it.
+ * Checks that the stream is still the one the leases belong to. A stream that is deleted and created again
+ * under its name has other records under other numbers, so every checkpoint is meaningless in it.
  *
- * A stream of another identity shows in what it refuses: an old iterator, an old sequence number, an old shard, and for a
- * while the stream itself. Each of these is asked about before it is passed on, so that no position moves and no row is
- * made for the wrong stream. Where nothing is refused, the listing shows it: shards of a known name begin with another
- * sequence number. While nothing looks odd, nothing is asked: DescribeStreamSummary costs no call in a quiet fleet.
+ * A stream with another identity refuses calls: an old iterator, an old sequence number, an old shard. For a
+ * while it does not exist at all. The identity is checked before such a refusal is passed on, so that no
+ * position moves and no row is created for the wrong stream. Where nothing is refused, the listing shows the
+ * change: a shard with a known name has another starting sequence number. While nothing looks wrong, nothing
+ * is checked: a quiet fleet makes no DescribeStreamSummary call.
  *
- * S1: a refusal reaches its caller only after the identity was confirmed since, or cannot be known (the table is not bound,
- *     or the right to describe is missing).
+ * S1: a refusal reaches its caller only after the identity has been confirmed since, or if it cannot be known
+ *     (the table is not bound, or the permission to describe is missing).
  */
 
 import { describeIdentity, isOtherStream, type StreamIdentity } from "../core/application.ts";
@@ -17,7 +18,7 @@ import type { Shard } from "../core/shard.ts";
 import type { Clock } from "../ports/clock.ts";
 import { type Stream, type StreamDescription, StreamError } from "../ports/stream.ts";
 
-/** One answer counts for the refusals of all shards in so long. */
+/** How long one check counts for the refusals of all shards. */
 const CONFIRMED_FOR_MILLIS = 1_000;
 
 export interface StreamIdentityDeps {
@@ -34,16 +35,19 @@ export class IdentifiedStream implements Stream {
   #confirmedMillis = Number.NEGATIVE_INFINITY;
   #checking: Promise<void> | undefined;
   #isReplaced = false;
-  /** A listing said that there is no stream, or showed other shards than before: it may be another one. */
+  /**
+   * A listing reported that there is no stream, or other starting numbers than before: it may be another
+   * stream.
+   */
   #isDoubted = false;
-  /** By shard. */
+  /** Starting sequence numbers by shard. */
   #startingNumbers: ReadonlyMap<string, string> = new Map();
 
   constructor(deps: StreamIdentityDeps) {
     this.#deps = deps;
   }
 
-  /** @param identity undefined: not known, and nothing is ever asked */
+  /** @param identity undefined: not known, so it is never checked */
   bind(identity: StreamIdentity | undefined): void {
     this.#bound = identity;
     this.#isReplaced = this.#isDoubted = false;
@@ -51,8 +55,9 @@ export class IdentifiedStream implements Stream {
   }
 
   /**
-   * Every stream has an open shard from its creation to its end: a listing without one is none. What is begun with it would
-   * not know which shards there were, and those that are closed before the next listing would not be read.
+   * A stream has an open shard from its creation to its deletion, so an empty listing is invalid. An
+   * application that began with it would not know the existing shards; those that close before the next
+   * listing would not be read.
    */
   async listShards(): Promise<readonly Shard[]> {
     const shards = await this.#deps.stream.listShards().catch((error: unknown) => {
@@ -82,8 +87,8 @@ export class IdentifiedStream implements Stream {
     this.#deps.stream.read(iterator, maxRecords).catch((error: unknown) => this.#doubt(error));
 
   /**
-   * Resolves when the stream is the one that the leases are of, or that cannot be known.
-   * @throws StreamError when it is another one, or does not answer now
+   * Resolves when the stream is the one the leases belong to, or if that cannot be known.
+   * @throws StreamError when it is another stream, or does not respond now
    */
   async confirm(): Promise<void> {
     if (this.#bound === undefined) return;
@@ -108,7 +113,8 @@ export class IdentifiedStream implements Stream {
     try {
       ({ identity } = await describeStream());
     } catch (error) {
-      // Without the right to ask, the refusal stands as it is. Whatever else fails is asked again with the next refusal.
+      // Without the permission to describe, the refusal is passed on. After any other failure the next
+      // refusal checks again.
       if (error instanceof StreamError && error.problem === "denied") return;
       throw error;
     }

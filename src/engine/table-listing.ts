@@ -1,13 +1,15 @@
 /**
- * Reading the whole lease table. Owns: what the newest reading found of children without parents. Never does: believe a
- * reading that shows a child without its parent, or no row at all.
+ * Reads the whole lease table.
+ *
+ * Owns: which children without parents the newest scan found. Never does: accept a first scan that shows a
+ * child without its parent, or one without any row.
  */
 import { orphans } from "../core/lineage.ts";
 import { type LeaseListing, StoreUnavailable } from "../ports/lease-store.ts";
 import type { Ports } from "./engine-context.ts";
 import type { FleetCache } from "./fleet-cache.ts";
 
-/** Of one reading of the table. */
+/** Scans per reading of the table. */
 const MAX_SCANS = 3;
 
 export class TableListing {
@@ -19,9 +21,10 @@ export class TableListing {
   }
 
   /**
-   * Every row; a parent that is missing is missing in two scans, the second begun after the first had ended (L3: see `orphans`).
+   * Reads every row. A parent counts as missing only if two scans miss it, the second begun after the first
+   * had ended (L3: see `orphans`).
    *
-   * @param hasLeft this worker is no member any more: the table may be empty
+   * @param hasLeft this worker is no longer a member: the table may be empty
    */
   async read(hasLeft: boolean): Promise<LeaseListing> {
     for (let round = 1; ; round++) {
@@ -31,13 +34,16 @@ export class TableListing {
       this.#orphans = new Set(found);
       if (fresh.size === 0) return listing;
       if (round < MAX_SCANS) continue;
-      // Reshards faster than scans: the newest children are left for the next look.
+      // Reshards are faster than scans: the newest children are left for the next poll.
       const children = new Set([...fresh].map((orphan) => orphan.split(" ")[0]));
       return { ...listing, leases: listing.leases.filter((lease) => !children.has(lease.leaseKey)) };
     }
   }
 
-  /** A member's own fleet row is in the table, so an answer with no row at all is none: the leases are kept, and it is asked again. */
+  /**
+   * A member's own fleet row is in the table, so a listing without any row is invalid: the leases are kept,
+   * and the scan is retried.
+   */
   async #readOnce(hasLeft: boolean): Promise<LeaseListing> {
     const listing = await this.#ports.store.list({ consistent: true });
     const { leases, corrupt, fleetRows } = listing;
@@ -46,7 +52,10 @@ export class TableListing {
     throw new StoreUnavailable(message, { errorClass: "malformed-answer" });
   }
 
-  /** Says which rows cannot be read any more, or again. @returns whether some can be read again */
+  /**
+   * Logs which rows have become unreadable, and which are readable again.
+   * @returns whether some are readable again
+   */
   report(before: ReadonlySet<string>, { unreadable, corrupt }: FleetCache): boolean {
     const { logger } = this.#ports;
     const fresh = corrupt.filter(({ leaseKey }) => !before.has(leaseKey));

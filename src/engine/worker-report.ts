@@ -1,4 +1,7 @@
-/** What a worker says of itself: its state, its health, and the metrics of each heartbeat (KCL's names where it has them). */
+/**
+ * What a worker reports about itself: its state, its health, and the metrics of each heartbeat (with KCL's
+ * names where KCL has them).
+ */
 import type { Decisions } from "../core/decide.ts";
 import { needsAPerson } from "../core/error-class.ts";
 import type { EngineOptions, Ports } from "./engine-context.ts";
@@ -9,16 +12,19 @@ import { DEFAULT_LOG_WARNING_MILLIS } from "./reader/shard-activity.ts";
 import type { ShardTasks } from "./shard-tasks.ts";
 
 /**
- * - created: `start()` was not called; joining: on its way into the fleet; active: takes part;
- * - leaving: hands its leases over; stopped: has left;
- * - failed: has ended by itself, `status().lastError` and the event `error` say why.
+ * - created: `start()` was not called
+ * - joining: joins the fleet
+ * - active: takes part
+ * - leaving: hands its leases over
+ * - stopped: has left
+ * - failed: has ended by itself; `status().lastError` and the event `error` have the reason
  */
 export type WorkerState = "created" | "joining" | "active" | "leaving" | "stopped" | "failed";
 
 /**
  * For the probes of a container platform.
  * - `live` false: only a restart helps. It never depends on AWS: an outage must not restart a fleet.
- * - `ready` false: this worker does not do all of its work; `reasons` says why, in one line each.
+ * - `ready` false: this worker does not do all of its work; `reasons` has one line for each reason.
  */
 export interface WorkerHealth {
   readonly live: boolean;
@@ -26,7 +32,9 @@ export interface WorkerHealth {
   readonly reasons: readonly string[];
 }
 
-/** An iteration of the loop is bounded by the deadlines of its calls; one that takes longer than this hangs. */
+/**
+ * An iteration of the loop is bounded by the deadlines of its calls. One that takes longer than this hangs.
+ */
 const LOOP_LIMIT_MILLIS = 120_000;
 
 export interface ReportSources {
@@ -49,7 +57,7 @@ export function statusOf(
     state,
     leads: decisions?.leads ?? false,
     maxLeases: poller.membership.member.maxLeases,
-    /** The fleet as this worker sees it; undefined before its first reading of the table. */
+    /** The fleet as this worker last read it; undefined before its first scan. */
     fleet: decisions?.fleet,
     /** The newest failure of any call; it may have passed. */
     lastError: reports.last,
@@ -104,12 +112,15 @@ export function healthOf(
   return { live: failure === undefined && !hangs, ready: reasons.length === 0, reasons };
 }
 
-/** A handler that has failed so often has been failing for some seconds at least. */
+/** A handler that has failed this often has been failing for some seconds at least. */
 const FAILING_ATTEMPTS = 5;
 const LASTING_MILLIS = 30_000;
 const seconds = (millis: number): string => `${Math.round(millis / 1_000)} s`;
 
-/** As often as a heartbeat is due, also while the table cannot be reached: what lags is said then too. */
+/**
+ * Records metrics at every heartbeat interval, also while the table cannot be reached, so that a lag is
+ * reported then too.
+ */
 export class Measurements {
   readonly #sources: ReportSources;
   #takenMillis = 0;
@@ -137,7 +148,7 @@ function measure({ ports, options, loop, tasks }: ReportSources): void {
   metrics.record("CurrentLeases", shards.length, "Count", own);
   metrics.record("LostLeases", held.takeLost(), "Count", own);
   metrics.record("HaltedShards", halted, "Count", { Operation: "LeaseAssignment" });
-  // Also of shards that are not read at the moment: their lag grows with the clock.
+  // Includes shards that are not being read: their lag grows with the clock.
   for (const { millisBehindLatest } of shards)
     if (millisBehindLatest !== undefined)
       metrics.record("MillisBehindLatest", millisBehindLatest, "Milliseconds", {
