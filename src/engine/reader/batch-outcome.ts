@@ -1,4 +1,7 @@
-/** How getting a batch through the handler ends, and what it takes. */
+/**
+ * How the handling of a batch ends, and what it needs. A record is *settled* when it is processed or given
+ * up.
+ */
 
 import type { ConsumerRecord } from "../../core/record.ts";
 import type { Clock } from "../../ports/clock.ts";
@@ -15,8 +18,8 @@ import type { ShardActivity } from "./shard-activity.ts";
 export type BatchOutcome =
   | { readonly kind: "done" }
   /**
-   * The lease was lost, or a drain came between two tries: the next owner gets what is left. `isAhead`: and later
-   * records that were processed ahead of it once more.
+   * The lease was lost, or a drain came between two tries: the next owner gets what is left. `isAhead`: the
+   * next owner also gets later records again that were processed ahead of it.
    */
   | { readonly kind: "interrupted"; readonly isAhead?: boolean };
 
@@ -35,14 +38,17 @@ export interface HandlerPolicyDeps {
   readonly checkpointer: Checkpointer;
   readonly onError: OnError;
   readonly retry: Retry;
-  /** Of the next call, by what the calls before have blocked the event loop for. */
+  /** Limit for the next call, from how long earlier calls have blocked the event loop. */
   readonly mostRecords: () => number;
-  /** A `deadLetter` that takes longer has failed: its answer may have been lost. */
+  /** A `deadLetter` call that takes longer has failed: its result may have been lost. */
   readonly deadLetterLimitMillis: number;
-  /** `processed`: by the handler. Else the record was given up. Everything before it is settled too. */
+  /**
+   * Everything up to `last` is settled. `processed`: the handler processed it. Otherwise the record was given
+   * up.
+   */
   readonly settled: (last: ConsumerRecord, processed: boolean) => void;
-  /** The records read ahead, if there are any: they belong to the batch in the handler from then on. */
+  /** The records read ahead, if any. They belong to the batch in the handler from then on. */
   readonly takeAhead: () => readonly ConsumerRecord[];
-  /** Aborts when the lease is lost or a drain was asked for: no further tries. */
+  /** Aborts when the lease is lost or a drain was requested: no further tries. */
   readonly interrupted: AbortSignal;
 }

@@ -1,7 +1,7 @@
 /**
- * How far a shard is processed, and the writing of it: newest progress wins, one write at a time, at most one per
- * interval, the last one never forgotten. A store that does not answer is asked again with backoff behind the handler's
- * back; a failed fence closes it for good.
+ * Tracks how far a shard is processed, and writes it. The newest progress wins, one write at a time, at most
+ * one per interval, and the last one is always written. If the store does not respond, the write is retried
+ * with backoff in the background. After a failed fence nothing more is written.
  */
 
 import { CheckpointRefused } from "../../core/errors.ts";
@@ -28,48 +28,48 @@ export interface CallCheckpoints {
   readonly checkpoint: CheckpointFunction;
   /** The handler has checkpointed the last record of its call. */
   readonly hasFinished: boolean;
-  /** The call failed or was given up: what it still says counts no more. */
+  /** The call failed or timed out: its later checkpoints are refused. */
   revoke(reason: string): void;
 }
 
 export interface CallRange {
-  /** The last record that may be named. */
+  /** The last record that may be checkpointed. */
   readonly delivered: Checkpoint;
-  /** What is meant where none is named. Default: `delivered`. */
+  /** What a checkpoint without a position means. Default: `delivered`. */
   readonly finished?: Checkpoint;
-  /** The call's records come after one that is not settled: their checkpoints count once this resolves. */
+  /** The call's records come after one that is not settled. Their checkpoints count once this resolves. */
   readonly after?: Promise<void> | undefined;
 }
 
 export class Checkpointer {
   readonly #parts: CheckpointerDeps;
-  /** Aborts when no write of its own accord may start any more. */
+  /** Aborts when no write may start any more, except for one that a caller demands. */
   readonly #resting = new AbortController();
   /** Aborts when no write at all may start any more. */
   readonly #closing = new AbortController();
   #progress: Checkpoint;
   #written: Checkpoint;
-  /** Somebody waits for everything up to here to be written, also while it rests. */
+  /** A caller waits until everything up to here is written, even while resting. */
   #demanded: Checkpoint | undefined;
   #lastWriteAtMillis: number;
   #writing: Promise<void> | undefined;
-  /** Called with every step of the progress. */
+  /** Called each time the progress moves. */
   #onProgress: () => void = () => undefined;
 
   constructor(parts: CheckpointerDeps) {
     this.#parts = parts;
     this.#progress = parts.held.lease.checkpoint;
     this.#written = this.#progress;
-    // Shards that start together do not all write together ever after.
+    // A random phase, so that shards that start together do not always write together.
     this.#lastWriteAtMillis = parts.clock.monotonicMillis() - parts.random.next() * parts.intervalMillis;
   }
 
-  /** Everything up to here is done; written or about to be. */
+  /** Everything up to here is done; it is written or about to be. */
   get progress(): Checkpoint {
     return this.#progress;
   }
 
-  /** Progress never goes back: what is behind it already changes nothing. */
+  /** Progress never goes back: an earlier position changes nothing. */
   advance(to: Checkpoint): void {
     if (this.#closing.signal.aborted || compareCheckpoints(to, this.#progress) <= 0) return;
     this.#progress = to;
@@ -92,7 +92,7 @@ export class Checkpointer {
     });
   }
 
-  /** Resolves when the progress of now is written, or never will be (closed, lost), or `signal` aborts. */
+  /** Resolves when the current progress is written, or never will be (closed, lost), or `signal` aborts. */
   whenWritten(signal?: AbortSignal): Promise<void> {
     const writing = this.#writing;
     if (writing === undefined || signal === undefined) return writing ?? Promise.resolve();
@@ -108,15 +108,16 @@ export class Checkpointer {
   }
 
   /**
-   * A drain was asked for: no write starts any more, because the hand-over carries the progress in its own. A crash
-   * before it replays no more than one without the drain: what was unwritten now, and the batch in hand. With interval
-   * 0, what a handler checkpoints itself is still written at once, for it is told so.
+   * A drain was requested: no more writes start, because the hand-over writes the progress. A crash before it
+   * replays no more than one without the drain: what was unwritten by now, and the batch in flight. With
+   * interval 0, the handler's own checkpoints are still written at once, because `checkpoint()` promises
+   * that.
    */
   rest(): void {
     this.#resting.abort();
   }
 
-  /** Progress ends here. Resolves when the write under way is over. */
+  /** Progress ends here. Resolves when the write in flight is over. */
   async close(): Promise<void> {
     this.#resting.abort();
     this.#closing.abort();
@@ -177,7 +178,10 @@ export class Checkpointer {
     return this.whenWritten();
   }
 
-  /** With nothing to write, `#write` would end before `#writing` is set, and nothing would ever be written again. */
+  /**
+   * The check for work is needed: with nothing to write, `#write` would end before `#writing` is set, and
+   * nothing would ever be written again.
+   */
   #startWriting(): void {
     const hasWork = compareCheckpoints(this.#progress, this.#written) > 0;
     if (hasWork && this.#mayWrite) this.#writing ??= this.#write();

@@ -1,5 +1,6 @@
 /**
- * A place in a shard: the position, the iterator that Kinesis gave for it, and the calls that move it on. What to do about a failure is the fetcher's to decide (shard-reader-fetch.ts).
+ * A place in a shard: the position, its iterator from Kinesis, and the calls that move it forward. The
+ * fetcher decides what to do about a failure (`fetcher.ts`).
  */
 import type { Clock } from "../../ports/clock.ts";
 import type { Logger } from "../../ports/logger.ts";
@@ -16,7 +17,7 @@ export class ShardCursor {
   readonly #deps: CursorDeps;
   readonly #shardId: string;
   readonly #position: ReadPosition;
-  /** Called with every new iterator: what comes next may have been read before. */
+  /** Called with every new iterator: the next records may have been read before. */
   readonly #reopened: () => void;
   #iterator: string | undefined;
   #hasLoggedEarlier = false;
@@ -43,13 +44,13 @@ export class ShardCursor {
     this.#reopened();
   }
 
-  /** Reads at the iterator. The cursor stays where it is until `advance`. */
+  /** Reads at the iterator. The cursor stays in place until `advance`. */
   read(maxRecords: number): Promise<ReadResult> {
     if (this.#iterator === undefined) throw new Error(`no iterator for ${this.#shardId}: open comes first`);
     return this.#deps.stream.read(this.#iterator, maxRecords);
   }
 
-  /** What was read is taken: goes on behind it. */
+  /** The records are taken: continues after them. */
   advance({ records, nextIterator }: ReadResult): void {
     this.#iterator = nextIterator;
     const last = records.at(-1);
@@ -60,15 +61,16 @@ export class ShardCursor {
     return this.#deps.stream.listShards();
   }
 
-  /** The iterator is of no use any more. The position stays. */
+  /** The iterator is no longer usable. The position stays. */
   close(): void {
     this.#iterator = undefined;
   }
 
   /**
-   * Kinesis refuses the position. Moves when it has refused it often enough and gives an iterator for another place.
-   * @returns whether the position is another one now
-   * @throws StreamError when it refuses the other places as well: then it is not the position
+   * Kinesis refuses the position. Moves it after enough refusals, if Kinesis gives an iterator for another
+   * place.
+   * @returns whether the position has changed
+   * @throws StreamError if Kinesis refuses the other places too: then the position is not the cause
    */
   async refused(): Promise<boolean> {
     const { logger } = this.#deps;

@@ -1,6 +1,6 @@
 /**
- * Brings fetched batches to the handler, one at a time, and reports each. Where the handler blocks the event loop, a batch
- * is given in parts that are fitted to it (`core/batch-fit.ts`).
+ * Passes fetched batches to the handler, one at a time, and reports each. Where the handler blocks the event
+ * loop, a batch is split into parts of a suitable size (`core/batch-fit.ts`).
  */
 import { BatchFit } from "../../core/batch-fit.ts";
 import { type Checkpoint, compareCheckpoints } from "../../core/lease.ts";
@@ -25,11 +25,11 @@ export interface DeliveryDeps {
   readonly checkpointer: Checkpointer;
   readonly activity: ShardActivity;
   readonly isFromGoneOwner: boolean;
-  /** The next batch, when it is read already and has records; it is the delivery's from then on. */
+  /** The next batch, if it is already read and has records. It belongs to the delivery from then on. */
   readonly takeAhead: () => FetchedBatch | undefined;
   /** Aborts when the lease is lost. */
   readonly stopping: AbortSignal;
-  /** Aborts when the lease is lost or a drain was asked for. */
+  /** Aborts when the lease is lost or a drain was requested. */
   readonly interrupted: AbortSignal;
 }
 
@@ -38,16 +38,19 @@ export class ShardDelivery {
   readonly #parts: DeliveryDeps;
   readonly #policy: HandlerPolicy;
   readonly #start: Checkpoint;
-  /** What the lease's checkpoint covers is dropped until the first record beyond it (it may be within an aggregate). */
+  /**
+   * Records covered by the lease's checkpoint are dropped, until the first one after it (it may be within an
+   * aggregate).
+   */
   #dropsCovered = true;
   readonly #fit: BatchFit | undefined;
   #handling: Promise<BatchOutcome> | undefined;
-  /** The batch in the handler and those that were joined to it; all but the last have been given to it in full. */
+  /** The batch in the handler and those joined to it. All but the last have been given to it in full. */
   #batches: { readonly batch: FetchedBatch; readonly count: number }[] = [];
-  /** Of the last of them: what the handler was not given yet. */
+  /** Records of the last of these batches that the handler has not been given yet. */
   #rest: readonly ConsumerRecord[] = [];
   #delivered: Checkpoint;
-  /** The last record that the handler (or the error policy) is done with, and all before it. */
+  /** The last record that the handler (or the error policy) is done with; so are all records before it. */
   #finished: Checkpoint;
   #processed: Checkpoint;
 
@@ -80,24 +83,24 @@ export class ShardDelivery {
     });
   }
 
-  /** Settles when the handler is done with the batch it has; undefined: it has none. */
+  /** Settles when the handler is done with its batch. Undefined: it has none. */
   get handling(): Promise<BatchOutcome> | undefined {
     return this.#handling;
   }
 
-  /** The last record that the handler processed, and all before it. */
+  /** The last record that the handler processed; so are all records before it. */
   get processed(): Checkpoint {
     return this.#processed;
   }
 
-  /** A batch that waits for its next try has it now. False: none waits. */
+  /** Makes a batch that waits for its next try have it now. False: none waits. */
   resume(): boolean {
     return this.#policy.resume();
   }
 
   /**
    * @param isLast reported even when it is empty
-   * @returns with `end` when the batch, or one that was joined to it, is the last of the shard
+   * @returns with `end` when the batch, or one joined to it, is the last of the shard
    */
   async deliver(
     batch: FetchedBatch,
@@ -109,7 +112,8 @@ export class ShardDelivery {
       this.#handling = this.#handleAll();
       outcome = await this.#handling;
       this.#handling = undefined;
-      // The last record that a handler remembers may be one ahead: the hook's checkpoint must not pass the one before.
+      // The handler may have been given a record ahead of one that is not settled. The hook's checkpoint must
+      // not pass that one.
       if (outcome.kind === "interrupted" && outcome.isAhead) this.#delivered = this.#finished;
       this.#parts.activity.enter("reading");
     }
@@ -124,14 +128,18 @@ export class ShardDelivery {
     return { ...outcome, end };
   }
 
-  /** The user's last chance to checkpoint before the lease is given away. A failure costs replays, not the hand-over. */
+  /**
+   * The user's last chance to checkpoint before the lease is handed over or released. A failure costs
+   * replays, not the hand-over.
+   */
   async shutDown(): Promise<void> {
     const { deps, options, shardId, checkpointer, activity } = this.#parts;
     const { clock, logger } = deps;
     const hook = options.hooks?.shutdownRequested;
     if (hook === undefined) return;
     activity.enter("hook");
-    // A batch that failed, or was interrupted, was delivered as well: without a position, that one is not meant.
+    // A batch that failed or was interrupted was delivered too; a checkpoint without a position does not
+    // include it.
     const rights = checkpointer.forCall({ delivered: this.#delivered, finished: this.#finished });
     const failed = (error: unknown) =>
       logger.error({ err: error, shardId }, "shutdownRequested failed; the lease is given away as it stands");
@@ -143,7 +151,7 @@ export class ShardDelivery {
     rights.revoke("shutdownRequested has ended");
   }
 
-  /** Part after part. A hand-over waits for one part only: what is left is the next owner's. */
+  /** Handles part after part. A hand-over waits for one part only: the rest belongs to the next owner. */
   async #handleAll(): Promise<BatchOutcome> {
     while (this.#rest.length > 0) {
       const outcome = await this.#handle(this.#nextPart(), this.#batches.at(-1)!.batch);
@@ -177,14 +185,15 @@ export class ShardDelivery {
     const outcome = await this.#policy.process(records, batch.millisBehindLatest);
     const millis = deps.clock.monotonicMillis() - startedAtMillis;
     this.report.handled(batch, records.length, millis, outcome.kind === "done");
-    // "After every batch" means that the next one waits for it; a drain's progress is written by the hand-over.
+    // "After every batch" means that the next batch waits for the write. A drain's progress is written by the
+    // hand-over.
     if (outcome.kind === "done" && options.checkpointIntervalMillis === 0) {
       await checkpointer.whenWritten(interrupted);
     }
     return outcome;
   }
 
-  /** The records after those in the handler: of the same batch, or of the next one. */
+  /** The records after those in the handler: from the same batch, or from the next one. */
   #takeAhead(): readonly ConsumerRecord[] {
     if (this.#rest.length === 0) {
       const batch = this.#parts.takeAhead();

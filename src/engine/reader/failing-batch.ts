@@ -1,6 +1,8 @@
 /**
- * Gets a batch through the handler after its first call has failed: performs what `core/isolation.ts` says, with a
- * growing pause after every failure, and gives up what is to be given up. A drain or a stop ends every pause.
+ * Gets a batch through the handler after its first call has failed: makes the calls that `core/isolation.ts`
+ * chooses, with a growing pause after every failure, and gives up the records that it finds to be poison or
+ * out of attempts. A drain or a stop ends every pause. A record is *settled* when it is processed or given
+ * up.
  *
  *   trying ──(a record is to be given up, and may not be passed over)──▶ halted
  *     ▲                                                                    │ a call passes
@@ -18,12 +20,15 @@ import { errorOf, poisonRecordOf } from "./handler-errors.ts";
 import type { GiveUpReason } from "./reader-options.ts";
 import { retryDelayMillis } from "./retry.ts";
 
-/** A halted shard tries again by itself: what was wrong may have been put right, and nobody need know of `resume`. */
+/**
+ * A halted shard retries by itself: the cause may have been repaired, and no operator needs to know of
+ * `resume`.
+ */
 export const HALTED_RETRY_MILLIS = 60_000;
 
 const PROOFS_TO_HALT = 1;
 const PROOFS_TO_PASS_OVER = 2;
-/** Of batches that are joined to one whose only unsettled records share a partition key: bounds what is held. */
+/** Batches that are joined to one whose only unsettled records share a partition key. Bounds what is held. */
 const MAX_JOINED = 4;
 
 export class FailingBatch {
@@ -31,16 +36,18 @@ export class FailingBatch {
   readonly #records: ConsumerRecord[];
   readonly #millisBehindLatest: number;
   readonly #isolation: Isolation;
-  /** Calls that were given one record ahead: what they checkpoint counts when all before it is settled. */
+  /**
+   * Calls that were given one record ahead: their checkpoints count when all records before it are settled.
+   */
   readonly #ahead: { readonly index: number; readonly reached: Deferred }[] = [];
   /** The last error of the first record that is not settled. */
   #error = new Error("not tried yet");
   #isHalted = false;
   #joined = 0;
   #pausing: AbortController | undefined;
-  /** What the handler said of the records that it called poison. */
+  /** By record: the error with which the handler called it poison. */
   readonly #namedErrors = new Map<number, Error>();
-  /** The pause before the next call is over already. */
+  /** The pause before the next call is already over. */
   #hasPaused = false;
 
   constructor(
@@ -53,7 +60,8 @@ export class FailingBatch {
     this.#records = [...records];
     this.#millisBehindLatest = millisBehindLatest;
     const keys = records.map(({ partitionKey }) => partitionKey);
-    // A shard that halts by mistake goes on by itself; a record that is passed over is gone.
+    // A shard that halts by mistake continues by itself; a record that is passed over by mistake is gone. So
+    // the latter needs more proof.
     const isLossy = parts.onError !== "stop";
     const rules = {
       maxAttempts: parts.retry.maxAttempts,
@@ -88,7 +96,8 @@ export class FailingBatch {
     let call: IsolationCall = { kind: "next", indexes: this.#records.map((_, index) => index) };
     let failure: Error | undefined = error;
     for (;;) {
-      // What the handler itself checkpointed before it failed is done: the next call, or the next owner, starts behind it.
+      // What the handler checkpointed before it failed is done: the next call, or the next owner, starts
+      // after it.
       if (failure !== undefined && call.kind === "next") this.#takeProgress();
       if (failure === undefined) await this.#passed(call);
       else if (interrupted.aborted) return INTERRUPTED;
@@ -99,7 +108,7 @@ export class FailingBatch {
       call = next;
       const outcome = await this.#call(call);
       if (outcome.kind === "stopped") return INTERRUPTED;
-      // What a call checkpointed is done, also where that counts only after the records before it.
+      // What a call checkpointed is done, even if it counts only after the records before it.
       const isDone = outcome.kind === "done" || (call.kind === "ahead" && outcome.hasFinished);
       failure = isDone ? undefined : outcome.error;
     }
@@ -122,7 +131,7 @@ export class FailingBatch {
     this.#parts.report.flushSkipped();
     this.#goesOn();
     this.#settled(true);
-    // The record after them may be one that the handler has named.
+    // The next record may be one that the handler has named as poison.
     await this.#isolateDue();
   }
 
@@ -145,7 +154,7 @@ export class FailingBatch {
     const attempt = isolation.attemptsOf(indexes[0]!);
     this.#hasPaused = false;
     await this.#isolateDue();
-    // The handler's own word about a record says nothing of what else it can do.
+    // A record named as poison is no sign that the handler fails otherwise, so no pause follows.
     if (named !== undefined || isolation.isUrgent || this.#hasPaused) return;
     await this.#pauseAfter(isolation.failuresInRow, { attempt, count: indexes.length, error });
   }
@@ -209,12 +218,15 @@ export class FailingBatch {
     }
   }
 
-  /** A `deadLetter` that never settles fails like one that throws. It may still take the record, which then comes twice. */
+  /**
+   * A `deadLetter` that never settles fails like one that throws. It may still take the record, which is then
+   * delivered twice.
+   */
   async #inTime(deliver: () => Promise<void>, tries: number): Promise<void> {
     const { clock, logger, shardId, deadLetterLimitMillis } = this.#parts;
     if ((await settledWithin(clock, deliver(), deadLetterLimitMillis)) !== "still running") return;
     const limit = `deadLetter did not finish within ${deadLetterLimitMillis} ms: it is tried again, and may be given the record twice`;
-    // Once for each record: from then on the reports say seldom that it fails.
+    // Once for each record. After that, the error reports log the failure, rarely.
     if (tries === 1) logger.error({ shardId }, limit);
     throw new Error(limit);
   }
@@ -253,7 +265,7 @@ export class FailingBatch {
     this.#pausing = undefined;
   }
 
-  /** The record that the error names, if it is one of this batch that is not settled. */
+  /** The index of the record that the error names, if it is in this batch and not settled. */
   #namedIndex(error: Error): number | undefined {
     const named = poisonRecordOf(error);
     if (named === undefined) return undefined;

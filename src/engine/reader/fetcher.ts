@@ -1,16 +1,18 @@
 /**
- * Fetches a shard's batches one after another: pace, budget, GetRecords, and what to do when that fails. It never gives
- * up while the lease is held; every failure is reported and ends in a later try.
+ * Fetches a shard's batches one after another: pacing, budget, GetRecords, and what to do when that fails. It
+ * never stops trying while the lease is held. Every failure is reported and leads to a later try.
  *
- * | failure | policy |
- * |---|---|
- * | throttled, unavailable, malformed-answer, denied, unauthenticated, expired-credentials, encryption | the same call again, with growing pauses up to 5 s; the position never moves |
- * | expired-iterator | a new iterator at the same position, at once; with pauses when one expires that was new |
- * | invalid, of GetRecords | the iterator is refused: a new one at the same position |
- * | invalid, of GetShardIterator | the position is refused (shard-reader-position.ts); another one is tried at once |
- * | not-found | the listing is asked: gone, or there after all (shard-reader-listing.ts) |
- * | the end, not confirmed by the listing | a new iterator at the same position, and the listing again, with pauses up to 2 s |
- * | the end, confirmed, but without children in the answer | a new iterator at the same position, once: the second answer is believed |
+ * - throttled, unavailable, malformed-answer, denied, unauthenticated, expired-credentials, encryption: the
+ *   same call is retried with growing pauses up to 5 s. The position never moves.
+ * - expired-iterator: a new iterator at the same position, at once; with pauses if the new one expires too.
+ * - invalid, from GetRecords: the iterator is refused. A new one at the same position.
+ * - invalid, from GetShardIterator: the position is refused. `position.ts` decides when it moves and where
+ *   to. A moved position is tried without backoff.
+ * - not-found: the listing shows whether the shard is gone or still there (`listing.ts`).
+ * - The end, not confirmed by the listing: a new iterator at the same position, and the listing again, with
+ *   pauses up to 2 s.
+ * - The end, confirmed, but without children in the response: a new iterator at the same position, once. The
+ *   second response is believed.
  */
 
 import type { ErrorClass } from "../../core/error-class.ts";
@@ -42,7 +44,7 @@ export interface FetchedBatch {
   readonly end: ShardEnd | undefined;
 }
 
-/** The last piece of a read holds its bytes: until then the others share the same memory. */
+/** The last piece of a read holds its bytes: until then the other pieces share the same memory. */
 type Rest = Omit<FetchedBatch, "records">;
 
 export interface ShardEnd {
@@ -52,24 +54,24 @@ export interface ShardEnd {
 
 export type Fetched =
   | FetchedBatch
-  /** The shard is no longer in the stream: trimmed away with whatever was unread. */
+  /** The shard is no longer in the stream: trimmed, together with whatever was unread. */
   | { readonly kind: "gone"; readonly children: readonly Shard[] | undefined }
-  /** No room for a batch ahead: ask again when the batch in hand is done. */
+  /** No room for a batch ahead: ask again when the current batch is done. */
   | { readonly kind: "deferred" }
-  /** The signal aborted while it waited. */
+  /** The signal aborted during the wait. */
   | { readonly kind: "aborted" };
 
 const BACKOFF_BASE_MILLIS = 200;
-/** Also after a trouble of hours, a shard is read again within this of its end. */
+/** Even after an outage of hours, a shard is read again within this time of its end. */
 const BACKOFF_CAP_MILLIS = 5_000;
 /** The children of a shard wait for its end to be confirmed. */
 const UNCONFIRMED_END_CAP_MILLIS = 2_000;
-/** Before the first records have shown how large they are. */
+/** Until the first records show their real size. */
 const ASSUMED_RECORD_BYTES = 1_024;
 
 export type FetchedLease = LeaseStart & {
   readonly shardId: string;
-  /** Of the lease, for `kplHashRange: "drop"`. */
+  /** From the lease, for `kplHashRange: "drop"`. */
   readonly hashRange: HashRange | undefined;
 };
 
@@ -84,18 +86,18 @@ export class ShardFetcher {
   readonly #lag: ReadLag;
   readonly #dimensions: MetricDimensions;
   #nextReadAtMillis: number;
-  /** Kinesis's limits forbid a call before. */
+  /** Kinesis's limits allow no call before this time. */
   #allowedAtMillis = Number.NEGATIVE_INFINITY;
   #emptyReads = 0;
   #recordBytes: number | undefined;
-  /** In a row. */
+  /** Failures in a row. */
   #failures = 0;
-  /** The last failure was an iterator that had expired. */
+  /** The last failure was an expired iterator. */
   #hasExpired = false;
-  /** The last answer said that the shard ends here, and so did the listing. */
+  /** The last response said that the shard ends here, and so did the listing. */
   #hasEnded = false;
   #lastError: LastError | undefined;
-  /** Of the last read: set while some of its records are not given out. */
+  /** Of the last read. Set while some of its records are not returned yet. */
   #rest: Rest | undefined;
 
   constructor(
@@ -120,12 +122,15 @@ export class ShardFetcher {
     this.#lag = new ReadLag(this.#nextReadAtMillis);
   }
 
-  /** How far reading is behind the tip, also while the shard is not read. @param nowMillis monotonic */
+  /**
+   * How far reading is behind the tip, even while the shard is not read.
+   * @param nowMillis monotonic
+   */
   lagMillis(nowMillis: number): number {
     return this.#lag.at(nowMillis);
   }
 
-  /** Wall clock, of the last good read; undefined before the first. */
+  /** Wall clock of the last successful read; undefined before the first. */
   get lastReadMillis(): number | undefined {
     return this.#lag.lastReadMillis;
   }
@@ -150,10 +155,11 @@ export class ShardFetcher {
   }
 
   /**
-   * A last look before a hand-over, in one try: undefined when the last read is young enough, when the shard is known
-   * to be behind (a backlog is the new owner's), or when it fails.
+   * The final read before a hand-over, in one try. Undefined if the last read is recent enough, if the shard
+   * is known to be behind (a backlog belongs to the new owner), or if the read fails.
    *
-   * @param over aborts when the hand-over waits no longer: an iterator that comes after it is not read from (seed 1310128)
+   * @param over aborts when the hand-over waits no longer: an iterator that arrives after it is not read from
+   *   (seed 1310128)
    */
   async last(over: AbortSignal): Promise<FetchedBatch | undefined> {
     const now = this.#deps.clock.monotonicMillis();
@@ -164,7 +170,7 @@ export class ShardFetcher {
     return fetched?.kind === "batch" ? fetched : undefined;
   }
 
-  /** Undefined: it failed, and `#nextReadAtMillis` says when to try again. */
+  /** Undefined: it failed, and `#nextReadAtMillis` is the time of the next try. */
   async #attempt(signal: AbortSignal): Promise<Fetched | undefined> {
     const recordBytes = this.#likelyRecordBytes();
     const { maxRecords } = this.#options;
@@ -199,7 +205,7 @@ export class ShardFetcher {
     return this.#rest === undefined ? { ...rest, records } : { ...rest, records, bytes: 0, end: undefined };
   }
 
-  /** Half as much again as the mean of the last records; one record is never larger than an answer. */
+  /** 1.5 times the mean size of the last records. A single record is never larger than a response. */
   #likelyRecordBytes(): number {
     return this.#recordBytes === undefined ? ASSUMED_RECORD_BYTES : Math.ceil(this.#recordBytes * 1.5);
   }
@@ -236,7 +242,9 @@ export class ShardFetcher {
     });
   }
 
-  /** The answer says that the shard ends here. Undefined: the listing does not (or not yet), and reading goes on. */
+  /**
+   * The response says that the shard ends here. Undefined: the listing does not (yet), and reading continues.
+   */
   async #confirmEnd(named: readonly Shard[] | undefined): Promise<ShardEnd | undefined> {
     const listed = await this.#poll();
     const isOver =
@@ -245,8 +253,8 @@ export class ShardFetcher {
     if (isOver) {
       const areOurs = named?.every((child) => child.parentShardIds.includes(this.#shardId));
       if (areOurs || this.#hasEnded) return { children: areOurs ? named : someOf(listed.children) };
-      // Without children the answer may be an empty one of something between, and the shard closed with records that
-      // are not read yet: it is read once more at the same place.
+      // A response without children may be an empty one from something in between, while the shard closed
+      // with records that are still unread. So the shard is read once more at the same place.
       this.#hasEnded = true;
       this.#nextReadAtMillis = this.#allowedAtMillis;
       return undefined;
@@ -277,7 +285,9 @@ export class ShardFetcher {
     return undefined;
   }
 
-  /** An old one after an outage is no trouble of its own; one that expires again and again is. */
+  /**
+   * An iterator that expired during an outage is no failure of its own. One that expires again and again is.
+   */
   #expired(error: unknown, again: boolean): undefined {
     this.#deps.metrics.record("ExpiredIterator", 1, "Count", this.#dimensions);
     this.#cursor.close();
@@ -293,7 +303,7 @@ export class ShardFetcher {
     const listed = await this.#poll();
     if (listed === undefined) return undefined;
     if (listed.kind !== "absent") {
-      // Some endpoints say "not found" of a sequence number that they no longer have.
+      // Some endpoints answer "not found" for a sequence number that they no longer have.
       if (!wasOpen && "sequenceNumber" in this.#cursor.position) await this.#positionRefused();
       return undefined;
     }
@@ -318,7 +328,7 @@ export class ShardFetcher {
     }
   }
 
-  /** Undefined: the listing says nothing, and that is reported. */
+  /** Undefined: the listing failed, which is reported. */
   async #poll(): Promise<Listed | undefined> {
     const { reports } = this.#deps;
     try {
@@ -349,7 +359,7 @@ export class ShardFetcher {
     reports.failed("reading", errorClass, error, this.#shardId);
   }
 
-  /** Reading ends here: what failed is not this worker's any more. */
+  /** Reading ends here: whether it would still fail is not known. */
   #forget(): void {
     if (this.#failures === 0) return;
     this.#deps.reports.forget("reading", this.#shardId);
@@ -370,7 +380,7 @@ interface Read {
   readonly bytes: number;
 }
 
-/** An iterator that expires as soon as it is given out counts as an unavailable endpoint. */
+/** An iterator that expires as soon as it is issued counts as an unavailable endpoint. */
 const classOf = (problem: StreamErrorClass): ErrorClass =>
   problem === "expired-iterator" ? "unavailable" : problem;
 

@@ -1,6 +1,7 @@
 /**
- * One call of the user's handler: waits for the gate, gives it a signal and the right to checkpoint, watches its time.
- * The answer is a value, never a rejection: what to do about a failure is the policy's business (handler-policy.ts).
+ * One call of the user's handler: waits until the heartbeat is fresh, passes a signal and the right to
+ * checkpoint, and limits the time. The outcome is a value, never a rejection: the policy decides what to do
+ * about a failure (`handler-policy.ts`).
  */
 import type { BatchFit } from "../../core/batch-fit.ts";
 import type { Checkpoint } from "../../core/lease.ts";
@@ -13,12 +14,12 @@ import type { ShardActivity } from "./shard-activity.ts";
 
 export type CallOutcome =
   | { readonly kind: "done" }
-  /** `hasFinished`: it had checkpointed its last record before it failed. */
+  /** `hasFinished`: the handler had checkpointed its last record before it failed. */
   | { readonly kind: "failed"; readonly error: Error; readonly hasFinished: boolean }
-  /** The lease was lost before the call, or during it. */
+  /** The lease was lost before the call or during it. */
   | { readonly kind: "stopped" };
 
-/** How long a handler is waited for after its signal aborted, before the shard goes on without it. */
+/** How long to wait for a handler after its signal aborted, before the shard continues without it. */
 export const HANDLER_GRACE_MILLIS = 5_000;
 
 export const positionOf = (record: ConsumerRecord): Checkpoint => ({
@@ -31,12 +32,12 @@ export interface HandlerCallsDeps {
   readonly options: ShardReaderOptions;
   readonly checkpointer: Checkpointer;
   readonly activity: ShardActivity;
-  /** Learns how long each call blocked the event loop. */
+  /** Gets how long each call blocked the event loop. */
   readonly fit: BatchFit | undefined;
   readonly shardId: string;
   /** Aborts when the lease is lost. */
   readonly stopping: AbortSignal;
-  /** Aborts when the lease is lost or a drain was asked for. */
+  /** Aborts when the lease is lost or a drain was requested. */
   readonly interrupted: AbortSignal;
 }
 
@@ -104,8 +105,8 @@ export class HandlerCalls {
   }
 
   /**
-   * A call that ran out of time has failed, even if it ends well afterwards. It gets a grace to end after its signal
-   * aborted, so that its retry does not overlap with it; one that ignores the signal may.
+   * A call that timed out has failed, even if it succeeds later. After its signal aborts it gets a grace
+   * period, so that its retry does not overlap with it. A handler that ignores the signal may still overlap.
    */
   async #inTime(
     settled: Promise<Error | undefined>,
@@ -129,7 +130,10 @@ export class HandlerCalls {
   }
 }
 
-/** A signal of one call's own: what a handler adds to it goes with the call. `leave` when the call is over. */
+/**
+ * A signal for one call only: listeners that a handler adds to it are dropped with the call. Call `leave`
+ * when the call is over.
+ */
 function follower(followed: AbortSignal, reason: string) {
   const controller = new AbortController();
   const abort = () => controller.abort(new Error(reason));

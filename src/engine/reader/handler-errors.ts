@@ -1,12 +1,12 @@
-/** What a handler may throw to say more than that it failed. */
+/** Errors with which a handler can report more than a failure. */
 import { EvenkeelError } from "../../core/errors.ts";
 import type { ConsumerRecord } from "../../core/record.ts";
 import type { RecordPosition } from "./reader-options.ts";
 
 /**
- * Thrown by a handler for a record that can never be processed (it cannot be decoded, say): `onError` is applied to
- * that record at once, without further tries. The records before it in the batch are given to the handler again, unless
- * it has checkpointed them, and then those after it.
+ * Thrown by a handler for a record that can never be processed (for example, one that cannot be decoded).
+ * `onError` is applied to that record at once, without further tries. The records before it in the batch are
+ * given to the handler again, unless it has checkpointed them; the records after it follow.
  *
  * @example throw new PoisonRecordError(record, { cause: error });
  */
@@ -23,7 +23,7 @@ export class PoisonRecordError extends EvenkeelError {
 }
 
 /**
- * By code and shape, not by class: the handler may come with another copy of this package.
+ * Checks code and shape, not the class: the handler may use another copy of this package.
  * @returns the record that the error names; undefined for any other error
  */
 export function poisonRecordOf(error: Error): RecordPosition | undefined {

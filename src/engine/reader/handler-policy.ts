@@ -1,6 +1,6 @@
 /**
- * Gets one batch through the handler. Failures are waited out (failing-batch.ts). A record is passed over in two cases
- * only, both asked for by the user and both reported: "skip" and `deadLetter`.
+ * Gets one batch through the handler. Failures are retried until they pass (`failing-batch.ts`). A record is
+ * passed over only under "skip" and `deadLetter`: both are the user's choice, and both are reported.
  */
 import type { IsolationMemory } from "../../core/isolation.ts";
 import type { ConsumerRecord } from "../../core/record.ts";
@@ -34,7 +34,7 @@ export class HandlerPolicy {
     }
   }
 
-  /** A batch that waits for its next try has it now. False: none waits. */
+  /** Makes a batch that waits for its next try have it now. False: none waits. */
   resume(): boolean {
     return this.#failing?.resume() ?? false;
   }

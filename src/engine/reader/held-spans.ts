@@ -1,7 +1,7 @@
 /**
- * Which shard's handler blocked the event loop: the calls, their synchronous parts, and the blocks that were measured.
- * What one shard's handler is known to have held the loop for does not count against another's. Known is the synchronous
- * part of a call; and what comes right before the end of a call is taken for its own.
+ * Which shard's handler blocked the event loop: the calls, their synchronous parts, and the measured blocks.
+ * Time that one shard's handler is known to have held the loop does not count against another shard. Known is
+ * the synchronous part of a call. A block right before the end of a call also counts as that call's own.
  */
 
 export interface Span {
@@ -15,7 +15,7 @@ export interface Call {
   heldMillis: number;
 }
 
-/** Of each list: a call of hours may see more; it loses the oldest. */
+/** Of each list. A call of hours may exceed this; the oldest entries are dropped. */
 const MAX_KEPT = 64;
 
 export class HeldSpans {
@@ -25,15 +25,15 @@ export class HeldSpans {
   readonly #ended = new Set<string>();
   #held: (Span & { readonly shardId: string })[] = [];
   #blocks: Span[] = [];
-  /** When the last call began, returned or ended: what blocked before that was not another call's own end. */
+  /** When the last call began, returned or ended: a block before that cannot be the end of another call. */
   #markMillis = Number.NEGATIVE_INFINITY;
 
-  /** @param leastMillis shorter spans are not worth keeping */
+  /** @param leastMillis shorter spans are not kept */
   constructor(leastMillis: number) {
     this.#leastMillis = leastMillis;
   }
 
-  /** Shards whose handlers were called at some time since the last pulse. */
+  /** Shards whose handlers were running at some time since the last pulse. */
   get inBlock(): readonly string[] {
     return [...new Set([...this.#ended, ...[...this.#running].map(({ shardId }) => shardId)])].toSorted();
   }
@@ -55,7 +55,10 @@ export class HeldSpans {
     this.#prune();
   }
 
-  /** @param current the block that may have ended just now. @returns the longest block that may be this call's */
+  /**
+   * @param current the block that may have ended just now
+   * @returns the longest block that may be this call's
+   */
   end(call: Call, current: Span): number {
     this.#running.delete(call);
     this.#ended.add(call.shardId);

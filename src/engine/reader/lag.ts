@@ -1,19 +1,19 @@
 /**
- * How far the reading of a shard is behind, also while it is not read. Kinesis says it with each answer; from the
- * moment at which the next read was due and did not come (the handler holds its batch, reads fail, the process was
- * paused), it grows with the clock. No I/O.
+ * How far the reading of a shard is behind, even while it is not read. Kinesis reports it with each response.
+ * From the time when the next read was due and did not come (the handler holds its batch, reads fail, the
+ * process was paused), it grows with the clock. No I/O.
  */
 export class ReadLag {
   #millisBehindLatest = 0;
   #agesFromMillis: number;
   #lastReadMillis: number | undefined;
 
-  /** @param nowMillis monotonic: a shard that was never read is behind by the time since then, at least */
+  /** @param nowMillis monotonic: a shard that was never read is behind by at least the time since then */
   constructor(nowMillis: number) {
     this.#agesFromMillis = nowMillis;
   }
 
-  /** @param read `atMillis`: wall clock; `nextDueMillis`: monotonic, when the next read is to come */
+  /** @param read `atMillis`: wall clock; `nextDueMillis`: monotonic, when the next read is due */
   read(read: {
     readonly millisBehindLatest: number;
     readonly atMillis: number;
@@ -24,12 +24,12 @@ export class ReadLag {
     this.#agesFromMillis = read.nextDueMillis;
   }
 
-  /** The last good read had nothing behind it. */
+  /** The last successful read was at the tip. */
   get wasAtTip(): boolean {
     return this.#lastReadMillis !== undefined && this.#millisBehindLatest === 0;
   }
 
-  /** Wall clock, when the last good read was asked for; undefined: there was none. */
+  /** Wall clock when the last successful read was sent; undefined: there was none. */
   get lastReadMillis(): number | undefined {
     return this.#lastReadMillis;
   }

@@ -1,10 +1,11 @@
 /**
- * What the stream's listing says about one shard, where reading it has come to a point that reading cannot decide.
+ * What the stream's listing says about one shard, where reads alone cannot decide.
  *
- * - The end: an answer without a next iterator is believed when the listing shows the shard closed, or shows children
- *   of it. A listing may lag behind a reshard, and an answer may come from a proxy: until then reading goes on.
- * - Gone: a shard that "does not exist" is gone when every listing for a minute is without it. Taking it for ended
- *   would write SHARD_END over whatever it holds.
+ * - The end: a response without a next iterator is believed when the listing shows the shard closed, or shows
+ *   children of it. A listing may lag behind a reshard, and a response may come from a proxy: until then
+ *   reading continues.
+ * - Gone: a shard that "does not exist" is gone when every listing for a minute is without it. Treating it as
+ *   ended would write SHARD_END over whatever it holds.
  * - A stream that does not exist, or cannot be listed, proves nothing about its shards.
  */
 import type { Clock } from "../../ports/clock.ts";
@@ -14,9 +15,9 @@ const GONE_AFTER_MILLIS = 60_000;
 
 export type Listed =
   | { readonly kind: "open" }
-  /** Closed, or listed as a parent; `children`: those that are listed. */
+  /** Closed, or listed as a parent. `children`: those that are listed. */
   | { readonly kind: "closed"; readonly children: readonly Shard[] }
-  /** Not listed, for `GONE_AFTER_MILLIS` or longer when `isLasting`. */
+  /** Not listed. `isLasting`: for `GONE_AFTER_MILLIS` or longer. */
   | { readonly kind: "absent"; readonly isLasting: boolean; readonly children: readonly Shard[] };
 
 export class ShardListing {
@@ -31,12 +32,15 @@ export class ShardListing {
     this.#shardId = shardId;
   }
 
-  /** The shard was read: whatever the listings say, it is there. */
+  /** The shard was read: it exists, whatever the listings say. */
   seen(): void {
     this.#absentSinceMillis = undefined;
   }
 
-  /** Lists the shards once. @throws StreamError */
+  /**
+   * Lists the shards once.
+   * @throws StreamError
+   */
   async poll(): Promise<Listed> {
     const shards = await this.#listShards();
     const children = shards.filter((shard) => shard.parentShardIds.includes(this.#shardId));

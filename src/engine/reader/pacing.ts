@@ -1,19 +1,25 @@
-/** When a shard may and should be read again: a pure decision over the last read. All times are monotonic milliseconds. */
+/**
+ * When a shard may and should be read again: a pure decision from the last read. All times are monotonic
+ * milliseconds.
+ */
 
-/** Kinesis allows five GetRecords a second per shard. */
+/** Kinesis allows five GetRecords calls a second per shard. */
 export const MIN_READ_SPACING_MILLIS = 200;
-/** Kinesis allows 2 MiB a second per shard: after a full answer of 10 MiB the next call within 5 s is refused. */
+/**
+ * Kinesis allows 2 MiB a second per shard: after a full response of 10 MiB, a call within the next 5 s is
+ * refused.
+ */
 const BYTES_PER_MILLI = (2 * 1024 * 1024) / 1000;
 /**
- * Asked for in one read, as far as the size of the last records tells: what a shard gives in three eighths of a second.
- * Five such reads a second outrun it. Smaller ones cost CPU, larger ones (up to 10 MiB) memory, several times their
- * size: `npm run bench -- per-record`.
+ * Requested in one read, as far as the size of the last records allows to predict: what a shard delivers in
+ * three eighths of a second. Five such reads a second outrun the shard. Smaller reads cost CPU. Larger ones
+ * (up to 10 MiB) cost several times their size in memory: `npm run bench -- per-record`.
  */
 export const WANTED_READ_BYTES = 768 * 1024;
 /**
- * A shard that was empty this many times in a row is read half as often, until it brings a record: saves half the
- * calls of a shard nobody writes to, and costs its next record at most one idle time more. No more than half: the
- * delay of that record is what a user notices.
+ * A shard that was empty this many times in a row is read half as often, until it returns a record. That
+ * saves half the calls of an idle shard, and delays its next record by at most one more idle time. Not less
+ * often than half, because users notice that delay.
  */
 const READS_UNTIL_QUIET = 60;
 
@@ -21,10 +27,10 @@ export interface FinishedRead {
   readonly startedAtMillis: number;
   readonly bytes: number;
   readonly count: number;
-  /** The most records it could have brought. */
+  /** The most records the read could have returned. */
   readonly limit: number;
   readonly millisBehindLatest: number;
-  /** Reads in a row that brought nothing, this one included. */
+  /** Reads in a row that returned nothing, including this one. */
   readonly emptyReads: number;
 }
 
@@ -33,11 +39,11 @@ export const allowedAtMillis = (read: Pick<FinishedRead, "startedAtMillis" | "by
   read.startedAtMillis + Math.max(MIN_READ_SPACING_MILLIS, Math.ceil(read.bytes / BYTES_PER_MILLI));
 
 /**
- * - a full read, and one that found something and is behind: on at once, within the two limits;
- * - at the tip of the shard: after the idle time, counted from start to start, so that the mean wait of a record is
- *   half the idle time at no more than one call per idle time;
- * - empty but behind (Kinesis walks through a stretch without records): soon, then less and less often, up to the
- *   idle time.
+ * - A full read, or one that returned records and is behind: again at once, within the two limits.
+ * - At the tip of the shard: after the idle time, counted from start to start. The mean wait of a record is
+ *   then half the idle time, at no more than one call per idle time.
+ * - Empty but behind (Kinesis walks through a stretch without records): soon, then less and less often, up to
+ *   the idle time.
  */
 export function nextReadAtMillis(read: FinishedRead, idleTimeBetweenReadsMillis: number): number {
   const allowedAt = allowedAtMillis(read);

@@ -1,19 +1,23 @@
 /**
- * Where the next iterator of a shard begins, so that nothing is left out whatever happened to the last one. No I/O.
+ * Where the next iterator of a shard begins, so that no record is left out, whatever happened to the last
+ * iterator. No I/O.
  *
- * - A checkpoint with a number: AT it, and what it covers is dropped on delivery (a KPL aggregate may be half done).
+ * - A checkpoint with a number: AT it. What the checkpoint covers is dropped on delivery (a KPL aggregate may
+ *   be half done).
  * - After a read: AFTER the last sequence number read.
- * - Kinesis refuses that very number, several times over some seconds (trimmed away, or of a stream that was deleted
- *   and made again): back to where the last record arrived, less a margin; or, where its arrival is not known, to the
- *   trim horizon. Neither can leave out anything that still exists. The reader moves only when Kinesis gives an
- *   iterator for that other place: a refusal of everything is no refusal of a number.
- * - LATEST with nothing read yet begins at the time the lease's row was made, for its first owner and any later one.
- *   Kinesis refuses a time that is still to come: then the clock that wrote it is ahead, and the row was made earlier
- *   than it says. To wait for that time would leave out what is put until then, so the start moves back: by twice what
- *   the row is ahead of this worker's clock, at least a minute, and by four times as much at each further refusal. A row
- *   without a time (a Java fleet's) begins at the tip; a second iterator at the tip would leave out what was put in
- *   between, so that is at the time of the first, less a minute.
- * - A Date that is still to come is waited for.
+ * - Kinesis refuses such a number several times over some seconds: it was trimmed, or belongs to a stream
+ *   that was deleted and created again. The position moves back to when the last record arrived, less a
+ *   margin. If that time is not known, it moves to the trim horizon. Neither can leave out a record that
+ *   still exists. It moves only if Kinesis gives an iterator for the new place: if Kinesis refuses
+ *   everything, the number is not the cause.
+ * - LATEST with nothing read yet: at the time when the lease's row was created, for its first owner and for
+ *   any later one. Kinesis refuses a time in the future. Then the clock that wrote the row is ahead, and the
+ *   row was created earlier than it says. Waiting for that time would leave out records put until then, so
+ *   the start moves back instead: by twice the time that the row is ahead of this worker's clock (at least a
+ *   minute), and four times as far at each further refusal.
+ * - LATEST in a row without a time (a Java fleet's): at the tip. A second iterator at the tip would leave out
+ *   records put in between, so it begins at the time of the first one, less a minute.
+ * - A Date in the future is waited for.
  */
 
 import { AT_TIMESTAMP, beginsAtATime, isSentinel, LATEST, type Lease } from "../../core/lease.ts";
@@ -21,13 +25,13 @@ import type { Clock } from "../../ports/clock.ts";
 import type { Position, StreamRecord } from "../../ports/stream.ts";
 import type { ShardReaderOptions } from "./reader-options.ts";
 
-/** What clocks may disagree by: the workers' and Kinesis's, and the arrival times of records that follow each other. */
+/** The most that clocks may differ: the workers', Kinesis's, and the arrival times of successive records. */
 const CLOCK_TOLERANCE_MILLIS = 60_000;
-/** A good two hours: as far back as a refused LATEST moves by refusals alone. */
+/** A good two hours: the furthest that repeated refusals move a refused LATEST back. */
 const MAX_EARLIER_MILLIS = 128 * CLOCK_TOLERANCE_MILLIS;
-/** A number is given up after so many refusals in a row … */
+/** The position moves after this many refusals of a number in a row … */
 const REFUSALS_OF_A_NUMBER = 3;
-/** … over so long a time: a moment's fault is none. */
+/** … over at least this time: a momentary failure proves nothing. */
 const REFUSED_FOR_MILLIS = 5_000;
 
 export type LeaseStart = Pick<Lease, "checkpoint" | "startMillis">;
@@ -36,7 +40,7 @@ export class ReadPosition {
   readonly #clock: Clock;
   /** LATEST, and nothing read yet. */
   #beginsAtLatest: boolean;
-  /** How much before `#startMillis` it begins. */
+  /** How much before `#startMillis` the position is. */
   #earlierMillis = 0;
   #startMillis: number;
   #position: Position;
@@ -55,7 +59,7 @@ export class ReadPosition {
     return this.#position;
   }
 
-  /** An iterator was given out for the current position. */
+  /** An iterator was issued for the current position. */
   opened(): void {
     this.#refusals = 0;
     if (this.#position.kind !== "latest") return;
@@ -68,14 +72,14 @@ export class ReadPosition {
     this.#beginsAtLatest = false;
     this.#position = { kind: "after-sequence-number", sequenceNumber };
     const arrivalMillis = approximateArrivalTimestamp.getTime();
-    // An endpoint that does not tell it gives the epoch.
+    // An endpoint without arrival times returns the epoch.
     this.#lastArrivalMillis = arrivalMillis > 0 ? arrivalMillis : undefined;
   }
 
   /**
    * Kinesis refuses the current position.
-   * @returns where to try instead, nearest first, each for `movedTo` when it is given an iterator; mostly nothing: the
-   *   current position, which may have changed, is asked for again
+   * @returns other places to try, nearest first; call `movedTo` for the one that gets an iterator. Usually
+   *   empty: then the current position, which may have changed, is tried again.
    */
   refused(): readonly Position[] {
     const { kind } = this.#position;
@@ -119,6 +123,7 @@ function startOf(lease: LeaseStart, initialPosition: ShardReaderOptions["initial
   if (sequenceNumber === AT_TIMESTAMP && initialPosition instanceof Date) {
     return { kind: "at-timestamp", timestamp: initialPosition };
   }
-  // TRIM_HORIZON; and AT_TIMESTAMP in a worker that is not told the time: too much beats too little.
+  // TRIM_HORIZON, or AT_TIMESTAMP in a worker without the time: reading too much is better than reading too
+  // little.
   return { kind: "trim-horizon" };
 }

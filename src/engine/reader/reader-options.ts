@@ -1,4 +1,4 @@
-/** What reading a shard needs, and what a user may decide about it. */
+/** What reading a shard needs, and what a user can configure. */
 
 import type { ConsumerRecord } from "../../core/record.ts";
 import type { Clock } from "../../ports/clock.ts";
@@ -16,17 +16,17 @@ export type RecordPosition = Pick<ConsumerRecord, "sequenceNumber"> &
   Partial<Pick<ConsumerRecord, "subSequenceNumber">>;
 
 /**
- * Declares everything up to `position` (default: up to the end of this call's batch) processed.
+ * Declares everything up to `position` processed (default: up to the end of this call's batch).
  *
- * Resolves when the checkpoint is accepted; it is written within `checkpointIntervalMillis`, and in any case with a
- * hand-over. With `checkpointIntervalMillis: 0` it resolves when it is written, during a drain too. It never rejects, so
- * that a call that is not awaited is safe: a lease lost meanwhile shows in `signal`.
+ * Resolves when the checkpoint is accepted. It is written within `checkpointIntervalMillis`, and in any case
+ * with a hand-over. With `checkpointIntervalMillis: 0` it resolves when it is written, even during a drain.
+ * It never rejects, so a call that is not awaited is safe: a lease lost meanwhile shows in `signal`.
  *
- * In a call that has one record ahead of an earlier one that fails (`onError` "skip" or `deadLetter`), the checkpoint
- * is written when that one is settled, and resolves at once.
+ * A call may have one record ahead of an earlier one that fails (`onError` "skip" or `deadLetter`). There the
+ * checkpoint resolves at once, and is written when the earlier record is processed or given up.
  *
- * Throws `CheckpointRefused` at once for a position beyond what was delivered, before the last checkpoint, or that is
- * no sequence number; and in a call that has failed, timed out or lost its lease.
+ * Throws `CheckpointRefused` at once for a position beyond what was delivered, before the last checkpoint, or
+ * that is no sequence number; and in a call that has failed, timed out or lost its lease.
  */
 export type CheckpointFunction = (position?: RecordPosition) => Promise<void>;
 
@@ -34,7 +34,7 @@ export interface ProcessRecordsInput {
   readonly shardId: string;
   /** In the order of the shard; never empty. */
   readonly records: readonly ConsumerRecord[];
-  /** How far the read that brought them was behind the tip of the shard. */
+  /** How far the read that returned them was behind the tip of the shard. */
   readonly millisBehindLatest: number;
   readonly checkpoint: CheckpointFunction;
   /** 1 for the first call that has these records; one more after every failed call with the first of them. */
@@ -42,8 +42,9 @@ export interface ProcessRecordsInput {
   /** Aborts when the lease is lost or `processTimeoutMillis` has passed: stop having effects. */
   readonly signal: AbortSignal;
   /**
-   * Aborts when a hand-over or a stop is wanted, long before `signal`: the lease is kept until this call ends. A handler
-   * that can stop early checkpoints what it has done and throws, or waits no longer for what fails.
+   * Aborts when a hand-over or a stop is requested, long before `signal`: the lease is kept until this call
+   * ends. A handler that can stop early should checkpoint what it has done and throw, or stop waiting for
+   * what fails.
    */
   readonly draining: AbortSignal;
 }
@@ -51,8 +52,8 @@ export interface ProcessRecordsInput {
 export type ProcessRecords = (input: ProcessRecordsInput) => Promise<void> | void;
 
 /**
- * `checkpoint` takes positions up to the last delivered record. Without one it means the last batch that the handler
- * finished: not one that failed, nor one whose retries the hand-over interrupted.
+ * `checkpoint` accepts positions up to the last delivered record. Without a position it means the last batch
+ * that the handler finished: not one that failed, nor one whose retries the hand-over interrupted.
  */
 export type ShutdownRequested = (input: {
   readonly shardId: string;
@@ -60,11 +61,12 @@ export type ShutdownRequested = (input: {
 }) => Promise<void> | void;
 
 /**
- * Every record of the shard is processed. SHARD_END is written, and the children can start, when it has resolved. It is
- * called again when it throws, or has not resolved within five minutes. `checkpoint` without a position means the last record of the shard.
+ * Every record of the shard is processed. When this has resolved, SHARD_END is written and the children can
+ * start. It is called again when it throws, or has not resolved within five minutes. `checkpoint` without a
+ * position means the last record of the shard.
  *
- * With manual checkpoints SHARD_END also waits until the last record that the handler finished is checkpointed: here, as
- * KCL demands, or through a `checkpoint` that the handler has kept.
+ * With manual checkpoints, SHARD_END also waits until the last record that the handler finished is
+ * checkpointed: here, as KCL demands, or through a `checkpoint` that the handler has kept.
  */
 export type ShardEnded = (input: {
   readonly shardId: string;
@@ -72,28 +74,35 @@ export type ShardEnded = (input: {
 }) => Promise<void> | void;
 
 /**
- * What happens to a record that is poison, or out of attempts (`retry.maxAttempts`, `retry.maxRecordAgeMillis`). Poison
- * is what the handler says (`PoisonRecordError`), and what fails alone again and again while its neighbours pass. All
- * other failures are waited out: while nothing passes, nothing is poison.
- * - "stop" (default): the shard halts at the record, and nothing is passed over. It is tried again once a minute, and at
- *   once after `worker.resume(shardId)`. Only calls in the order of the shard are made, so that poison which is the
- *   first record of all may not be told from a downstream that is down: that is tried for ever, and does not halt.
+ * What happens to a record that is poison, or out of attempts (`retry.maxAttempts`,
+ * `retry.maxRecordAgeMillis`). A record is poison if the handler says so (`PoisonRecordError`), or if it
+ * fails alone again and again while its neighbours pass. All other failures are retried until they pass:
+ * while nothing passes, nothing is poison.
+ * - "stop" (default): the shard halts at the record, and nothing is passed over. It is tried again once a
+ *   minute, and at once after `worker.resume(shardId)`. Calls are made only in the order of the shard. So
+ *   poison in the very first record may look like a downstream that is down: it is retried for ever, and the
+ *   shard does not halt.
  * - "skip": the record is logged and passed over.
- * - `deadLetter`: the record is given to it, and passed over when it has resolved. One that fails, or has not settled
- *   within `processTimeoutMillis` (default here: 30 s), is tried again like the handler; out of attempts, the shard
- *   halts. A record may be given to it more than once.
+ * - `deadLetter`: called with the record, which is passed over when the call has resolved. A call that fails,
+ *   or has not settled within `processTimeoutMillis` (default here: 30 s), is retried like the handler; out
+ *   of attempts, the shard halts. It may get a record more than once.
  */
 export type OnError =
   | "stop"
   | "skip"
   | { readonly deadLetter: (record: ConsumerRecord, error: Error) => Promise<void> | void };
 
-/** poison: said by the handler, or proven. attempts, age: `retry.maxAttempts`, `retry.maxRecordAgeMillis`. */
+/**
+ * poison: reported by the handler, or proven. attempts, age: `retry.maxAttempts`, `retry.maxRecordAgeMillis`.
+ */
 export type GiveUpReason = "poison" | "attempts" | "age";
 
 /** All times: wall clock, epoch milliseconds. */
 export type ShardEvent =
-  /** One batch, processed or given to the error policy; and, with count 0, a first or a last read that found nothing. */
+  /**
+   * One batch, processed or given to the error policy. With count 0: a first or a final read that returned
+   * nothing.
+   */
   | {
       readonly type: "batch";
       readonly shardId: string;
@@ -103,7 +112,9 @@ export type ShardEvent =
       /** When the handler had finished. */
       readonly finishedAtMillis: number;
     }
-  /** A call of the handler failed. `attempt`: of the first of its records. The next call comes after `delayMillis`. */
+  /**
+   * A call of the handler failed. `attempt`: of its first record. The next call comes after `delayMillis`.
+   */
   | {
       readonly type: "retry";
       readonly shardId: string;
@@ -123,9 +134,12 @@ export type ShardEvent =
       readonly error: string;
       readonly atMillis: number;
     }
-  /** The shard does not go on: a record is given up under "stop", or reading it failed unexpectedly. The lease is kept. */
+  /**
+   * The shard does not continue: a record is given up under "stop", or reading failed unexpectedly. The lease
+   * is kept.
+   */
   | { readonly type: "halted"; readonly shardId: string; readonly error: string; readonly atMillis: number }
-  /** A halted shard goes on. */
+  /** A halted shard continues. */
   | { readonly type: "resumed"; readonly shardId: string; readonly atMillis: number };
 
 export interface ShardReaderDeps {
@@ -136,12 +150,19 @@ export interface ShardReaderDeps {
   readonly metrics: Metrics;
   /** Shared by all shards of the process. */
   readonly budget: ByteBudget;
-  /** Resolves once this worker's own heartbeat is fresh and none is owed after a block of the event loop, or `signal` aborts: a process that was paused may have lost its leases. Awaited before every handler call. */
+  /**
+   * Resolves once this worker's own heartbeat is fresh and none is owed after a block of the event loop, or
+   * when `signal` aborts. A process that was paused may have lost its leases. Awaited before every handler
+   * call.
+   */
   whenFresh(signal: AbortSignal): Promise<void>;
   observe(event: ShardEvent): void;
-  /** Shared by all shards of the process: says what fails. */
+  /** Shared by all shards of the process: reports failures. */
   readonly reports: ErrorReports;
-  /** Shared by all shards of the process: measures what handlers block. Undefined: batches are not fitted to it. */
+  /**
+   * Shared by all shards of the process: measures how long handlers block the event loop. Undefined: batches
+   * are not fitted.
+   */
   readonly loop?: Pick<LoopWatch, "callBegins" | "leastJudgedMillis" | "optionMillis">;
 }
 
@@ -150,23 +171,28 @@ export interface ShardReaderOptions {
   readonly initialPosition: "TRIM_HORIZON" | "LATEST" | Date;
   readonly processRecords: ProcessRecords;
   readonly hooks?: {
-    /** Called once a drain has no batch in the handler any more, before the lease is given away. */
+    /**
+     * Called once a drain has no batch in the handler any more, before the lease is handed over or released.
+     */
     readonly shutdownRequested?: ShutdownRequested | undefined;
     readonly shardEnded?: ShardEnded | undefined;
   };
   readonly onError: OnError;
   readonly retry?: RetryOptions;
-  /** A call of the handler, a hook or a drain that takes longer is warned about. Default: 30000. */
+  /** A handler call, a hook or a drain that takes longer is logged as a warning. Default: 30000. */
   readonly logWarningForTaskAfterMillis?: number;
-  /** Undefined: a handler may take as long as it likes. */
+  /** Undefined: a handler may take any time. */
   readonly processTimeoutMillis: number | undefined;
   readonly checkpointMode: "auto" | "manual";
-  /** At most one checkpoint write in it; 0: after every batch, and the next batch waits for it. */
+  /** At most one checkpoint write per interval. 0: after every batch, and the next batch waits for it. */
   readonly checkpointIntervalMillis: number;
   readonly maxRecords: number;
-  /** Fewer records a call where the handler blocks the event loop. Default: true; the simulator's tests of the tests turn it off. */
+  /**
+   * Fewer records per call where the handler blocks the event loop. Default: true; the simulator's mutation
+   * tests turn it off.
+   */
   readonly fitsBatches?: boolean;
-  /** KPL user records outside the lease's hash range: handed on, or dropped as KCL does. */
+  /** KPL user records outside the lease's hash range: delivered, or dropped as KCL does. */
   readonly kplHashRange: "keep" | "drop";
   readonly idleTimeBetweenReadsMillis: number;
 }

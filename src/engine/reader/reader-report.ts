@@ -1,4 +1,4 @@
-/** What a shard reader says about itself: KCL's metrics, history events, and the alarm when it halts. */
+/** What a shard reader reports: KCL's metrics, history events, and the alarm when it halts. */
 import type { Checkpoint } from "../../core/lease.ts";
 import type { ConsumerRecord } from "../../core/record.ts";
 import type { MetricDimensions } from "../../ports/metrics.ts";
@@ -19,7 +19,7 @@ export class ShardReport {
   #unreported: ShardEvent | undefined;
   #lastError: ShardError | undefined;
   #haltedBy: string | undefined;
-  /** Neighbours that are given up together are one line in the log. */
+  /** Neighbouring skipped records are logged in one line. */
   readonly #skipped: ConsumerRecord[] = [];
 
   constructor(deps: ShardReaderDeps, shardId: string) {
@@ -33,12 +33,12 @@ export class ShardReport {
     return this.#lastError;
   }
 
-  /** While the shard is halted: why. */
+  /** Why the shard is halted, while it is. */
   get haltedBy(): string | undefined {
     return this.#haltedBy;
   }
 
-  /** The handler is done with a batch, well or not. */
+  /** The handler is done with a batch, successfully or not. */
   handled(batch: FetchedBatch, count: number, millis: number, succeeded: boolean): void {
     const { metrics } = this.#deps;
     this.#unreported = undefined;
@@ -49,7 +49,7 @@ export class ShardReport {
     metrics.record("DataBytesProcessed", batch.bytes, "Bytes", this.#dimensions);
   }
 
-  /** A batch is done. An empty one is worth a line when it is the first, or the last before a hand-over. */
+  /** A batch is done. An empty one is reported only if it is the first, or the last before a hand-over. */
   batch(batch: FetchedBatch, count: number, isLast: boolean): void {
     const finishedAtMillis = this.#deps.clock.wallMillis();
     const event: ShardEvent = {
@@ -65,7 +65,7 @@ export class ShardReport {
     if (told) this.#deps.observe(event);
   }
 
-  /** The shard goes to another worker: says when it was read last, if that found nothing. */
+  /** The shard goes to another worker: reports the last read, if it was empty and not reported yet. */
   drained(): void {
     if (this.#unreported !== undefined) this.#deps.observe(this.#unreported);
     this.#unreported = undefined;
@@ -81,7 +81,7 @@ export class ShardReport {
     observe({ type: "retry", shardId, ...retry, error: error.message, atMillis });
   }
 
-  /** A record is passed over, as the user asked. */
+  /** A record is passed over, as the user configured. */
   gaveUp(record: ConsumerRecord, reason: GiveUpReason, error: Error, type: "skipped" | "dead-letter"): void {
     const { logger, observe, clock, metrics } = this.#deps;
     const { sequenceNumber, subSequenceNumber } = record;

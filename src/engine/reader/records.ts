@@ -1,9 +1,9 @@
 /**
- * From the records of one read to those for the handler: what was read before is left out, KPL aggregates are expanded,
- * and, with `kplHashRange: "drop"`, user records that are another shard's are dropped.
+ * Turns the records of one read into those for the handler: records read before are left out, KPL aggregates
+ * are expanded, and, with `kplHashRange: "drop"`, user records that belong to another shard are dropped.
  *
- * What one read brought is given out in pieces: expanded at once, a read full of tiny user records would be objects of
- * many times its bytes, which no budget of bytes knows of.
+ * The result is returned in pieces. Expanded at once, a read full of tiny user records would become objects
+ * of many times its bytes, which no byte budget accounts for.
  */
 
 import { Expansion } from "../../core/deaggregate.ts";
@@ -15,7 +15,7 @@ import type { Logger } from "../../ports/logger.ts";
 import type { Metrics } from "../../ports/metrics.ts";
 import type { StreamRecord } from "../../ports/stream.ts";
 
-/** As many as a read without aggregates has at the most: the handler's batches are no larger with them. */
+/** The most that a read without aggregates returns: batches are no larger with them. */
 const MAX_PIECE_RECORDS = 10_000;
 
 export interface RecordsDeps {
@@ -29,7 +29,10 @@ export class ShardRecords {
   /** Undefined: every user record is kept. */
   readonly #hashRange: HashRange | undefined;
   #hasLoggedDrops = false;
-  /** Set with a new iterator: what was read before is not delivered again, wherever the iterator had to begin. */
+  /**
+   * Set with a new iterator: records up to this one are not delivered again, wherever the iterator had to
+   * begin.
+   */
   #dropThrough: string | undefined;
   #lastSequenceNumber: string | undefined;
   #expansion: Expansion | undefined;
@@ -58,16 +61,19 @@ export class ShardRecords {
     this.#dropThrough = this.#lastSequenceNumber;
   }
 
-  /** Whether the last read has more than `nextPiece` has given out. */
+  /** Whether the last read has more than `nextPiece` has returned. */
   get hasMore(): boolean {
     return this.#expansion !== undefined;
   }
 
-  /** What a read brought, and all that was read before must be given out. @returns the first piece */
+  /**
+   * Takes the records of a read. All pieces of the previous read must have been returned.
+   * @returns the first piece
+   */
   take(records: readonly StreamRecord[]): readonly ConsumerRecord[] {
     const unread = this.#unread(records);
     const last = unread.at(-1);
-    // While what was read before comes again, the end of that stays the mark.
+    // While records that were read before come again, the mark stays at the last of them.
     if (last !== undefined) this.#lastSequenceNumber = last.sequenceNumber;
     const range = this.#hashRange;
     const keeps = range === undefined ? undefined : (record: ConsumerRecord) => this.#keeps(record, range);

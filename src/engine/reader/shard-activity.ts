@@ -1,6 +1,6 @@
 /**
- * What a shard reader is doing and since when, and the warning when that takes long: once after
- * `logWarningForTaskAfterMillis` (KCL's name), then seldom, with a metric while it lasts.
+ * What a shard reader is doing and since when, and a warning when that takes long: once after
+ * `logWarningForTaskAfterMillis` (KCL's name), then rarely, with a metric while it lasts.
  */
 import type { Clock } from "../../ports/clock.ts";
 import type { Logger } from "../../ports/logger.ts";
@@ -9,15 +9,18 @@ import type { Metrics } from "../../ports/metrics.ts";
 export type ActivityKind =
   /** Fetching records, or waiting for the next read. */
   | "reading"
-  /** A batch waits until this worker knows again that it is alive; or the end of the shard waits for its last checkpoint. */
+  /**
+   * A batch waits for a fresh heartbeat of this worker; or the end of the shard waits for its last
+   * checkpoint.
+   */
   | "waiting"
-  /** A call of the handler (or of `deadLetter`) is under way. */
+  /** A call of the handler (or of `deadLetter`) is in progress. */
   | "handling"
   /** The handler has failed, and the next try waits. */
   | "retrying"
-  /** `shutdownRequested` or `shardEnded` is under way. */
+  /** `shutdownRequested` or `shardEnded` is in progress. */
   | "hook"
-  /** A hand-over or a stop waits for what is under way. */
+  /** A hand-over or a stop waits for what is in flight. */
   | "draining"
   | "halted";
 
@@ -25,16 +28,19 @@ export interface Activity {
   readonly kind: ActivityKind;
   /** Wall clock, epoch milliseconds. */
   readonly sinceMillis: number;
-  /** Of the handler's call or the pause before it: 1 for the first try. */
+  /** Of the handler call, or of the pause before it: 1 for the first try. */
   readonly attempt: number | undefined;
 }
 
 export const DEFAULT_LOG_WARNING_MILLIS = 30_000;
 const REMINDER_MILLIS = 300_000;
-/** Short enough for a metric that is alarmed on by the minute. */
+/** Short enough for a metric with an alarm by the minute. */
 const MAX_CHECK_INTERVAL_MILLIS = 15_000;
 
-/** What is warned about, and what to do. Reading, retrying and halted shards have reports of their own. */
+/**
+ * Which activities cause a warning, and what to do. Reading, retrying and halted shards have reports of their
+ * own.
+ */
 const LONG: Partial<Record<ActivityKind, string>> = {
   waiting:
     "the shard waits: for this worker's own heartbeat, or, at its end, for the checkpoint of its last record (with manual checkpoints: call checkpoint in shardEnded)",
@@ -81,7 +87,7 @@ export class ShardActivity {
     else this.#span = this.#begin(kind, attempt);
   }
 
-  /** Looks after the time until `over` aborts. A warning comes when its time is up, not at the next check. */
+  /** Checks the time until `over` aborts. A warning comes when it is due, not at the next check. */
   async poller(over: AbortSignal): Promise<void> {
     while (!over.aborted) {
       await this.#ports.clock.sleep(this.#untilCheckMillis(), over);
@@ -89,18 +95,23 @@ export class ShardActivity {
     }
   }
 
-  /** A drain is what an operator waits for; a hook in it is said by its own name. */
+  /**
+   * During a drain, the drain is shown, because an operator waits for it. A hook in a drain is shown by its
+   * own name.
+   */
   get #shown(): Span {
     return this.#draining !== undefined && this.#span.kind !== "hook" ? this.#draining : this.#span;
   }
 
-  /** A drain waits for what was under way before it: the time of that counts. */
+  /** A drain waits for what was in progress before it, so that time counts too. */
   get #longSinceMillis(): number {
     const counted = LONG[this.#span.kind] !== undefined ? [this.#span, this.#shown] : [this.#shown];
     return Math.min(...counted.map(({ sinceMillis }) => sinceMillis));
   }
 
-  /** What begins during this pause is due after its end: the pause is half of the warning's time at most. */
+  /**
+   * The pause is at most half of the warning time, so what begins during the pause is due only after its end.
+   */
   #untilCheckMillis(): number {
     const intervalMillis = Math.min(MAX_CHECK_INTERVAL_MILLIS, this.#warnAfterMillis / 2);
     const now = this.#ports.clock.monotonicMillis();

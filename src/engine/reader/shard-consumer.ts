@@ -1,8 +1,8 @@
 /**
- * The seam between the coordinator (which leases do I hold, who gets them next) and the reading of one shard.
- * The coordinator starts a shard consumer for a lease it holds, asks it to drain for a planned move, or stops it
- * when the lease is lost; the shard consumer reads, calls the handler, writes checkpoints under the lease's fence
- * and says how it ended.
+ * The interface between a shard task (which lease, who gets it next) and the reading of one shard. The task
+ * starts a shard consumer for a lease it holds, asks it to drain for a planned move, or stops it when the
+ * lease is lost. The consumer reads, calls the handler, writes checkpoints under the lease's fence, and
+ * reports how it ended.
  */
 import type { Checkpoint, Lease } from "../../core/lease.ts";
 import type { Shard } from "../../ports/stream.ts";
@@ -11,28 +11,43 @@ import type { ShardError } from "./reader-report.ts";
 import type { Activity } from "./shard-activity.ts";
 
 /**
- * A lease this worker holds. All writes of one lease go through here, one after another, under its fence.
- * `StoreUnavailable` passes through to the caller (retry with backoff); after `lost` every later write is `lost` too.
+ * A lease this worker holds. All writes of the lease go through here, one after another, under its fence.
+ * `StoreUnavailable` is passed to the caller, which retries with backoff. After `lost`, every later write is
+ * `lost` too.
  */
 export interface HeldLease {
   readonly leaseKey: string;
-  /** The row after the newest write that succeeded. */
+  /** The row after the newest successful write. */
   readonly lease: Lease;
-  /** It was taken from an owner that was gone: what is to come may have blocked that one's event loop, or killed it. */
+  /**
+   * The lease was taken from an owner that was gone: the next records may have blocked its event loop, or
+   * killed it.
+   */
   readonly isFromGoneOwner?: boolean;
   checkpoint(checkpoint: Checkpoint): Promise<"ok" | "lost">;
 }
 
 export type ShardOutcome =
-  /** Read and processed to the end of the shard; `children` undefined: the endpoint did not say. The `shardEnded` hook is done. Nothing was written yet: creating children and SHARD_END are the coordinator's. */
+  /**
+   * The shard is read and processed to its end, and the `shardEnded` hook is done. `children` undefined: the
+   * endpoint did not name them. Nothing is written yet: the shard task creates the children and writes
+   * SHARD_END.
+   */
   | {
       readonly kind: "ended";
       readonly children: readonly Shard[] | undefined;
       readonly checkpoint: Checkpoint;
     }
-  /** An error that should not exist ended the reading, and the pause after it is over: the lease is kept, and read again from `checkpoint` on, which is not yet written. */
+  /**
+   * Reading ended with an unexpected error, and the pause after it is over. The lease is kept, and the shard
+   * is read again from `checkpoint`, which is not written yet.
+   */
   | { readonly kind: "failed"; readonly checkpoint: Checkpoint }
-  /** After `drain()`: nothing is in the handler's hands any more; everything up to `checkpoint` (the lease's own when nothing was processed) is done. Not yet written: the hand-over writes it with the new owner in one write. */
+  /**
+   * After `drain()`: the handler has no records any more, and everything up to `checkpoint` is done (the
+   * lease's own checkpoint if nothing was processed). Not written yet: the hand-over writes it together with
+   * the new owner.
+   */
   | { readonly kind: "drained"; readonly checkpoint: Checkpoint }
   /** After `stop()` or a failed fence. */
   | { readonly kind: "lost" };
@@ -41,21 +56,22 @@ export interface ShardConsumer {
   /** Resolves once; never rejects. */
   readonly finished: Promise<ShardOutcome>;
   /**
-   * Planned move: read no further batches, but finish the one in hand (and, when the last read is more than 200 ms
-   * old, make one last read, so that the new owner starts with nothing behind it), then resolve `finished`.
-   * A consumer that is halted, or waits for a next try, drains at once with the checkpoint it reached.
+   * For a planned move: reads no further batches, but finishes the one in flight. If the last read is more
+   * than 200 ms old, makes one final read, so that the new owner starts with no backlog. Then resolves
+   * `finished`. A consumer that is halted or waits to retry drains at once, with the checkpoint it has
+   * reached.
    */
   drain(): void;
-  /** A consumer that is halted, or waits for a next try, tries at once. False: it does neither. */
+  /** Makes a consumer try at once if it is halted or waits to retry. False: it does neither. */
   resume(): boolean;
-  /** The lease is lost: abort the handler's signal, drop what is buffered, write nothing more. */
+  /** The lease is lost: aborts the handler's signal, drops what is buffered, and writes nothing more. */
   stop(): void;
   status(): ShardStatus;
 }
 
 /** What a worker knows about one shard it reads. All times: wall clock, epoch milliseconds. */
 export interface ShardStatus {
-  /** finished: the reading is over, and the lease is about to be given away or ended. */
+  /** finished: reading is over, and the lease is about to be handed over, released or ended. */
   readonly state: "reading" | "draining" | "halted" | "finished";
   /** What the shard is doing, and since when. */
   readonly activity: Activity;
@@ -63,12 +79,12 @@ export interface ShardStatus {
   readonly checkpoint: Checkpoint;
   /** Grows with the clock while the shard is not read. */
   readonly millisBehindLatest: number | undefined;
-  /** Wall clock, of the last read that Kinesis answered; undefined: there was none. */
+  /** Wall clock of the last read that Kinesis answered; undefined: there was none. */
   readonly lastReadMillis: number | undefined;
   /** The newest failure of reading, which may have passed. */
   readonly lastReadError: LastError | undefined;
   readonly bufferedBytes: number;
-  /** While it is halted: why. */
+  /** Why the shard is halted, while it is. */
   readonly error: string | undefined;
   /** The newest failure of the handler, which may have passed. */
   readonly lastError: ShardError | undefined;

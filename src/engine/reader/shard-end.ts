@@ -1,7 +1,8 @@
 /**
- * What comes between the last record of a shard and SHARD_END: the `shardEnded` hook, and with manual checkpoints the
- * checkpoint of the last record that the handler processed. Without it SHARD_END would pass over records that a crash
- * has to bring again, so it is waited for, as KCL does; and that is said (shard-activity.ts).
+ * The steps between the last record of a shard and SHARD_END: the `shardEnded` hook and, with manual
+ * checkpoints, the checkpoint of the last record that the handler processed. Without that checkpoint,
+ * SHARD_END would pass over records that a crash must replay. So it is waited for, as KCL does, and a long
+ * wait is logged (`shard-activity.ts`).
  */
 
 import { type Checkpoint, compareCheckpoints } from "../../core/lease.ts";
@@ -24,11 +25,11 @@ export interface ShardEndDeps {
   readonly processed: Checkpoint;
   /** Aborts when the lease is lost. */
   readonly stopping: AbortSignal;
-  /** Aborts when the lease is lost or a drain was asked for. */
+  /** Aborts when the lease is lost or a drain was requested. */
   readonly interrupted: AbortSignal;
 }
 
-/** Resolves when SHARD_END may be written; false: a drain or a stop came first. */
+/** Resolves when SHARD_END may be written. False: a drain or a stop came first. */
 export async function mayEnd(parts: ShardEndDeps): Promise<boolean> {
   const { options, checkpointer, activity, processed, interrupted } = parts;
   if (!(await hookIsDone(parts))) return false;
@@ -41,8 +42,9 @@ export async function mayEnd(parts: ShardEndDeps): Promise<boolean> {
 }
 
 /**
- * A hook that fails is called again, and so is one that has not ended after a long time. One that hangs costs its own
- * shard only: a drain waits for it no longer than for `shutdownRequested`, and the next owner reaches the end again.
+ * Calls the hook until it succeeds: again after a failure, and again if it has not ended after a long time. A
+ * hook that hangs delays only its own shard. A drain waits for it no longer than for `shutdownRequested`, and
+ * the next owner reaches the end again.
  */
 async function hookIsDone(parts: ShardEndDeps): Promise<boolean> {
   const { deps, options, shardId, checkpointer, activity, processed, interrupted } = parts;
@@ -82,7 +84,7 @@ const LATE = {
   error: new Error(`shardEnded did not finish within ${SHARD_ENDED_LIMIT_MILLIS} ms: it is called again`),
 };
 
-/** Resolves with a stop, or a while after a drain. `over`: no longer waited for. */
+/** Resolves on a stop, or some time after a drain. `over`: no longer waited for. */
 async function waitLimit(parts: ShardEndDeps, over: AbortSignal): Promise<undefined> {
   const { deps, stopping, interrupted } = parts;
   await whenAborted(AbortSignal.any([interrupted, over]));
