@@ -3,7 +3,7 @@
  * when it stops.
  *
  * Owns: the loop, when it polls, and this worker's state.
- * Never does: choose who gets which lease (core decides) or read records (shard tasks do).
+ * Never does: choose the owner of a lease (core decides) or read records (shard tasks do).
  *
  * C1: decisions are made only from a table that is as new as the newest fleet version read. The exceptions
  *     are in `outrun-plans.ts` and in `FleetPoller.mayPlan`.

@@ -256,8 +256,8 @@ export class FleetCache {
     const known = this.table.get(lease.leaseKey);
     if (known === undefined || known.counter <= lease.counter) this.table.set(lease.leaseKey, lease);
     this.#writtenSinceScan.add(lease.leaseKey);
-    // The row has changed: what was observed under its last owner says nothing about the new one (seed
-    // 310065).
+    // The row has changed: what was observed under its last owner says nothing about the new one
+    // (seed 310065).
     const sign = this.#nonMemberSigns.get(lease.leaseKey);
     if (sign !== undefined && sign.token !== signOf(lease)) {
       const others = [...this.#nonMemberSigns].filter(([key]) => key !== lease.leaseKey);

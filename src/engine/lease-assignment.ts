@@ -59,7 +59,7 @@ export class LeaseAssignment {
     return `${cache.version} ${JSON.stringify(assigned)}`;
   }
 
-  /** @param planned who this worker's own plan gives the lease to */
+  /** @param planned the worker that this worker's own plan gives the lease to */
   targetOf(leaseKey: string, planned: string | undefined): string | undefined {
     return this.#poller.role === "reads" ? planned : (planned ?? this.#follower.targetOf(leaseKey));
   }

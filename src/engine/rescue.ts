@@ -75,8 +75,8 @@ export class Rescue {
 
   /**
    * A lease was pending for one worker, and every write since has changed its owner. So a rescuer took it and
-   * passes over that worker. All workers must pass it over too, or they would give it the next lease (seed
-   * 1322894).
+   * passes over that worker. All workers must pass it over too, or they would give it the next lease
+   * (seed 1322894).
    */
   #learn({ table }: FleetCache, nowMillis: number): void {
     for (const { lease, taker } of this.#takers.values()) {
@@ -117,8 +117,8 @@ export class Rescue {
     const due =
       afterMillis === undefined ? new Set<string>() : overdue(this.#untaken, afterMillis, nowMillis);
     const isKnown = [...due].every((key) => this.#verified.has(key));
-    // A leader that assigns but cannot claim would assign to itself what its deputy assigns to others (seed
-    // 942132).
+    // A leader that assigns but cannot claim would assign to itself what its deputy assigns to others
+    // (seed 942132).
     const mayPassItself = isAssigned && withRoom.length > 1;
     const takers = new Map<string, Taker>();
     for (const { lease, taker } of leases) {

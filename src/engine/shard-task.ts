@@ -2,7 +2,7 @@
  * One lease of this worker, from the claim until the lease is gone: runs the shard consumer, then writes the
  * lease's final row.
  *
- * Owns: the shard consumer and the last writes of the lease. Never does: choose who gets the lease.
+ * Owns: the shard consumer and the last writes of the lease. Never does: choose the next owner.
  *
  * T1: a hand-over is written only after the consumer has drained. The old owner finishes what is in flight
  *     first.
@@ -33,7 +33,7 @@ export interface ShardTaskDeps {
   readonly options: Pick<EngineOptions, "hooks" | "observe">;
   readonly reports: ErrorReports;
   startConsumer(owned: OwnedLease): ShardConsumer;
-  /** Who the newest plan gives the lease to. Undefined: this worker (or no worker). */
+  /** The worker that the newest plan gives the lease to. Undefined: this worker (or no worker). */
   targetOf(leaseKey: string): string | undefined;
   row(leaseKey: string): Lease | undefined;
   /** Creates every row that the stream's shards need and the table lacks. */
@@ -264,9 +264,9 @@ export class ShardTask {
   }
 
   /**
-   * Calls the `leaseLost` hook and waits for it, as for a handler that was told of the loss. The same worker
-   * can then take the lease again without overlap. The wait is limited: a worker that was marked dead joins
-   * again after it.
+   * Calls the `leaseLost` hook and waits for it, as for a handler that was notified of the loss. The same
+   * worker can then take the lease again without overlap. The wait is limited: a worker that was marked dead
+   * joins again after it.
    */
   async #notifyLeaseLost(): Promise<void> {
     const { options, ports } = this.#deps;

@@ -1,5 +1,5 @@
 /**
- * The interface between a shard task (which lease, who gets it next) and the reading of one shard. The task
+ * The interface between a shard task (which lease, and its next owner) and the reading of one shard. The task
  * starts a shard consumer for a lease it holds, asks it to drain for a planned move, or stops it when the
  * lease is lost. The consumer reads, calls the handler, writes checkpoints under the lease's fence, and
  * reports how it ended.
