@@ -291,7 +291,7 @@ export class FleetPoller {
    */
   async #scanAgainIfOutrun({ scanSpreadMillis }: PollIntervals): Promise<void> {
     await this.scan();
-    if (!this.isCurrent && scanSpreadMillis === 0) await this.scan();
+    if (!this.#closed && !this.isCurrent && scanSpreadMillis === 0) await this.scan();
   }
 
   /**
