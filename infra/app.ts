@@ -4,13 +4,14 @@ import { EvenkeelStack } from "./evenkeel-stack.ts";
 import { FEATURE_FLAGS } from "./feature-flags.ts";
 import { readSettings, stackName } from "./settings.ts";
 
-// CDK checks every template with CloudFormation's rules: seconds of WebAssembly that an emulator's deployment can do without.
+// CDK checks every template against CloudFormation's rules. That is seconds of WebAssembly, which a
+// deployment to an emulator does not need.
 if (process.env.AWS_ENDPOINT_URL) process.env.CDK_VALIDATION ??= "false";
 
 const app = new App({ postCliContext: FEATURE_FLAGS });
 try {
   const settings = readSettings(app.node.getAllContext(), process.env);
-  // Not bound to an account or region: the same template for the embedded endpoint, LocalStack and AWS.
+  // Not bound to an account or region: the same template serves the embedded endpoint, LocalStack and AWS.
   new EvenkeelStack(app, stackName(settings.application), settings);
 } catch (error) {
   if (!(error instanceof SettingsError)) throw error;

@@ -15,18 +15,21 @@ import { ShardedStream } from "./constructs/sharded-stream.ts";
 import type { StackSettings } from "./settings.ts";
 
 /**
- * MiniStack kills a task 5 s after SIGTERM whatever its stopTimeout says; on AWS there is time to finish a slow batch.
- * Both leave the container a second or more after the budget to end by itself.
+ * MiniStack kills a task 5 s after SIGTERM, regardless of its stopTimeout. On AWS there is time to finish a
+ * slow batch. Both leave the container at least a second after the budget to exit by itself.
  */
 const STOP = {
   emulated: { budget: Duration.seconds(4), timeout: Duration.seconds(5) },
   aws: { budget: Duration.seconds(25), timeout: Duration.seconds(30) },
 };
 
-/** Under half the library's: a lab wants to see a crash healed. */
+/** Less than half of the library's default: the lab demonstrates recovery from a crash. */
 const FAILOVER_TIME_MILLIS = 4_000;
 
-/** The whole experiment: one stream, its producer, a fleet of consumers, and what reshards and watches them. */
+/**
+ * The whole experiment: a stream, its producer, a consumer fleet, and the constructs that reshard and monitor
+ * them.
+ */
 export class EvenkeelStack extends Stack {
   constructor(scope: Construct, id: string, settings: StackSettings) {
     super(scope, id, {
@@ -103,7 +106,7 @@ export class EvenkeelStack extends Stack {
       StateMachineArn: stateMachine.stateMachineArn,
       ResharderFunctionName: resharder.function.functionName,
       DashboardName: dashboard.dashboardName,
-      /** What `split-shards --percent` counts from, so that a second run does nothing. */
+      /** The count that `split-shards --percent` starts from, so that a second run does nothing. */
       DeployedShards: String(settings.shards),
       ConsumerLogGroupName: consumers.logGroup.logGroupName,
       ProducerLogGroupName: producer.logGroup.logGroupName,

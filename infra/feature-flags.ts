@@ -1,4 +1,7 @@
-/** CDK's feature flags, here rather than in cdk.json: the app synthesizes the same with and without the CLI. */
+/**
+ * CDK's feature flags. They are here instead of in cdk.json, so that the app synthesizes the same with and
+ * without the CLI.
+ */
 export const FEATURE_FLAGS = {
   "@aws-cdk/core:enablePartitionLiterals": true,
   "@aws-cdk/aws-iam:minimizePolicies": true,

@@ -1,26 +1,34 @@
-/** What `-c name=value` may say, and the one line that says what is wrong with it. */
+/**
+ * Reads the settings given with `-c name=value`. An invalid setting produces one line that states the error.
+ */
 import { SettingsError } from "../services/contract/settings-reader.ts";
 
 export interface StackSettings {
   /** Shards of the stream at the first deployment. Default: 20, the seed's. */
   readonly shards: number;
-  /** Consumer tasks at the first deployment; later ones leave their number alone. Default: 3, the seed's. 0: consumers are started by hand. */
+  /**
+   * Consumer tasks at the first deployment; later deployments leave the count unchanged. Default: 3, the
+   * seed's. 0: consumers are started by hand.
+   */
   readonly pods: number;
   /** Producer tasks: 0 or 1. Default: 1. */
   readonly producers: number;
-  /** Metric namespace, and the stack's name with a capital. Default: evenkeel. */
+  /** The metric namespace, and, capitalized, the stack's name. Default: evenkeel. */
   readonly application: string;
-  /** Records a second from the producer. Default: 200. */
+  /** The producer's records per second. Default: 200. */
   readonly rate: number;
   /** Distinct partition keys of the producer. Default: 400, enough that each of 30 shards gets some. */
   readonly keys: number;
-  /** Zipf exponent of the producer's key choice. Default: 0, even. */
+  /** Zipf exponent of the producer's key choice. Default: 0, uniform. */
   readonly skew: number;
-  /** Folder on this machine for history files. Default: none. Embedded endpoint only. */
+  /** Directory on this machine for history files. Default: none. Embedded endpoint only. */
   readonly historyDirectory: string | undefined;
   /** `log`: a log line per record and batch, which AWS bills by the gigabyte. Default: `none`. */
   readonly history: "none" | "log";
-  /** True: an emulator, named by AWS_ENDPOINT_URL. Images go by name there; nothing is built or pushed. */
+  /**
+   * True: the target is an emulator, named by AWS_ENDPOINT_URL. Images are referenced by name; none is built
+   * or pushed.
+   */
   readonly emulated: boolean;
 }
 
@@ -28,10 +36,14 @@ const NAMES = [
   ...["shards", "pods", "producers", "application", "rate", "keys", "skew"],
   ...["historyDirectory", "history"],
 ];
-/** The CDK's own have a colon, a slash or an @ in them, but for this one. */
+/** The CDK's own names contain a colon, a slash or an @, except this one. */
 const OF_THE_CDK = "acknowledged-issue-numbers";
 
-/** @throws SettingsError for a name that looks like one of ours and is none: a misspelt one would deploy the default. */
+/**
+ * A misspelt setting would silently deploy the default.
+ *
+ * @throws SettingsError for an unknown name that looks like one of ours
+ */
 function requireKnownNames(context: Readonly<Record<string, unknown>>): void {
   const unknown = Object.keys(context).find(
     (name) => /^[\w-]*$/.test(name) && name !== OF_THE_CDK && !NAMES.includes(name),
@@ -42,7 +54,7 @@ function requireKnownNames(context: Readonly<Record<string, unknown>>): void {
   );
 }
 
-/** @throws SettingsError naming the value, what was expected and how to give it. */
+/** @throws SettingsError naming the value, the expected value and how to give it. */
 export function readSettings(
   context: Readonly<Record<string, unknown>>,
   environment: Readonly<Record<string, string | undefined>>,

@@ -9,7 +9,10 @@ export interface EndpointHealth {
   parts: Record<string, boolean>;
 }
 
-/** What the gateway offers beside AWS, for experiments and tests. Every call throws EndpointError when it fails. */
+/**
+ * The gateway's operations beyond AWS, for experiments and tests. Every call throws EndpointError when it
+ * fails.
+ */
 export interface EndpointAdmin {
   health: () => Promise<EndpointHealth>;
   /** Calls since the start or the last reset. */
@@ -20,15 +23,15 @@ export interface EndpointAdmin {
   addFault: (fault: Omit<FaultRule, "id"> & { id?: string }) => Promise<FaultRule>;
   /** Removes one fault, or all. */
   clearFaults: (id?: string) => Promise<void>;
-  /** The running processes that stand for the containers of ECS tasks. */
+  /** The running processes that replace the containers of ECS tasks. */
   processes: () => Promise<ContainerProcess[]>;
-  /** Sends a signal to one of them. */
+  /** Sends a signal to one of these processes. */
   signal: (processId: string, signal: ProcessSignal) => Promise<void>;
 }
 
 const ADMIN_TIMEOUT_MILLIS = 10_000;
 
-/** A client of the admin path of the endpoint at `url`. */
+/** A client for the admin path of the endpoint at `url`. */
 export function endpointAdmin(url: string): EndpointAdmin {
   const ask = async <T>(method: string, path: string, body?: object): Promise<T> => {
     const answer = await fetch(`${url}${ADMIN_PATH}${path}`, {

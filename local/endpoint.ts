@@ -19,17 +19,17 @@ import { type EndpointPorts, projectRoot, requireFreePorts, runtimeFolder } from
 import { isolatedEnvironment, REGION } from "./tool-environment.ts";
 import { Watchdog } from "./watchdog.ts";
 
-/** ECS allows more; MiniStack's own stop gives 5 s, and the stack's hand-over budget is 4 s. */
+/** ECS allows more time. MiniStack's own stop allows 5 s, and the stack's hand-over budget is 4 s. */
 const TASK_STOP_GRACE_MILLIS = 5_000;
 
 export interface UnitOptions {
   ports: EndpointPorts;
-  /** Images beside evenkeel/consumer and evenkeel/producer. */
+  /** Images in addition to evenkeel/consumer and evenkeel/producer. */
   images: ImageTable;
   logFolder: string;
   clock: Clock;
   random: Random;
-  /** One part ended by itself; the unit has stopped the others when this is called. */
+  /** A part ended by itself. By the time of this call, the other parts are stopped. */
   onFailure: (error: EndpointError) => void;
 }
 
@@ -46,7 +46,7 @@ export async function runEndpoint(options: UnitOptions): Promise<EndpointUnit> {
     throw new EndpointError("The local AWS endpoint is not installed yet: run `node tools/setup.mjs`", 2);
   await requireFreePorts(ports);
   mkdirSync(logFolder, { recursive: true });
-  // In the temporary folder, not in the clone: a unix socket's path has room for about 100 bytes.
+  // In the temporary folder, not in the clone: the path of a unix socket is limited to about 100 bytes.
   const folder = mkdtempSync(join(tmpdir(), "evenkeel-"));
   const watchdog = new Watchdog(folder);
   const problems = createWriteStream(join(logFolder, "gateway.log"), { flags: "w" });
@@ -164,7 +164,7 @@ function ministackEnvironment(unit: {
     AWS_ACCESS_KEY_ID: "test",
     AWS_SECRET_ACCESS_KEY: "test",
     DOCKER_HOST: `unix://${unit.socketPath}`,
-    // The port it tells Lambda functions and tasks: the gateway's, not its own.
+    // The port that MiniStack passes to Lambda functions and tasks: the gateway's, not its own.
     GATEWAY_PORT: String(unit.ports.gateway),
     HOSTNAME: "",
     IOT_MTLS_ENABLED: "0",
@@ -180,8 +180,9 @@ function ministackEnvironment(unit: {
 }
 
 /**
- * kinesis-local listens on TCP ports of every interface. The preload turns port N into the socket `kinesis-N.sock`, and
- * gives its connections the addresses that it looks for in them.
+ * kinesis-local listens on TCP ports of every interface. This preload makes it listen on the socket
+ * `kinesis-N.sock` instead of port N. It also sets the addresses that kinesis-local reads from its
+ * connections.
  */
 const onSockets = (folder: string): string => `
 import { Server } from "node:net";
@@ -205,7 +206,8 @@ function kinesisProgram(folder: string): { args: string[]; workingDirectory: str
 }
 
 function kinesisEnvironment(): NodeJS.ProcessEnv {
-  // Changes of a stream take half a second there by default; AWS's take many, but waiting for them shows nothing.
+  // kinesis-local's default for a stream change is half a second. AWS takes many seconds, but waiting here
+  // would show nothing.
   const quick = "100ms";
   return {
     ...isolatedEnvironment(process.env),

@@ -1,4 +1,7 @@
-/** A failure of the endpoint that the user can act on: the message is one line, `exitCode` 2 means wrong use or set-up. */
+/**
+ * A failure of the endpoint that the user can act on. The message is one line. `exitCode` 2: wrong use or
+ * set-up.
+ */
 export class EndpointError extends Error {
   override readonly name = "EndpointError";
   readonly exitCode: 1 | 2;

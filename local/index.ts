@@ -1,4 +1,4 @@
-/** The embedded AWS endpoint: start it, find the running one, and use what its gateway offers beside AWS. */
+/** The embedded AWS endpoint: start it, find the running one, and use the gateway's operations beyond AWS. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { closeSync, mkdirSync, openSync } from "node:fs";
@@ -35,11 +35,14 @@ export {
 export interface StartOptions {
   /** Default: EVENKEEL_PORT, or 4566. */
   ports?: EndpointPorts;
-  /** Images beside evenkeel/consumer and evenkeel/producer: name → program. */
+  /** Images in addition to evenkeel/consumer and evenkeel/producer: name → program. */
   images?: ImageTable;
-  /** Whether other commands find this endpoint by `.evenkeel/endpoint.json`. Default true. */
+  /** Whether other commands can find this endpoint through `.evenkeel/endpoint.json`. Default: true. */
   announce?: boolean;
-  /** Leave it running when this process ends (`npm run up`). Default false: it ends with this process, however that ends. */
+  /**
+   * Keep it running when this process ends (`npm run up`). Default: false. It then ends with this process,
+   * even if that is killed.
+   */
   detached?: boolean;
   /** Default: `.evenkeel/logs`. */
   logFolder?: string;
@@ -48,16 +51,16 @@ export interface StartOptions {
 export interface Endpoint {
   /** The address for every AWS client. */
   url: string;
-  /** The supervisor's process. */
+  /** The process id of the supervisor. */
   pid: number;
   ports: EndpointPorts;
   /** Variables for AWS tools and SDKs; see `toolEnvironment`. */
   environment: Record<string, string>;
   /** The running processes of ECS tasks. */
   processes: () => Promise<ContainerProcess[]>;
-  /** Resolves with the reason when the endpoint ended without being told to; never otherwise. */
+  /** Resolves with the reason if the endpoint ends without a call of `stop`. Otherwise never resolves. */
   failure: Promise<EndpointError>;
-  /** Stops tasks (SIGTERM, then SIGKILL after 5 s) and all parts; resolves when no process is left. */
+  /** Stops the tasks (SIGTERM, then SIGKILL after 5 s) and all parts. Resolves when no process is left. */
   stop: () => Promise<void>;
 }
 
@@ -68,9 +71,9 @@ const OPTIONS_VARIABLE: typeof import("./main.ts").OPTIONS_VARIABLE = "EVENKEEL_
 const STOP_DEADLINE_MILLIS = 15_000;
 
 /**
- * Starts the endpoint as a process of its own, with the consumer and producer bundles up to date.
- * Resolves when all parts answer. Throws EndpointError: exit code 2 for a used port or a missing installation,
- * 1 when a part fails.
+ * Starts the endpoint as a separate process, after bringing the consumer and producer bundles up to date.
+ * Resolves when all parts answer. Throws EndpointError: exit code 2 for a port in use or a missing
+ * installation, 1 when a part fails.
  */
 export async function startEndpoint(options: StartOptions = {}): Promise<Endpoint> {
   const settings: MainOptions = {
@@ -86,7 +89,7 @@ export async function startEndpoint(options: StartOptions = {}): Promise<Endpoin
   const child = spawn(process.execPath, [join(runtimeFolder(), "build/local.mjs")], {
     cwd: projectRoot(),
     env: { ...isolatedEnvironment(process.env), [OPTIONS_VARIABLE]: JSON.stringify(settings) },
-    // Of its own group: Ctrl-C is for this process, which then stops the endpoint in order.
+    // In its own process group: Ctrl-C reaches only this process, which then stops the endpoint in order.
     detached: true,
     stdio: ["ignore", log, log, "ipc"],
   });
@@ -132,9 +135,9 @@ export async function startEndpoint(options: StartOptions = {}): Promise<Endpoin
 }
 
 /**
- * The endpoint that runs for this clone, if one does; one that is stopping is waited for, because the next needs its
- * ports. Asked is the gateway alone: on a busy machine a part may take seconds to answer, and the endpoint is there
- * all the same, to be used or stopped.
+ * The endpoint that runs for this clone, if any. An endpoint that is stopping is waited for, because the next
+ * one needs its ports. Only the gateway is asked: on a busy machine a part may take seconds to answer, but
+ * the endpoint can still be used or stopped.
  */
 export async function findEndpoint(): Promise<RunningEndpoint | undefined> {
   const record = readRecord();
@@ -160,7 +163,7 @@ export async function findEndpoint(): Promise<RunningEndpoint | undefined> {
   return { ...record, environment: toolEnvironment({ url: record.url }), processes, stop };
 }
 
-/** False: it lives on after the time that a stop may take. */
+/** False: the process is still alive after the time that a stop may take. */
 async function hasEnded(pid: number): Promise<boolean> {
   const deadline = systemClock.monotonicMillis() + STOP_DEADLINE_MILLIS;
   while (isAlive(pid)) {
@@ -179,7 +182,7 @@ function isAlive(pid: number): boolean {
   }
 }
 
-/** The bundler is a plain script that also runs before anything is built, so it is loaded by path. */
+/** The bundler is a plain script that also runs before anything is built, so it is imported by path. */
 async function bundlePrograms(): Promise<void> {
   const bundler = pathToFileURL(join(projectRoot(), "tools/bundle.mjs")).href;
   const { bundle } = (await import(bundler)) as { bundle: (names: string[]) => Promise<unknown> };

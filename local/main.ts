@@ -1,6 +1,6 @@
 /**
- * The endpoint as a program. `npm run local` runs it in the foreground; `startEndpoint` runs it as a child that
- * reports over the IPC channel and ends when that channel does.
+ * The endpoint as a program. `npm run local` runs it in the foreground. `startEndpoint` runs it as a child
+ * process that reports over the IPC channel and ends when that channel closes.
  */
 import { join } from "node:path";
 import { systemClock, systemRandom } from "../src/platform.ts";
@@ -10,7 +10,7 @@ import { EndpointError } from "./errors.ts";
 import { markStopping, removeRecord, writeRecord } from "./record.ts";
 import { type EndpointPorts, portsFromEnvironment, runtimeFolder } from "./settings.ts";
 
-/** How `startEndpoint` hands its options over: JSON in this variable. */
+/** `startEndpoint` passes its options as JSON in this variable. */
 export const OPTIONS_VARIABLE = "EVENKEEL_ENDPOINT_OPTIONS";
 
 export interface MainOptions {
@@ -19,11 +19,11 @@ export interface MainOptions {
   logFolder: string;
   /** Write `.evenkeel/endpoint.json`, so that other commands find this endpoint. */
   announce: boolean;
-  /** Go on when the process that started this one is gone. */
+  /** Keep running after the process that started this one has ended. */
   detached: boolean;
 }
 
-/** What the child tells its parent. */
+/** The child's report to its parent. */
 export type Report = { type: "ready" } | { type: "failed"; message: string; exitCode: 1 | 2 };
 
 const PARENT_LOOK_MILLIS = 1_000;
@@ -59,7 +59,7 @@ async function main(): Promise<void> {
     else console.error(`evenkeel: ${message}`);
     await end(exitCode);
   };
-  // During the start nothing is half-stopped: the watchdog ends whatever was begun when this process exits.
+  // During the start, a signal exits at once: the watchdog then ends everything already started.
   const onSignal = () => (unit ? void end(0) : process.exit(130));
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, onSignal);
   if (!options.detached) {
@@ -87,7 +87,7 @@ function report(message: Report): Promise<void> {
   return new Promise((resolve) => process.send!(message, () => resolve()));
 }
 
-/** npm passes signals on, but not its own death by SIGKILL: then this process gets another parent. */
+/** npm forwards signals, but not its own death by SIGKILL. This process then gets another parent. */
 async function watchParent(onGone: () => void): Promise<void> {
   const parent = process.ppid;
   while (process.ppid === parent) await systemClock.sleep(PARENT_LOOK_MILLIS);

@@ -16,11 +16,11 @@ export interface PartOptions {
   logFile: string;
   watchdog: Watchdog;
   clock: Clock;
-  /** Whether it answers yet. */
+  /** Whether the part answers yet. */
   answers: () => Promise<boolean>;
 }
 
-/** A server process of the endpoint: it ends only when told to, anything else is a failure of the whole endpoint. */
+/** A server process of the endpoint. If it ends without a call of `stop`, the whole endpoint has failed. */
 export class Part {
   readonly #options: PartOptions;
   readonly #child: ChildProcess;
@@ -47,7 +47,10 @@ export class Part {
     if (this.#child.pid !== undefined) options.watchdog.add(this.#child.pid);
   }
 
-  /** Resolves when it answers; throws an EndpointError when it ends before, or does not answer in time. */
+  /**
+   * Resolves when the part answers. Throws an EndpointError if the part ends first, or does not answer in
+   * time.
+   */
   async ready(): Promise<void> {
     const { clock, name, logFile, answers } = this.#options;
     const deadline = clock.monotonicMillis() + START_DEADLINE_MILLIS;
@@ -61,7 +64,7 @@ export class Part {
     }
   }
 
-  /** All its state is in memory and goes with it, so there is nothing to wait for: the whole group is killed. */
+  /** Kills the whole process group. The part's state is only in memory, so there is nothing to save. */
   async stop(): Promise<void> {
     this.#isStopping = true;
     const { pid } = this.#child;

@@ -2,15 +2,15 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { type EndpointPorts, runtimeFolder } from "./settings.ts";
 
-/** What `.evenkeel/endpoint.json` says about the endpoint that runs for this clone. */
+/** The content of `.evenkeel/endpoint.json`: the endpoint that runs for this clone. */
 export interface EndpointRecord {
   url: string;
-  /** The supervisor's process. */
+  /** The process id of the supervisor. */
   pid: number;
   ports: EndpointPorts;
   /** Epoch milliseconds. */
   startedAt: number;
-  /** Set when it was told to stop: it still has its ports, and is no longer to be used. */
+  /** Set once the endpoint is stopping: it still holds its ports, but must not be used. */
   isStopping?: true;
 }
 
@@ -30,7 +30,7 @@ export function readRecord(): EndpointRecord | undefined {
   }
 }
 
-/** Other commands wait for its end from now on. */
+/** From now on, other commands wait for the endpoint to end. */
 export function markStopping(pid: number): void {
   const record = readRecord();
   if (record?.pid === pid) writeRecord({ ...record, isStopping: true });

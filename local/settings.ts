@@ -4,13 +4,15 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { EndpointError } from "./errors.ts";
 
-/** The TCP ports of the endpoint, on 127.0.0.1. Everything behind the gateway listens on unix sockets. */
+/** The endpoint's TCP ports, on 127.0.0.1. Everything behind the gateway listens on unix sockets. */
 export interface EndpointPorts {
-  /** The one address that clients use: default 4566, as LocalStack's. */
+  /** The only address for clients. Default: 4566, LocalStack's port. */
   gateway: number;
 }
 
-/** The gateway's port: EVENKEEL_PORT, default 4566. Throws EndpointError (exit 2) for anything that is not a port. */
+/**
+ * The gateway's port: EVENKEEL_PORT, default 4566. Throws EndpointError (exit code 2) for an invalid port.
+ */
 export function portsFromEnvironment(environment: NodeJS.ProcessEnv): EndpointPorts {
   const text = environment.EVENKEEL_PORT || "4566";
   const gateway = Number(text);
@@ -19,7 +21,7 @@ export function portsFromEnvironment(environment: NodeJS.ProcessEnv): EndpointPo
   return { gateway };
 }
 
-/** Resolves when the port is free; otherwise throws an EndpointError that names it. */
+/** Resolves if the port is free; otherwise throws an EndpointError that names it. */
 export async function requireFreePorts({ gateway }: EndpointPorts): Promise<void> {
   if (await isFree(gateway)) return;
   throw new EndpointError(
@@ -55,7 +57,9 @@ export function freePorts(): Promise<EndpointPorts> {
   });
 }
 
-/** The project's folder: the nearest one upwards from this file (source or bundle) with evenkeel's package.json. */
+/**
+ * The project's folder: the nearest folder above this file (source or bundle) with evenkeel's package.json.
+ */
 export function projectRoot(): string {
   let folder = dirname(fileURLToPath(import.meta.url));
   while (folder !== dirname(folder)) {

@@ -1,6 +1,7 @@
 /**
- * What AWS tools, SDK clients and child processes are told about an endpoint that stands in for AWS, and what they must
- * not find: the user's own AWS and proxy settings are for real AWS, and there they break every call or lead it away.
+ * Environment and client settings for AWS tools, SDK clients and child processes that use an endpoint in
+ * place of AWS. The user's own AWS and proxy settings are kept out: they are for real AWS, and would break
+ * calls or send them elsewhere.
  */
 import { mkdirSync } from "node:fs";
 import { delimiter, join } from "node:path";
@@ -17,22 +18,28 @@ export interface EndpointCredentials {
 
 type Variables = Readonly<Record<string, string | undefined>>;
 
-/** What AWS tools and SDKs would find outside of their environment: the files in `~/.aws`, and a machine's role. */
+/**
+ * Keeps AWS tools and SDKs from settings outside the environment: the files in `~/.aws`, and a machine's
+ * role.
+ */
 const NOTHING_ELSEWHERE = {
   AWS_CONFIG_FILE: "/dev/null",
   AWS_SHARED_CREDENTIALS_FILE: "/dev/null",
   AWS_EC2_METADATA_DISABLED: "true",
-  // The SDK's advice about Node versions is for its developers.
+  // The SDK's warning about Node versions is meant for developers.
   AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: "true",
 };
 
-/** What a program needs of the user's environment to run at all: where programs and temporary files are, language, terminal. */
+/**
+ * Variables that a program needs to run at all: paths of programs and temporary files, language, terminal.
+ */
 const KEPT =
   /^(PATH|USER|LOGNAME|SHELL|TMPDIR|TMP|TEMP|TZ|LANG|LANGUAGE|LC_\w+|TERM|COLORTERM|NO_COLOR|FORCE_COLOR|LD_LIBRARY_PATH|DYLD_LIBRARY_PATH)$/;
 
 /**
- * The user's environment without their settings. A list of what stays, not of what goes: SDKs learn new variables.
- * HOME is a folder of the project, for what tools look up there: `.aws`, `.cdk.json`, `.netrc`, `.npmrc`, Python packages.
+ * The user's environment without their settings. It is an allowlist, because SDKs add new variables. HOME is
+ * a folder of the project, for files that tools read there: `.aws`, `.cdk.json`, `.netrc`, `.npmrc`, Python
+ * packages.
  */
 export function isolatedEnvironment(environment: Variables, root = projectRoot()): Record<string, string> {
   const kept = Object.entries(environment).filter(
@@ -49,7 +56,7 @@ export interface EndpointAddress {
   readonly credentials?: EndpointCredentials;
 }
 
-/** The variables that name an endpoint, for a process that has none of the user's. */
+/** The variables that name an endpoint, for a process without the user's variables. */
 export function endpointVariables({
   url,
   region = REGION,
@@ -66,16 +73,17 @@ export function endpointVariables({
   return {
     ...ours,
     AWS_ENDPOINT_URL: url,
-    // cdklocal looks a name up on the internet without the next one, and deletes all that are not in the last one.
+    // Without the next variable, cdklocal looks up a name on the internet. It also deletes all variables not
+    // listed in the last one.
     AWS_ENDPOINT_URL_S3: url,
     AWS_ENVAR_ALLOWLIST: Object.keys(ours).join(","),
   };
 }
 
 /**
- * The variables that make AWS tools and SDKs use the endpoint in a user's own shell: `cdklocal`, `cdk`, `awslocal`,
- * `aws`, scripts. The project's tools come first on PATH. The CDK CLI sends telemetry and looks for newer versions
- * unless told not to. What must go from that shell: `strayVariables`.
+ * Variables that make AWS tools and SDKs use the endpoint in a user's own shell: `cdklocal`, `cdk`,
+ * `awslocal`, `aws`, scripts. The project's tools come first on PATH. Two of the variables stop the CDK CLI's
+ * telemetry and its check for newer versions. `strayVariables` lists what to unset in that shell.
  */
 export function toolEnvironment(
   address: EndpointAddress,
@@ -100,24 +108,28 @@ export function toolEnvironment(
   };
 }
 
-/** A proxy for the internet stays in the user's shell; it is only not asked for the endpoint. */
+/** Keeps the user's internet proxy, but bypasses it for the endpoint. */
 function withoutProxy(given: string | undefined, host: string): string {
   const hosts = (given ?? "").split(",").map((part) => part.trim());
   return [...new Set([...hosts.filter((part) => part !== ""), host, "localhost", "127.0.0.1"])].join(",");
 }
 
-/** Profiles, tokens, FIPS, other endpoints, retry modes; LocalStack's own names, which cdklocal and awslocal read. */
+/**
+ * Profiles, tokens, FIPS, other endpoints, retry modes, and LocalStack's own names, which cdklocal and
+ * awslocal read.
+ */
 const STRAY = /^(AWS_\w+|BOTO_\w+|LOCALSTACK_\w+|EDGE_PORT|USE_SSL)$/;
 
-/** Which variables of a user's shell lead AWS tools elsewhere, once `set` are set in it. */
+/** Variables of a user's shell that would direct AWS tools elsewhere even after `set` is applied. */
 export const strayVariables = (environment: Variables, set: Variables): string[] =>
   Object.keys(environment)
     .filter((name) => STRAY.test(name) && !(name in set))
     .toSorted();
 
 /**
- * SDK client settings for an endpoint. Every one that the SDK would else look up in the environment or in `~/.aws` is
- * named, so that it looks nothing up: FIPS and dual-stack endpoints refuse a custom one, retry modes change timing.
+ * SDK client settings for an endpoint. Every setting that the SDK would otherwise read from the environment
+ * or from `~/.aws` is given here. FIPS and dual-stack settings do not allow a custom endpoint, and retry
+ * modes change timing.
  */
 export const endpointClientConfig = ({
   url,
@@ -137,5 +149,5 @@ export const endpointClientConfig = ({
   authSchemePreference: [],
   disableRequestCompression: false,
   requestMinCompressionSizeBytes: 10_240, // the SDK's default
-  userAgentAppId: "", // the name of the caller in the endpoint's counts: none
+  userAgentAppId: "", // the caller's name in the endpoint's counts: none
 });

@@ -1,8 +1,9 @@
 import { type ChildProcess, spawn } from "node:child_process";
 
 /**
- * Kills what the endpoint started when the endpoint itself was killed: a small shell whose standard input is a pipe
- * from the endpoint. The pipe ends with the endpoint's process, however that ends.
+ * Kills the endpoint's processes if the endpoint itself is killed. The watchdog is a small shell whose
+ * standard input is a pipe from the endpoint. The pipe closes when the endpoint's process ends, however it
+ * ends.
  */
 const SCRIPT = `
 trap '' HUP INT TERM
@@ -26,13 +27,13 @@ export class Watchdog {
       detached: true,
       stdio: ["pipe", "ignore", "ignore"],
     });
-    // A broken pipe here means that the shell was killed: the endpoint goes on, unguarded.
+    // A broken pipe means that the shell was killed. The endpoint continues without a watchdog.
     this.#shell.stdin!.on("error", () => undefined);
     this.#shell.on("error", () => undefined);
     this.#shell.unref();
   }
 
-  /** From now on the process group `group` ends with the endpoint. */
+  /** From now on, the process group `group` is killed when the endpoint ends. */
   add(group: number): void {
     this.#shell.stdin!.write(`add ${group}\n`);
   }
@@ -41,7 +42,7 @@ export class Watchdog {
     this.#shell.stdin!.write(`remove ${group}\n`);
   }
 
-  /** Ends what is left and removes the temporary folder; resolves when that is done. */
+  /** Kills the remaining groups and removes the temporary folder. Resolves when that is done. */
   close(): Promise<void> {
     return new Promise((resolve) => {
       if (this.#shell.exitCode !== null || this.#shell.pid === undefined) return resolve();
@@ -52,7 +53,7 @@ export class Watchdog {
   }
 }
 
-/** Signals every process of a group; that none is left is no error, because it is what a signal is sent for. */
+/** Signals every process of a group. An empty group is not an error: the processes have already ended. */
 export function signalGroup(group: number, signal: NodeJS.Signals): void {
   try {
     process.kill(-group, signal);

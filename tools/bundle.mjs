@@ -1,7 +1,7 @@
 /**
- * Bundles the programs that run on this machine to `.evenkeel/build/<name>.mjs`, only when a source file, the
- * lockfile or this file changed. A bundle starts several times faster than the same program through tsx, which
- * counts when five consumers start at once on two cores.
+ * Bundles the programs that run on this machine to `.evenkeel/build/<name>.mjs`. A bundle is rebuilt only if
+ * a source file, the lockfile or this file changed. A bundle starts several times faster than the same
+ * program through tsx. That matters when five consumers start at once on two cores.
  */
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
@@ -19,7 +19,9 @@ export const ENTRIES = {
   synth: "infra/app.ts",
 };
 
-/** Left out of bundles: they find their own files at run time, carry binaries, or are programs of their own. */
+/**
+ * Excluded from bundles: these packages find their own files at run time, contain binaries, or are programs.
+ */
 const EXTERNAL = [
   "aws-cdk",
   "aws-cdk-lib",
@@ -77,21 +79,21 @@ async function build(esbuild, name, fingerprint) {
     mainFields: ["module", "main"],
     external: EXTERNAL,
     banner: { js: REQUIRE_BANNER },
-    // Names stay: logs and error handling show class names.
+    // Identifiers are not minified: logs and error handling use class names.
     minifyWhitespace: true,
     minifySyntax: true,
     sourcemap: "external",
     legalComments: "none",
     logLevel: "silent",
   });
-  // The packages of node_modules are the lockfile's business, so only our own files are watched.
+  // The lockfile covers the packages in node_modules, so only our own files are compared.
   const own = Object.keys(result.metafile.inputs).filter((file) => !file.includes("node_modules/"));
   const inputs = Object.fromEntries(own.map((file) => [file, signature(file)]));
   for (const file of result.outputFiles) replaceFile(file.path, file.contents);
   replaceFile(stampFile(name), JSON.stringify({ fingerprint, inputs }));
 }
 
-/** Whole or not at all, also for a process that starts from the file at this moment. */
+/** Replaces the file atomically: a process that starts from it at this moment reads a complete file. */
 function replaceFile(path, contents) {
   const temporary = `${path}.${process.pid}`;
   mkdirSync(dirname(path), { recursive: true });
@@ -100,9 +102,9 @@ function replaceFile(path, contents) {
 }
 
 /**
- * Brings the bundles of `names` (default: all) up to date.
- * Returns which were built anew and which were skipped because their entry does not exist.
- * Throws an error whose message is esbuild's own list of what is wrong with the source.
+ * Brings the bundles of `names` (default: all) up to date. Returns which bundles were rebuilt, and which were
+ * skipped because their entry does not exist. Throws an error whose message is esbuild's list of errors in
+ * the source.
  */
 export async function bundle(names = Object.keys(ENTRIES)) {
   const unknown = names.find((name) => !(name in ENTRIES));

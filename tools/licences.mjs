@@ -1,7 +1,7 @@
 /**
- * Checks the licence of every package that is installed, for npm and for the Python folder, and that docs/licences.md
- * lists them: `node tools/licences.mjs`, a part of `npm run check`; `--write` writes the list anew.
- * Exit code 1: a licence that is not allowed, or a list that is out of date; each is one line.
+ * Checks the licence of every installed package, for npm and for the Python folder, and checks that
+ * docs/licences.md lists them. Usage: `node tools/licences.mjs`, part of `npm run check`; `--write` rewrites
+ * the list. Exit code 1: a licence is not allowed, or the list is out of date. Each finding is one line.
  */
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -10,16 +10,19 @@ import { lockedPackages, packageName, shippedPaths } from "./packages.mjs";
 
 const LIST = "docs/licences.md";
 
-/** What is shipped (tools/packages.mjs) has one of these. 0BSD asks for even less than BSD: no notice either. */
+/** Licences allowed in shipped packages (tools/packages.mjs). 0BSD requires even less than BSD: no notice. */
 const SHIPPED = ["MIT", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "ISC", "0BSD"];
-/** Tools on a developer's machine may also have these: nothing of them is copied into what is shipped. */
+/**
+ * Licences also allowed in tools on a developer's machine: no part of a tool is copied into a shipped
+ * package.
+ */
 const TOOLS = {
   "BlueOak-1.0.0": "permissive, as MIT",
   "CC0-1.0": "public domain",
   "Python-2.0": "permissive: Python's own",
   "MPL-2.0": "asks for the source of changed files only, and none is changed",
 };
-/** Python packages whose metadata do not say it in one word: what was read in them. */
+/** Python packages whose metadata do not name a single licence, with the result of reading them. */
 const READ_BY_HAND = {
   docutils: {
     licence: "CC0-1.0 AND Python-2.0 AND BSD-2-Clause",
@@ -28,7 +31,7 @@ const READ_BY_HAND = {
   "python-dateutil": { licence: "BSD-3-Clause", reason: "all of it is, newer code under Apache-2.0 too" },
 };
 
-/** Whether an SPDX expression can be met with `allowed` licences: one side of an OR, both sides of an AND. */
+/** Whether `allowed` licences satisfy an SPDX expression: one side of an OR, both sides of an AND. */
 export function isAllowed(expression, allowed) {
   const tokens = expression.match(/[()]|[^\s()]+/g) ?? [];
   let at = 0;
@@ -52,14 +55,17 @@ export function isAllowed(expression, allowed) {
   return verdict && at === tokens.length;
 }
 
-/** npm's `license`, or the older forms of it. */
+/** npm's `license` field, or its older forms. */
 const npmLicence = ({ license, licenses }) => {
   const given =
     license ?? (Array.isArray(licenses) ? licenses.map(({ type }) => type).join(" OR ") : licenses);
   return (typeof given === "object" ? given?.type : given) || "none given";
 };
 
-/** The packages of the lockfile: what their own package.json says, or the lockfile where they are for other machines. */
+/**
+ * The packages of the lockfile. The licence comes from the package's own package.json, or from the lockfile
+ * if the package is for other machines.
+ */
 export function npmPackages(root) {
   const packages = lockedPackages(root);
   const shipped = shippedPaths(root, packages);
@@ -79,7 +85,10 @@ const CLASSIFIERS = {
 };
 const WORDS = { "Apache License": "Apache-2.0" };
 
-/** The licence in a Python package's METADATA: an SPDX expression, else its one classifier, else its own words. */
+/**
+ * The licence in a Python package's METADATA: an SPDX expression, else its single classifier, else its
+ * License field.
+ */
 export function pythonLicence(name, metadata) {
   const byHand = READ_BY_HAND[name];
   if (byHand !== undefined) return byHand.licence;
@@ -98,7 +107,7 @@ export function pythonLicence(name, metadata) {
 
 const pythonName = (text) => text.toLowerCase().replaceAll(/[-_.]+/g, "-");
 
-/** The packages of local/requirements.txt; undefined where the Python folder is not installed. */
+/** The packages of local/requirements.txt. Undefined if the Python folder is not installed. */
 export function pythonPackages(root) {
   const folder = join(root, ".evenkeel/python");
   const site = existsSync(join(folder, "site")) ? join(folder, "site") : venvSite(folder);
@@ -125,7 +134,7 @@ function venvSite(folder) {
   return version === undefined ? undefined : join(library, version, "site-packages");
 }
 
-/** One line for each package whose licence is not allowed. */
+/** One line for each package with a licence that is not allowed. */
 export function refusals(packages) {
   return packages.flatMap(({ name, licence, shipped }) => {
     const allowed = shipped ? SHIPPED : [...SHIPPED, ...Object.keys(TOOLS)];
@@ -139,7 +148,7 @@ export function refusals(packages) {
 
 const code = (names) => names.map((name) => `\`${name}\``).join(", ");
 
-/** A table with a row for each licence, in the order of their names. */
+/** A table with one row per licence, sorted by name. */
 function table(packages) {
   const byLicence = new Map();
   for (const { name, licence } of packages)
@@ -186,7 +195,9 @@ ${lines(Object.entries(READ_BY_HAND), (name, { licence, reason }) => `\`${name}\
 ${table(python)}
 `;
 
-/** Returns the lines to print as errors. Without the Python folder only npm's part of the list is looked at. */
+/**
+ * Returns the lines to print as errors. Without the Python folder, only npm's part of the list is checked.
+ */
 function check(root, write) {
   const npm = npmPackages(root);
   const python = pythonPackages(root);

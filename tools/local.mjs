@@ -1,4 +1,4 @@
-/** `npm run local`: brings the bundles up to date and becomes the endpoint, in this same process. */
+/** `npm run local`: brings the bundles up to date, then runs the endpoint in this same process. */
 import { bundle } from "./bundle.mjs";
 
 await bundle(["local", "consumer", "producer"]);

@@ -1,7 +1,7 @@
 /**
- * `npm run test:node [-- 20.19 22 24]`: the unit tests and the simulation on other versions of Node. npm's packages
- * `node-<platform>-<arch>` bring the binaries, into a folder of their own and only when this is run.
- * Exit 0: all passed on every version; 1: not; 2: wrong use.
+ * `npm run test:node [-- 20.19 22 24]`: runs the unit tests and the simulation on other versions of Node. The
+ * binaries come from npm's packages `node-<platform>-<arch>`, are installed into their own folder, and only
+ * when this runs. Exit code 0: all passed on every version. 1: not all passed. 2: wrong use.
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -10,7 +10,7 @@ import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-/** The oldest that is promised, and the two that are maintained. */
+/** The oldest supported version, and the two maintained versions. */
 const DEFAULT_VERSIONS = ["20.19", "22", "24"];
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const FOLDER = join(ROOT, ".evenkeel", "node");
@@ -38,14 +38,14 @@ for (const version of versions) {
 }
 console.log(lines.join("\n"));
 
-/** The path of the binary; undefined: npm could not bring it, and has said why. */
+/** The path of the binary. Undefined: npm could not install it and has printed the reason. */
 async function installed(version) {
   const name = `node-${process.platform === "win32" ? "win" : process.platform}-${process.arch}`;
   const folder = join(FOLDER, version);
   const node = join(folder, "node_modules", name, "bin", process.platform === "win32" ? "node.exe" : "node");
   if (existsSync(node)) return node;
   mkdirSync(folder, { recursive: true });
-  // Without a manifest of its own npm would install into the project's.
+  // Without its own manifest, npm would install into the project.
   writeFileSync(join(folder, "package.json"), '{ "private": true }\n');
   const npm = process.platform === "win32" ? "npm.cmd" : "npm";
   const args = ["install", "--prefix", folder, "--no-save", "--no-audit", "--no-fund", "--ignore-scripts"];

@@ -1,14 +1,15 @@
 /**
- * The packages of package-lock.json, and which of them are shipped: those that an installed evenkeel brings along, and
- * those that the bundles of the container images and of the Lambda function contain (pino, say, which npm calls a
- * development dependency). The rest are tools: they run on a developer's machine only.
+ * The packages of package-lock.json, and which of them are shipped. Shipped packages are those that an
+ * installed evenkeel depends on, and those that the bundles of the container images and the Lambda function
+ * contain (for example pino, which npm calls a development dependency). The others are tools: they run only
+ * on a developer's machine.
  */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
 const BARE_IMPORT = /^(?:import|export)\b[^;]*?\bfrom\s+"((?:@[\w.-]+\/)?[\w.-]+)(?:\/[^"]*)?"/gm;
 
-/** @returns {Record<string, any>} the lockfile's entries by their path, e.g. `node_modules/pino` */
+/** @returns {Record<string, any>} the lockfile's entries by path, e.g. `node_modules/pino` */
 export function lockedPackages(root) {
   const { packages } = JSON.parse(readFileSync(join(root, "package-lock.json"), "utf8"));
   return Object.fromEntries(Object.entries(packages).filter(([path]) => path !== ""));
@@ -16,7 +17,7 @@ export function lockedPackages(root) {
 
 export const packageName = (path) => path.slice(path.lastIndexOf("node_modules/") + "node_modules/".length);
 
-/** The lockfile's paths of everything that is shipped. */
+/** The lockfile paths of all shipped packages. */
 export function shippedPaths(root, packages = lockedPackages(root)) {
   const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
   const roots = [
@@ -37,7 +38,7 @@ export function shippedPaths(root, packages = lockedPackages(root)) {
   return shipped;
 }
 
-/** As Node looks for a package: in the node_modules of `from`, then of each folder above it. */
+/** Resolves a package as Node does: in the node_modules of `from`, then in each folder above it. */
 function resolve(packages, name, from) {
   for (let folder = from; ; folder = folder.slice(0, Math.max(0, folder.lastIndexOf("/node_modules/")))) {
     const path = folder === "" ? `node_modules/${name}` : `${folder}/node_modules/${name}`;
@@ -46,7 +47,7 @@ function resolve(packages, name, from) {
   }
 }
 
-/** Names of the packages that source files import; Node's own modules and relative files are none. */
+/** The names of packages that source files import, without Node's own modules and relative files. */
 function importsBelow(folder) {
   const names = new Set();
   if (!existsSync(folder)) return names;

@@ -1,7 +1,7 @@
 /**
- * Makes a clone ready to run: the npm packages of the lockfile and a Python folder with the pinned packages of
- * local/requirements.txt. Plain Node without dependencies, because it runs before any are installed.
- * A second run compares two stamps and ends at once.
+ * Prepares a clone: installs the npm packages of the lockfile, and a Python folder with the pinned packages
+ * of local/requirements.txt. Plain Node without dependencies, because it runs before any are installed. A
+ * second run only compares two stamps.
  */
 import { spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -29,7 +29,7 @@ const fingerprint = (file) =>
 const isOlder = ([major, minor], [lowestMajor, lowestMinor]) =>
   major < lowestMajor || (major === lowestMajor && minor < lowestMinor);
 
-/** One line that is rewritten with the seconds gone on a terminal, and is silent elsewhere until something fails. */
+/** On a terminal: one line that is rewritten with the elapsed seconds. Elsewhere: silent until a failure. */
 async function step(title, work) {
   const startedAt = performance.now();
   const seconds = () => `${Math.round((performance.now() - startedAt) / 1000)} s`;
@@ -74,7 +74,10 @@ function requireNode() {
     );
 }
 
-/** Each kind of package: the file that pins it, and where its fingerprint is noted once it is installed. */
+/**
+ * For each kind of package: the file that pins it, and the file that records its fingerprint once it is
+ * installed.
+ */
 const NODE = { pins: "package-lock.json", stamp: join(ROOT, "node_modules/.evenkeel-stamp") };
 const PYTHON = { pins: "local/requirements.txt", stamp: join(PYTHON_FOLDER, ".evenkeel-stamp") };
 
@@ -93,7 +96,10 @@ async function installNodePackages() {
   noteInstalled(NODE);
 }
 
-/** npm keeps what it installed in node_modules/.package-lock.json: with it a hand-made `npm install` is not repeated. */
+/**
+ * npm records what it installed in node_modules/.package-lock.json. Comparing it avoids repeating an `npm
+ * install` done by hand.
+ */
 function matchesLockfile() {
   const installedFile = join(ROOT, "node_modules/.package-lock.json");
   if (!existsSync(installedFile)) return false;
@@ -104,7 +110,7 @@ function matchesLockfile() {
   );
 }
 
-/** The interpreter's command and version, or an error that says what to install. */
+/** The interpreter's command and version. Throws an error that states what to install. */
 function findPython() {
   const probe = "import sys; print(sys.version_info[0], sys.version_info[1])";
   const seen = [];
@@ -132,7 +138,8 @@ async function installPythonPackages() {
       await run(python.command, ["-m", "venv", PYTHON_FOLDER], "pip.log", "python -m venv");
       await run(join(PYTHON_FOLDER, "bin/python"), ["-m", "pip", ...pip], "pip.log", "pip install");
     } else {
-      // Debian without python3-venv: the packages go to a folder, and a launcher puts that folder on the path.
+      // Debian without python3-venv: the packages are installed into a folder, and a launcher adds that
+      // folder to the path.
       const site = join(PYTHON_FOLDER, "site");
       await run(python.command, ["-m", "pip", ...pip, "--target", site], "pip.log", "pip install --target");
       writeLaunchers(python.command, site);
@@ -145,7 +152,10 @@ function hasVenv(command) {
   return spawnSync(command, ["-c", "import venv, ensurepip"], { stdio: "ignore" }).status === 0;
 }
 
-/** The same commands a venv has, for packages installed with --target (whose own scripts do not find them). */
+/**
+ * Provides the commands that a venv would have, for packages installed with --target (whose own scripts do
+ * not find them).
+ */
 function writeLaunchers(command, site) {
   const bin = join(PYTHON_FOLDER, "bin");
   mkdirSync(bin, { recursive: true });
@@ -158,7 +168,10 @@ function writeLaunchers(command, site) {
     launcher("awslocal", `exec ${command} "$here/../site/bin/awslocal" "$@"`);
 }
 
-/** Two terminals may set up at once: the second waits for the first, whose process id is the lock's content. */
+/**
+ * Two terminals may run setup at once. The second waits for the first, whose process id is the lock's
+ * content.
+ */
 async function withLock(work) {
   const lock = join(ROOT, ".evenkeel/setup.lock");
   for (;;) {

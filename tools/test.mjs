@@ -1,7 +1,7 @@
 /**
- * Runs every test and ends with one line that scripts can read: `N passed, N failed[, N skipped]`.
- * Exit code 0 only when all passed and nothing broke around them. Arguments are passed on to vitest; without
- * `--project` those tests are left out that need a browser.
+ * Runs every test and ends with one line that scripts can parse: `N passed, N failed[, N skipped]`. The exit
+ * code is 0 only if all tests passed and no error occurred outside them. Arguments are passed on to vitest.
+ * Without `--project`, the tests that need a browser are left out.
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -25,7 +25,7 @@ const child = spawn(process.execPath, [...args, ...projects, ...wanted], {
   stdio: "inherit",
   env: { ...process.env, AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: "true" },
 });
-// Ctrl-C reaches vitest too, which stops its tests and the endpoint in order: this process waits for it.
+// Ctrl-C also reaches vitest, which stops its tests and the endpoint in order. This process waits for it.
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
 const [code] = await once(child, "exit");
 
@@ -40,15 +40,15 @@ function readTotals() {
   try {
     result = JSON.parse(readFileSync(resultFile, "utf8"));
   } catch {
-    // vitest ended before it could report: that is one failure, and its own output above says why.
+    // vitest ended before it could report. That is one failure; its own output above gives the reason.
     return { passed: 0, failed: 1, skipped: 0 };
   }
-  // A file that does not load has no tests that could fail, so it counts as one failure of its own.
+  // A file that does not load has no tests that could fail, so it counts as one failure.
   const unloaded = result.testResults.filter(
     (file) => file.status === "failed" && file.assertionResults.length === 0,
   );
   const failed = result.numFailedTests + unloaded.length;
-  // Something outside any test broke, e.g. an unhandled rejection or the shared endpoint.
+  // An error outside any test, e.g. an unhandled rejection or the shared endpoint.
   const around = code !== 0 && failed === 0 ? 1 : 0;
   return {
     passed: result.numPassedTests,

@@ -1,9 +1,9 @@
 /**
- * Known vulnerabilities of what is shipped (tools/packages.mjs), as `npm audit` knows them: `node
- * tools/vulnerabilities.mjs`. Those of tools are shown and decide nothing.
+ * Known vulnerabilities of the shipped packages (tools/packages.mjs), according to `npm audit`. Usage: `node
+ * tools/vulnerabilities.mjs`. Vulnerabilities of tools are listed but do not affect the exit code.
  *
- * Exit code 0: none is known. 1: there are some. 3: not checked, because the audit service gave no answer that says so;
- * an answer that is not understood is never taken for "none".
+ * Exit code 0: none is known. 1: there are some. 3: not checked, because the audit service gave no usable
+ * answer. An answer that cannot be parsed is never taken for "none".
  */
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
@@ -12,7 +12,7 @@ import { packageName, shippedPaths } from "./packages.mjs";
 const AUDIT_TIMEOUT_MILLIS = 120_000;
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
-/** `{ notChecked: why }`, or the packages that are concerned: `{ shipped: [], tools: [] }`, a line each. */
+/** `{ notChecked: why }`, or one line per affected package: `{ shipped: [], tools: [] }`. */
 export function readAudit(output, shipped) {
   let report;
   try {
@@ -21,12 +21,12 @@ export function readAudit(output, shipped) {
     return { notChecked: "npm audit gave no JSON" };
   }
   const { auditReportVersion, vulnerabilities, metadata, message } = report ?? {};
-  // The address may carry a user's credentials for a registry of their own.
+  // The address may contain a user's credentials for a private registry.
   if (typeof message === "string")
     return { notChecked: message.split("\n", 1)[0].replaceAll(/\/\/[^/@\s]*@/g, "//") };
   if (auditReportVersion !== 2 || typeof vulnerabilities !== "object" || vulnerabilities === null)
     return { notChecked: "npm audit answered in a form that is not known" };
-  // With nothing looked at nothing is found, and that is no result.
+  // An audit that looked at no packages finds nothing, which is not a result.
   if (!(metadata?.dependencies?.total > 0)) return { notChecked: "npm audit looked at no package" };
   const found = { shipped: [], tools: [] };
   for (const { name, severity, range, nodes = [], via = [] } of Object.values(vulnerabilities)) {
@@ -40,7 +40,7 @@ export function readAudit(output, shipped) {
   return found;
 }
 
-/** What to print, and the exit code. */
+/** The lines to print, and the exit code. */
 export function verdict(audit, packages) {
   if (audit.notChecked !== undefined)
     return { exitCode: 3, lines: [`vulnerabilities: not checked: ${audit.notChecked}`] };

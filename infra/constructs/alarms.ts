@@ -7,24 +7,27 @@ import type { FleetMetrics } from "./fleet-metrics.ts";
 export interface AlarmsProps {
   readonly fleet: FleetMetrics;
   readonly stateMachine: StateMachine;
-  /** Whether silence of the fleet is a fault: a stack deployed without workers has nothing to say. */
+  /** Whether missing metrics are a fault. A stack deployed without workers sends none. */
   readonly expectsWorkers: boolean;
-  /** A block of the event loop for half as long is told before a worker counts as dead. */
+  /** An event loop blocked for half this time raises an alarm, before other workers mark the worker dead. */
   readonly failoverTimeMillis: number;
 }
 
 interface Trouble {
   readonly metric: IMetric;
-  /** Above it is trouble. */
+  /** The alarm is raised above this value. */
   readonly limit: number;
-  /** For so many minutes in a row. */
+  /** Number of consecutive minutes above the limit. */
   readonly minutes: number;
   readonly meaning: string;
-  /** No measurement at all is trouble as well, where workers are expected. @default false */
+  /** Missing data raises the alarm too, if workers are expected. @default false */
   readonly silenceIsBad?: boolean;
 }
 
-/** One alarm for each kind of trouble; docs/operations.md says what to do about it. They notify nobody until a topic is added: whose is not this stack's to say. */
+/**
+ * One alarm per kind of failure; docs/operations.md describes the remedy for each. They send no notification
+ * until the operator adds a topic: the stack cannot know the recipient.
+ */
 export class Alarms extends Construct {
   readonly all: readonly Alarm[];
 
@@ -45,7 +48,10 @@ export class Alarms extends Construct {
     this.all = props.expectsWorkers ? [this.#silence(props.fleet), ...alarms] : alarms;
   }
 
-  /** By the number of measurements, which is never below one where there is any: only silence can set it off. */
+  /**
+   * Counts measurements. The count is at least one wherever there is data, so only missing data raises this
+   * alarm.
+   */
   #silence(fleet: FleetMetrics): Alarm {
     return new Alarm(this, "FleetSilent", {
       metric: fleet.measurements(),

@@ -6,9 +6,9 @@ import type { Construct } from "constructs";
 import { buildSync } from "esbuild";
 
 export interface BundledFunctionProps {
-  /** Names the folder of the bundle. */
+  /** The name of the bundle's folder. */
   readonly name: string;
-  /** The source file that exports `handler`, from the project's folder. */
+  /** The source file that exports `handler`, relative to the project folder. */
   readonly entry: string;
   readonly memorySize: number;
   readonly timeout: Duration;
@@ -17,20 +17,20 @@ export interface BundledFunctionProps {
 
 export interface BundledFunction {
   readonly function: LambdaFunction;
-  /** May write the function's log, and nothing else until it is given more. */
+  /** May write the function's log. The caller grants further rights. */
   readonly role: Role;
 }
 
-/** A Lambda function from TypeScript, with a log group and a role of its own, made in `scope`. */
+/** Creates, in `scope`, a Lambda function from TypeScript with its own log group and role. */
 export function bundledFunction(scope: Construct, props: BundledFunctionProps): BundledFunction {
-  // In the project's own folder; the deployment's asset hash comes from the content.
+  // In the project folder. The deployment's asset hash is computed from the content.
   const folder = `.evenkeel/build/${props.name}`;
   bundle(props.entry, `${folder}/index.mjs`);
   const logGroup = new LogGroup(scope, "Logs", {
     retention: RetentionDays.ONE_WEEK,
     removalPolicy: RemovalPolicy.DESTROY,
   });
-  // Its own role rather than CDK's, which comes with a managed policy for every log group of the account.
+  // An own role: CDK's default role has a managed policy for every log group of the account.
   const role = new Role(scope, "Role", { assumedBy: new ServicePrincipal("lambda.amazonaws.com") });
   logGroup.grantWrite(role);
   const { memorySize, timeout, environment } = props;
@@ -53,7 +53,10 @@ export function bundledFunction(scope: Construct, props: BundledFunctionProps): 
   return { function: made, role };
 }
 
-/** esbuild by its API: a tenth of a second, where NodejsFunction starts processes to find and run it. */
+/**
+ * Calls esbuild's API, which takes a tenth of a second. NodejsFunction starts processes to find and run
+ * esbuild.
+ */
 function bundle(entry: string, outfile: string): void {
   buildSync({
     entryPoints: [entry],
@@ -61,7 +64,7 @@ function bundle(entry: string, outfile: string): void {
     bundle: true,
     format: "esm",
     platform: "node",
-    // The embedded endpoint runs it with this machine's Node 20, AWS with 22.
+    // The embedded endpoint runs the bundle on this machine's Node 20, AWS on Node 22.
     target: "node20",
     mainFields: ["module", "main"],
     minify: true,

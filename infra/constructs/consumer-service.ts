@@ -16,23 +16,29 @@ export interface ConsumerServiceProps {
   readonly leaseTable: ITable;
   /** Metric namespace. */
   readonly applicationName: string;
-  /** Tasks of a new service; later deployments leave the count alone. 0: none, and every deployment says so again. */
+  /**
+   * Tasks of a new service. Later deployments leave the count unchanged. 0: no tasks, and every deployment
+   * sets 0 again.
+   */
   readonly initialTasks: number;
-  /** How long a worker may take after SIGTERM to hand its leases over. */
+  /** The time a worker may take after SIGTERM to hand over its leases. */
   readonly stopBudget: Duration;
   /** From SIGTERM to SIGKILL; must be longer than `stopBudget`. */
   readonly stopTimeout: Duration;
   /** A log line per record and batch. @default false */
   readonly historyToLog?: boolean;
-  /** Folder for history files. @default - none are written */
+  /** Directory for history files. @default - none are written */
   readonly historyDirectory?: string;
   /** Limit of the lease cap min(limit, ceil(shards / workers)). @default 10, the seed's */
   readonly maxLeasesLimit?: number;
-  /** Silence after which a worker counts as dead. */
+  /** A worker without a heartbeat for this long is marked dead. */
   readonly failoverTimeMillis: number;
 }
 
-/** The fleet: each task is one worker. It may read the stream, keep its lease rows and send its own metrics. */
+/**
+ * The consumer fleet: each task is one worker. A task may read the stream, maintain its lease rows and send
+ * its own metrics.
+ */
 export class ConsumerService extends Construct {
   readonly service: FargateService;
   readonly logGroup: LogGroup;
@@ -92,7 +98,7 @@ export class ConsumerService extends Construct {
     may(
       new PolicyStatement({
         actions: ["cloudwatch:PutMetricData"],
-        // The action knows no resources; the namespace is what limits it.
+        // The action supports no resource restriction; the namespace condition limits it.
         resources: ["*"],
         conditions: { StringEquals: { "cloudwatch:namespace": applicationName } },
       }),

@@ -23,7 +23,10 @@ export interface DashboardProps {
   readonly stateMachine: StateMachine;
 }
 
-/** What to look at. Every metric on it is one series for the whole fleet, however many workers and shards there are. */
+/**
+ * The dashboard. Each of its metrics is one series for the whole fleet, regardless of the number of workers
+ * and shards.
+ */
 export class Dashboard extends Construct {
   readonly dashboard: CloudWatchDashboard;
 
@@ -80,6 +83,6 @@ export class Dashboard extends Construct {
   }
 }
 
-/** CDK is not typed for exactOptionalPropertyTypes: its classes do not fit its interfaces. */
+/** CDK's types do not support exactOptionalPropertyTypes: its classes do not match its interfaces. */
 const graph = (title: string, left: IMetric[], right: IMetric[] = []) =>
   new GraphWidget({ title, left, right, width: 12, height: 6 }) as IWidget;

@@ -1,7 +1,7 @@
 import { Duration } from "aws-cdk-lib";
 import { type IMetric, Metric } from "aws-cdk-lib/aws-cloudwatch";
 
-/** The workers' metrics: KCL's names and dimensions where KCL has one. */
+/** The workers' metrics, with KCL's names and dimensions where KCL has the metric. */
 export class FleetMetrics {
   readonly #namespace: string;
 
@@ -9,29 +9,30 @@ export class FleetMetrics {
     this.#namespace = applicationName;
   }
 
-  /** Open shards without an owner, as the leading worker sees them. */
+  /** Open shards without an owner, counted by the leader. */
   unownedShards = () => this.#fleetWide("UnownedShards", "LeaseAssignment");
-  /** Most leases of a worker minus fewest. */
+  /** The highest lease count of a worker minus the lowest. */
   leaseImbalance = () => this.#fleetWide("LeaseImbalance", "LeaseAssignment");
-  /** Shards whose handler failed for good under the policy "stop". */
+  /** Shards whose handler failed permanently under the policy "stop". */
   haltedShards = () => this.#fleetWide("HaltedShards", "LeaseAssignment");
-  /** Shards that the caps leave unowned. */
+  /** Shards left unowned because of the lease caps. */
   leaseSpillover = () => this.#fleetWide("LeaseSpillover", "LeaseAssignment");
-  /** Of the slowest shard. */
+  /** The value of the slowest shard. */
   millisBehindLatest = () => this.#fleetWide("MillisBehindLatest", "ApplicationTracker");
 
-  /** Longest block of a worker's event loop. */
+  /** The longest time that a worker's event loop was blocked. */
   eventLoopBlockedMillis = () => this.#fleetWide("EventLoopBlockedMillis", "Worker");
   /** Failed calls and handlers, of every class. */
   errors = () => this.#fleetWide("Errors", "AllErrors").with({ statistic: "Sum" });
-  /** Those that do not pass by themselves: denied, unknown credentials, a key, a name. */
+  /** Errors that need an operator: denied access, unknown credentials, a KMS key, a name. */
   errorsForAPerson = () => this.#fleetWide("Errors", "ErrorsForAPerson").with({ statistic: "Sum" });
-  /** How often workers measured at all: silence is no data. */
+  /** The number of measurements by workers. No worker running means no data. */
   measurements = () => this.#fleetWide("CurrentLeases", "RenewAllLeases").with({ statistic: "SampleCount" });
 
   /**
-   * Fewest, mean and most of the workers' leases: one series for the fleet. A series per worker would cost one more for
-   * every task that a deployment starts; `metricsLevel: "detailed"` sends them.
+   * Minimum, mean and maximum of the workers' lease counts, as one series each for the fleet. A series per
+   * worker would cost one more series for every task a deployment starts; `metricsLevel: "detailed"` sends
+   * those.
    */
   leasesPerWorker = (): IMetric[] =>
     ["Minimum", "Average", "Maximum"].map((statistic) =>

@@ -15,16 +15,16 @@ import { Construct } from "constructs";
 export interface FleetServiceProps {
   readonly cluster: ICluster;
   readonly image: ContainerImage;
-  /** The container's name: the embedded endpoint accounts API calls to it. */
+  /** The container's name. The embedded endpoint attributes API calls to it. */
   readonly containerName: string;
   readonly environment: Readonly<Record<string, string>>;
-  /** Written by every deployment that changes the service. @default - one task at first, then left alone */
+  /** Written by every deployment that changes the service. @default - one task initially, then unchanged */
   readonly desiredCount?: number;
   /** From SIGTERM to SIGKILL. At most 120 s on Fargate. */
   readonly stopTimeout: Duration;
 }
 
-/** A Fargate service without a load balancer: nothing connects to it, it only calls AWS APIs. */
+/** A Fargate service without a load balancer: it only calls AWS APIs and accepts no connections. */
 export class FleetService extends Construct {
   readonly service: FargateService;
   readonly taskDefinition: FargateTaskDefinition;
@@ -49,7 +49,8 @@ export class FleetService extends Construct {
       environment: props.environment,
       stopTimeout: props.stopTimeout,
       readonlyRootFilesystem: true,
-      // Node as process 1 gets no default signal handlers and does not reap; the services handle SIGTERM themselves.
+      // Node as process 1 has no default signal handlers and does not reap children. The services handle
+      // SIGTERM themselves.
       logging: LogDrivers.awsLogs({ logGroup: this.logGroup, streamPrefix: props.containerName }),
     });
     Validations.of(this.taskDefinition).acknowledge(
@@ -67,7 +68,7 @@ export class FleetService extends Construct {
       cluster: props.cluster,
       taskDefinition: this.taskDefinition,
       ...(props.desiredCount !== undefined && { desiredCount: props.desiredCount }),
-      // A deployment starts the new tasks beside the old ones: the fleet never runs below its count.
+      // A deployment starts the new tasks beside the old ones, so the fleet never runs below its count.
       minHealthyPercent: 100,
       maxHealthyPercent: 200,
       circuitBreaker: { rollback: true },

@@ -5,15 +5,15 @@ import { Construct } from "constructs";
 import { bundledFunction } from "./bundled-function.ts";
 
 export interface InitialTaskCountProps {
-  /** Without a desired count of its own: ECS begins it with one task. */
+  /** Must have no desired count of its own: ECS then starts it with one task. */
   readonly service: FargateService;
   readonly count: number;
 }
 
 /**
- * Starts a new service's tasks, once. A desired count in the template would be written again by every deployment that
- * changes the service, and undo what the state machine, `scale` or an operator did since; without one CloudFormation
- * leaves the count alone.
+ * Starts a new service's tasks, once. Every deployment that changes the service would write a desired count
+ * from the template again, and so undo changes by the state machine, `scale` or an operator. Without one,
+ * CloudFormation leaves the count unchanged.
  */
 export class InitialTaskCount extends Construct {
   constructor(scope: Construct, id: string, { service, count }: InitialTaskCountProps) {
@@ -30,7 +30,7 @@ export class InitialTaskCount extends Construct {
     new CustomResource(this, "Resource", {
       resourceType: "Custom::InitialTaskCount",
       serviceToken: setter.functionArn,
-      // A function that cannot run fails the deployment after this, not after CloudFormation's hour.
+      // If the function cannot run, the deployment fails after this time instead of CloudFormation's hour.
       serviceTimeout: Duration.minutes(2),
       properties: { Cluster: service.cluster.clusterName, Service: service.serviceName, Count: count },
     });
@@ -38,8 +38,9 @@ export class InitialTaskCount extends Construct {
 }
 
 /**
- * Written out rather than `service.serviceArn`: LocalStack's free edition has no ECS and puts "unknown" in a
- * reference's place; as a name in an ARN that passes, as a whole ARN its IAM refuses the policy, and with it the stack.
+ * Built by hand instead of `service.serviceArn`. LocalStack's free edition has no ECS and resolves a
+ * reference to "unknown". Its IAM accepts "unknown" as a name inside an ARN, but as a whole ARN it rejects
+ * the policy, and with it the stack.
  */
 export const serviceArn = ({ cluster, serviceName, stack }: FargateService): string =>
   Stack.of(stack).formatArn({

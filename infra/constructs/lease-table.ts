@@ -4,15 +4,15 @@ import { Construct } from "constructs";
 
 export interface LeaseTableProps {
   /**
-   * What happens to the table with the stack. The stack deletes its stream too, and checkpoints of a stream that is
-   * gone are worth nothing; should it have been a mistake, DynamoDB keeps a backup of a table with point-in-time
-   * recovery for 35 days after its deletion, free of charge. Use RETAIN where the stream outlives the stack.
+   * What happens to the table when the stack is deleted. The stack deletes its stream too, and checkpoints of
+   * a deleted stream are worthless. After a mistaken deletion, DynamoDB keeps a backup of a table with
+   * point-in-time recovery for 35 days, free of charge. Use RETAIN if the stream outlives the stack.
    * @default RemovalPolicy.DESTROY
    */
   readonly removalPolicy?: RemovalPolicy;
 }
 
-/** KCL's lease table: its key schema, on demand, as KCL creates it. */
+/** KCL's lease table, with its key schema and on-demand capacity, as KCL creates it. */
 export class LeaseTable extends Construct {
   readonly table: ITable;
 
@@ -23,6 +23,6 @@ export class LeaseTable extends Construct {
       billingMode: BillingMode.PAY_PER_REQUEST,
       pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },
       removalPolicy: props.removalPolicy ?? RemovalPolicy.DESTROY,
-    }) as ITable; // CDK is not typed for exactOptionalPropertyTypes: its classes do not fit its interfaces
+    }) as ITable; // CDK's types do not support exactOptionalPropertyTypes
   }
 }

@@ -8,10 +8,12 @@ export interface NetworkProps {
 }
 
 /**
- * Public subnets, no NAT. The tasks talk to AWS APIs only and nothing talks to them, so a public address behind a
- * security group without inbound rules is as closed as a private subnet. Per month, two zones: a NAT gateway in each
- * is about 65 dollars before traffic; interface endpoints for Kinesis, ECR (two), CloudWatch and its logs about 73;
- * public addresses for six tasks about 22. DynamoDB's gateway endpoint is free and keeps the lease traffic inside.
+ * Public subnets, no NAT. The tasks only call AWS APIs and accept no connections. A public address behind a
+ * security group without inbound rules is therefore as closed as a private subnet.
+ *
+ * Cost per month, two zones: a NAT gateway in each is about 65 dollars before traffic. Interface endpoints
+ * for Kinesis, ECR (two), CloudWatch and its logs are about 73 dollars. Public addresses for six tasks are
+ * about 22 dollars. DynamoDB's gateway endpoint is free and keeps the lease traffic inside.
  */
 export class Network extends Construct {
   readonly vpc: IVpc;
@@ -26,7 +28,7 @@ export class Network extends Construct {
         { name: "public", subnetType: SubnetType.PUBLIC, cidrMask: 20, mapPublicIpOnLaunch: false },
       ],
       gatewayEndpoints: { DynamoDb: { service: GatewayVpcEndpointAwsService.DYNAMODB } },
-    }) as IVpc; // CDK is not typed for exactOptionalPropertyTypes: its classes do not fit its interfaces
+    }) as IVpc; // CDK's types do not support exactOptionalPropertyTypes
     Validations.of(this).acknowledge({
       id: "AwsSolutions-VPC7",
       reason:

@@ -11,21 +11,24 @@ export interface ProducerServiceProps {
   readonly cluster: ICluster;
   readonly image: ContainerImage;
   readonly stream: IStream;
-  /** Producers. Several never share a key. */
+  /** Number of producers. Producers never share a key. */
   readonly desiredCount: number;
-  /** Records a second, each. */
+  /** Records per second, for each producer. */
   readonly rate: number;
-  /** Distinct partition keys, each. */
+  /** Distinct partition keys, for each producer. */
   readonly keys: number;
-  /** Zipf exponent of the key choice. @default 0, even */
+  /** Zipf exponent of the key choice. @default 0, uniform */
   readonly skew?: number;
-  /** A log line per record and batch. @default false */
+  /** A log line per record. @default false */
   readonly historyToLog?: boolean;
-  /** Folder for history files. @default - none are written */
+  /** Directory for history files. @default - none are written */
   readonly historyDirectory?: string;
 }
 
-/** The load: counted records, so that nothing lost, doubled or reordered goes unseen. It may put records, no more. */
+/**
+ * The load: numbered records, so that lost, duplicated and reordered records are detected. It may only put
+ * records.
+ */
 export class ProducerService extends Construct {
   readonly service: FargateService;
   readonly logGroup: LogGroup;

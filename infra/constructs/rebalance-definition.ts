@@ -1,8 +1,10 @@
 /**
- * The rebalance state machine's definition (ASL, JSONata), as a plain function: tested without synthesis.
+ * The rebalance state machine's definition (ASL, JSONata), as a plain function that is tested without
+ * synthesis.
  *
- * Plan → Reshard (again until done) → CheckOwned (again until every open shard has an owner) → Scale, when asked for →
- * CheckConverged (again until even) → Done. Rounds are counted by the resharder and bounded here.
+ * Plan → Reshard (repeated until done) → CheckOwned (until every open shard has an owner) → Scale (if
+ * requested) → CheckConverged (until even) → Done. The resharder counts the rounds; this definition limits
+ * them.
  */
 export interface RebalanceDefinitionProps {
   readonly resharderFunctionArn: string;
@@ -10,15 +12,17 @@ export interface RebalanceDefinitionProps {
   readonly consumerServiceName: string;
 }
 
-/** Each is up to 5 minutes of splitting, about ten splits on AWS. */
+/** Each round is up to 5 minutes of splitting: about ten splits on AWS. */
 export const MAX_RESHARD_ROUNDS = 100;
-/** Looks, a second apart. */
+/** Checks, one second apart. */
 export const MAX_CHECK_ROUNDS = 300;
-/** When tasks are about to be added, shards that the present fleet may not own (its caps) are not waited for as long. */
+/**
+ * A shorter limit when tasks are about to be added: the caps of the present fleet may leave shards unowned.
+ */
 export const MAX_CHECK_ROUNDS_BEFORE_SCALE = 20;
 export const TIMEOUT_SECONDS = 4 * 3600;
 
-/** Every value is an expression over the answer of the task just done, or over the variables assigned before. */
+/** Every value is an expression over the answer of the last task, or over variables assigned earlier. */
 export function rebalanceDefinition(props: RebalanceDefinitionProps) {
   const call = (action: string, payload: object, assign: string) => ({
     Type: "Task",
@@ -27,9 +31,9 @@ export function rebalanceDefinition(props: RebalanceDefinitionProps) {
     Assign: { [assign]: "{% $states.result.Payload %}" },
     TimeoutSeconds: 330,
     Retry: [
-      // Wrong for good: an InvalidInput, a StalePlan, a plan that cannot be made.
+      // Permanent errors: an InvalidInput, a StalePlan, a reshard in progress, a plan that cannot be made.
       { ErrorEquals: ["InvalidInput", "StalePlan", "ReshardUnderWay", "UnplannableReshard"], MaxAttempts: 0 },
-      // Every action is safe to repeat, so anything else is worth three more goes.
+      // Every action is safe to repeat, so any other error is retried three times.
       {
         ErrorEquals: ["States.ALL"],
         IntervalSeconds: 1,
@@ -143,7 +147,7 @@ export function rebalanceDefinition(props: RebalanceDefinitionProps) {
       WaitForBalance: pause("CheckConverged"),
       NotConverged: { Type: "Fail", Error: "NotConverged", Cause: "{% $converged.problem %}" },
       Done: {
-        // A Pass: MiniStack gives a Succeed state's Output no hearing.
+        // A Pass state: MiniStack ignores the Output of a Succeed state.
         Type: "Pass",
         End: true,
         Output: {

@@ -13,7 +13,10 @@ export interface ResharderFunctionProps {
   readonly leaseTable: ITable;
 }
 
-/** Splits and merges shards, and answers whether the fleet has followed. It may read the lease table, and write one row of it: the fleet's bell. */
+/**
+ * Splits and merges shards, and reports whether the fleet has followed. It may read the lease table and
+ * update one of its rows: fleet row 0, to wake the leader.
+ */
 export class ResharderFunction extends Construct {
   readonly function: IFunction;
 
@@ -23,11 +26,11 @@ export class ResharderFunction extends Construct {
       name: "resharder",
       entry: "services/resharder/handler.ts",
       memorySize: 512,
-      // A round of work; what is left is done in the next (`done: false`).
+      // One round of work. The next round does the rest (`done: false`).
       timeout: Duration.minutes(5),
       environment: { [NAMES.streamName]: stream.streamName, [NAMES.leaseTableName]: leaseTable.tableName },
     });
-    this.function = made as IFunction; // CDK is not typed for exactOptionalPropertyTypes
+    this.function = made as IFunction; // CDK's types do not support exactOptionalPropertyTypes
     const may = (statement: PolicyStatement) => role.addToPolicy(statement);
     may(
       new PolicyStatement({

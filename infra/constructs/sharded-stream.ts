@@ -3,19 +3,22 @@ import { Stream, StreamEncryption, StreamMode } from "aws-cdk-lib/aws-kinesis";
 import { Construct } from "constructs";
 
 export interface ShardedStreamProps {
-  /** Shards at creation. The resharder changes their number behind CloudFormation's back; a later deployment changes it only where this value changed. */
+  /**
+   * Shards at creation. The resharder changes their number without CloudFormation. A later deployment changes
+   * it only if this value changed.
+   */
   readonly shards: number;
   /** How long a record can be read. @default 24 hours, the cheapest */
   readonly retention?: Duration;
   /**
-   * What happens to the stream with the stack. The experiment makes its own records, and 20 forgotten shards bill about
-   * 7 dollars a day, so it goes; keep it where the records are anybody's.
+   * What happens to the stream when the stack is deleted. The experiment creates its own records, and 20
+   * forgotten shards cost about 7 dollars a day, so the stream is deleted. Use RETAIN if the records matter.
    * @default RemovalPolicy.DESTROY
    */
   readonly removalPolicy?: RemovalPolicy;
 }
 
-/** A provisioned stream: on-demand ones reshard themselves, which is not what is to be shown. */
+/** A provisioned stream. An on-demand stream reshards itself, and this project demonstrates resharding. */
 export class ShardedStream extends Construct {
   readonly stream: Stream;
 

@@ -1,17 +1,17 @@
 /**
- * A custom resource's Lambda function: gives a new ECS service its first number of tasks. Later deployments leave the
- * number alone, because it is the state machine's by then.
+ * A custom resource's Lambda function: sets the first task count of a new ECS service. Later deployments
+ * leave the count unchanged, because by then the state machine controls it.
  */
 import { ECSClient, UpdateServiceCommand } from "@aws-sdk/client-ecs";
 
 export interface CountProperties {
   readonly Cluster: string;
   readonly Service: string;
-  /** CloudFormation makes a string of it. */
+  /** A number; CloudFormation sends it as a string. */
   readonly Count: string;
 }
 
-/** As CloudFormation sends it. */
+/** The event that CloudFormation sends. */
 export interface CountEvent {
   readonly RequestType: "Create" | "Update" | "Delete";
   readonly ResponseURL: string;
@@ -19,13 +19,13 @@ export interface CountEvent {
   readonly RequestId: string;
   readonly LogicalResourceId: string;
   readonly ResourceProperties: CountProperties;
-  /** Of an update: what they were. */
+  /** For an update: the previous properties. */
   readonly OldResourceProperties?: CountProperties;
 }
 
 export interface CountDeps {
   setDesiredCount(cluster: string, service: string, count: number): Promise<void>;
-  /** PUTs the answer that CloudFormation waits for. */
+  /** Sends, by PUT, the answer that CloudFormation waits for. */
   respond(url: string, body: string): Promise<void>;
 }
 
@@ -43,7 +43,8 @@ export function makeCountHandler({ setDesiredCount, respond }: CountDeps) {
       outcome = { Status: "FAILED", Reason: `${service} did not get its ${Count} tasks: ${String(error)}` };
     }
     const { StackId, RequestId, LogicalResourceId } = event;
-    // Its id is the service's: CloudFormation then deletes what stood for a service that was replaced.
+    // The resource's id is the service's. When the service is replaced, CloudFormation then deletes the old
+    // resource.
     const answer = { ...outcome, StackId, RequestId, LogicalResourceId, PhysicalResourceId: service };
     await respond(event.ResponseURL, JSON.stringify(answer));
   };
@@ -51,7 +52,7 @@ export function makeCountHandler({ setDesiredCount, respond }: CountDeps) {
 
 const NOT_IMPLEMENTED = 501;
 
-/** LocalStack's free edition has no ECS: the service is a name there, and nothing can be started. */
+/** LocalStack's free edition has no ECS: the service is only a name, and no task can be started. */
 const isNotOffered = (error: unknown): boolean =>
   error instanceof Error &&
   "$metadata" in error &&

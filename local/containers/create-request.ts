@@ -1,8 +1,8 @@
 /**
- * What may be asked of the process runtime: an image of its table, under a name, with the variables that the image's
- * program reads. A container holds whatever runs in it; here it is a process of this machine with this user's rights, so
- * nothing in a request may choose the program, its arguments, or how its interpreter starts (NODE_OPTIONS, LD_PRELOAD,
- * PATH, AWS_CONFIG_FILE with a command in it …). Pure.
+ * Validates requests to the process runtime: a known image, a name, and only variables that the image's
+ * program reads. Here a container is a process on this machine with this user's rights. So no request may
+ * choose the program, its arguments, or how its interpreter starts (NODE_OPTIONS, LD_PRELOAD, PATH, an
+ * AWS_CONFIG_FILE that contains a command …). Pure.
  */
 import type { ImageCommand } from "./images.ts";
 
@@ -13,12 +13,12 @@ export interface ContainerRequest {
   environment: Record<string, string>;
 }
 
-/** The request is wrong: the answer is 400 with this message. */
+/** The request is invalid: answered with 400 and this message. */
 export class BadRequest extends Error {
   override readonly name = "BadRequest";
 }
 
-/** What ECS and its agent set in a container, whatever the image. */
+/** Variables that ECS and its agent set in a container, for any image. */
 const AWS_VARIABLES: ReadonlySet<string> = new Set([
   "AWS_ACCESS_KEY_ID",
   "AWS_CONTAINER_AUTHORIZATION_TOKEN",
@@ -35,10 +35,13 @@ const AWS_VARIABLES: ReadonlySet<string> = new Set([
   "ECS_CONTAINER_METADATA_URI_V4",
 ]);
 
-/** Docker's own rule; without a name a container is known by its id. */
+/** Docker's own rule. A container without a name is identified by its id. */
 const NAME = /^$|^[a-zA-Z0-9][\w.-]{0,254}$/;
 
-/** The body of `POST /containers/create` and its `name`. Throws `BadRequest` with what was wrong and what was expected. */
+/**
+ * Parses `POST /containers/create`: its body and its `name`. Throws `BadRequest` with what was wrong and what
+ * was expected.
+ */
 export function parseCreateRequest(name: string, body: string): ContainerRequest {
   if (!NAME.test(name))
     throw new BadRequest(`the name is ${quoted(name)}; expected letters, digits, "_", "." and "-"`);
@@ -68,7 +71,7 @@ export function requireKnownVariables(
     );
 }
 
-/** An object in JSON, e.g. of a query's `filters`. */
+/** Parses a JSON object, e.g. a query's `filters`. */
 export function parseObject(text: string, what: string): Record<string, unknown> {
   let value: unknown;
   try {
@@ -86,7 +89,7 @@ const isObject = (value: unknown): value is Record<string, unknown> =>
 const isEmpty = (value: unknown): boolean =>
   value === undefined || value === null || value === "" || (Array.isArray(value) && value.length === 0);
 
-/** Short enough for one line of a log. */
+/** Shortens a value to fit one log line. */
 function quoted(value: unknown): string {
   const text = JSON.stringify(value) ?? "missing";
   return text.length > 100 ? `${text.slice(0, 100)}…` : text;
@@ -99,7 +102,10 @@ function textMap(value: unknown, what: string): Record<string, string> {
   return value as Record<string, string>;
 }
 
-/** `NAME=value` lines. Inside a container the host has another name; a process of this machine reaches it as loopback. */
+/**
+ * Parses `NAME=value` lines. A container reaches the host under another name; a process on this machine uses
+ * loopback.
+ */
 function variables(value: unknown): Record<string, string> {
   if (value === undefined || value === null) return {};
   if (!Array.isArray(value)) throw new BadRequest(`Env is ${quoted(value)}; expected an array of NAME=value`);

@@ -5,21 +5,21 @@ import { imageDigest } from "./images.ts";
 import type { Container, ContainerRuntime } from "./runtime.ts";
 
 /**
- * MiniStack asks after each container twenty times a second. While nothing changes an answer waits this long, which
- * takes most of that work off two busy cores; a change answers at once.
+ * MiniStack polls each container twenty times a second. While nothing changes, an answer is held for this
+ * long, which saves most of that work on two busy cores. A change is answered at once.
  */
 const HOLD_INSPECT_MILLIS = 400;
 const MAX_BODY_BYTES = 1024 * 1024;
 const API_VERSION = "1.43";
 const DEFAULT_GRACE_SECONDS = 10;
-/** As long as a Fargate task may take. */
+/** The longest time that a Fargate task may take. */
 const MAX_GRACE_SECONDS = 120;
 
 /** The part of the Docker Engine API that MiniStack's ECS uses, on a unix socket. */
 export class DockerApi {
   readonly #runtime: ContainerRuntime;
   readonly #server: Server;
-  /** Per container: the state that was last told, and who waits for the next one. */
+  /** Per container: the state last reported, and the request that waits for the next one. */
   readonly #told = new WeakMap<Container, Container["state"]>();
   readonly #waiting = new WeakMap<Container, AbortController>();
 
@@ -88,8 +88,8 @@ export class DockerApi {
         return problem ? send(response, 500, { message: problem }) : send(response, 204);
       }
       case "POST /stop":
-        // Answered at once: MiniStack stops the tasks of a service one after the other, waits for each and answers
-        // nobody meanwhile, where ECS tells all of them at the same moment.
+        // Answered at once. MiniStack stops the tasks of a service one after another, waits for each, and
+        // answers no other request meanwhile. ECS stops all of them at the same moment.
         void this.#runtime.stop(container, graceMillis(query.get("t")));
         return send(response, 204);
       case "POST /kill":
@@ -109,7 +109,7 @@ export class DockerApi {
     send(response, 404, { message: `${action} is not part of evenkeel's process runtime` });
   }
 
-  /** Only the poller's next question waits: a second one for the same container answers both at once. */
+  /** Holds only the poller's next request. A second request for the same container answers both at once. */
   async #inspect(container: Container, response: ServerResponse): Promise<void> {
     const waiting = this.#waiting.get(container);
     if (waiting) waiting.abort();
@@ -167,7 +167,7 @@ export class DockerApi {
   }
 }
 
-/** The path without the version in front, and the whole for its query. */
+/** The path without the version prefix, and the whole URL for its query. */
 function addressOf(text: string): { path: string; url: URL } {
   try {
     const url = new URL(text, "http://docker");
@@ -177,7 +177,7 @@ function addressOf(text: string): { path: string; url: URL } {
   }
 }
 
-/** Docker's `t`, in seconds. */
+/** Parses Docker's `t`, in seconds. */
 function graceMillis(text: string | null): number {
   const seconds = Number(text ?? DEFAULT_GRACE_SECONDS);
   if (!Number.isFinite(seconds) || seconds < 0 || seconds > MAX_GRACE_SECONDS)

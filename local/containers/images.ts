@@ -2,23 +2,25 @@ import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { CONSUMER_ENVIRONMENT, PRODUCER_ENVIRONMENT } from "../../services/contract/environment.ts";
 
-/** What stands for a container image: a program of this machine, started directly (never through a shell). */
+/**
+ * The replacement for a container image: a program on this machine, started directly (never through a shell).
+ */
 export interface ImageCommand {
   command: string;
   args: string[];
-  /** The variables that the program reads, beside those of AWS: a task may set these and no other. Default: none. */
+  /** The variables that the program reads, besides those of AWS. A task may set only these. Default: none. */
   variables?: readonly string[];
 }
 
 export type ImageTable = Record<string, ImageCommand>;
 
 /**
- * As the Dockerfile's CMD. A nursery of 4 MiB instead of 16 keeps 8 MiB of an idle worker's memory; reading a backlog
- * costs a few percent more CPU with it (`npm run bench -- cost per-record`).
+ * As in the Dockerfile's CMD. A semi-space of 4 MiB instead of 16 saves 8 MiB in an idle worker. Reading a
+ * backlog then costs a few percent more CPU (`npm run bench -- cost per-record`).
  */
 const NODE_OPTIONS = ["--max-semi-space-size=4"];
 
-/** The images of the stack are the bundles that `tools/bundle.mjs` makes. */
+/** The stack's images are the bundles built by `tools/bundle.mjs`. */
 export function projectImages(buildFolder: string): ImageTable {
   const node = (bundle: string, environment: Readonly<Record<string, string>>) => ({
     command: process.execPath,
@@ -31,11 +33,11 @@ export function projectImages(buildFolder: string): ImageTable {
   };
 }
 
-/** An image's manifest digest, as a registry would give it: here it only has to be the same each time. */
+/** An image's manifest digest, as a registry would return it. Here it only has to be stable. */
 export const imageDigest = (name: string): string =>
   `sha256:${createHash("sha256").update(name).digest("hex")}`;
 
-/** Finds `registry/evenkeel/consumer:tag@sha256:…`, or an image's digest alone, as `evenkeel/consumer`. */
+/** Resolves `registry/evenkeel/consumer:tag@sha256:…`, or an image's digest alone, to `evenkeel/consumer`. */
 export function findImage(
   images: ImageTable,
   reference: string,

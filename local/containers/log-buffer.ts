@@ -1,13 +1,13 @@
 import type { Readable } from "node:stream";
 
-/** Kept for readers that come late; older output is dropped. */
+/** Kept for readers that join later. Older output is dropped. */
 const MAX_KEPT_BYTES = 256 * 1024;
 
 type Reader = { frame: (data: Buffer) => void; end: () => void };
 
 /**
- * A container's output as frames of Docker's multiplexed stream: 8 bytes of head (stream number, length), then data.
- * Frames end at line ends, because every frame becomes log events of its own.
+ * A container's output as frames of Docker's multiplexed stream: an 8-byte header (stream number, length),
+ * then data. Frames end at line ends, because each frame becomes separate log events.
  */
 export class LogBuffer {
   readonly #kept: Buffer[] = [];
@@ -22,7 +22,7 @@ export class LogBuffer {
     this.#collect(stderr, 2);
   }
 
-  /** Hands over what is kept and then what comes. Returns a function that ends the subscription. */
+  /** Delivers the kept frames, then new ones. Returns a function that ends the subscription. */
   read(reader: Reader): () => void {
     for (const frame of this.#kept) reader.frame(frame);
     if (this.#isEnded) reader.end();
@@ -41,7 +41,7 @@ export class LogBuffer {
     stream.on("data", (chunk: Buffer) => {
       const data = rest.length > 0 ? Buffer.concat([rest, chunk]) : chunk;
       const lineEnd = data.lastIndexOf(0x0a) + 1;
-      // A line longer than what is kept is cut rather than collected without a bound.
+      // A line longer than the buffer is cut, so that memory stays bounded.
       const cut = lineEnd === 0 && data.length > MAX_KEPT_BYTES ? data.length : lineEnd;
       rest = data.subarray(cut);
       if (cut > 0) this.#add(data.subarray(0, cut), number);

@@ -13,7 +13,7 @@ export type ProcessSignal = (typeof SIGNALS)[number];
 export const isSignal = (value: unknown): value is ProcessSignal =>
   SIGNALS.some((signal) => signal === value);
 
-/** A running process that stands for a container of an ECS task. */
+/** A running process that replaces a container of an ECS task. */
 export interface ContainerProcess {
   id: string;
   name: string;
@@ -44,8 +44,8 @@ const MAX_CONTAINERS = 500;
 const APP_ID = "AWS_SDK_UA_APP_ID";
 
 /**
- * Containers as child processes, each in a process group of its own. A container is known by id or name until it is
- * removed, also after its process ended, as with a Docker Engine.
+ * Containers as child processes, each in its own process group. As with a Docker Engine, a container can be
+ * found by id or name until it is removed, even after its process has ended.
  */
 export class ContainerRuntime {
   readonly #containers = new Map<string, Container>();
@@ -65,12 +65,15 @@ export class ContainerRuntime {
     this.#workingDirectory = options.workingDirectory;
   }
 
-  /** The name in the image table that a reference means. */
+  /** The name in the image table that a reference resolves to. */
   imageName(reference: string): string | undefined {
     return findImage(this.#images, reference)?.name;
   }
 
-  /** Returns the container, or in words why not. Throws `BadRequest` for variables that the image does not read. */
+  /**
+   * Returns the container, or the reason for refusal as text. Throws `BadRequest` for variables that the
+   * image does not read.
+   */
   create(request: ContainerRequest): Container | string {
     if (this.#isClosing) return "the endpoint is stopping";
     const image = findImage(this.#images, request.image);
@@ -102,7 +105,7 @@ export class ContainerRuntime {
     return [...this.#containers.values()];
   }
 
-  /** Starts the container's process. Returns in words why not, otherwise undefined. */
+  /** Starts the container's process. Returns the reason for failure as text, otherwise undefined. */
   async start(container: Container): Promise<string | undefined> {
     if (this.#isClosing) return "the endpoint is stopping";
     const image = findImage(this.#images, container.image);
@@ -126,10 +129,11 @@ export class ContainerRuntime {
     container.state = { status: "running", pid, startedAt };
     child.once("exit", (code, signal) => {
       this.#children.delete(container.id);
-      // What the process started ends with it, as with a container's first process.
+      // The process's children end with it, as they end with a container's first process.
       signalGroup(pid, "SIGKILL");
       this.#watchdog.remove(pid);
-      // As a container's: 128 + the signal's number; only 9 and 15 are sent here.
+      // Like a container's exit code: 128 + the signal's number. Of the signals sent here, only 9 and 15 end
+      // a process.
       const exitCode = code ?? 128 + (signal === "SIGKILL" ? 9 : 15);
       container.state = { status: "exited", exitCode, startedAt, finishedAt: this.#clock.wallMillis() };
       this.#changed();
@@ -139,8 +143,8 @@ export class ContainerRuntime {
   }
 
   /**
-   * SIGTERM, and SIGKILL when the process has not ended after `graceMillis`. Resolves when it has; asked again, it
-   * waits for the stop that is under way.
+   * Sends SIGTERM, and SIGKILL if the process has not ended after `graceMillis`. Resolves when it has ended.
+   * A second call waits for the stop in progress.
    */
   stop(container: Container, graceMillis: number): Promise<void> {
     const child = this.#children.get(container.id);
@@ -154,7 +158,7 @@ export class ContainerRuntime {
   }
 
   async #end(child: ChildProcess, graceMillis: number): Promise<void> {
-    // "close" comes after "exit", when the last output was read too.
+    // "close" comes after "exit", once the last output has been read.
     const ended = once(child, "close");
     this.#kill(child, "SIGTERM");
     const grace = new AbortController();
@@ -167,7 +171,7 @@ export class ContainerRuntime {
     await ended;
   }
 
-  /** Sends a signal to the container's process group. False when it has no running process. */
+  /** Sends a signal to the container's process group. Returns false if it has no running process. */
   signal(idOrName: string, signal: ProcessSignal): boolean {
     const container = this.find(idOrName);
     const child = container && this.#children.get(container.id);
@@ -176,7 +180,10 @@ export class ContainerRuntime {
     return true;
   }
 
-  /** Forgets the container, once a stop that is under way has ended its process; without one the process is killed. */
+  /**
+   * Removes the container. If a stop is in progress, removal waits for it; otherwise a running process is
+   * killed.
+   */
   remove(container: Container): void {
     const stop = this.#stopping.get(container.id);
     if (stop) {
@@ -185,7 +192,7 @@ export class ContainerRuntime {
     }
     const child = this.#children.get(container.id);
     if (child) this.#kill(child, "SIGKILL");
-    // A log that was begun ends with its process, when everything has been read.
+    // The log of a started container ends with its process, once all output has been read.
     if (container.state.status === "created") container.logs.end();
     this.#containers.delete(container.id);
     this.#changed();
@@ -206,7 +213,7 @@ export class ContainerRuntime {
     });
   }
 
-  /** Resolves at the next start, end or removal of any container, at the latest after `atMostMillis`. */
+  /** Resolves at the next start, end or removal of any container, or after `atMostMillis`. */
   async untilChange(atMostMillis: number, signal: AbortSignal): Promise<void> {
     const done = new AbortController();
     const wake = () => done.abort();
@@ -217,7 +224,7 @@ export class ContainerRuntime {
     signal.removeEventListener("abort", wake);
   }
 
-  /** Starts nothing any more, and stops everything that runs, all at once. */
+  /** Refuses further starts, and stops all running containers at once. */
   async close(graceMillis: number): Promise<void> {
     this.#isClosing = true;
     await Promise.all(this.list().map((container) => this.stop(container, graceMillis)));
@@ -232,7 +239,10 @@ export class ContainerRuntime {
       signalGroup(child.pid, signal);
   }
 
-  /** What a Fargate task sees, nothing of this machine's own settings beyond what a program needs to start. */
+  /**
+   * The environment of a Fargate task. From this machine's environment it contains only what a program needs
+   * to start.
+   */
   #environmentOf({ environment, labels, name }: Container): NodeJS.ProcessEnv {
     const region = environment.AWS_REGION ?? "us-east-1";
     return {

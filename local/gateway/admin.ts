@@ -6,7 +6,7 @@ import type { CallCounter } from "./calls.ts";
 import type { FaultBoard } from "./faults.ts";
 
 export const ADMIN_PATH = "/_evenkeel/";
-/** A page in a browser cannot send this header across origins without a permission the gateway never gives. */
+/** A web page cannot send this header across origins without a permission that the gateway never grants. */
 export const ADMIN_HEADER = "x-evenkeel-admin";
 const MAX_BODY_BYTES = 64 * 1024;
 
@@ -17,7 +17,7 @@ export interface AdminDeps {
   health: () => Promise<{ ok: boolean; parts: Record<string, boolean> }>;
 }
 
-/** The gateway's own operations: health, call counts, faults, and the processes that stand for ECS tasks. */
+/** The gateway's own operations: health, call counts, faults, and the processes of ECS tasks. */
 export async function admin(
   request: GatewayRequest,
   response: GatewayResponse,

@@ -9,14 +9,17 @@ export function isHttp2(response: GatewayResponse): response is Http2ServerRespo
   return "stream" in response;
 }
 
-/** Ends the exchange without an answer: the client sees a broken connection, as after a lost packet or a crash. */
+/**
+ * Closes the exchange without an answer. The client gets a broken connection, as after a lost packet or a
+ * crash.
+ */
 export function cutOff(response: GatewayResponse): void {
   if (isHttp2(response)) response.stream.close(constants.NGHTTP2_INTERNAL_ERROR);
   else response.socket?.destroy();
 }
 
 export function sendHead(response: GatewayResponse, status: number, headers: Record<string, string>): void {
-  // The two classes have the same call with incompatible types.
+  // The two classes have the same method with incompatible types.
   if (isHttp2(response)) response.writeHead(status, headers);
   else response.writeHead(status, headers);
 }
@@ -42,7 +45,7 @@ const XML_ENTITIES: Readonly<Record<string, string>> = {
 };
 const xmlText = (text: string): string => text.replaceAll(/[<>&"]/g, (character) => XML_ENTITIES[character]!);
 
-/** An AWS error in the protocol that the request speaks. */
+/** An AWS error in the protocol of the request. */
 export function sendAwsError(
   response: GatewayResponse,
   request: RequestShape,
@@ -72,7 +75,7 @@ export function sendAwsError(
   }
 }
 
-/** A map of a few short texts as CBOR. */
+/** Encodes a map of a few short strings as CBOR. */
 function cborMap(entries: Record<string, string>): Buffer {
   const text = (value: string) => {
     const bytes = Buffer.from(value);

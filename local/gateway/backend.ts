@@ -11,19 +11,20 @@ export interface BackendRequest {
   method: string;
   path: string;
   headers: OutgoingHttpHeaders;
-  /** A buffered body can be sent again, a stream cannot. */
+  /** A buffered body can be sent again; a stream cannot. */
   body: Buffer | Readable;
   signal?: AbortSignal;
 }
 
 /**
- * One of the servers behind the gateway: HTTP/1.1 over kept connections, on a unix socket. They take any request from
- * whoever reaches them and allow every web page to read the answer, so no browser may reach them: only the gateway does.
+ * A server behind the gateway: HTTP/1.1 over kept-alive connections, on a unix socket. These servers accept
+ * any request and let every web page read the answer. So no browser may reach them; only the gateway does.
  */
 export class Backend {
   readonly name: string;
   readonly #socketPath: string;
-  // Free sockets are closed well before either server's own idle limit (60 s and more), so that none is found dead.
+  // Idle sockets are closed well before either server's own idle limit (60 s and more), so that no request
+  // goes to a dead socket.
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 256, timeout: 30_000 });
 
   constructor(name: string, socketPath: string) {
@@ -31,7 +32,7 @@ export class Backend {
     this.#socketPath = socketPath;
   }
 
-  /** Resolves with the answer's head; its body is for the caller to read. */
+  /** Resolves with the head of the answer. The caller reads its body. */
   send({ method, path, headers, body, signal }: BackendRequest): Promise<IncomingMessage> {
     return new Promise((resolve, reject) => {
       const options = { socketPath: this.#socketPath, agent: this.#agent, method, path, headers };
@@ -52,7 +53,7 @@ export class Backend {
       headers: {
         "content-type": "application/x-amz-json-1.1",
         "x-amz-target": target,
-        // Neither server verifies signatures; both read account and region from the scope.
+        // Neither server verifies signatures. Both read the account and the region from the scope.
         "x-amz-date": "20000101T000000Z",
         authorization: `AWS4-HMAC-SHA256 Credential=test/20000101/us-east-1/${service}/aws4_request, SignedHeaders=host, Signature=0`,
       },
@@ -83,7 +84,10 @@ export async function readAll(stream: Readable, limitBytes = Number.POSITIVE_INF
   return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks);
 }
 
-/** Headers that belong to one connection and not to the message (RFC 9110 §7.6.1), and HTTP/2's pseudo-headers. */
+/**
+ * Headers that belong to one connection and not to the message (RFC 9110 §7.6.1). HTTP/2's pseudo-headers are
+ * removed too.
+ */
 const HOP_BY_HOP = new Set([
   "connection",
   "keep-alive",

@@ -1,12 +1,15 @@
 export interface CallCount {
-  /** The `app/<id>` of the caller's user agent: "consumer", "producer", …; "other" where it gave none. */
+  /** The `app/<id>` of the caller's user agent: "consumer", "producer", …; "other" if there is none. */
   caller: string;
   /** `<Service>.<Operation>`. */
   operation: string;
   count: number;
 }
 
-/** A caller may put anything in its user agent, so the number of rows is bounded: the rest is counted as one. */
+/**
+ * A caller may put anything into its user agent, so the number of rows is limited. Further calls are counted
+ * in one row.
+ */
 const MAX_ROWS = 2_000;
 
 /** Counts calls per caller and operation. */

@@ -1,4 +1,4 @@
-/** What a client gets from a call that a fault hits. */
+/** The client's answer to a call that a fault hits. */
 
 import { once } from "node:events";
 import type { IncomingMessage } from "node:http";
@@ -7,11 +7,11 @@ import { readAll } from "./backend.ts";
 import type { FaultKind, FaultRule } from "./faults.ts";
 import { header, namedInBody, type RequestShape } from "./operation.ts";
 
-/** The call happens as a whole, whatever the client does meanwhile; only its answer is spoilt. */
+/** The call is performed in full, whatever the client does; only its answer is damaged. */
 export const happens = (fault: FaultKind | undefined): boolean =>
   fault === "drop" || fault === "cut" || fault === "fail-after";
 
-/** Answers in place of the service. False: this fault leaves the call to the service. */
+/** Answers in place of the service. False: this fault lets the service answer. */
 export function answerInstead(
   response: GatewayResponse,
   shape: RequestShape,
@@ -35,7 +35,7 @@ export function answerInstead(
   }
 }
 
-/** After the call has happened: its answer does not reach the client, or not whole. */
+/** Damages the answer of a performed call: the client gets none of it, or only a part. */
 export async function spoil(
   response: GatewayResponse,
   shape: RequestShape,
@@ -51,7 +51,7 @@ export async function spoil(
       "content-length": String(body.length),
     });
     const half = body.subarray(0, Math.floor(body.length / 2));
-    // The two classes have the same call with incompatible types.
+    // The two classes have the same method with incompatible types.
     if (!(isHttp2(response) ? response.write(half) : response.write(half))) await once(response, "drain");
   }
   cutOff(response);
@@ -82,7 +82,7 @@ function codeOf(fault: FaultKind, operation: string): string {
   }
 }
 
-/** A success without any member, in the protocol that the request speaks. */
+/** A success without any member, in the protocol of the request. */
 function sendNothing(response: GatewayResponse, shape: RequestShape): void {
   const type = header(shape, "content-type");
   const isCbor = type.includes("cbor");

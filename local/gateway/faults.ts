@@ -1,19 +1,19 @@
 import { seededRandom } from "../../src/ports/random.ts";
 
 /**
- * Faults that the gateway injects on request, in the words of distributed-systems tests.
+ * Faults that the gateway injects on request, in the terms of distributed-systems tests.
  *
- * Nothing happens:
+ * The call is not performed:
  * - `throttle`: the service's throttling error;
  * - `fail`: an internal server error;
- * - `error`: the error that `error` names, such as AccessDeniedException;
- * - `conflict`: the service's error for two callers at once;
- * - `empty`: a 200 whose body says nothing, as from a proxy in between;
- * - `blackhole`: no answer ever comes.
+ * - `error`: the error named by `error`, such as AccessDeniedException;
+ * - `conflict`: the service's error for concurrent callers;
+ * - `empty`: a 200 with an empty body, as from a proxy in between;
+ * - `blackhole`: there is never an answer.
  *
- * The call happens:
+ * The call is performed:
  * - `delay`: `delayMillis` late;
- * - `drop`: its answer is lost, the connection is closed;
+ * - `drop`: its answer is lost and the connection is closed;
  * - `cut`: the connection is closed in the middle of the answer;
  * - `fail-after`: the answer is an internal server error.
  */
@@ -36,29 +36,32 @@ export interface FaultRule {
   /** `Kinesis.GetRecords`, or `DynamoDB.*` for every operation of a service. */
   operation: string;
   fault: FaultKind;
-  /** Only calls of this caller, or with a `*` at the end of every caller whose name begins so; absent: of everyone. */
+  /**
+   * Only calls of this caller. With a `*` at the end: of every caller whose name starts like this. Absent:
+   * all callers.
+   */
   caller?: string;
-  /** Only calls that name this table, stream or metric namespace; absent: all. */
+  /** Only calls that name this table, stream or metric namespace. Absent: all. */
   resource?: string;
-  /** Chance per matching call, 0 to 1; default 1. */
+  /** Probability per matching call, 0 to 1. Default: 1. */
   probability?: number;
-  /** Draws `probability` from this seed; absent: from the endpoint's own generator. */
+  /** The seed for drawing `probability`. Absent: the endpoint's own generator. */
   seed?: number;
-  /** How many calls to hit before the rule removes itself; absent: until deleted. */
+  /** The number of calls to hit before the rule removes itself. Absent: unlimited. */
   times?: number;
-  /** The rule removes itself after this time; absent: it stays until deleted. */
+  /** The rule removes itself after this time. Absent: it stays until deleted. */
   durationMillis?: number;
-  /** For `delay`: how long; default 1000. */
+  /** For `delay`: the delay. Default: 1000. */
   delayMillis?: number;
-  /** For `error`: its name. */
+  /** For `error`: the error's name. */
   error?: string;
 }
 
-/** What a rule is compared with. */
+/** The call that rules are matched against. */
 export interface FaultTarget {
   readonly caller: string;
   readonly operation: string;
-  /** The table, stream or namespace that the request names. Asked only by rules that need it. */
+  /** The table, stream or namespace that the request names. Evaluated only for rules that need it. */
   readonly resource: () => string | undefined;
 }
 
@@ -83,7 +86,9 @@ export class FaultBoard {
     this.#monotonicMillis = monotonicMillis;
   }
 
-  /** Adds a rule (or replaces the one with the same id). Returns what is wrong with it as text, otherwise the rule. */
+  /**
+   * Adds a rule, or replaces the one with the same id. Returns the rule, or as text what is wrong with it.
+   */
   add(input: unknown): FaultRule | string {
     const problem = problemWith(input);
     if (problem) return problem;
@@ -106,13 +111,13 @@ export class FaultBoard {
     return [...this.#entries.values()].map(({ rule }) => rule);
   }
 
-  /** Removes one rule, or all without an id. */
+  /** Removes one rule, or all if there is no id. */
   remove(id?: string): void {
     if (id === undefined) this.#entries.clear();
     else this.#entries.delete(id);
   }
 
-  /** The first rule that hits this call; it counts as used. */
+  /** The first rule that hits this call. It counts as used. */
   match(target: FaultTarget): FaultRule | undefined {
     this.#removeExpired();
     for (const { rule, random } of this.#entries.values()) {

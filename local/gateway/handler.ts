@@ -2,7 +2,7 @@ import { ADMIN_PATH, type AdminDeps, admin } from "./admin.ts";
 import { type ProxyDeps, proxy } from "./proxy.ts";
 import type { Handler } from "./server.ts";
 
-/** Everything that the gateway answers: its own operations below `/_evenkeel/`, AWS's elsewhere. */
+/** Handles every request of the gateway: its own operations below `/_evenkeel/`, and AWS's. */
 export const gatewayHandler =
   (parts: AdminDeps & ProxyDeps): Handler =>
   (request, response) =>

@@ -1,6 +1,11 @@
-/** Names a request the way the gateway's counters and faults do: `<Service>.<Operation>`, e.g. `DynamoDB.UpdateItem`. */
+/**
+ * Names a request as the gateway's counters and faults do: `<Service>.<Operation>`, e.g.
+ * `DynamoDB.UpdateItem`.
+ */
 
-/** What the first part of X-Amz-Target (without its version) or the signing name says, in the SDK's service names. */
+/**
+ * Maps the first part of X-Amz-Target (without its version), or the signing name, to the SDK's service name.
+ */
 const SERVICE_NAMES: Record<string, string> = {
   AmazonEC2ContainerServiceV: "ECS",
   AmazonSSM: "SSM",
@@ -35,13 +40,13 @@ export interface RequestShape {
   headers: NodeJS.Dict<string | string[]>;
 }
 
-/** A header's value, or "" when it is absent. */
+/** A header's value, or "" if it is absent. */
 export function header({ headers }: Pick<RequestShape, "headers">, name: string): string {
   const value = headers[name];
   return Array.isArray(value) ? (value[0] ?? "") : (value ?? "");
 }
 
-/** True when the operation's name is in the body (the query protocol of CloudFormation, STS, IAM, EC2 …). */
+/** True if the operation's name is in the body (the query protocol of CloudFormation, STS, IAM, EC2 …). */
 export function namedInBody(request: RequestShape): boolean {
   return (
     request.method === "POST" &&
@@ -51,7 +56,10 @@ export function namedInBody(request: RequestShape): boolean {
 
 const RPC_PATH = /^\/service\/([^/]+)\/operation\/([A-Za-z0-9]+)/;
 
-/** Every AWS protocol in turn: JSON's X-Amz-Target, Smithy RPC's path, the query protocol's Action, REST's method. */
+/**
+ * Tries each AWS protocol: JSON's X-Amz-Target, Smithy RPC's path, the query protocol's Action, REST's
+ * method.
+ */
 export function operationOf(request: RequestShape, body: Buffer | undefined): string {
   const target = header(request, "x-amz-target");
   const dot = target.lastIndexOf(".");
@@ -76,7 +84,10 @@ function signingName(authorization: string): string {
   return /Credential=[^/]+\/\d{8}\/[^/]+\/([^/]+)\/aws4_request/.exec(authorization)?.[1] ?? "";
 }
 
-/** Who calls: the `app/<id>` part of the user agent, which the SDK takes from AWS_SDK_UA_APP_ID; "other" without one. */
+/**
+ * The caller: the `app/<id>` part of the user agent, which the SDK takes from AWS_SDK_UA_APP_ID. "other" if
+ * absent.
+ */
 export function callerOf(request: RequestShape): string {
   const agent = `${header(request, "user-agent")} ${header(request, "x-amz-user-agent")}`;
   return /(?:^|\s)app\/([^\s/]+)/.exec(agent)?.[1] ?? "other";

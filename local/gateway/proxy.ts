@@ -12,7 +12,10 @@ import { drainStack } from "./stack-drain.ts";
 import type { StreamBridge } from "./stream-bridge.ts";
 import { resourceIn, streamNameIn } from "./stream-name.ts";
 
-/** AWS's own limits are below this (Kinesis 5 MiB of JSON's base64, Lambda 6 MiB). Larger uploads are S3's: streamed. */
+/**
+ * AWS's own limits are below this (Kinesis 5 MiB of JSON's base64, Lambda 6 MiB). Larger uploads are S3's and
+ * are streamed.
+ */
 const MAX_BUFFERED_BYTES = 32 * 1024 * 1024;
 const RPC_KINESIS = /^\/service\/Kinesis_20131202\/operation\/(\w+)/;
 const DEFAULT_DELAY_MILLIS = 1_000;
@@ -51,7 +54,7 @@ export async function proxy(
     await parts.clock.sleep(rule.delayMillis ?? DEFAULT_DELAY_MILLIS, gone.signal);
     if (gone.signal.aborted) return;
   }
-  // A lost answer belongs to a call that happened: the client going away must not undo it.
+  // A lost answer belongs to a performed call, so a client that disconnects must not abort the call.
   const signal = happens(rule?.fault) ? undefined : gone.signal;
   const answer = operation.startsWith("Kinesis.")
     ? await sendToKinesis(
@@ -71,7 +74,7 @@ export async function proxy(
   await pipeline(answer, response as NodeJS.WritableStream);
 }
 
-/** Calls have small bodies that say what they are; uploads are passed on as they come. */
+/** Calls have small bodies that name the operation. Uploads are streamed. */
 function isCall(shape: RequestShape): boolean {
   return header(shape, "x-amz-target") !== "" || shape.url.startsWith("/service/") || namedInBody(shape);
 }
@@ -80,7 +83,7 @@ function forwardedHeaders(shape: RequestShape, body: Buffer | GatewayRequest): O
   const headers = endToEndHeaders(shape.headers);
   headers.host ??= header(shape, ":authority");
   if (Buffer.isBuffer(body)) headers["content-length"] = body.length;
-  // A body without an end that the server can see would be read as the connection's next request.
+  // Without a length or chunked encoding, the server would read the body as the connection's next request.
   else if (headers["content-length"] === undefined && hasBody(body)) headers["transfer-encoding"] = "chunked";
   return headers;
 }
@@ -125,7 +128,8 @@ async function sendToKinesis(
   const headers = forwardedHeaders(shape, body);
   const rpc = RPC_KINESIS.exec(shape.url);
   if (rpc) {
-    // kinesis-local knows CBOR only in the older protocol's clothes: the same body under another name.
+    // kinesis-local supports CBOR only in the older protocol. The body is the same under another content
+    // type.
     headers["x-amz-target"] = `Kinesis_20131202.${rpc[1]}`;
     headers["content-type"] = "application/x-amz-cbor-1.1";
   }

@@ -6,14 +6,14 @@ import { type GatewayRequest, type GatewayResponse, sendAwsError } from "./answe
 import { BodyTooLarge } from "./backend.ts";
 import { refusal } from "./guard.ts";
 
-/** How long a connection may be idle: longer than the pause between two requests of any client of ours. */
+/** Idle timeout of a connection: longer than the pause between two requests of any client of this project. */
 const IDLE_MILLIS = 75_000;
 
 export type Handler = (request: GatewayRequest, response: GatewayResponse) => Promise<void>;
 
 /**
- * One port for HTTP/1.1 and for HTTP/2 with prior knowledge, which the SDK's Kinesis client speaks: the first byte of
- * a connection tells (no HTTP/1.1 method that AWS uses begins with "P" followed by "RI").
+ * Serves HTTP/1.1 and HTTP/2 with prior knowledge on one port; the SDK's Kinesis client uses the latter. The
+ * first bytes of a connection decide: no HTTP/1.1 method used by AWS starts with "PRI".
  */
 export class GatewayServer {
   readonly #server: Server;
@@ -25,7 +25,7 @@ export class GatewayServer {
       const refused = refusal(shape);
       if (refused !== undefined) return sendAwsError(response, shape, refused);
       handle(request, response).catch((error: unknown) => {
-        // A client that went away is its own business; there is nobody to answer.
+        // The client has disconnected, so there is no one to answer.
         if (response.destroyed || response.closed) return;
         onProblem(error);
         if (response.headersSent) response.destroy();
@@ -36,12 +36,13 @@ export class GatewayServer {
     http1.on("clientError", refuseGarbage);
     const http2 = createHttp2Server({}, answer);
     http2.on("sessionError", onProblem);
-    // Node reads no more from a session that broke the protocol, so it does not see the client go: time ends it.
+    // Node stops reading from a session that broke the protocol, so it does not notice that the client
+    // disconnects. The timeout ends the session.
     http2.on("session", (session) => session.setTimeout(idleMillis, () => session.close()));
     this.#server = createServer({ noDelay: true }, (socket) => {
       this.#sockets.add(socket);
       socket.once("close", () => this.#sockets.delete(socket));
-      // A reset by the client is no event for a server; without a listener it would end the process.
+      // A reset by the client needs no handling, but without a listener it would end the process.
       socket.on("error", () => socket.destroy());
       socket.once("readable", () => {
         const first: Buffer | null = socket.read();
@@ -63,7 +64,7 @@ export class GatewayServer {
     });
   }
 
-  /** Cuts every connection: the endpoint is going away as a whole. */
+  /** Cuts every connection: the whole endpoint is stopping. */
   close(): Promise<void> {
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     for (const socket of this.#sockets) socket.destroy();
@@ -71,7 +72,7 @@ export class GatewayServer {
   }
 }
 
-/** What is no HTTP/1.1 is answered as Node would, and in words. */
+/** Answers a request that is not HTTP/1.1 as Node would, with a message. */
 function refuseGarbage(error: NodeJS.ErrnoException, socket: Duplex): void {
   if (error.code === "ECONNRESET" || !socket.writable) return void socket.destroy();
   const body = JSON.stringify({ __type: "BadRequest", message: `this is no HTTP request: ${error.message}` });

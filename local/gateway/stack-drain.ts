@@ -3,7 +3,7 @@ import type { ContainerRuntime } from "../containers/runtime.ts";
 import { type Backend, readAll } from "./backend.ts";
 
 const ECS = "AmazonEC2ContainerServiceV20141113";
-/** A task has 5 s after SIGTERM; what is left a second later is not waited for. */
+/** A task has 5 s after SIGTERM. The drain waits one second more, not longer. */
 const DRAIN_DEADLINE_MILLIS = 6_000;
 
 export interface DrainDeps {
@@ -13,8 +13,9 @@ export interface DrainDeps {
 }
 
 /**
- * Stops the tasks of a stack's services before the stack is deleted. MiniStack would stop them one by one and answer
- * nobody meanwhile, so that no task could hand over in the time it has; CloudFormation on AWS drains them first too.
+ * Stops the tasks of a stack's services before the stack is deleted. MiniStack would stop them one by one and
+ * answer no request meanwhile, so no task could hand over in time. CloudFormation on AWS drains them first
+ * too.
  */
 export async function drainStack(stackName: string, parts: DrainDeps): Promise<void> {
   const { ministack, containers, clock } = parts;
@@ -31,7 +32,9 @@ export async function drainStack(stackName: string, parts: DrainDeps): Promise<v
     await containers.untilChange(left, new AbortController().signal);
 }
 
-/** The ECS services among a stack's resources, whose physical ids are ARNs `…:service/<cluster>/<service>`. */
+/**
+ * The ECS services among a stack's resources. Their physical ids are ARNs `…:service/<cluster>/<service>`.
+ */
 async function servicesOf(
   stackName: string,
   ministack: Backend,

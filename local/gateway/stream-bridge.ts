@@ -1,26 +1,33 @@
 import type { Clock } from "../../src/ports/clock.ts";
 import type { Backend } from "./backend.ts";
 
-/** How long after a stack operation was seen its streams may still come and go: MiniStack's take seconds. */
+/**
+ * After a stack operation was observed, streams may still be created and deleted for this long: MiniStack
+ * takes seconds.
+ */
 const STACK_CHANGE_WINDOW_MILLIS = 30_000;
-/** Within that window, how old an answer about a stream may be. */
+/** Within that window: the longest time for which a known stream counts as checked. */
 const RECHECK_MILLIS = 500;
 const CHANGE_DEADLINE_MILLIS = 15_000;
-/** Names come from requests, so their number is bounded; the cache is rebuilt when it is full. */
+/** Names come from requests, so their number is limited. A full cache is cleared and rebuilt. */
 const MAX_NAMES = 1_000;
 
 const STACK_CHANGES =
   /^CloudFormation\.(CreateStack|UpdateStack|DeleteStack|ExecuteChangeSet|RollbackStack)$/;
 const STACK_LOOKS = /^CloudFormation\.Describe/;
 
-/** `stack`: made by MiniStack's CloudFormation at `createdAt` and copied here; `client`: not MiniStack's business. */
+/**
+ * `stack`: created by MiniStack's CloudFormation at `createdAt` and copied here. `client`: unknown to
+ * MiniStack.
+ */
 type Known =
   | { origin: "stack"; createdAt: number; checkedAt: number }
   | { origin: "client"; checkedAt: number };
 
 /**
- * CloudFormation in MiniStack makes streams in MiniStack's own Kinesis, which nobody uses. This bridge makes each of
- * them in kinesis-local when it is first named, and deletes it there when its stack is gone or made it anew.
+ * CloudFormation in MiniStack creates streams in MiniStack's own Kinesis, which has no users. This bridge
+ * creates each of them in kinesis-local when a request first names it. It deletes the copy there when the
+ * stack is gone or has recreated the stream.
  */
 export class StreamBridge {
   readonly #ministack: Backend;
@@ -37,13 +44,16 @@ export class StreamBridge {
     this.#clock = clock;
   }
 
-  /** To be told of every operation: after one that changes stacks, what is known about streams is checked again. */
+  /**
+   * Must be called for every operation. After one that changes stacks, the known streams are checked again.
+   */
   observe(operation: string): void {
     const now = this.#clock.monotonicMillis();
     const isInWindow = now < this.#stacksChangeUntil;
     if (!STACK_CHANGES.test(operation) && !(isInWindow && STACK_LOOKS.test(operation))) return;
     this.#stacksChangeUntil = now + STACK_CHANGE_WINDOW_MILLIS;
-    // Who has just seen a stack deleted must not find its stream: what was known before that look does not count.
+    // A client that has just read that a stack is deleted must not find its stream. Checks before that read
+    // no longer count.
     this.#lastLookAt = now;
   }
 
@@ -59,7 +69,10 @@ export class StreamBridge {
     await check;
   }
 
-  /** Before a ListStreams: makes what stacks have made and deletes what went with them. */
+  /**
+   * Before a ListStreams: creates the streams that stacks created, and deletes those that their stacks
+   * deleted.
+   */
   async ensureAll(): Promise<void> {
     const { output } = await this.#ministack.call("Kinesis_20131202.ListStreams", { Limit: 1000 });
     const made = (output.StreamNames ?? []) as string[];
@@ -71,7 +84,10 @@ export class StreamBridge {
     }
   }
 
-  /** A client deleted the stream by the Kinesis API: MiniStack's copy goes too, or it would come back when named. */
+  /**
+   * A client deleted the stream through the Kinesis API. MiniStack's copy is deleted too; otherwise the
+   * stream would reappear when it is next named.
+   */
   async deletedByClient(name: string): Promise<void> {
     await this.#ministack.call("Kinesis_20131202.DeleteStream", { StreamName: name });
     this.#known.delete(name);

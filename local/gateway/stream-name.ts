@@ -1,6 +1,6 @@
 /**
- * The stream a Kinesis request names, read from the raw body without parsing all of it: a PutRecords is megabytes.
- * Handles the JSON protocol and both CBOR ones.
+ * The stream that a Kinesis request names. Read from the raw body without parsing all of it, because a
+ * PutRecords body is megabytes. Supports the JSON protocol and both CBOR protocols.
  */
 export function streamNameIn(body: Buffer): string | undefined {
   const isJson = body[0] === 0x7b;
@@ -10,13 +10,16 @@ export function streamNameIn(body: Buffer): string | undefined {
   return arn?.split(":stream/")[1]?.split("/")[0];
 }
 
-/** What a call is about, in the words of its request: a table, a stream or a metric namespace. Undefined: it names none. */
+/** The table, stream or metric namespace that a call names. Undefined: it names none. */
 export function resourceIn(body: Buffer): string | undefined {
   const text = body[0] === 0x7b ? jsonText : cborText;
   return text(body, "TableName") ?? streamNameIn(body) ?? text(body, "Namespace");
 }
 
-/** Stream names and ARNs have no character that JSON escapes, and a quote inside another value would be escaped. */
+/**
+ * Stream names and ARNs contain no character that JSON escapes, and a quote inside another value would be
+ * escaped.
+ */
 function jsonText(body: Buffer, key: string): string | undefined {
   const at = body.indexOf(`"${key}"`);
   if (at < 0) return undefined;
