@@ -1,7 +1,10 @@
-/** Something the user can act on. Printed as one line: what was wrong, what was expected, what to do. No stack. */
+/**
+ * An error that the user can act on. Printed as one line: what was wrong, what was expected, what to do. No
+ * stack.
+ */
 export class Problem extends Error {
   override readonly name = "Problem";
-  /** 1: not ok, 2: wrong use. */
+  /** 1: not ok. 2: wrong use. */
   readonly exitCode: 1 | 2;
   constructor(message: string, exitCode: 1 | 2 = 1, options?: ErrorOptions) {
     super(message, options);
@@ -11,7 +14,7 @@ export class Problem extends Error {
 
 export const wrongUse = (message: string): Problem => new Problem(message, 2);
 
-/** The user asked to stop (Ctrl-C, SIGTERM). Not an error: everything was put away. */
+/** The user asked to stop (Ctrl-C, SIGTERM). Not an error: everything has been cleaned up. */
 export class Interrupted extends Error {
   override readonly name = "Interrupted";
 }

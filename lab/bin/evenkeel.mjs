@@ -1,14 +1,14 @@
 #!/usr/bin/env node
 /**
- * Plain launcher: makes sure that the bundle of the command line (and of the services that the command starts) is
- * fresh, then runs it. A bundle starts in a fraction of the time that TypeScript sources take.
+ * The launcher: brings the bundles of the command line, and of the services that the command starts, up to
+ * date. Then it runs the command. A bundle starts in a fraction of the time that TypeScript sources take.
  */
 import { existsSync } from "node:fs";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
 const inProject = (path) => fileURLToPath(new URL(`../../${path}`, import.meta.url));
 
-/** Which bundles a command needs beside the command line's own. */
+/** The bundles that a command needs besides the command line's own. */
 const PROGRAMS = {
   experiment: ["local", "consumer", "producer", "synth"],
   up: ["local", "consumer", "producer", "synth"],

@@ -1,4 +1,7 @@
-/** Parsers for numbers on the command line: a wrong one is one line that names the option and what it takes. */
+/**
+ * Parsers for numbers and choices on the command line. A wrong value produces one line that names the option
+ * and its valid values.
+ */
 import { wrongUse } from "../problem.ts";
 
 export interface NumberRule {

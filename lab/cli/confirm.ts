@@ -1,4 +1,4 @@
-/** Real AWS: show where we are, and ask before anything is split, scaled or deleted. */
+/** Real AWS: prints account and region, and asks before anything is split, scaled or deleted. */
 import { createInterface } from "node:readline/promises";
 import { GetCallerIdentityCommand } from "@aws-sdk/client-sts";
 import type { Clients } from "../deployment/clients.ts";

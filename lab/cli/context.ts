@@ -1,4 +1,4 @@
-/** What every command gets: output, time and the stop signal. */
+/** The context of every command: output, time and the stop signal. */
 import type { Command } from "commander";
 import type { Clock } from "../../src/ports/clock.ts";
 
@@ -16,13 +16,13 @@ export interface Context {
   readonly stdout: NodeJS.WriteStream;
   readonly stderr: NodeJS.WriteStream;
   readonly colour: boolean;
-  /** A line on stdout. */
+  /** Writes a line to stdout. */
   print(line: string): void;
-  /** Data on stdout, as JSON. */
+  /** Writes data to stdout, as JSON. */
   printJson(value: unknown): void;
-  /** A line on stderr: progress and remarks, never data. */
+  /** Writes a line to stderr: progress and remarks, never data. */
   note(line: string): void;
-  /** The command ran, but what it looked at is not ok: exit 1 without an error line. */
+  /** The command ran, but its subject is not ok: exit code 1 without an error line. */
   notOk(): void;
 }
 

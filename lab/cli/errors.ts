@@ -1,4 +1,7 @@
-/** Anything thrown → one line on stderr and an exit code. Unexpected errors leave their stack in a log file. */
+/**
+ * Converts any thrown error to one line on stderr and an exit code. Unexpected errors write their stack to a
+ * log file.
+ */
 import { appendFileSync } from "node:fs";
 import { relative } from "node:path";
 import { type Command, CommanderError } from "commander";
@@ -35,7 +38,10 @@ export function reportError(error: unknown, context: Context, program: Command):
   return 1;
 }
 
-/** Errors that say themselves what to do: ours, those of the parts that carry an exit code, and a silent endpoint. */
+/**
+ * Errors whose message states the remedy: our own, those of other modules with an exit code, and an endpoint
+ * that does not answer.
+ */
 function expectedProblem(error: unknown): { message: string; exitCode: number } | undefined {
   if (error instanceof Problem) return error;
   if (!(error instanceof Error)) return undefined;

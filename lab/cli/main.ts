@@ -1,4 +1,4 @@
-/** `evenkeel <command>`: wires the commands up and turns whatever goes wrong into one line and an exit code. */
+/** `evenkeel <command>`: registers the commands and converts every error to one line and an exit code. */
 import { systemClock } from "../../src/platform.ts";
 import { wantsColour } from "../terminal/paint.ts";
 import type { Context } from "./context.ts";
@@ -7,7 +7,10 @@ import { buildProgram } from "./program.ts";
 
 const stopping = new AbortController();
 let stoppingSince: number | undefined;
-/** npm passes Ctrl-C on although the terminal has sent it to us already: only one that comes later is a second one. */
+/**
+ * npm forwards a Ctrl-C that the terminal has already sent to this process. Only a later one counts as a
+ * second.
+ */
 const SAME_KEY_MILLIS = 500;
 const PARENT_LOOK_MILLIS = 250;
 const onStop = () => {
@@ -18,9 +21,10 @@ const onStop = () => {
 };
 process.on("SIGINT", onStop);
 process.on("SIGTERM", onStop);
-// The terminal was closed: what runs in it is stopped in order too.
+// The terminal was closed: stop in order, as with Ctrl-C.
 process.on("SIGHUP", onStop);
-// npm passes SIGTERM to a shell between us, which dies of it without telling us: then this process gets another parent.
+// npm sends SIGTERM to a shell between npm and this process. The shell dies without forwarding it, and this
+// process gets another parent.
 if (process.env.npm_execpath !== undefined) {
   const parent = process.ppid;
   const look = setInterval(() => {
@@ -29,7 +33,8 @@ if (process.env.npm_execpath !== undefined) {
     onStop();
   }, PARENT_LOOK_MILLIS).unref();
 }
-// `evenkeel … | head` closes our output: that is no error of ours. Nor is a terminal that is gone: SIGHUP ends us.
+// `evenkeel … | head` closes the output, which is not an error. Neither is a closed terminal: SIGHUP ends the
+// process.
 for (const stream of [process.stdout, process.stderr])
   stream.on("error", (error: NodeJS.ErrnoException) => {
     if (error.code === "EIO") return;

@@ -1,4 +1,4 @@
-/** The program: global options and every command. */
+/** The command-line program: the global options and every command. */
 import { Command } from "commander";
 import { registerAnalyzeRebalancing } from "./commands/analyze-rebalancing.ts";
 import { registerCleanup } from "./commands/cleanup.ts";
@@ -46,13 +46,13 @@ export function buildProgram(context: Context): Command {
     .option("--yes", "do not ask")
     .option("--application <name>", "the deployed application", "evenkeel")
     .option("--verbose", "show the stack of an error")
-    // Before any command is added: they inherit these settings when they are made.
+    // Must come before the commands are added: a command inherits these settings at creation.
     .exitOverride()
     .configureHelp({ showGlobalOptions: true })
     .configureOutput({
       writeOut: (text) => void context.stdout.write(text),
       writeErr: (text) => void context.stderr.write(text),
-      outputError: () => undefined, // reportError says it, in one line
+      outputError: () => undefined, // reportError prints it in one line
     });
   for (const register of COMMANDS) register(program, context);
   return program;

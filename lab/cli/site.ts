@@ -1,4 +1,4 @@
-/** The deployment a command works on. */
+/** The deployment that a command works on. */
 import type { Clients } from "../deployment/clients.ts";
 import type { Deployment } from "../deployment/outputs.ts";
 import type { Context, GlobalOptions } from "./context.ts";
@@ -9,8 +9,8 @@ export interface Site {
 }
 
 /**
- * Opens the deployment a command works on and closes it when `work` is done. `changes`: what will be changed
- * ("split the stream"): on real AWS that is asked first.
+ * Opens the deployment that a command works on, and closes it after `work`. `changes` describes the change
+ * ("split the stream"); on real AWS the user must confirm it first.
  */
 export async function withSite<T>(
   context: Context,
@@ -27,7 +27,7 @@ export async function withSite<T>(
   );
 }
 
-/** The same where no stack of ours is needed. */
+/** The same for commands that need no deployed stack. */
 export async function withClients<T>(
   context: Context,
   options: GlobalOptions,

@@ -1,4 +1,4 @@
-/** Steps of a few seconds each, shown as they go: one live line on a terminal, a line per step elsewhere. */
+/** Shows steps of a few seconds each as they run: one live line on a terminal, otherwise a line per step. */
 import { liveProgress, plainProgress, type Step, stepper } from "../experiment/progress.ts";
 import { wantsColour } from "../terminal/paint.ts";
 import type { Context } from "./context.ts";

@@ -1,6 +1,7 @@
 /**
- * The CDK steps as child processes: synthesise once with the bundled app, then give the CLI `--app <folder>`, so
- * that deploy and destroy do not synthesise again. cdklocal against an endpoint, cdk against real AWS.
+ * The CDK steps as child processes. Synthesis runs once, with the bundled app. The CLI then gets `--app
+ * <folder>`, so that deploy and destroy do not synthesize again. Uses cdklocal for an endpoint, and cdk for
+ * real AWS.
  */
 import { existsSync, mkdirSync, rmSync } from "node:fs";
 import { inProject, inRuntime } from "../project.ts";
@@ -8,17 +9,17 @@ import { runLogged } from "./child.ts";
 import { stackNameOf } from "./outputs.ts";
 import { childEnvironment, type Target } from "./target.ts";
 
-/** CDK context of the stack (README, "Stack"), and the lab's own additions. Values go through as strings. */
+/** CDK context of the stack (README, "Stack"), and the lab's own additions. Values are passed as strings. */
 export interface StackContext {
   readonly application: string;
   readonly shards: number;
   readonly pods: number;
   /** Producer tasks: 0 or 1. */
   readonly producers: number;
-  /** The producer's records a second. */
+  /** The producer's records per second. */
   readonly rate: number;
   readonly keys: number;
-  /** Only on the embedded endpoint: where both services write their history files. */
+  /** Embedded endpoint only: where both services write their history files. */
   readonly historyDirectory?: string;
 }
 
@@ -29,7 +30,7 @@ export interface CdkStep {
 
 const EMBEDDED_ACCOUNT = "000000000000";
 const STEP_TIMEOUT_MILLIS = 180_000;
-/** A deploy to real AWS waits for a Fargate service to become steady. */
+/** A deployment to real AWS waits for a Fargate service to become steady. */
 const AWS_TIMEOUT_MILLIS = 1_200_000;
 
 const QUIET = {
@@ -39,7 +40,10 @@ const QUIET = {
   NO_COLOR: "1",
 };
 
-/** As the CDK CLI has it: a `cdklocal deploy` by hand then finds the very same template, and nothing to change. */
+/**
+ * The CDK CLI's values. A `cdklocal deploy` by hand then produces the same template and finds nothing to
+ * change.
+ */
 const CLI_METADATA = { "aws:cdk:enable-path-metadata": true, "aws:cdk:enable-asset-metadata": true };
 
 const assemblyFolder = (application: string): string => inRuntime("cdk.out", application);
@@ -87,7 +91,7 @@ export const deploy = (step: CdkStep, application: string): Promise<void> =>
     "events",
   ]);
 
-/** Needs the assembly of the deployment; synthesises a plain one when it is gone. */
+/** Needs the assembly of the deployment. Synthesizes a plain one if it is missing. */
 export async function destroy(step: CdkStep, context: StackContext): Promise<void> {
   if (!existsSync(`${assemblyFolder(context.application)}/manifest.json`)) await synthesize(step, context);
   await cdk(step, "destroy", [

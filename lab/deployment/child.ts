@@ -1,4 +1,4 @@
-/** Child processes whose output goes to a log file, with a bounded time and a stop that leaves nothing behind. */
+/** Child processes with output to a log file, a time limit, and a stop that leaves no process behind. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, openSync, readFileSync, statSync } from "node:fs";
 import { relative } from "node:path";
@@ -17,19 +17,26 @@ export interface ChildRun {
   readonly signal: AbortSignal;
 }
 
-/** Children run in process groups of their own: a hard exit of ours (a second Ctrl-C) must not leave them behind. */
+/**
+ * Children run in their own process groups. A hard exit of this process (a second Ctrl-C) must not leave them
+ * behind.
+ */
 const living = new Set<ChildProcess>();
 process.on("exit", () => {
   for (const child of living) killGroup(child, "SIGKILL");
 });
 
-/** Resolves when the child ended with 0. Otherwise a Problem with the last telling line and the log's path. */
+/**
+ * Resolves when the child ended with 0. Otherwise throws a Problem with the log's last relevant line and the
+ * log's path.
+ */
 export async function runLogged(run: ChildRun): Promise<void> {
   if (run.signal.aborted) throw new Interrupted(run.name);
   const log = openSync(run.logFile, "a");
   const from = statSync(run.logFile).size;
   try {
-    // Its own process group: a Ctrl-C of the terminal reaches us alone, and we stop the whole group.
+    // In its own process group: a Ctrl-C of the terminal reaches only this process, which then stops the
+    // whole group.
     const child = spawn(run.command, run.arguments, {
       cwd: projectRoot,
       env: run.environment,
@@ -75,7 +82,7 @@ function outcome(child: ChildProcess, run: ChildRun): Promise<number | "timeout"
   });
 }
 
-/** Signals the child and whatever it started. */
+/** Signals the child and its descendants. */
 function killGroup(child: ChildProcess, signal: NodeJS.Signals): void {
   if (child.pid === undefined || child.exitCode !== null) return;
   try {
@@ -85,7 +92,7 @@ function killGroup(child: ChildProcess, signal: NodeJS.Signals): void {
   }
 }
 
-/** The last line that names an error, else the last line at all. */
+/** The last line that names an error, else the last line. */
 function lastTellingLine(logFile: string, from: number): string {
   const escapeCharacter = String.fromCharCode(27);
   const lines = readFileSync(logFile)
@@ -103,16 +110,17 @@ export interface ForegroundRun {
   readonly command: string;
   readonly arguments: readonly string[];
   readonly environment: Readonly<Record<string, string>>;
-  /** Aborted: SIGTERM, and the child ends in its own time. */
+  /** On abort the child gets SIGTERM and ends in its own time. */
   readonly signal: AbortSignal;
-  /** Gets its output line by line. @default - it goes where ours goes, as it is */
+  /** Receives the output line by line. @default - the output goes unchanged to this process's output */
   readonly onLine?: (line: string) => void;
   readonly onStart?: (pid: number) => void;
 }
 
 /**
- * Runs a service in the foreground; resolves with its exit code, or with the name of the signal that ended it. The
- * channel between us is how the child learns that we are gone, even by SIGKILL: it would go on holding leases unseen.
+ * Runs a service in the foreground. Resolves with its exit code, or with the name of the signal that ended
+ * it. The IPC channel tells the child when this process ends, even by SIGKILL. Otherwise the child would keep
+ * holding leases unnoticed.
  */
 export function runForeground(run: ForegroundRun): Promise<number | NodeJS.Signals> {
   return new Promise((resolve, reject) => {

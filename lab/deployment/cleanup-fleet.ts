@@ -1,6 +1,6 @@
 /**
- * Removes the fleet rows that a crashed fleet left in its lease table, so that an older Java KCL, which takes every
- * row for a lease, can use the table. Leases and checkpoints stay as they are. A fleet that is stopped cleanly
+ * Removes the fleet rows that a crashed fleet left in its lease table. An older Java KCL, which takes every
+ * row for a lease, can then use the table. Leases and checkpoints are not changed. A fleet that stops cleanly
  * leaves no such rows.
  */
 import type { Clock } from "../../src/ports/clock.ts";
@@ -11,19 +11,22 @@ export interface CleanupOptions {
   readonly rows: FleetRows;
   readonly clock: Clock;
   readonly signal: AbortSignal;
-  /** The fleet's own: a worker that lives has moved its heartbeat at least twice by then. */
+  /** The fleet's own value: a living worker changes its heartbeat at least twice in this time. */
   readonly failoverTimeMillis: number;
 }
 
 export interface RemovedRow {
   readonly leaseKey: string;
-  /** The workers it still listed. */
+  /** The workers that the row still listed. */
   readonly workers: readonly string[];
 }
 
 const LOOK_MILLIS = 500;
 
-/** Throws a Problem, with nothing removed, when a worker is seen alive: by its entry that moves, never by a clock. */
+/**
+ * Throws a Problem, with nothing removed, if a worker is alive. A worker is alive if its entry changes;
+ * clocks are not compared.
+ */
 export async function cleanUpFleet(
   options: CleanupOptions,
   seen: readonly FleetRow[],
@@ -35,7 +38,7 @@ export async function cleanUpFleet(
     if (signal.aborted) throw new Interrupted("cleanup");
     for (const row of seen) requireStill(row, await rows.read(row.leaseKey));
   }
-  // A worker that started meanwhile may have made a row of its own.
+  // A worker that started meanwhile may have created its own row.
   for (const row of await rows.list())
     requireStill(
       seen.find(({ leaseKey }) => leaseKey === row.leaseKey),

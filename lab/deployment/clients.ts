@@ -1,4 +1,4 @@
-/** SDK clients for one target, made when first used and closed together. */
+/** SDK clients for one target, created at first use and closed together. */
 import { CloudFormationClient } from "@aws-sdk/client-cloudformation";
 import { CloudWatchClient } from "@aws-sdk/client-cloudwatch";
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
@@ -23,7 +23,8 @@ export interface Clients {
 }
 
 export function clientsFor(target: Target): Clients {
-  // One HTTP/1.1 handler for all: the Kinesis client's default is HTTP/2, whose session would keep the process alive.
+  // One HTTP/1.1 handler for all clients. The Kinesis client's default is HTTP/2, whose session would keep
+  // the process alive.
   const requestHandler = new NodeHttpHandler({ connectionTimeout: 3_000, requestTimeout: 20_000 });
   const address = addressOf(target);
   const config = {

@@ -1,4 +1,4 @@
-/** The rows of the lease table that are no leases: the fleet's, as they stand, readable or not. */
+/** The fleet rows of the lease table (rows that are not leases), as stored, readable or not. */
 import { isDeepStrictEqual } from "node:util";
 import {
   type AttributeValue,
@@ -12,25 +12,25 @@ import {
 import { FLEET_ATTRIBUTES, FLEET_ROW_PREFIX } from "../../src/adapters/dynamodb/own-rows.ts";
 import { Problem } from "../problem.ts";
 
-/** Undefined members: a row that was left half made. */
+/** Undefined members: the row was only partly created. */
 export interface FleetRow {
   readonly leaseKey: string;
   readonly members: AttributeValue | undefined;
 }
 
 export interface FleetRows {
-  /** All of them, by one consistent scan. Throws a Problem when there is no such table. */
+  /** All fleet rows, from one consistent scan. Throws a Problem if there is no such table. */
   list(): Promise<FleetRow[]>;
-  /** Undefined: gone. */
+  /** Undefined: the row is gone. */
   read(leaseKey: string): Promise<FleetRow | undefined>;
-  /** Deletes the row if its members are as seen; "changed" leaves it. */
+  /** Deletes the row if its members are unchanged. "changed": they are not, and the row stays. */
   remove(seen: FleetRow): Promise<"removed" | "changed">;
 }
 
 export const workersOf = (row: FleetRow | undefined): string[] =>
   Object.keys(row?.members?.M ?? {}).toSorted();
 
-/** Workers whose entry differs between two looks: it came, went, or moved. */
+/** Workers whose entry differs between two reads: added, removed or changed. */
 export function movedWorkers(before: FleetRow | undefined, after: FleetRow | undefined): string[] {
   const entry = (row: FleetRow | undefined, workerId: string) => row?.members?.M?.[workerId];
   return [...new Set([...workersOf(before), ...workersOf(after)])].filter(
@@ -92,8 +92,9 @@ export function dynamoDbFleetRows(client: DynamoDBClient, tableName: string): Fl
 }
 
 /**
- * The condition that nothing about the members has changed, attribute by attribute, because not every endpoint
- * compares whole maps. A row that is gone passes: it is what was wanted, or a first try whose answer was lost.
+ * The condition that the members are unchanged. Compares attribute by attribute, because not every endpoint
+ * compares whole maps. A missing row passes: that is the intended result, or the effect of a first attempt
+ * whose answer was lost.
  */
 function membersAsSeen(members: AttributeValue | undefined) {
   const names: Record<string, string> = { "#members": FLEET_ATTRIBUTES.members };
@@ -101,7 +102,7 @@ function membersAsSeen(members: AttributeValue | undefined) {
   if (members === undefined)
     return { ConditionExpression: "attribute_not_exists(#members)", ExpressionAttributeNames: names };
   const entries = Object.entries(members.M ?? {});
-  // Of what is no map at all, only the whole can be compared.
+  // A value that is not a map can only be compared as a whole.
   const conditions = [members.M === undefined ? "#members = :members" : "size(#members) = :members"];
   values[":members"] = members.M === undefined ? members : { N: String(entries.length) };
   entries.forEach(([workerId, entry], i) => {

@@ -1,11 +1,11 @@
-/** The lease table as plain JSON, row by row as it stands: leases in KCL's schema, fleet rows too. */
+/** The lease table as plain JSON, row by row as stored: leases in KCL's schema, and fleet rows. */
 import { type AttributeValue, ScanCommand, type ScanCommandInput } from "@aws-sdk/client-dynamodb";
 import type { Clients } from "./clients.ts";
 
 type PlainValue = string | number | boolean | null | PlainValue[] | { [name: string]: PlainValue };
 export type PlainRow = Readonly<Record<string, PlainValue>>;
 
-/** 1 MB a page: a table of a million leases is 400 of them. */
+/** A page is 1 MB. A table of a million leases has 400 pages. */
 const MAX_PAGES = 1_000;
 
 export async function exportLeases(clients: Clients, tableName: string): Promise<PlainRow[]> {
@@ -28,7 +28,7 @@ const keyOf = (row: PlainRow): string => String(row.leaseKey ?? "");
 const plainRow = (item: Record<string, AttributeValue>): PlainRow =>
   Object.fromEntries(Object.entries(item).map(([name, value]) => [name, plainValue(value)]));
 
-/** Pure. Numbers beyond what JSON can carry exactly stay text. */
+/** Pure. Numbers that JSON cannot represent exactly stay text. */
 export function plainValue(value: AttributeValue): PlainValue {
   if (value.S !== undefined) return value.S;
   if (value.N !== undefined) return plainNumber(value.N);

@@ -1,4 +1,4 @@
-/** The lease table through the engine's own store, so that the lab sees rows as a worker does. */
+/** The lease table through the engine's own store, so that the lab reads rows as a worker does. */
 import { dynamoDbLeaseStore } from "../../src/inspect.ts";
 import type { Clock } from "../../src/ports/clock.ts";
 import type { Snapshot } from "../monitor/model.ts";
@@ -7,7 +7,10 @@ import type { Clients } from "./clients.ts";
 export interface LeaseTable {
   /** One consistent scan. */
   snapshot(): Promise<Snapshot>;
-  /** The marker of page 0 that moves with every change of membership or ownership; undefined: nobody joined yet. Half a read unit. */
+  /**
+   * The version of fleet row 0, which changes with every change of membership or ownership. Undefined: no
+   * worker has joined yet. Costs half a read unit.
+   */
   generation(): Promise<number | undefined>;
 }
 

@@ -1,10 +1,16 @@
-/** Endpoints that stand in for AWS offer some services and lack others: which error says that, and in what words. */
+/**
+ * Endpoints in place of AWS offer only some services. This module recognizes the error of a missing service
+ * and words the message.
+ */
 import { messageOf, Problem } from "../problem.ts";
 import type { Clients } from "./clients.ts";
 
 const NOT_IMPLEMENTED = 501;
 
-/** The endpoint knows no such service or operation: LocalStack answers 501 for what its edition lacks. Pure. */
+/**
+ * The endpoint does not support the service or operation. LocalStack answers 501 for what its edition lacks.
+ * Pure.
+ */
 export function isNotOffered(error: unknown): boolean {
   if (!(error instanceof Error) || !("$metadata" in error)) return false;
   const { $metadata: metadata } = error;
@@ -12,11 +18,14 @@ export function isNotOffered(error: unknown): boolean {
   return metadata.httpStatusCode === NOT_IMPLEMENTED;
 }
 
-/** One line for whoever asked for it. Pure. */
+/** The message in one line. Pure. */
 export const notOfferedText = (error: Error): string =>
   `this endpoint does not offer that: ${messageOf(error).trim().replace(/\.$/, "")}`;
 
-/** Asks; where the service is not offered, or what the stack names is not there (`absent`), one line says so and what to do. */
+/**
+ * Runs `ask`. If the service is not offered, or the stack's resource does not exist (`absent`), throws a
+ * Problem with one line that states it and the remedy.
+ */
 export async function orSay<T>(
   clients: Clients,
   absent: abstract new (...args: never[]) => Error,

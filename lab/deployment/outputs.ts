@@ -1,4 +1,4 @@
-/** The deployed stack by its CloudFormation outputs. */
+/** The deployed stack, described by its CloudFormation outputs. */
 import { DescribeStacksCommand } from "@aws-sdk/client-cloudformation";
 import { messageOf, Problem } from "../problem.ts";
 import type { Clients } from "./clients.ts";
@@ -14,7 +14,7 @@ export interface Deployment {
   readonly stateMachineArn: string;
   readonly resharderFunctionName: string;
   readonly dashboardName: string;
-  /** Open shards at the first deployment: what `--percent` counts from. */
+  /** Open shards at the first deployment: the base of `--percent`. */
   readonly deployedShards: number;
 }
 
@@ -33,7 +33,7 @@ const OUTPUTS = {
   deployedShards: "DeployedShards",
 } as const;
 
-/** Undefined: no such stack. Throws when it is there but half made. */
+/** Undefined: no such stack. Throws if the stack exists but is half made. */
 export async function findDeployment(clients: Clients, application: string): Promise<Deployment | undefined> {
   const stackName = stackNameOf(application);
   const stack = await describe(clients, stackName);
@@ -63,7 +63,7 @@ async function describe(clients: Clients, stackName: string) {
     const answer = await clients.cloudFormation.send(new DescribeStacksCommand({ StackName: stackName }));
     return answer.Stacks?.[0];
   } catch (error) {
-    // CloudFormation has no "not found" error of its own: a ValidationError whose text says so.
+    // CloudFormation has no "not found" error of its own: it is a ValidationError with this text.
     if (error instanceof Error && /does not exist/i.test(messageOf(error))) return undefined;
     throw error;
   }

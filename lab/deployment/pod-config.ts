@@ -1,6 +1,7 @@
 /**
- * A pod's configuration file (`config/config-podN.yaml`): the seed's names, checked, with every unknown key named.
- * The effective value of each setting is the environment's, else the file's, else the default, and says which.
+ * A pod's configuration file (`config/config-podN.yaml`), with the seed's names. The file is validated, and
+ * an unknown key is named in the error. The effective value of a setting comes from the environment, else
+ * from the file, else from the default; its origin is kept.
  */
 import { readFileSync } from "node:fs";
 import { parseDocument } from "yaml";
@@ -10,17 +11,17 @@ import { type BoundedOption, OPTION_BOUNDS } from "../../src/defaults.ts";
 import { closest } from "../../src/suggest.ts";
 import { messageOf, wrongUse } from "../problem.ts";
 
-/** `min(10, shards/pods)`, the seed's formula; the number in it is all that may differ. */
+/** `min(10, shards/pods)`, the seed's formula. Only the number in it may differ. */
 const CAP_FORMULA = /^min\(\s*(\d+)\s*,\s*(?:num)?shards\s*\/\s*(?:num)?pods\s*\)$/i;
 
 interface Setting {
-  /** Where in the file: section, then the seed's (KCL's) name. */
+  /** The position in the file: the section, then the seed's (KCL's) name. */
   readonly section: "worker" | "lease" | "reader";
   readonly name: string;
   readonly variable: keyof typeof CONSUMER_ENVIRONMENT;
   readonly schema: z.ZodType<string | number | boolean>;
   readonly expected: string;
-  /** What applies when neither file nor environment says anything: the library's and the stack's defaults. */
+  /** The value if neither the file nor the environment sets it: the default of the library or the stack. */
   readonly fallback: string;
 }
 
@@ -77,7 +78,7 @@ const SETTINGS: readonly Setting[] = [
     name: "FailoverTimeMillis",
     variable: "failoverTimeMillis",
     ...duration("failoverTimeMillis"),
-    // The stack's: its experiment stops a worker, and must not wait for ten seconds.
+    // The stack's default: its experiment stops a worker and should not wait for ten seconds.
     fallback: "4000",
   },
   {
@@ -134,7 +135,7 @@ export interface EffectiveSetting {
 
 type Values = ReadonlyMap<string, string>;
 
-/** Throws a Problem that names the file, the line's key, what was given and what was expected. */
+/** Throws a Problem that names the file, the key, the given value and the expected value. */
 export function readPodConfig(file: string): Values {
   let text: string;
   try {
@@ -181,7 +182,7 @@ function readYaml(text: string, file: string): unknown {
     problem = document.errors[0]?.message;
     if (problem === undefined) return document.toJS() ?? {};
   } catch (error) {
-    // The parser gives up by throwing on what is nested too deeply, and on aliases that lead nowhere or multiply.
+    // The parser throws on input that is nested too deeply, and on aliases that are unresolved or multiply.
     problem = messageOf(error);
   }
   throw noYaml(problem);
@@ -189,7 +190,10 @@ function readYaml(text: string, file: string): unknown {
 
 const SHOWN_CHARACTERS = 80;
 
-/** A value of the file, for an error's one line. Mappings and lists may be of any size, and contain themselves. */
+/**
+ * Formats a value of the file for a one-line error. Mappings and lists may have any size, and may contain
+ * themselves.
+ */
 function shown(value: unknown): string {
   if (typeof value === "object" && value !== null) return Array.isArray(value) ? "a list" : "a mapping";
   return typeof value === "string" ? JSON.stringify(shortened(value)) : String(value);
@@ -224,7 +228,7 @@ export function effectiveSettings(
   });
 }
 
-/** The strategy has one value and no variable of its own. */
+/** The strategy has only one value and no variable of its own. */
 const ownsVariable = (setting: Setting): boolean => setting.name !== "LeaseStealing.StealingStrategy";
 
 const displayed = (setting: Setting, value: string): string =>
@@ -236,7 +240,7 @@ export function limitOf(settings: readonly EffectiveSetting[]): number {
   return Number(CAP_FORMULA.exec(formula)?.[1] ?? 10);
 }
 
-/** The environment a consumer is started with: the same names that `infra/` sets. */
+/** The environment for starting a consumer: the same names that `infra/` sets. */
 export function consumerEnvironment(settings: readonly EffectiveSetting[]): Record<string, string> {
   const environment: Record<string, string> = {};
   for (const setting of SETTINGS.filter(ownsVariable)) {

@@ -1,4 +1,4 @@
-/** The stream as the lab looks at it: shards, lineage, status. */
+/** The stream as the lab reads it: shards, lineage, status. */
 import {
   DescribeStreamSummaryCommand,
   type Shard as KinesisShard,
@@ -15,7 +15,7 @@ export interface StreamShard {
   readonly open: boolean;
 }
 
-/** A stream of 10,000 shards has ten pages; a hundred is a broken endpoint. */
+/** A stream of 10,000 shards has ten pages. A hundred pages mean a broken endpoint. */
 const MAX_PAGES = 100;
 
 export async function listShards(clients: Clients, streamName: string): Promise<StreamShard[]> {

@@ -1,6 +1,6 @@
 /**
- * Which AWS? Without AWS_ENDPOINT_URL: the running embedded endpoint, and nothing else. With it: that endpoint.
- * Real AWS only with `--aws`. Nothing else in the lab looks at these variables.
+ * Chooses the AWS target. Without AWS_ENDPOINT_URL: only the running embedded endpoint. With it: that
+ * endpoint. Real AWS only with `--aws`. No other module of the lab reads these variables.
  */
 import {
   type EndpointCredentials,
@@ -33,7 +33,7 @@ export interface TargetChoice {
   readonly environment: Readonly<Record<string, string | undefined>>;
 }
 
-/** What the user asked for, before anything is contacted. Pure. */
+/** The target requested by the user, before any endpoint is contacted. Pure. */
 export function chooseTarget({ aws, environment }: TargetChoice): Target | "running-endpoint" {
   const url = environment.AWS_ENDPOINT_URL;
   const region = environment.AWS_REGION || environment.AWS_DEFAULT_REGION || REGION;
@@ -56,7 +56,10 @@ export function chooseTarget({ aws, environment }: TargetChoice): Target | "runn
   };
 }
 
-/** Those in the environment: LocalStack takes the account from the key. Profiles and `~/.aws` are for real AWS. */
+/**
+ * Credentials from the environment: LocalStack derives the account from the key. Profiles and `~/.aws` are
+ * only for real AWS.
+ */
 function credentialsFor(environment: TargetChoice["environment"]): EndpointCredentials {
   const accessKeyId = environment.AWS_ACCESS_KEY_ID;
   const secretAccessKey = environment.AWS_SECRET_ACCESS_KEY;
@@ -79,7 +82,7 @@ export async function resolveTarget(choice: TargetChoice): Promise<Target> {
   return chosen;
 }
 
-/** Our gateway answers its health path; nothing else does. */
+/** Only our gateway answers this health path. */
 async function isEmbedded(url: string): Promise<boolean> {
   try {
     const answer = await fetch(`${url}/_evenkeel/health`, {
@@ -89,7 +92,7 @@ async function isEmbedded(url: string): Promise<boolean> {
     const body: unknown = answer.ok ? await answer.json() : undefined;
     return typeof body === "object" && body !== null && "parts" in body;
   } catch {
-    return false; // no answer, or not JSON: some other endpoint; the first real call will say what is wrong
+    return false; // no answer, or not JSON: another endpoint, and the first real call reports what is wrong
   }
 }
 
@@ -99,7 +102,10 @@ export const addressOf = ({ endpointUrl, region, credentials }: Target) =>
     ? undefined
     : { url: endpointUrl, region, ...(credentials !== undefined && { credentials }) };
 
-/** For child processes. On real AWS the user's own environment; elsewhere nothing of their settings. */
+/**
+ * The environment of child processes. On real AWS it includes the user's environment; elsewhere none of the
+ * user's AWS settings.
+ */
 export function childEnvironment(
   target: Target,
   environment: Readonly<Record<string, string | undefined>>,

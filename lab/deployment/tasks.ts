@@ -1,4 +1,4 @@
-/** The ECS services of the stack: how many tasks are wanted and run, and changing how many are wanted. */
+/** The stack's ECS services: reads the desired and running task counts, and sets the desired count. */
 import {
   ClusterNotFoundException,
   DescribeServicesCommand,
@@ -29,7 +29,7 @@ export async function serviceCounts(
   };
 }
 
-/** What the service's tasks are told, by the names of services/contract/environment.ts. */
+/** The environment of the service's tasks, with the names of services/contract/environment.ts. */
 export async function taskEnvironment(
   clients: Clients,
   deployment: Deployment,
@@ -41,7 +41,7 @@ export async function taskEnvironment(
   return Object.fromEntries(variables.map(({ name = "", value = "" }) => [name, value]));
 }
 
-/** Undefined: LocalStack's free edition deploys the stack and puts nothing in the place of its ECS services. */
+/** Undefined: no ECS. LocalStack's free edition deploys the stack without its ECS services. */
 export async function consumersWanted(clients: Clients, deployment: Deployment): Promise<number | undefined> {
   try {
     return (await serviceCounts(clients, deployment, deployment.consumerServiceName)).desired;

@@ -1,4 +1,4 @@
-/** The rebalance state machine: start it, wait for it, and what went wrong in one line. */
+/** The rebalance state machine: starts it, waits for it, and reports a failure in one line. */
 import {
   DescribeExecutionCommand,
   ListExecutionsCommand,
@@ -11,11 +11,11 @@ import type { Clients } from "./clients.ts";
 import { orSay } from "./not-offered.ts";
 import type { Deployment } from "./outputs.ts";
 
-/** Each optional, absent = leave as it is. */
+/** Each field is optional. Absent: leave the value unchanged. */
 export interface RebalanceRequest {
   readonly targetShards?: number;
   readonly targetTasks?: number;
-  /** Go ahead where a reshard seems done or under way. */
+  /** Continue even if a reshard seems done or in progress. */
   readonly force?: boolean;
 }
 
@@ -27,7 +27,7 @@ export interface WaitOptions {
 
 const POLL_MILLIS = 300;
 
-/** Resolves with the execution's output when it succeeded. */
+/** Resolves with the execution's output when it has succeeded. */
 export async function rebalance(
   clients: Clients,
   deployment: Deployment,
@@ -59,7 +59,7 @@ export async function rebalance(
   throw new Interrupted("state machine");
 }
 
-/** Lambda's cause is JSON with an errorMessage; anything else is cut to one line. */
+/** Lambda's cause is JSON with an errorMessage. Any other cause is cut to one line. */
 export function shortCause(cause: string | undefined): string {
   if (!cause) return "";
   try {
@@ -67,12 +67,12 @@ export function shortCause(cause: string | undefined): string {
     if (typeof parsed === "object" && parsed !== null && "errorMessage" in parsed)
       return String(parsed.errorMessage).split("\n")[0] ?? "";
   } catch {
-    // Not JSON: shown as it is, below.
+    // Not JSON: returned as text below.
   }
   return (cause.split("\n")[0] ?? "").slice(0, 200);
 }
 
-/** The execution that is under way, if one is. */
+/** The execution in progress, if any. */
 export async function runningExecution(
   clients: Clients,
   deployment: Deployment,
@@ -89,7 +89,7 @@ export async function runningExecution(
   return answer.executions?.[0]?.executionArn;
 }
 
-/** An endpoint may keep the stack's outputs and not the state machine they name. */
+/** An endpoint may keep the stack's outputs but not the state machine that they name. */
 const orNoStateMachine = <T>(clients: Clients, ask: () => Promise<T>): Promise<T> =>
   orSay(
     clients,

@@ -1,4 +1,4 @@
-/** Two reports side by side. */
+/** Compares two reports. */
 import type { Report } from "./report.ts";
 import { measureRows, type Row } from "./rows.ts";
 
@@ -8,21 +8,21 @@ export interface ComparedRow {
   readonly unit: Row["unit"];
   readonly a: number | null;
   readonly b: number | null;
-  /** b − a; null when either is missing. */
+  /** b − a. Null if either is missing. */
   readonly delta: number | null;
-  /** Whether b is better than a, where the measure has a good direction. */
+  /** Whether b is better than a, for measures with a better direction. */
   readonly change: "better" | "worse" | "same" | "neutral";
 }
 
 export interface Comparison {
   readonly rows: readonly ComparedRow[];
-  /** Checks whose outcome differs: name, and whether each was ok. */
+  /** Checks whose outcome differs: the name, and whether each was ok. */
   readonly checks: readonly {
     readonly name: string;
     readonly a: boolean | null;
     readonly b: boolean | null;
   }[];
-  /** Settings in which the two runs differ: then figures compare only with care. */
+  /** Settings that differ between the two runs. If there are any, compare the values with care. */
   readonly settings: readonly { readonly name: string; readonly a: string; readonly b: string }[];
 }
 

@@ -1,4 +1,4 @@
-/** The goals of docs/experiment.md beside the measured ones. They are shown; they do not decide. */
+/** The goals of docs/experiment.md and the measured values. Goals are shown but do not affect the verdict. */
 import { loadsText } from "../history/lease-timeline.ts";
 import type { Measures } from "../measures/index.ts";
 import { type ExperimentSettings, evenDistribution } from "../settings.ts";
@@ -18,8 +18,9 @@ interface Limit {
 }
 
 /**
- * What was not measured (no reshard, say) has no row. Nor has the cost: its goals are for a calm fleet at a failover
- * time of ten seconds, which `npm run bench -- cost` measures; this run is all change.
+ * Values that were not measured (for example without a reshard) have no row. Cost has none either: its goals
+ * are for a steady, fault-free fleet with a failover time of ten seconds, which `npm run bench -- cost`
+ * measures. This run changes constantly.
  */
 export function goalsOf(
   measures: Measures,

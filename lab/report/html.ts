@@ -1,4 +1,4 @@
-/** HTML from templates that escape whatever is put into them, unless it is markup already. */
+/** HTML templates. Inserted values are escaped unless they are markup already. */
 export interface Markup {
   readonly text: string;
 }
@@ -8,7 +8,7 @@ type Part = string | number | Markup | readonly Markup[];
 export const escapeHtml = (text: string): string =>
   text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
 
-/** For what is known to be markup, style or script. */
+/** Marks a text as markup, style or script, so that it is not escaped. */
 export const raw = (text: string): Markup => ({ text });
 
 export function html(literals: TemplateStringsArray, ...parts: readonly Part[]): Markup {
@@ -21,5 +21,5 @@ function textOf(part: Part): string {
   return "text" in part ? part.text : part.map(({ text }) => text).join("");
 }
 
-/** JSON that can stand in a script element: no `</script>` and no comment can begin in it. */
+/** JSON for a script element. It cannot contain `</script>` or the start of an HTML comment. */
 export const scriptJson = (value: unknown): string => JSON.stringify(value).replaceAll("<", "\\u003c");

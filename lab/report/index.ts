@@ -18,23 +18,27 @@ export interface WriteReportOptions {
   /** Files of the producer, each consumer, the sampler and the lab's events, in any order. */
   readonly historyFiles: readonly string[];
   readonly settings: ExperimentSettings;
-  /** Default: by the history's `phase` marks. */
+  /** Default: from the history's `phase` marks. */
   readonly phases?: readonly Phase[];
-  /** The consumers' calls by `<Service.Operation>`. Default: none counted (an endpoint that cannot). */
+  /** The consumers' calls by `<Service.Operation>`. Default: none counted (an endpoint that cannot count). */
   readonly apiCalls?: ApiCalls;
-  /** Rows of the lease table at the end; written as they are. */
+  /** Rows of the lease table at the end. Written unchanged. */
   readonly finalLeases: unknown;
-  /** Folder; made when missing, files in it are replaced. */
+  /** The output folder. Created if missing; files in it are replaced. */
   readonly out: string;
 }
 
-/** Reads the history once, however long it is. Rejects when a file cannot be read or written; a bad history is a report that is not ok. */
+/**
+ * Reads the history once, at any length. Rejects if a file cannot be read or written. A bad history gives a
+ * report that is not ok.
+ */
 export async function writeReport(options: WriteReportOptions): Promise<{ ok: boolean; report: Report }> {
   const { historyFiles, settings, finalLeases, out } = options;
   const measurement = new Measurement(settings);
   const checkers = experimentCheckers(settings);
   await mkdir(out, { recursive: true });
-  // Not over history.jsonl itself: it may be one of the files read (a report computed again).
+  // Not written over history.jsonl itself, which may be one of the input files (when a report is computed
+  // again).
   const partial = join(out, "history.jsonl.partial");
   const notes = await mergeHistory(historyFiles, partial, (event) => {
     measurement.observe(event);

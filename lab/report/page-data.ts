@@ -1,4 +1,4 @@
-/** What the page shows, worked out and thinned: the page stays small however long the run was. */
+/** The page's data, computed and thinned, so that the page stays small for any length of run. */
 import { loadsOf } from "../history/lease-timeline.ts";
 import { BIN_MILLIS, type Bin } from "../measures/flow.ts";
 import type { Measurement } from "../measures/index.ts";
@@ -8,7 +8,7 @@ const MAX_POINTS = 1_200;
 
 export interface PageWorker {
   readonly id: string;
-  /** "pod 1" in the order of their starts, as the seed calls them. */
+  /** "pod 1" in the order of the starts, as the seed names them. */
   readonly name: string;
   readonly startedAt: number | undefined;
   readonly killed: boolean;
@@ -24,7 +24,7 @@ export interface PageData {
   readonly startedAt: number;
   readonly endedAt: number;
   readonly workers: readonly PageWorker[];
-  /** First series: the even share; then one per worker. */
+  /** First the even share, then one series per worker. */
   readonly leases: Series;
   /** Records waiting, and the slowest record handled in that time (milliseconds). */
   readonly lag: Series;
@@ -113,7 +113,7 @@ function leaseSeries(
   };
 }
 
-/** At most one point per slot of time, the newest: a step line needs the state that lasted. */
+/** At most one point per time slot, the newest: a step line needs the state that lasted. */
 function thin<T extends { readonly t: number }>(
   points: readonly T[],
   startedAt: number,

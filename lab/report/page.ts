@@ -1,4 +1,7 @@
-/** `report.html`: one file that needs no network. Tables and the owner timeline are plain HTML; uPlot draws the time series. */
+/**
+ * `report.html`: one file that needs no network. Tables and the owner timeline are plain HTML; uPlot draws
+ * the time series.
+ */
 import { readFileSync } from "node:fs";
 import type { Measurement } from "../measures/index.ts";
 import { inProject } from "../project.ts";
@@ -92,7 +95,7 @@ ${handovers(data)}</section>`;
 
 const MAX_HANDOVERS = 200;
 
-/** The timeline's hand-overs as a table, the longest gap first: for reading without a pointer, and on paper. */
+/** The timeline's hand-overs as a table, longest gap first, for use without a pointer and on paper. */
 function handovers({ rows, workers, startedAt }: PageData): Markup | "" {
   const all = rows.flatMap((row) => row.handovers).toSorted((a, b) => b.gapMillis - a.gapMillis);
   if (all.length === 0) return "";

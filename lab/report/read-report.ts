@@ -1,11 +1,11 @@
-/** A `report.json` from disk, for `analyze-rebalancing`. */
+/** Reads a `report.json` from disk, for `analyze-rebalancing`. */
 import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { messageOf, wrongUse } from "../problem.ts";
 import type { Report } from "./report.ts";
 
-/** What the rendering relies on; the rest of a measure may be missing in the report of another version. */
+/** The fields that rendering needs. Other measures may be missing in a report of another version. */
 const reportShape = z.object({
   ok: z.boolean(),
   summary: z.string(),
@@ -25,7 +25,10 @@ const reportShape = z.object({
   goals: z.array(z.looseObject({ name: z.string(), met: z.boolean() })),
 });
 
-/** `path`: the file, or the `out` folder that holds it. Throws a `Problem` (exit 2) that says what to give instead. */
+/**
+ * `path`: the file, or the `out` folder that holds it. Throws a `Problem` (exit code 2) that states what to
+ * give instead.
+ */
 export async function readReport(path: string): Promise<Report> {
   const hint = "expected a report.json, or the folder with it, that `npx evenkeel experiment` wrote";
   let value: unknown;

@@ -1,4 +1,7 @@
-/** `report.json`: what docs/experiment.md lists, and a little more (verdicts with witnesses, goals, notes of the reading). */
+/**
+ * `report.json`: the fields of docs/experiment.md, plus verdicts with witnesses, goals and notes of the
+ * reader.
+ */
 import type { CheckResult, Witness } from "../checkers/index.ts";
 import { loadsOf, loadsText } from "../history/lease-timeline.ts";
 import type { Phase } from "../history/marks.ts";
@@ -18,7 +21,7 @@ export interface ReportCheck {
 }
 
 export interface Report {
-  /** Every check is valid: correctness held and the seed's bounds did. Goals do not decide. */
+  /** Every check is valid: correctness and the seed's bounds hold. Goals do not affect it. */
   readonly ok: boolean;
   /** The verdict in one sentence. */
   readonly summary: string;
@@ -28,7 +31,7 @@ export interface Report {
   readonly checks: readonly ReportCheck[];
   readonly goals: readonly Goal[];
   readonly history: {
-    /** Of the earliest line. */
+    /** Time of the earliest line. */
     readonly startedAt: number;
     readonly lines: number;
     readonly halfWrittenLines: number;

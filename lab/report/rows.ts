@@ -9,7 +9,7 @@ export interface Row {
   /** Null: not measured. */
   readonly value: number | null;
   readonly unit: Unit;
-  /** Undefined: more or less of it is neither good nor bad. */
+  /** Undefined: neither direction is better. */
   readonly better?: "less";
 }
 
@@ -81,7 +81,7 @@ export function measureRows(measures: Measures): Row[] {
   ];
 }
 
-/** `—` for what was not measured. */
+/** `—` for a value that was not measured. */
 export function valueText(value: number | null, unit: Unit): string {
   if (value === null) return "—";
   if (unit === "ms") return millisText(value);
@@ -94,6 +94,9 @@ export const millisText = (millis: number): string =>
     ? `${Math.round(millis)} ms`
     : `${(millis / 1_000).toFixed(Math.abs(millis) < 10_000 ? 2 : 1)} s`;
 
-/** Witnesses name moments in epoch milliseconds, as the history does; people read them better from the start of the run. */
+/**
+ * Witnesses contain times in epoch milliseconds, like the history. This converts them to seconds since the
+ * start of the run.
+ */
 export const readableTimes = (text: string, startedAt: number): string =>
   text.replace(/\b1\d{12}\b/g, (epoch) => `+${((Number(epoch) - startedAt) / 1_000).toFixed(2)} s`);

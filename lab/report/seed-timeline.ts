@@ -1,4 +1,4 @@
-/** The original experiment's timeline beside what was measured. */
+/** The original experiment's timeline beside the measured one. */
 import { loadsOf, loadsText } from "../history/lease-timeline.ts";
 import type { Measurement, Measures } from "../measures/index.ts";
 import { type ExperimentSettings, evenDistribution } from "../settings.ts";
@@ -7,7 +7,7 @@ import { millisText } from "./rows.ts";
 export interface SeedRow {
   readonly seedTime: string;
   readonly seedExpects: string;
-  /** Seconds since the first worker started; empty when it was not seen. */
+  /** Seconds since the first worker started; `—` if it did not happen. */
   readonly measuredTime: string;
   readonly measured: string;
 }

@@ -1,4 +1,4 @@
-/** The owner-per-shard timeline as data: for each shard who owned it when, and how it changed hands. */
+/** The owner timeline as data: for each shard its owners over time, and its hand-overs. */
 import type { LeaseState } from "../history/lease-timeline.ts";
 import type { Handover } from "../measures/handovers.ts";
 import type { Measurement } from "../measures/index.ts";
@@ -67,7 +67,7 @@ export function shardRows({ timeline, marks, handovers }: Measurement, endedAt: 
   }));
 }
 
-/** Parents, each followed by its children. A merged shard stands below its first parent. */
+/** Parents, each followed by its children. A merged shard comes below its first parent. */
 export function inFamilyOrder(
   shardIds: readonly string[],
   parents: Readonly<Record<string, readonly string[]>>,
@@ -83,7 +83,7 @@ export function inFamilyOrder(
   return ordered;
 }
 
-/** Of very many shards those are shown that changed hands most. */
+/** If there are too many shards, keeps those that changed owner most often. */
 export function chosenRows(rows: readonly ShardRow[]): { rows: ShardRow[]; hiddenRows: number } {
   const busiest = rows.toSorted((a, b) => b.segments.length - a.segments.length).slice(0, MAX_ROWS);
   const chosen = new Set<ShardRow>();

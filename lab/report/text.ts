@@ -1,4 +1,4 @@
-/** A report, or two compared, as lines of at most 80 columns. */
+/** A report, or a comparison of two, as lines of at most 80 columns. */
 import { paint } from "../terminal/paint.ts";
 import { type Column, renderTable } from "../terminal/table.ts";
 import { type Comparison, compareReports } from "./compare.ts";
@@ -7,7 +7,7 @@ import { measureRows, readableTimes, type Unit, valueText } from "./rows.ts";
 
 export interface TextOptions {
   readonly colour: boolean;
-  /** Default 80. */
+  /** Default: 80. */
   readonly width?: number;
 }
 
@@ -59,7 +59,7 @@ export function renderReport(report: Report, { colour, width = 80 }: TextOptions
       ];
 }
 
-/** The first report against the second: `delta` is what the second has more. */
+/** Compares the first report with the second: `delta` is the second minus the first. */
 export function renderComparison(
   a: Report,
   b: Report,
@@ -101,7 +101,7 @@ export function renderComparison(
   ];
 }
 
-/** out/report.json → out: the file's name says nothing. */
+/** out/report.json → out: the file's name carries no information. */
 function shortName(path: string): string {
   const name = path.replace(/[/\\]report\.json$/, "");
   return name.length > 12 ? `…${name.slice(-11)}` : name;
@@ -150,7 +150,10 @@ function table(
     : renderTable(columns, rows, width).map((line, i) => (i === 0 ? head(line) : line));
 }
 
-/** Breaks at spaces; a word longer than a line stays whole. Continued lines are indented like the first, and two more. */
+/**
+ * Breaks at spaces. A word longer than a line stays whole. Continued lines get the first line's indent plus
+ * two.
+ */
 function wrap(text: string, width: number): string[] {
   const indent = text.length - text.trimStart().length;
   const lines: string[] = [];

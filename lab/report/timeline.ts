@@ -1,7 +1,7 @@
 /**
- * The owner-per-shard timeline, as HTML. Own renderer: what is wanted is a static, printable strip of coloured
- * intervals; the maintained timeline libraries (vis-timeline and its like) are interactive editors of half a
- * megabyte that draw nothing without their script.
+ * The owner timeline, as HTML. It has its own renderer because the report needs a static, printable strip of
+ * coloured intervals. The maintained timeline libraries (such as vis-timeline) are interactive editors of
+ * half a megabyte that draw nothing without their script.
  */
 import type { Handover } from "../measures/handovers.ts";
 import { escapeHtml } from "./html.ts";
@@ -60,7 +60,7 @@ export function legend({ workers, rows }: PageData): string {
 
 const at = (data: PageData, t: number): string => `+${((t - data.startedAt) / 1_000).toFixed(1)} s`;
 
-/** shardId-000000000012 → 12: the long name is the same zeros on every row. */
+/** shardId-000000000012 → 12: the long form repeats the same zeros on every row. */
 const shortName = (shardId: string): string => /^shardId-0*(\d+)$/.exec(shardId)?.[1] ?? shardId;
 
 function axis(data: PageData, scale: (t: number) => string): string {

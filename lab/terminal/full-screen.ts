@@ -1,4 +1,7 @@
-/** A full-screen view with keys: draws whole frames on the terminal's second screen and gives the first one back. */
+/**
+ * A full-screen view with keyboard input. Draws whole frames on the terminal's alternate screen, and restores
+ * the main screen at the end.
+ */
 import { cut, type Screen } from "./live-region.ts";
 
 export interface Keys {
@@ -23,7 +26,7 @@ export class FullScreen {
   private readonly onData: (chunk: Buffer) => void;
   private last = "";
 
-  /** `onKey` gets one character at a time; Ctrl-C comes as "q". */
+  /** `onKey` gets one character at a time. Ctrl-C is passed as "q". */
   constructor(screen: Screen, keys: Keys, onKey: (key: string) => void) {
     this.screen = screen;
     this.keys = keys;

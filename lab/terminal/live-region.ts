@@ -1,6 +1,6 @@
 /**
- * A block of lines at the bottom of the terminal that is redrawn in place. It owns the cursor between `draw` and
- * `close`; lines that should stay go through `print`. Never used when the output is not a terminal.
+ * A block of lines at the bottom of the terminal that is redrawn in place. It owns the cursor between `draw`
+ * and `close`. Permanent lines go through `print`. Never used if the output is not a terminal.
  */
 import { shorten } from "./table.ts";
 
@@ -27,7 +27,7 @@ export class LiveRegion {
     return Math.max(20, (this.screen.columns ?? 80) - 1);
   }
 
-  /** Redraws in place; does nothing when nothing changed. Lines that do not fit are cut, never wrapped. */
+  /** Redraws in place, if anything changed. Lines that do not fit are cut, never wrapped. */
   draw(lines: readonly string[]): void {
     const room = Math.max(1, (this.screen.rows ?? 24) - 1);
     const fitting = lines.slice(0, room);
@@ -38,14 +38,14 @@ export class LiveRegion {
     this.last = text;
   }
 
-  /** A line that stays above the region. */
+  /** Prints a line that stays above the region. */
   print(line: string): void {
     this.screen.write(`${this.home()}${ESCAPE}J${line}\n`);
     this.drawn = 0;
     this.last = "";
   }
 
-  /** Leaves what is drawn (or removes it) and gives the cursor back. */
+  /** Keeps or erases the drawn lines, and restores the cursor. */
   close(options: { readonly erase: boolean }): void {
     this.screen.write(`${options.erase ? `${this.home()}${ESCAPE}J` : ""}${SHOW_CURSOR}`);
     this.drawn = 0;
@@ -57,7 +57,7 @@ export class LiveRegion {
   }
 }
 
-/** Cuts to `width` visible characters; colour sequences count nothing. */
+/** Cuts to `width` visible characters. Colour sequences have no width. */
 export function cut(line: string, width: number): string {
   const escapeCharacter = String.fromCharCode(27);
   if (!line.includes(escapeCharacter)) return shorten(line, width);

@@ -1,4 +1,7 @@
-/** A service's JSON log line → a line for people: time, level when it matters, message, the rest as name=value. Pure. */
+/**
+ * Formats a service's JSON log line for a terminal: time, level if it is not "info", message, then the other
+ * fields as name=value. Pure.
+ */
 import type { Paint } from "./paint.ts";
 
 const LEVELS: Readonly<Record<number, string>> = {
@@ -12,7 +15,7 @@ const LEVELS: Readonly<Record<number, string>> = {
 const WARN = 40;
 const HIDDEN = new Set(["level", "time", "msg", "service", "pid", "hostname", "err"]);
 
-/** Anything that is no such line is given back as it is. `time` formats a wall-clock time. */
+/** Text that is not a JSON log line is returned unchanged. `time` formats a wall-clock time. */
 export function logLine(text: string, style: Paint, time: (epochMillis: number) => string): string {
   const entry = parse(text);
   if (entry === undefined) return text;
@@ -38,7 +41,7 @@ function parse(text: string): Record<string, unknown> | undefined {
   try {
     return JSON.parse(text);
   } catch {
-    return undefined; // not a log line after all
+    return undefined; // not a log line
   }
 }
 

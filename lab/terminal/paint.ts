@@ -1,4 +1,4 @@
-/** Colours that can be switched off: NO_COLOR and plain output give the same text without them. */
+/** Colours that can be turned off. With NO_COLOR or plain output, the text is the same without colours. */
 import picocolors from "picocolors";
 
 export type Paint = Pick<
@@ -8,7 +8,7 @@ export type Paint = Pick<
 
 export const paint = (colour: boolean): Paint => picocolors.createColors(colour);
 
-/** NO_COLOR (any value but empty) wins, then FORCE_COLOR, then: is it a terminal? */
+/** NO_COLOR (any non-empty value) wins, then FORCE_COLOR, then whether the stream is a terminal. */
 export function wantsColour(
   stream: { readonly isTTY?: boolean | undefined },
   environment: Readonly<Record<string, string | undefined>>,

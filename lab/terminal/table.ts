@@ -1,4 +1,4 @@
-/** Plain tables for 80 columns: pure, cells in, lines out. */
+/** Plain tables for 80 columns. Pure: cells in, lines out. */
 export interface Column {
   readonly title: string;
   readonly align?: "left" | "right";
@@ -10,7 +10,9 @@ const pad = (cell: string, width: number, align: "left" | "right" = "left"): str
 export const shorten = (text: string, width: number): string =>
   text.length <= width ? text : width <= 1 ? text.slice(0, width) : `${text.slice(0, width - 1)}…`;
 
-/** Columns are as wide as their widest cell; when the whole is wider than `width`, the widest column gives way. */
+/**
+ * Columns are as wide as their widest cell. If the table is wider than `width`, the widest column shrinks.
+ */
 export function renderTable(
   columns: readonly Column[],
   rows: readonly (readonly string[])[],
@@ -33,7 +35,7 @@ export function renderTable(
   return [line(columns.map((column) => column.title)), ...rows.map(line)];
 }
 
-/** `12.3 s`, `480 ms`, `2 min 5 s`: three figures at most. */
+/** `12.3 s`, `480 ms`, `2 min 5 s`. */
 export function duration(millis: number): string {
   if (millis < 1_000) return `${Math.round(millis)} ms`;
   if (millis < 100_000) return `${(millis / 1_000).toFixed(1)} s`;
@@ -41,5 +43,5 @@ export function duration(millis: number): string {
   return `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
 }
 
-/** `12:00:59`, in the time zone of whoever looks. */
+/** `12:00:59`, in the local time zone. */
 export const timeText = (epochMillis: number): string => new Date(epochMillis).toTimeString().slice(0, 8);

@@ -49,7 +49,7 @@ export const registerAnalyzeRebalancing: Register = (program, context) => {
     });
 };
 
-/** `out/report.json` is known by its folder. */
+/** `out/report.json` is named after its folder. */
 const nameOf = (path: string): string =>
   basename(path) === "report.json" ? basename(dirname(path)) : basename(path);
 
@@ -74,7 +74,7 @@ async function watchLive(options: Options, context: Context): Promise<void> {
         signal: context.signal,
         onMeasures: (measures, fleet) => {
           if (options.json) return void context.stdout.write(`${JSON.stringify(measures)}\n`);
-          // What is not handled yet is not lost.
+          // A record that is not handled yet is not lost.
           const rows = measureRows(measures)
             .filter(({ value }) => value !== null)
             .map((row) => (row.name === "lost" ? { ...row, name: "on the way" } : row));

@@ -32,7 +32,7 @@ export const registerConsumer: Register = (program, context) => {
           [names.applicationName]: deployment.application,
           [names.streamName]: deployment.streamName,
           [names.leaseTableName]: deployment.leaseTableName,
-          // Into a file wherever the fleet is: a line per record would bury what the worker says.
+          // Always into a file: on standard output, a line per record would bury the worker's log.
           [names.historyDirectory]: historyFolderAt(target, deployment.application),
           AWS_SDK_UA_APP_ID: "consumer",
         };
@@ -41,7 +41,7 @@ export const registerConsumer: Register = (program, context) => {
           arguments: [inRuntime("build", "consumer.mjs")],
           environment,
           signal: context.signal,
-          // For people on a terminal; as it is for whatever else reads it.
+          // Formatted for a terminal only. Any other output gets the lines unchanged.
           ...(context.stdout.isTTY && {
             onStart: (pid: number) =>
               context.print(
@@ -57,7 +57,7 @@ export const registerConsumer: Register = (program, context) => {
     });
 };
 
-/** What the user told the consumer by its own variables; the rest of their environment stays behind. */
+/** The consumer's variables from the user's environment. The rest of that environment is not passed on. */
 function ownVariables(environment: NodeJS.ProcessEnv): Record<string, string> {
   const given = Object.values(CONSUMER_ENVIRONMENT).map((name) => [name, environment[name]] as const);
   return Object.fromEntries(

@@ -9,10 +9,10 @@ import type { Register } from "../context.ts";
 
 interface Finding {
   readonly what: string;
-  /** "optional": missing, and only something extra needs it. */
+  /** "optional": missing, but only an optional feature needs it. */
   readonly state: "ok" | "missing" | "optional";
   readonly detail: string;
-  /** What to do when it is missing. */
+  /** How to install it if it is missing. */
   readonly remedy: string;
 }
 
@@ -84,13 +84,13 @@ async function examine(): Promise<Finding[]> {
   ];
 }
 
-/** What the program prints; undefined when it cannot be run. */
+/** The program's output. Undefined if it cannot be run. */
 async function probe(command: string, args: readonly string[]): Promise<string | undefined> {
   try {
     const { stdout } = await promisify(execFile)(command, args, { timeout: PROBE_TIMEOUT_MILLIS });
     return stdout.trim();
   } catch (error) {
-    return messageOf(error) === "" ? "" : undefined; // not there, or not working: the same to whoever needs it
+    return messageOf(error) === "" ? "" : undefined; // not installed or broken: callers treat both alike
   }
 }
 

@@ -16,9 +16,10 @@ export const registerEnv: Register = (program, context) => {
       const set: Record<string, string> = {
         ...(address === undefined ? awsVariables(target) : toolEnvironment(address)),
       };
-      // Real AWS is what the user's own settings are for.
+      // The user's own settings are for real AWS, so they are kept there.
       const stray = address === undefined ? [] : strayVariables(process.env, set);
-      // Another endpoint's credentials are the user's own: the shell has them already, and they may be secret.
+      // Another endpoint's credentials are the user's own. The shell already has them, and they may be
+      // secret, so they are not printed.
       if (target.kind === "endpoint")
         for (const name of ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"])
           if (set[name] === process.env[name]) delete set[name];
@@ -34,6 +35,6 @@ export const shellLines = (set: Readonly<Record<string, string>>, stray: readonl
   ...(stray.length > 0 ? [`unset ${stray.join(" ")}`] : []),
 ];
 
-/** Pure. Single quotes keep every character as it is, in any POSIX shell. */
+/** Pure. Single quotes preserve every character in any POSIX shell. */
 export const exportLine = (name: string, value: string): string =>
   `export ${name}='${value.replaceAll("'", `'\\''`)}'`;

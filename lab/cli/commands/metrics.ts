@@ -133,7 +133,7 @@ async function statistics(clients: Clients, metric: Metric, from: number, to: nu
   };
 }
 
-/** Pure. One row a series: its sum and extremes over the time, and its newest minute. */
+/** Pure. One row per series: its sum and maximum over the time, and the average of its newest minute. */
 export function seriesLines(name: string, series: readonly Series[], minutes: number): string[] {
   const rows = series
     .filter(({ points }) => points.length > 0)

@@ -21,7 +21,7 @@ interface Options extends GlobalOptions {
 }
 
 const PLAIN_SIZE = { width: 80, height: 60 };
-/** Near the endpoint's own ports, and not one of them. */
+/** Near the endpoint's port, but not equal to it. */
 const DEFAULT_PORT = 4580;
 const FOOTER = "q quit   space pause";
 
@@ -80,7 +80,7 @@ async function showOnce(first: MonitorState, { table, flow }: Sources, options: 
   for (const line of renderMonitor(shown, viewOf(context, PLAIN_SIZE, false))) context.print(line);
 }
 
-/** Not a terminal: a line whenever what it says has changed. */
+/** Without a terminal: prints a line whenever its content has changed. */
 async function followPlain(first: MonitorState, sources: Sources, options: Options, context: Context) {
   let before = "";
   const onState = (state: MonitorState) => {

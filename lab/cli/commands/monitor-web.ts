@@ -54,7 +54,7 @@ const OPENERS: Partial<Record<NodeJS.Platform, readonly [string, ...string[]]>> 
   win32: ["rundll32", "url.dll,FileProtocolHandler"],
 };
 
-/** Not being able to is no failure: the address is on the screen. */
+/** Failing to open a browser is not an error: the address is printed. */
 function openInBrowser(url: string, context: Context): void {
   const [program, ...before] = OPENERS[process.platform] ?? ["xdg-open"];
   const child = spawn(program, [...before, url], { stdio: "ignore", detached: true });

@@ -54,7 +54,10 @@ export const registerProducer: Register = (program, context) => {
     });
 };
 
-/** This process is the producer now: its SDK takes credentials and its name for the call counter from here. */
+/**
+ * Prepares this process to be the producer: the SDK takes its credentials, and its name for the call counter,
+ * from the environment.
+ */
 function becomeProducer(target: Target): void {
   const environment = childEnvironment(target, process.env);
   for (const name of Object.keys(process.env)) if (!(name in environment)) delete process.env[name];

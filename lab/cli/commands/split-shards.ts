@@ -85,7 +85,7 @@ export interface ReshardWish {
   readonly force: boolean;
 }
 
-/** How many open shards are wanted; `open` when that is reached already. Pure. */
+/** The target number of open shards; equals `open` if it is already reached. Pure. */
 export function reshardTarget({ open, deployed, percent = DEFAULT_PERCENT, to, force }: ReshardWish): number {
   if (to !== undefined) return to;
   const target = Math.ceil(((force ? open : deployed) * (100 + percent)) / 100);

@@ -65,7 +65,7 @@ export const registerUp: Register = (program, context) => {
     });
 };
 
-/** What is to be said of the consumers, where it is not what was asked for. Pure. */
+/** Lines about the consumers, if they differ from the request. Pure. */
 export function consumerLines(consumers: number | undefined, pods: number): string[] {
   if (consumers === undefined)
     return ["it has no ECS, so no task runs; by hand: npx evenkeel producer, consumer --pod 1, --pod 2, …"];

@@ -33,7 +33,7 @@ interface StreamVerdict {
   readonly open: number;
   readonly closed: number;
   readonly splitParents: number;
-  /** Parts of the hash key space that no open shard covers, `start-end`. */
+  /** Ranges of the hash key space that no open shard covers, `start-end`. */
   readonly uncovered: readonly string[];
 }
 

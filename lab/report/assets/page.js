@@ -1,4 +1,4 @@
-/* The page's script: draws the time series with uPlot, and moves one cursor through all charts and the timeline. */
+/* The page's script: draws the time series with uPlot. One cursor moves through all charts and the timeline. */
 (() => {
   const data = JSON.parse(document.getElementById("data").textContent);
   const rootStyle = () => getComputedStyle(document.documentElement);
@@ -8,7 +8,7 @@
   const sync = uPlot.sync("time");
   const charts = [];
 
-  /** The phases' marks as thin lines, so that a change of the curve can be read with its cause. */
+  /** The phases' marks as thin lines: they show the cause of a change in the curve. */
   const marks = {
     hooks: {
       draw: (u) => {
@@ -73,7 +73,7 @@
     charts.push({ chart, place, height });
   }
 
-  /** Equal counts would hide each other: each worker's line is moved by a few pixels. */
+  /** Lines of equal counts would hide each other, so each worker's line is shifted by a few pixels. */
   const LEASES_HEIGHT = 230;
   const highest = data.leases
     .slice(1)
