@@ -8,7 +8,7 @@ import { seededRandom } from "../../src/ports/random.ts";
  * - `fail`: an internal server error;
  * - `error`: the error named by `error`, such as AccessDeniedException;
  * - `conflict`: the service's error for concurrent callers;
- * - `empty`: a 200 with an empty body, as from a proxy in between;
+ * - `empty`: a 200 whose body has no members, as from a proxy in between;
  * - `blackhole`: there is never an answer.
  *
  * The call is performed:

@@ -25,7 +25,7 @@ export class GatewayServer {
       const refused = refusal(shape);
       if (refused !== undefined) return sendAwsError(response, shape, refused);
       handle(request, response).catch((error: unknown) => {
-        // The client has disconnected, so there is no one to answer.
+        // The client has disconnected, so no answer can be sent.
         if (response.destroyed || response.closed) return;
         onProblem(error);
         if (response.headersSent) response.destroy();
