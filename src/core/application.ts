@@ -1,6 +1,6 @@
 /**
- * Where an application begins, and whose stream its leases are of: decided once, by the first worker, and kept in the
- * lease table, so that it holds for every worker that comes later and for every row that is made later.
+ * Where an application begins, and which stream its leases belong to. The first worker decides both once and
+ * stores them in the lease table. They hold for every later worker and for every row created later.
  */
 
 import { AT_TIMESTAMP, LATEST, type Lease, sentinel, TRIM_HORIZON } from "./lease.ts";
@@ -8,7 +8,7 @@ import type { Shard } from "./shard.ts";
 
 export type InitialPosition = "TRIM_HORIZON" | "LATEST" | Date;
 
-/** A stream that was deleted and made again under its name has another creation time. */
+/** A stream that was deleted and created again under its name has another creation time. */
 export interface StreamIdentity {
   readonly arn: string;
   /** Epoch milliseconds. */
@@ -16,27 +16,36 @@ export interface StreamIdentity {
 }
 
 export interface Application {
-  /** Undefined: the stream could not be described (the right is missing, or the endpoint does not offer it). */
+  /**
+   * Undefined: the stream could not be described (the permission is missing, or the endpoint does not offer
+   * the call).
+   */
   readonly stream: StreamIdentity | undefined;
   readonly initialPosition: "TRIM_HORIZON" | "LATEST" | "AT_TIMESTAMP";
   /** Epoch milliseconds: the moment that LATEST means, or the Date. Undefined with TRIM_HORIZON. */
   readonly startMillis: number | undefined;
-  /** The newest shard that there was when this was noted: Kinesis numbers shards in the order of their creation. */
+  /**
+   * The newest shard that existed when this was stored. Kinesis numbers shards in the order of their
+   * creation.
+   */
   readonly newestShardId: string | undefined;
-  /** The leases were there before this was noted: which shards there were when the application began is not known. */
+  /**
+   * The leases existed before this was stored, so it is unknown which shards existed when the application
+   * began.
+   */
   readonly isNotedLate: boolean;
-  /** The stream was replaced, and the leases of the one before are being deleted. */
+  /** The stream was replaced, and the leases of the old stream are being deleted. */
   readonly isClearing: boolean;
 }
 
-/** Where a new lease begins. */
+/** The position where a new lease begins. */
 export type Start = Pick<Lease, "checkpoint" | "startMillis">;
 
 export const TRIM_HORIZON_START: Start = { checkpoint: sentinel(TRIM_HORIZON) };
 
 /**
- * @param leases rows of an application that ran before it kept this (or of a Java fleet): the earliest LATEST among them
- * is the moment at which it began
+ * @param leases rows of an application that ran before this was stored (or of a Java fleet). The application
+ *   began at the earliest LATEST among them.
  * @param nowMillis wall clock
  */
 export function beginApplication(
@@ -59,7 +68,7 @@ export function beginApplication(
 
 const isNewer = (a: string, b: string): boolean => a.length > b.length || (a.length === b.length && a > b);
 
-/** The shard was opened after the application had begun. Undefined: not known. */
+/** The shard was opened after the application began. Undefined: not known. */
 export function isOpenedSince(
   { newestShardId, isNotedLate }: Application,
   shardId: string,
@@ -68,20 +77,23 @@ export function isOpenedSince(
   return isNewer(shardId, newestShardId) || (isNotedLate ? undefined : false);
 }
 
-/** Of a shard that there was when the application began. */
+/** The start of a shard that existed when the application began. */
 export const startOf = ({ initialPosition, startMillis }: Application): Start =>
   initialPosition === TRIM_HORIZON
     ? TRIM_HORIZON_START
     : { checkpoint: sentinel(initialPosition), startMillis };
 
-/** Of a shard opened later: at its first record, or under a Date at that time (as KCL does). */
+/**
+ * The start of a shard opened later: its first record. If the application begins at a Date, that Date (as in
+ * KCL).
+ */
 export const descendantStartOf = (application: Application): Start =>
   application.initialPosition === AT_TIMESTAMP ? startOf(application) : TRIM_HORIZON_START;
 
 export const isOtherStream = (a: StreamIdentity, b: StreamIdentity): boolean =>
   a.arn !== b.arn || a.createdMillis !== b.createdMillis;
 
-/** The leases are another stream's. What is not known on either side proves nothing. */
+/** The leases belong to another stream. If either identity is unknown, nothing is proven: false. */
 export const isReplaced = (application: Application, stream: StreamIdentity | undefined): boolean =>
   application.stream !== undefined && stream !== undefined && isOtherStream(application.stream, stream);
 
@@ -89,6 +101,9 @@ export const isReplaced = (application: Application, stream: StreamIdentity | un
 export const describeIdentity = (stream: StreamIdentity | undefined): string =>
   stream === undefined ? "unknown" : `${stream.arn}, created ${new Date(stream.createdMillis).toISOString()}`;
 
-/** What the option asks for, in the row's words; for the warning when the application began otherwise. */
+/**
+ * The option's value as the application's row spells it. Used in the warning that the application began
+ * elsewhere.
+ */
 export const positionNameOf = (position: InitialPosition): Application["initialPosition"] =>
   position instanceof Date ? AT_TIMESTAMP : position;

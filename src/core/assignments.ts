@@ -1,25 +1,28 @@
 /**
- * Lease assignment in a very large fleet. Where a reading of the table by each worker costs too much, the leader alone
- * reads it, plans, and writes into the fleet rows what each worker is to do; the others read only their own fleet row.
+ * Lease assignment in a very large fleet, where it would cost too much if every worker read the lease table.
+ * The leader alone reads it, plans, and writes into the fleet rows what each worker is to do. The other
+ * workers read only their own fleet row.
  *
- * An assignment states what the plan wants now. The leader writes all of a row's assignments anew after each reading, so
- * one that is lost, done or outdated needs no removal. Nothing depends on it for safety: the writes of a lease row are
- * conditional, as ever.
+ * An assignment states what the plan wants now. The leader rewrites all assignments of a row after each
+ * reading. So an assignment that is lost, done or outdated needs no removal. Safety does not depend on
+ * assignments: the writes of lease rows are conditional, as always.
  */
 import { actualOwner, type Lease } from "./lease.ts";
 import type { Assignment, FleetRow, FleetSize, Member } from "./member.ts";
 
 /**
- * Workers × shards. Below it each worker reads the table for itself, in turns of at most half a minute (`pace.ts`), and a
- * lease moves within a second or two.
+ * Workers × shards. Below this, every worker reads the table itself, at intervals of at most half a minute
+ * (`poll-intervals.ts`), and a lease moves within a second or two.
  */
 export const DEFAULT_ASSIGNS_FROM = 300_000;
-/** A fleet at the bound must not change its way again and again. */
+/** Hysteresis: a fleet near the bound must not switch modes again and again. */
 const UNTIL_PART = 0.5;
-/** Of one fleet row: about 5 KB. What is left waits for the next reading, a second or so later. */
+/**
+ * Most assignments of one fleet row: about 5 KB. The rest waits for the next reading, a second or so later.
+ */
 export const MAX_ASSIGNMENTS = 60;
 
-/** What fleet row 0 is to say of the fleet's size: exactly, because caps are computed from it. */
+/** The fleet size that fleet row 0 is to publish. It is exact, because caps are computed from it. */
 export function publishedSize(
   before: FleetSize | undefined,
   now: FleetSize,
@@ -31,14 +34,18 @@ export function publishedSize(
 
 export interface PlannedMove {
   readonly lease: Lease;
-  /** The member that owns it; undefined: no living member does, or the one that does has not taken it up for too long. */
+  /**
+   * The member that owns it. Undefined: no living member owns it, or its owner has not taken it up for too
+   * long.
+   */
   readonly holder: string | undefined;
   readonly to: string;
 }
 
 /**
- * What the other workers are to do. A lease that its owner has not taken up is assigned to that owner first, even if it is to
- * move on: only a worker that reads a lease can hand it over. One that has no holder for the plan is another's to claim.
+ * What the other workers are to do. A lease that its owner has not taken up is assigned to that owner first,
+ * even if it is to move on: only a worker that reads a lease can hand it over. A lease without a holder is
+ * assigned to its new owner, which claims it.
  */
 export function assignmentsOf(
   moves: readonly PlannedMove[],
@@ -72,21 +79,21 @@ function claimOf(lease: Lease, to: string): Assignment {
   return { leaseKey, worker: to, to, counter, ...(owner !== undefined && { owner }) };
 }
 
-/** The row is as the leader read it. */
+/** The row is still as the leader read it. */
 export const isAsAssigned = (row: Lease, { counter, owner }: Assignment): boolean =>
   row.counter === counter && actualOwner(row) === owner;
 
 export interface RowChange {
   readonly fleetRow: number;
   readonly assignments: readonly Assignment[];
-  /** Of page 0. */
+  /** Of fleet row 0. */
   readonly size: FleetSize | undefined;
 }
 
 /**
- * The fleet rows that do not say what the plan wants.
+ * The fleet rows whose content differs from the plan.
  *
- * @param published the fleet's size, as page 0 is to say it
+ * @param published the fleet size that fleet row 0 is to publish
  */
 export function changedRows(
   fleetRows: Iterable<FleetRow>,

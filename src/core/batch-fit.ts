@@ -1,22 +1,25 @@
 /**
- * How many records the next call of a shard's handler gets, so that it does not block the event loop for long. Pure:
- * what the calls before have measured in, a number out.
+ * How many records the next call of a shard's handler gets, so that it does not block the event loop for too
+ * long. Pure: the measurements of earlier calls in, a number out.
  *
- * A block is taken for a fixed part and one for each record, estimated from the last calls (least squares; older ones
- * fade). Where the fixed part is the larger one, smaller batches would only add to the work: then the records may take as
- * long again as the fixed part, and the published failover time covers both. Asynchronous handlers block nothing and are
- * never limited.
+ * A block is modelled as a fixed part plus a part per record. Both are estimated from the last calls (least
+ * squares; older calls fade). If the fixed part is the larger one, smaller batches would only add work. The
+ * records may then take as long as the fixed part, and the published failover time covers both. Asynchronous
+ * handlers block nothing and are never limited.
  */
 
-/** Of the failover time: what a call may block. Below a third, by what batches differ. */
+/**
+ * The part of the failover time that a call may block. It is below a third to leave room for differences
+ * between batches.
+ */
 const TARGET_PART = 1 / 4;
-/** What a limit grows by at a step, at most; boldly where that cannot do harm. */
+/** The most that a limit grows by in one step. The bold growth is used only where it can do no harm. */
 const BOLD_GROWTH = 10;
 const GROWTH = 2;
 const FADING = 0.6;
-/** Of the squared mean: below, the calls were all of about one size. */
+/** Of the squared mean. With a smaller variance, the calls were all of about one size. */
 const MIN_VARIANCE_PART = 0.01;
-/** No read brings more. */
+/** The most records of one read. */
 const MAX_RECORDS = 10_000;
 
 export class BatchFit {
@@ -30,31 +33,32 @@ export class BatchFit {
   #countBlocked = 0;
 
   /**
-   * @param isCautious the last owner of the shard was declared dead: its event loop may have been blocked by the batch
-   *   that is to come, so it begins with one record
+   * @param isCautious the last owner of the shard was marked dead. The next batch may have blocked its event
+   *   loop, so the limit begins at one record.
    */
   constructor(failoverTimeMillis: number, isCautious: boolean) {
     this.#targetMillis = TARGET_PART * failoverTimeMillis;
     this.#limit = isCautious ? 1 : Number.POSITIVE_INFINITY;
   }
 
-  /** Most records of the next call; infinite: no limit. */
+  /** Most records of the next call. Infinity: no limit. */
   get limit(): number {
     return this.#limit;
   }
 
-  /** A call of `count` records has blocked the event loop for so long (its longest block). */
+  /** A call of `count` records has blocked the event loop for `blockedMillis` (its longest block). */
   called(count: number, blockedMillis: number): void {
     const isLimited = this.#limit !== Number.POSITIVE_INFINITY;
     if (!isLimited && blockedMillis <= this.#targetMillis) return;
     this.#remember(count, blockedMillis);
     const { perRecord, fixed } = this.#estimate(count, blockedMillis);
     const fitting = Math.max(this.#targetMillis - fixed, fixed) / perRecord;
-    // So many times as many records still block for less than the target, or for less than twice as long.
+    // `BOLD_GROWTH` times as many records still block for less than the target (harmless), or for less than
+    // twice as long (fixed).
     const isHarmless = blockedMillis * BOLD_GROWTH <= this.#targetMillis;
     const isFixed = perRecord * count * BOLD_GROWTH <= blockedMillis;
     const growth = count * (isHarmless || isFixed ? BOLD_GROWTH : GROWTH);
-    // A read that brought few records says nothing against a limit that more have shown to fit.
+    // A read that brought few records does not lower a limit that larger calls have proven to fit.
     const most = isLimited ? Math.max(this.#limit, growth) : Number.POSITIVE_INFINITY;
     const least = this.#probes(count, blockedMillis) ? 2 : 1;
     const limit = Math.max(least, Math.floor(Math.min(fitting, most)));
@@ -62,7 +66,10 @@ export class BatchFit {
     if (this.#limit === Number.POSITIVE_INFINITY) this.#forget();
   }
 
-  /** Once, two records where one blocks for too long already: a block that is as long for both does not come from them. */
+  /**
+   * If one record alone blocks too long, two are tried once. If two block no longer, the block does not come
+   * from the records.
+   */
   #probes(count: number, blockedMillis: number): boolean {
     if (this.#hasProbed || count > 1 || blockedMillis <= this.#targetMillis) return false;
     this.#hasProbed = true;
@@ -86,7 +93,8 @@ export class BatchFit {
     const mean = this.#count / this.#weight;
     const meanBlocked = this.#blocked / this.#weight;
     const variance = this.#countSquared / this.#weight - mean ** 2;
-    // From calls of about one size it cannot be told: then every record is taken to cost the same, and nothing is fixed.
+    // Calls of about one size do not show the fixed part. Then every record is assumed to cost the same, and
+    // nothing is fixed.
     const slope =
       variance > MIN_VARIANCE_PART * mean ** 2
         ? (this.#countBlocked / this.#weight - mean * meanBlocked) / variance

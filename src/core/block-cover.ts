@@ -1,22 +1,27 @@
 /**
- * The failover time that a worker publishes: its option, or longer where its event loop was blocked or paused, so that
- * the next block of that length does not cost it its leases. Pure: lengths and moments in, a time out.
+ * The failover time that a worker publishes: its option, or more after its event loop was blocked or paused,
+ * so that the next block of that length does not cost the worker its leases. Pure: lengths and moments in, a
+ * time out.
  *
- * - A block below a third of the option needs nothing: a heartbeat is due every third, and one may fail.
- * - A longer one is covered twice: batches grow by at most twice at a step, so the next block may be twice as long.
- * - What is covered decays, so that a crash is noticed in the normal time again: by half in a minute, in ten times its
- *   length where that is longer, and in the time between two blocks where they come back.
+ * - A block below a third of the option needs no cover: a heartbeat is due every third, and one may fail.
+ * - A longer block is covered twice: a batch grows at most twofold in a step, so the next block may be twice
+ *   as long.
+ * - The cover decays, so that a crash is noticed in the normal time again. Its half-life is a minute, or ten
+ *   times the length of the block if that is longer, or the time between two blocks if they recur.
  */
 
-/** Of the option. A block from here on is reported and covered. */
+/** Of the option. A block of this length or more is reported and covered. */
 export const NOTABLE_PART = 1 / 3;
-/** The published time is at most so many options: a crash is not noticed later than that. */
+/** The published time is at most this many times the option: a crash is noticed no later. */
 export const MAX_COVER_PARTS = 10;
 const COVERED_TIMES = 2;
-/** Of the option: such a block can cost a worker its place where nobody covers it. */
+/**
+ * Of the option. A worker that blocks this long can be marked dead if its published time does not cover the
+ * block.
+ */
 const LETHAL_PART = 1 / 2;
 const MIN_HALF_LIFE_MILLIS = 60_000;
-/** Of the block. */
+/** Times the length of the block. */
 const HALF_LIFE_TIMES = 10;
 const MAX_HALF_LIFE_MILLIS = 600_000;
 
@@ -50,7 +55,11 @@ export class BlockCover {
     this.#atMillis = nowMillis;
   }
 
-  /** What a heartbeat publishes. @param currentMillis of a block that may still last */
+  /**
+   * The failover time that a heartbeat publishes.
+   *
+   * @param currentMillis the length so far of a block that may still last
+   */
   publishedMillis(nowMillis: number, currentMillis = 0): number {
     const longest = Math.max(this.#leftMillis(nowMillis), currentMillis);
     if (!isNotable(longest, this.#optionMillis)) return this.#optionMillis;
@@ -59,8 +68,8 @@ export class BlockCover {
   }
 
   /**
-   * No other worker is judged by less: who was itself blocked for so long knows that it may be the handler, which is the
-   * same on all workers. 0: this worker knows nothing of the kind.
+   * The least time by which this worker judges others. A worker that was itself blocked this long knows that
+   * the handler may be the cause, and the handler is the same on all workers. 0: no such block is known.
    */
   leastJudgedMillis(nowMillis: number, currentMillis = 0): number {
     const longest = Math.max(this.#leftMillis(nowMillis), currentMillis);

@@ -1,6 +1,7 @@
 /**
- * What a fleet in which nothing changes costs, computed from its size and options. Follows `pace.ts`, whose numbers
- * bound it; test/unit/engine/cost.test.ts counts the calls of the real engine against it.
+ * The cost of a fleet in which nothing changes, computed from its size and options. It follows
+ * `poll-intervals.ts`, whose numbers bound it. test/unit/engine/cost.test.ts counts the calls of the real
+ * engine against it.
  */
 import { MEMBERS_PER_ROW } from "./member.ts";
 import { pollIntervalsOf } from "./poll-intervals.ts";
@@ -13,11 +14,14 @@ export interface FleetSettings {
   readonly checkpointIntervalMillis: number;
   readonly idleTimeBetweenReadsMillis: number;
   readonly leaseRenewal: "worker" | "lease";
-  /** Shards that bring records all the time: they checkpoint once an interval. The others are read, and write nothing. */
+  /**
+   * Shards that always have new records: each checkpoints once an interval. The other shards are read, and
+   * write nothing.
+   */
   readonly busyShards: number;
 }
 
-/** The library's defaults. Our stack sets `failoverTimeMillis` to 4000. */
+/** The library's defaults. The stack of this repository sets `failoverTimeMillis` to 4000. */
 export const DEFAULT_SETTINGS = {
   failoverTimeMillis: 10_000,
   shardSyncIntervalMillis: 5_000,
@@ -40,10 +44,16 @@ export interface CallsPerMinute {
 }
 
 const MINUTE = 60_000;
-/** us-east-1, on demand, 2026: dollars a million units. A row is below 1 KB: a write is one unit, an eventually consistent GetItem half a one. */
+/**
+ * us-east-1, on demand, 2026: dollars per million units. A row is below 1 KB: a write is one unit, an
+ * eventually consistent GetItem half a unit.
+ */
 const DOLLARS_PER_MILLION = { write: 0.625, read: 0.125 };
 const MINUTES_PER_MONTH = 730 * 60;
-/** KCL renews every lease at a third of the failover time less 25 ms (`LeaseCoordinator`): 18.14 writes a minute a shard at 10 s. */
+/**
+ * KCL renews every lease at a third of the failover time minus 25 ms (`LeaseCoordinator`): 18.14 writes a
+ * minute per shard at 10 s.
+ */
 const KCL_EPSILON_MILLIS = 25;
 
 export function callsPerMinute(settings: FleetSettings): CallsPerMinute {
@@ -54,12 +64,14 @@ export function callsPerMinute(settings: FleetSettings): CallsPerMinute {
   );
   const heartbeatsPerWorker = MINUTE / heartbeatMillis;
   const pollsPerHeartbeat = Math.round(heartbeatMillis / pollMillis);
-  // Where the idle interval is longer than a beat, the other pages are read once in it (`FleetPoller`).
+  // If the idle interval is longer than a heartbeat, the other fleet rows are read once per idle interval
+  // (`FleetPoller`).
   const heartbeatsPerRowRead = Math.max(1, Math.ceil((0.85 * idleMillis) / heartbeatMillis));
-  // The leader lists shards at its first look after the interval.
+  // The leader lists shards at its first poll after the interval.
   const listShards = MINUTE / (settings.shardSyncIntervalMillis + pollMillis / 2);
   const checkpointMillis = Math.max(settings.checkpointIntervalMillis, settings.idleTimeBetweenReadsMillis);
-  // A lease is renewed at the first look a beat after its counter moved; a checkpoint moves it too.
+  // A lease is renewed at the first poll that is a heartbeat interval after its counter moved. A checkpoint
+  // moves it too.
   const renewalMillis = heartbeatMillis + pollMillis / 2;
   const perBusyShard = (Math.floor(checkpointMillis / renewalMillis) * MINUTE) / checkpointMillis;
   const perIdleShard = MINUTE / renewalMillis;
@@ -79,11 +91,14 @@ export function callsPerMinute(settings: FleetSettings): CallsPerMinute {
   };
 }
 
-/** With more than one page, each worker also looks at page 0 and at the next page when it beats; the leader goes round all. */
+/**
+ * With more than one fleet row, each worker also reads row 0 and the next row with its heartbeat. The leader
+ * reads all rows in turn.
+ */
 function rowsReadPerHeartbeat(workers: number): number {
   const fleetRows = Math.ceil(workers / MEMBERS_PER_ROW);
   if (fleetRows < 2) return 0;
-  // A beat shows its own page; on the last page the next one is page 0.
+  // The heartbeat returns the worker's own row. On the last row, the next row is row 0.
   const onMiddleRows = MEMBERS_PER_ROW * (fleetRows - 2);
   return workers + onMiddleRows + (fleetRows - 2) / fleetRows;
 }
@@ -98,7 +113,7 @@ export function tableCost({ heartbeats, renewals, checkpoints, polls }: CallsPer
   return priced(heartbeats + renewals + checkpoints, polls / 2);
 }
 
-/** What KCL's renewals alone cost, with neither its checkpoints nor its scans. */
+/** The cost of KCL's renewals alone, without its checkpoints and scans. */
 export function kclRenewalCost({
   shards,
   failoverTimeMillis,

@@ -1,20 +1,22 @@
 /**
- * KPL de-aggregation: one Kinesis record that the Kinesis Producer Library filled with many user records becomes
- * those user records, each with the aggregate's sequence number and its own sub-sequence number.
+ * KPL de-aggregation. The Kinesis Producer Library packs many user records into one Kinesis record. This
+ * turns it back into those user records, each with the sequence number of the aggregate and its own
+ * sub-sequence number.
  *
  * Layout: magic F3 89 9A C2 · protobuf AggregatedRecord · MD5 of that protobuf (16 bytes).
+ *
  *   AggregatedRecord { 1: partition key table*, 2: explicit hash key table*, 3: Record* }
  *   Record           { 1: partition key index, 2: explicit hash key index?, 3: data, 4: tags* (ignored) }
  *
- * Whatever does not follow this to the letter is a plain record that happens to begin with the magic bytes, and is
- * passed on unchanged: nothing is dropped and nothing throws.
+ * A record that does not follow this layout exactly is a plain record that happens to begin with the magic
+ * bytes. It is passed on unchanged: no record is dropped, and nothing throws.
  *
- * One Kinesis record of 1 MiB may hold 170,000 user records of a few bytes, which as objects take 50 MB. So an aggregate is
- * checked as a whole, and its user records are made a few at a time (`Expansion`).
+ * One Kinesis record of 1 MiB may hold 170,000 user records of a few bytes, which take 50 MB as objects. So
+ * an aggregate is checked as a whole, and its user records are created a few at a time (`Expansion`).
  *
- * Where Node has no MD5 (FIPS mode), the layout alone decides. The checksum is not a security measure, and bytes that
- * follow the layout to the letter are an aggregate in practice. Handing whole aggregates to the handler would break
- * every stream that a KPL producer writes.
+ * If Node has no MD5 (FIPS mode), the layout alone decides. The checksum is not a security measure, and bytes
+ * that follow the layout exactly are an aggregate in practice. Passing whole aggregates to the handler would
+ * break every stream that a KPL producer writes.
  */
 import { type Md5, md5 } from "./md5.ts";
 import type { ConsumerRecord } from "./record.ts";
@@ -23,13 +25,18 @@ const MAGIC_LENGTH = 4;
 const DIGEST_LENGTH = 16;
 
 export interface DeaggregateOptions {
-  /** Whether a user record of an aggregate is passed on. Default: all are. Plain records are not asked about. */
+  /**
+   * Whether a user record of an aggregate is passed on. Default: all are. It is not called for plain records.
+   */
   readonly keeps?: ((record: ConsumerRecord) => boolean) | undefined;
   /** Default: Node's. */
   readonly digest?: Md5;
 }
 
-/** Expands the aggregates among `records`, in order. A plain record is passed on itself, and costs one byte compare. */
+/**
+ * Expands the aggregates among `records`, in order. A plain record is returned as it is, and costs one byte
+ * compare.
+ */
 export function deaggregate(
   records: readonly ConsumerRecord[],
   options: DeaggregateOptions = {},
@@ -42,9 +49,9 @@ export class Expansion {
   readonly #records: readonly ConsumerRecord[];
   readonly #keeps: (record: ConsumerRecord) => boolean;
   readonly #digest: Md5;
-  /** The next record. */
+  /** The index of the next record. */
   #index = 0;
-  /** The aggregate that it is, once it is opened, and the next of its user records. */
+  /** The opened aggregate of the next record, and the index of its next user record. */
   #aggregate: Aggregate | undefined;
   #userIndex = 0;
 
@@ -61,7 +68,7 @@ export class Expansion {
     return this.#index >= this.#records.length;
   }
 
-  /** The next `most` at the most. Fewer, or none, where `keeps` drops some. */
+  /** At most `most` further records. Fewer, or none, where `keeps` drops some. */
   next(most: number): readonly ConsumerRecord[] {
     if (this.#index === 0 && this.#records.length <= most && !this.#records.some(mayBeAggregate)) {
       this.#index = this.#records.length;
@@ -137,7 +144,10 @@ interface UserRecords {
   user(index: number): UserRecord;
 }
 
-/** Undefined: malformed, or no user record in it. Every user record is looked at; where each lies is all that is kept. */
+/**
+ * Undefined: malformed, or without a user record. Every user record is checked, but only its position is
+ * kept.
+ */
 function parseAggregate(body: Uint8Array): UserRecords | undefined {
   const partitionKeys: string[] = [];
   const hashKeys: string[] = [];
@@ -161,7 +171,7 @@ function parseAggregate(body: Uint8Array): UserRecords | undefined {
       ends.push(end);
     }
   }
-  // The keys may follow the records: whether each index has its key is known at the end.
+  // The keys may follow the records, so the indexes can be checked only at the end.
   const haveKeys = maxPartitionKey < partitionKeys.length && maxHashKey < hashKeys.length;
   if (message.isMalformed || !haveKeys || starts.length === 0) return undefined;
   return {
@@ -176,7 +186,9 @@ function parseAggregate(body: Uint8Array): UserRecords | undefined {
   };
 }
 
-/** The fields of one user record, where it lies: an object for each of them would cost more than the record. */
+/**
+ * Parses the fields of one user record in place. One object per user record would cost more than the record.
+ */
 class RecordFields {
   /** -1: none. */
   partitionKeyIndex = -1;
@@ -218,12 +230,12 @@ function decodeKey(bytes: Uint8Array): string | undefined {
   }
 }
 
-/** Walks the fields of a protobuf message, in place. */
+/** Reads the fields of a protobuf message, in place. */
 class Fields {
-  /** It is cut off, or uses a wire type that does not exist. */
+  /** The message is cut off, or uses a wire type that does not exist. */
   isMalformed = false;
   field = 0;
-  /** The value is the bytes from `start` to `end`; else `number`. */
+  /** True: the value is the bytes from `start` to `end`. False: it is `number`. */
   isBytes = false;
   number = 0;
   start = 0;
@@ -266,7 +278,10 @@ class Fields {
     return isWell;
   }
 
-  /** NaN when it is cut off or longer than the ten bytes of 64 bits. Exact to 2^53, far above any length or index. */
+  /**
+   * NaN if it is cut off or longer than the ten bytes of 64 bits. Exact up to 2^53, far above any length or
+   * index.
+   */
   #varint(): number {
     let value = 0;
     let factor = 1;

@@ -1,19 +1,22 @@
 /**
- * What went wrong with a call to AWS, named by what can be done about it. Adapters classify; the engine has one policy
- * for each class and says so (`engine/error-reports.ts`).
+ * The class of an error of an AWS call, named after what can be done about it. The adapters classify; the
+ * engine has one policy for each class and logs it (`engine/error-reports.ts`).
  */
 export type ErrorClass =
   /** Too many calls: back off. */
   | "throttled"
-  /** No answer, a 5xx, the network, a deadline: passes by itself, and the call may have happened. */
+  /** No answer, a 5xx, the network, a deadline. It passes by itself, and the call may have succeeded. */
   | "unavailable"
-  /** An answer without what a real one always has (an empty 200 from a proxy): not believed, and asked again. */
+  /**
+   * An answer without a field that a real one always has (an empty 200 from a proxy). It is not trusted; the
+   * call is repeated.
+   */
   | "malformed-answer"
-  /** The IAM policy does not allow it. May pass: policies take a while to spread. */
+  /** The IAM policy does not allow it. It may pass: policies take a while to spread. */
   | "denied"
   /** No credentials, unknown ones, or a signature that AWS refuses. */
   | "unauthenticated"
-  /** Credentials that were good and are not renewed. */
+  /** Credentials that were valid and were not renewed. */
   | "expired-credentials"
   /** The KMS key is denied, disabled, missing or throttled. */
   | "encryption"
@@ -21,10 +24,12 @@ export type ErrorClass =
   | "not-found"
   /** AWS refuses the arguments: a retry with the same ones cannot help. */
   | "invalid"
-  /** No answer of AWS at all: an error in the program, or in what a user gave it. */
+  /** Not an answer of AWS: a bug in the program, or in the user's code. */
   | "defect";
 
-/** These do not pass by themselves: somebody has to change a policy, a key, a name. They are reported at once. */
+/**
+ * These do not pass by themselves: a person must change a policy, a key or a name. They are reported at once.
+ */
 const NEEDS_A_PERSON: ReadonlySet<ErrorClass> = new Set([
   "denied",
   "unauthenticated",
@@ -73,5 +78,8 @@ const BY_NAME: Readonly<Record<string, ErrorClass>> = {
   SerializationException: "invalid",
 };
 
-/** By the error's name, as the SDKs give it. Whatever has no class of its own may pass: 5xx, the network, time-outs. */
+/**
+ * The class by the error's name, as the SDKs give it. An error without its own class may pass: 5xx, the
+ * network, time-outs.
+ */
 export const errorClassOf = (name: string): ErrorClass => BY_NAME[name] ?? "unavailable";

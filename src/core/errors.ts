@@ -1,8 +1,8 @@
 /**
- * The errors of the library that a caller may meet. `code` is stable; the message says what to do.
+ * The errors that the library throws to its caller. `code` is stable; the message states the remedy.
  *
- * Tell them by `code`, not by class: a service may have two copies of this package, and a bundler may rename classes.
- * That is also why each name is written out.
+ * Distinguish errors by `code`, not by class: a service may have two copies of this package, and a bundler
+ * may rename classes. For the same reason each name is written as a literal.
  */
 export class EvenkeelError extends Error {
   override readonly name: string = "EvenkeelError";
@@ -22,8 +22,8 @@ export class OptionError extends EvenkeelError {
 }
 
 /**
- * Thrown by `checkpoint` for a position beyond what was delivered, before the last checkpoint, or that is no sequence
- * number; and in a call that has failed, timed out or lost its lease.
+ * Thrown by `checkpoint` for a position that is beyond what was delivered, before the last checkpoint, or not
+ * a sequence number. Also thrown in a call that has failed, timed out or lost its lease.
  */
 export class CheckpointRefused extends EvenkeelError {
   override readonly name = "CheckpointRefused";
@@ -32,7 +32,7 @@ export class CheckpointRefused extends EvenkeelError {
   }
 }
 
-/** Thrown by `start()`, and the end of a running worker, when another living process has its worker id. */
+/** Thrown by `start()` when another living process has this worker id. It also ends a running worker. */
 export class DuplicateWorkerIdError extends EvenkeelError {
   override readonly name = "DuplicateWorkerIdError";
   constructor(workerId: string) {
@@ -43,7 +43,10 @@ export class DuplicateWorkerIdError extends EvenkeelError {
   }
 }
 
-/** Thrown by `start()`, and the end of a running worker, when the lease table's stream was deleted and made again. */
+/**
+ * Thrown by `start()` when the stream of the lease table was deleted and created again. It also ends a
+ * running worker.
+ */
 export class StreamReplacedError extends EvenkeelError {
   override readonly name = "StreamReplacedError";
   constructor(leases: string, stream: string) {
@@ -54,7 +57,7 @@ export class StreamReplacedError extends EvenkeelError {
   }
 }
 
-/** Thrown by `start()` when `stop()` was called before it had finished. */
+/** Thrown by `start()` when `stop()` is called before it has finished. */
 export class StoppedError extends EvenkeelError {
   override readonly name = "StoppedError";
   constructor() {
@@ -62,5 +65,5 @@ export class StoppedError extends EvenkeelError {
   }
 }
 
-/** The code of an error that is named by what can be done about it: `denied` is DENIED. */
+/** The code for an error class: `denied` becomes DENIED. */
 export const codeOf = (errorClass: string): string => errorClass.toUpperCase().replaceAll("-", "_");

@@ -1,6 +1,7 @@
 /**
- * How many leases each worker should hold: the evenest counts that the caps and the unwillingness to steal allow.
- * Water filling: raise one level for all; a worker stops at its ceiling and never sinks below its floor.
+ * How many leases each worker should hold: the evenest counts that the caps and the workers that do not steal
+ * allow. Water filling: one level rises for all. A worker stops at its ceiling and never falls below its
+ * floor.
  */
 export interface TargetWorker {
   readonly workerId: string;
@@ -12,12 +13,13 @@ export interface TargetWorker {
 
 /**
  * @param workers in the order that breaks ties (by id)
- * @param pool    leases that need an owner
- * @returns a count for each worker; together they never exceed the leases there are
+ * @param pool leases that need an owner
+ * @returns a count for each worker; their sum never exceeds the number of leases
  */
 export function evenTargets(workers: readonly TargetWorker[], pool: number): Map<string, number> {
   const anyoneSteals = workers.some((w) => w.role === "active" && w.steals);
-  // Who does not steal is not stolen from either (vmware-go-kcl's meaning of EnableLeaseStealing).
+  // A worker that does not steal is not stolen from either (the meaning of EnableLeaseStealing in
+  // vmware-go-kcl).
   const pinned = (w: TargetWorker) => (w.role === "foreign" ? !anyoneSteals : !w.steals);
   const cap = (w: TargetWorker) => w.maxLeases ?? Number.POSITIVE_INFINITY;
   const total = workers.reduce((sum, w) => sum + w.owned, 0) + pool;
@@ -25,13 +27,15 @@ export function evenTargets(workers: readonly TargetWorker[], pool: number): Map
   const bounds = workers.map((w) => ({
     worker: w,
     floor: pinned(w) ? w.owned : 0,
-    // A foreign owner gets nothing from us. A cap limits what is taken: what a worker holds above it, and within the
-    // even level, is not pushed onto others. (Caps published a moment apart would else cost moves to and fro.)
+    // A non-member owner gets no leases from us. A cap limits only what a worker takes. Leases that it holds
+    // above its cap, and within the even level, are not moved to others. Otherwise caps published a moment
+    // apart would move leases back and forth.
     ceiling:
       w.role === "foreign" ? w.owned : Math.max(cap(w), pinned(w) ? w.owned : Math.min(w.owned, level)),
   }));
 
-  // Pinned workers can grow from the pool only. Where the even level would ask for more, they share the pool.
+  // Pinned workers can grow only from the pool. If the even level asks for more than the pool has, they share
+  // the pool.
   const pinnedOnes = bounds.filter((b) => pinned(b.worker));
   let counts = fill(bounds, total);
   const growth = pinnedOnes.reduce((sum, b) => sum + counts.get(b.worker.workerId)! - b.worker.owned, 0);
@@ -44,8 +48,8 @@ export function evenTargets(workers: readonly TargetWorker[], pool: number): Map
     counts = fill(fixed, total);
   }
 
-  // Leases held above a cap that fit nowhere stay where they are: unread is worse than above the cap. Pinned workers
-  // are no place for them: these grow from the pool.
+  // Leases above a cap that fit nowhere else stay with their owner: unread is worse than above the cap.
+  // Pinned workers are no place for them, because they grow from the pool.
   const unpinned = workers.filter((w) => !pinned(w));
   let unplaced = unpinned.reduce((sum, w) => sum + w.owned - counts.get(w.workerId)!, 0);
   for (const w of unpinned) {
@@ -62,7 +66,9 @@ interface Bound {
   readonly ceiling: number;
 }
 
-/** The evenest counts between floors and ceilings that add up to `total` (or as near as the bounds allow). */
+/**
+ * The evenest counts between floors and ceilings that add up to `total`, or come as near as the bounds allow.
+ */
 function fill(bounds: readonly Bound[], total: number): Map<string, number> {
   const at = (level: number, b: Bound) => Math.min(Math.max(level, b.floor), b.ceiling);
   const sumAt = (level: number) => bounds.reduce((sum, b) => sum + at(level, b), 0);
@@ -75,7 +81,7 @@ function fill(bounds: readonly Bound[], total: number): Map<string, number> {
   }
   const counts = new Map(bounds.map((b) => [b.worker.workerId, at(low, b)]));
   let left = total - sumAt(low);
-  // One more for those that hold more than the level already (no move), then by id.
+  // The remainder goes first to workers that already hold more than the level (no move), then by id.
   const willing = bounds.filter((b) => at(low + 1, b) > at(low, b));
   const stickyFirst = willing.toSorted((a, b) => Number(b.worker.owned > low) - Number(a.worker.owned > low));
   for (const b of stickyFirst) {

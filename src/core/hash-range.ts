@@ -1,4 +1,4 @@
-/** Arithmetic on Kinesis's partition key space: 128-bit, both ends inclusive. */
+/** Arithmetic on Kinesis's partition key space: 128 bits, both ends inclusive. */
 export interface HashRange {
   readonly start: bigint;
   readonly end: bigint;
@@ -9,7 +9,10 @@ export const FULL_RANGE: HashRange = { start: 0n, end: MAX_HASH_KEY };
 
 export const width = (range: HashRange): bigint => range.end - range.start + 1n;
 
-/** Where SplitShard cuts: the new starting hash key of the upper half. Undefined when the range holds one key only. */
+/**
+ * Where SplitShard cuts: the starting hash key of the upper half. Undefined when the range holds only one
+ * key.
+ */
 export function midpoint(range: HashRange): bigint | undefined {
   return range.end > range.start ? range.start + width(range) / 2n : undefined;
 }
@@ -19,7 +22,7 @@ export const adjacent = (a: HashRange, b: HashRange): boolean => a.end + 1n === 
 
 export const overlaps = (a: HashRange, b: HashRange): boolean => a.start <= b.end && b.start <= a.end;
 
-/** The parts of the key space that none of `ranges` covers, in order. Overlaps do not matter. */
+/** The parts of the key space that none of `ranges` covers, in order. `ranges` may overlap. */
 export function holes(ranges: readonly HashRange[]): HashRange[] {
   const found: HashRange[] = [];
   let next = 0n;

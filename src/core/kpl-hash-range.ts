@@ -1,10 +1,10 @@
 /**
  * Which user records of a KPL aggregate belong to a shard.
  *
- * The producer library fills an aggregate by the shards that it knows. After a reshard, an aggregate may reach a shard
- * that does not own all of its user records; the library notices, and sends those records again. With
- * `kplHashRange: "drop"` the first copy is dropped: KCL's rule, but for each user record on its own (KCL drops the whole
- * aggregate: awslabs/amazon-kinesis-client#343).
+ * The producer library fills an aggregate for the shards that it knows. After a reshard, an aggregate may
+ * reach a shard that does not own all of its user records. The library notices this and sends those records
+ * again. With `kplHashRange: "drop"` the first copy is dropped. That is KCL's rule, but applied to each user
+ * record on its own; KCL drops the whole aggregate (awslabs/amazon-kinesis-client#343).
  */
 import type { HashRange } from "./hash-range.ts";
 import { type Md5, md5 } from "./md5.ts";

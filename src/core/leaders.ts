@@ -1,12 +1,13 @@
 /**
- * Who leads: the active member with the smallest id on the first fleet row that has one. Nothing is locked: what a leader
- * does is idempotent, and two for a moment do no harm. The second in line is the deputy (`assignments.ts`).
+ * The leader is the active member with the smallest id on the first fleet row that has an active member.
+ * There is no lock: the leader's work is idempotent, and two leaders for a moment do no harm. The second in
+ * order is the deputy (`assignments.ts`).
  */
 import type { FleetRow, Member } from "./member.ts";
 
 const isActive = ({ state }: Member): boolean => state === "active";
 
-/** Ids in the order in which they lead: the active members, or the living ones where none is active. */
+/** Ids in the order of leadership: the active members, or the living ones if none is active. */
 export function leadersAmong(members: readonly Member[]): readonly string[] {
   const living = members.filter(({ state }) => state !== "dead");
   const leaders = living.some(isActive) ? living.filter(isActive) : living;
@@ -14,10 +15,10 @@ export function leadersAmong(members: readonly Member[]): readonly string[] {
 }
 
 /**
- * The first fleet row with an active member. A worker that has not read the table knows only some of the rows:
- * "unread" names the one that it must read first.
+ * The first fleet row with an active member. A worker that has not read the lease table knows only some of
+ * the rows. "unread" is the number of the row that it must read first.
  *
- * @param gone rows that were read and are not there
+ * @param gone rows that were read and do not exist
  */
 export function leadingRow(
   fleetRows: ReadonlyMap<number, FleetRow>,

@@ -1,11 +1,14 @@
 /**
  * Terminology, as in KCL.
- * - shard: an ordered, append-only part of a stream; a reshard closes parents and opens children.
- * - lease: the row that says who reads a shard, and how far. One lease a shard; `leaseKey` is the shard id.
+ *
+ * - shard: an ordered, append-only part of a stream. A reshard closes parents and opens children.
+ * - lease: the row that names the worker that reads a shard, and its position. One lease per shard;
+ *   `leaseKey` is the shard id.
  * - lease owner: the worker that may read the shard and write its row.
- * - lease counter: +1 with every write of the row; the fence of every write and the sign of life of an owner.
- * - checkpoint: the last sequence number whose record is processed, or one of KCL's sentinels.
- * - worker: one process of the fleet. Member: a worker as the fleet rows show it.
+ * - lease counter: +1 with every write of the row. It fences every write, and it shows that the owner is
+ *   alive.
+ * - checkpoint: the sequence number of the last processed record, or one of KCL's sentinels.
+ * - worker: one process of the fleet. Member: a worker as the fleet rows describe it.
  */
 import type { HashRange } from "./hash-range.ts";
 
@@ -14,7 +17,10 @@ export const LATEST = "LATEST";
 export const AT_TIMESTAMP = "AT_TIMESTAMP";
 export const SHARD_END = "SHARD_END";
 
-/** How far a shard is processed. `sequenceNumber`: decimal, or a sentinel. `subSequenceNumber`: index in a KPL aggregate (0 for plain records). */
+/**
+ * How far a shard is processed. `sequenceNumber`: decimal, or a sentinel. `subSequenceNumber`: index in a KPL
+ * aggregate (0 for plain records).
+ */
 export interface Checkpoint {
   readonly sequenceNumber: string;
   readonly subSequenceNumber: number;
@@ -25,7 +31,10 @@ export const sentinel = (name: string): Checkpoint => ({ sequenceNumber: name, s
 const SENTINELS: ReadonlySet<string> = new Set([TRIM_HORIZON, LATEST, AT_TIMESTAMP, SHARD_END]);
 export const isSentinel = (checkpoint: Checkpoint): boolean => SENTINELS.has(checkpoint.sequenceNumber);
 
-/** `Lease.startMillis` says where. Past its start, where that was means nothing; and who sets a row back to LATEST by hand means now. */
+/**
+ * The lease begins at the time in `Lease.startMillis`. Past its start the lease does not need that time, and
+ * it is removed. A person who sets a row back to LATEST by hand means now.
+ */
 export const beginsAtATime = ({ sequenceNumber }: Checkpoint): boolean =>
   sequenceNumber === LATEST || sequenceNumber === AT_TIMESTAMP;
 
@@ -40,7 +49,7 @@ export function compareCheckpoints(a: Checkpoint, b: Checkpoint): number {
   return a.subSequenceNumber - b.subSequenceNumber;
 }
 
-/** A lease row, as the core sees it. Attributes of the row that are not named here are never touched. */
+/** A lease row, as the core uses it. Other attributes of the row are never changed. */
 export interface Lease {
   readonly leaseKey: string;
   /** Absent in the table when unowned. */
@@ -52,28 +61,33 @@ export interface Lease {
   readonly childShardIds: readonly string[];
   readonly hashRange: HashRange | undefined;
   /**
-   * Where LATEST or AT_TIMESTAMP begins, epoch milliseconds: for LATEST the moment the row was made. A lease that moves
-   * before its first checkpoint goes on from there; LATEST anew would leave out what was put in between. Rows of a Java
-   * fleet have none.
+   * Where LATEST or AT_TIMESTAMP begins, in epoch milliseconds. For LATEST: the moment the row was created. A
+   * lease that moves before its first checkpoint continues from there. A new LATEST would skip the records
+   * written in between. Rows of a Java fleet have none.
    */
   readonly startMillis?: number | undefined;
   /** Handed over, and not yet taken up by its new owner. */
   readonly isPending?: boolean | undefined;
-  /** Set by a Java KCL 3 leader while the old owner hands over; then *it* still owns the lease. */
+  /**
+   * Set by a Java KCL 3 leader while the old owner hands the lease over. Until then the old owner still owns
+   * it.
+   */
   readonly checkpointOwner: string | undefined;
 }
 
-/** Who may write the row: during a Java hand-over, still the old owner (KCL: `Lease.actualOwner`). */
+/**
+ * The worker that may write the row: during a Java hand-over, still the old owner (KCL: `Lease.actualOwner`).
+ */
 export const actualOwner = (lease: Pick<Lease, "owner" | "checkpointOwner">): string | undefined =>
   lease.checkpointOwner ?? lease.owner;
 
 export const isEnded = (lease: Lease): boolean => lease.checkpoint.sequenceNumber === SHARD_END;
 
-/** No worker has ever owned it: its row is as it was made. */
+/** No worker has ever owned it: its row is as it was created. */
 export const isUntouched = (lease: Lease): boolean =>
   lease.counter === 0 && lease.owner === undefined && isSentinel(lease.checkpoint) && !isEnded(lease);
 
-/** How many leases that have not ended the rows give to each owner. */
+/** How many unfinished leases the rows give to each owner. */
 export function countsByOwner(leases: Iterable<Lease>): ReadonlyMap<string, number> {
   const counts = new Map<string, number>();
   for (const lease of leases) {

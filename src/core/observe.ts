@@ -1,17 +1,19 @@
 /**
- * Liveness without the clocks of others: a worker is expired when its token stands still for more than a failover time
- * of *continuous observation* (KCL compares one reading with the last: `DynamoDBLeaseTaker.updateAllLeases`).
+ * Liveness without comparing clocks. A worker is expired when its token has not moved for more than a
+ * failover time of *continuous observation* (KCL compares one reading with the last:
+ * `DynamoDBLeaseTaker.updateAllLeases`).
  *
- * - The first sighting counts as a move: a newcomer observes a full failover time before it may call anything expired.
- * - What is not read is not observed: between two sightings at most `maxGapMillis` count.
- * - An observer that could not write its own heartbeat forgets all it has observed (`FleetCache.restartObservation`):
- *   what kept it from writing may keep the others from writing too.
+ * - The first observation counts as a move: a newcomer observes a full failover time before it may call a
+ *   worker expired.
+ * - Time without reads is not observed: between two observations at most `maxGapMillis` count.
+ * - A worker that could not write its own heartbeat discards all its observations
+ *   (`FleetCache.restartObservation`): what kept it from writing may keep the others from writing too.
  */
 export interface Observation {
   readonly token: string;
   /** Observed time since the token last moved. */
   readonly unmovedMillis: number;
-  /** Observed time since the first sighting. */
+  /** Observed time since the first observation. */
   readonly observedMillis: number;
   readonly lastSeenMillis: number;
 }
@@ -19,8 +21,8 @@ export interface Observation {
 export type Observations = ReadonlyMap<string, Observation>;
 
 /**
- * @param current key → a token that changes with every sign of life. Keys that are gone are forgotten.
- * @param maxGapMillis the most that the time between two sightings of a key counts as observed
+ * @param current key → a token that changes with every sign of life. Keys that are gone are discarded.
+ * @param maxGapMillis the most that the time between two observations of a key counts as observed
  */
 export function observe(
   before: Observations,
@@ -45,6 +47,6 @@ export function observe(
 export const isExpired = (seen: Observation, failoverTimeMillis: number): boolean =>
   seen.unmovedMillis > failoverTimeMillis;
 
-/** Observed for a full failover time, moving or not. */
+/** Observed for a full failover time, whether its token moves or not. */
 export const isObservedInFull = (seen: Observation, failoverTimeMillis: number): boolean =>
   seen.observedMillis > failoverTimeMillis;

@@ -1,4 +1,7 @@
-/** A binary heap: the plan deals thousands of leases to hundreds of workers in one pass. `before(a, b) < 0`: `a` comes out first. */
+/**
+ * A binary heap: the plan assigns thousands of leases to hundreds of workers in one pass. `before(a, b) < 0`:
+ * `a` comes out first.
+ */
 export class PriorityQueue<T> {
   readonly #items: T[] = [];
   readonly #before: (a: T, b: T) => number;

@@ -2,7 +2,7 @@
 export interface ConsumerRecord {
   readonly data: Uint8Array;
   readonly partitionKey: string;
-  /** Only for user records of a KPL aggregate that carry one. Decimal. */
+  /** Only for user records of a KPL aggregate that have one. Decimal. */
   readonly explicitHashKey?: string;
   readonly sequenceNumber: string;
   /** Index within a KPL aggregate; 0 for a plain record. */

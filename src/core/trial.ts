@@ -1,21 +1,27 @@
 /**
- * Slow start after a crash: a version that dies seconds after joining must not take its whole share again and again.
+ * Slow start after a crash: a version that dies seconds after joining must not take its whole share again and
+ * again.
  *
- * - A worker is *young* for two failover times after it has joined, and says so in its entry (`Member.earlyDeaths`).
- * - A young entry whose worker has died is *evidence*: a joiner of the same id finds it, and joiners of any id do while
- *   the leader keeps it in the fleet row.
- * - A joiner that finds evidence is *on trial* while it is young, and is planned with one lease. After more deaths in a
- *   row it is young for longer.
+ * - A worker is *young* for two failover times after it has joined. Its entry has `Member.earlyDeaths` for
+ *   that time.
+ * - The young entry of a worker that has died is *evidence*. A joiner with the same id finds it, and so do
+ *   joiners with any id while the leader keeps it in the fleet row.
+ * - A joiner that finds evidence is *on trial* while it is young: the plan gives it one lease. After more
+ *   deaths in a row it is young for longer.
  *
- * The joiner decides once, and writes it down: every worker plans from the same rows.
+ * The joiner decides once and writes the result into its entry, because every worker plans from the same
+ * rows.
  */
 import type { Member } from "./member.ts";
 
 /** In failover times: longer than it takes to start reading, and to fail at the first records. */
 const YOUNG_FAILOVERS = 2;
-/** The trial doubles with each death, up to this many times. */
+/** The trial doubles with each further death, up to this many times. */
 const MAX_DOUBLINGS = 2;
-/** In failover times, from when the leader first sees the entry dead: a minute by default, in which ECS starts a next task. */
+/**
+ * In failover times, counted from when the leader first reads the entry as dead. By default a minute, in
+ * which ECS starts the next task.
+ */
 const EVIDENCE_FAILOVERS = 6;
 
 /** How long a worker is young after it has joined. */
@@ -28,14 +34,17 @@ export const evidenceMillis = (failoverTimeMillis: number): number => EVIDENCE_F
 
 export const isOnTrial = ({ state, earlyDeaths = 0 }: Member): boolean => state !== "dead" && earlyDeaths > 0;
 
-/** It has lived long enough to take over from one on trial. */
+/** The worker has lived long enough to take over from one on trial. */
 export const isProven = (member: Member): boolean => member.state === "active" && !isOnTrial(member);
 
-/** @param gone entries whose workers are no more. @returns how many died young, in a row */
+/**
+ * @param gone entries of workers that are gone
+ * @returns how many workers died young, in a row
+ */
 export const deathsAfter = (gone: readonly Member[]): number =>
   Math.max(0, ...gone.map(({ earlyDeaths }) => (earlyDeaths === undefined ? 0 : earlyDeaths + 1)));
 
-/** The one dead entry that is worth keeping: that of the longest row of deaths. */
+/** The one dead entry that is worth keeping: the one with the most early deaths in a row. */
 export function evidenceAmong(dead: readonly Member[]): Member | undefined {
   let kept: Member | undefined;
   for (const member of dead) {

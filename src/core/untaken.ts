@@ -1,37 +1,52 @@
 /**
- * Leases that their planned owner does not take: it is stuck, its claims fail, or it computes another plan (a deploy with
- * two versions). Whoever is next in line takes them, in an order that all compute alike, so that a shard is not unread for
- * longer than a bound while a worker with room lives. Pure: facts in, a new record out.
+ * Leases that their planned owner does not take: it is stuck, its claims fail, or it computes another plan (a
+ * deploy with two versions). The next worker in an order that all compute alike takes them. So a shard is
+ * unread for a bounded time at most, as long as a worker with room is alive. Pure: facts in, a new record
+ * out.
  */
 import { actualOwner, type Lease } from "./lease.ts";
 
-/** When each lease, as it stands, was first seen untaken, on this worker's monotonic clock; by `untakenKey`. */
+/**
+ * When each lease was first observed untaken in its present state, on this worker's monotonic clock; by
+ * `untakenKey`.
+ */
 export type Untaken = ReadonlyMap<string, number>;
 
-/** With the fence: a lease that has changed hands meanwhile is another one, and its new owner has its own time. */
+/**
+ * The key includes the owner and the counter. A lease that has changed hands meanwhile gets another key, so
+ * its new owner gets its own full time.
+ */
 export const untakenKey = (lease: Lease): string =>
   `${lease.leaseKey} ${actualOwner(lease) ?? ""}:${lease.counter}`;
 
-/** @param leases runnable ones that no living worker has taken up: free, or handed over and pending */
+/** @param leases runnable leases that no living worker has taken up: unowned, or handed over and pending */
 export const observeUntaken = (before: Untaken, leases: readonly Lease[], nowMillis: number): Untaken =>
   new Map(leases.map(untakenKey).map((key) => [key, before.get(key) ?? nowMillis]));
 
 /** The leader first, then the next two: a rescuer may be stuck as well. */
 const RESCUERS = 3;
-/** The first rescuer acts after half a failover time, the last at the end of a whole one (or of 3 s). */
+/** The first rescuer acts after half a failover time, the last after a whole one (at least 3 s). */
 const FIRST_PART = 0.5;
 const STEP_PART = 0.25;
-/** Of a heartbeat in each third one has failed or come late, and the leader has read the table twice. */
+/**
+ * Of the failover time, where the leader assigns. Heartbeats are due every third: one may have failed or been
+ * late. The leader has read the table twice.
+ */
 const ASSIGNED_FIRST_PART = 0.8;
 const MIN_ASSIGNED_FIRST_MILLIS = 3_000;
-/** With a failover time of a second or two: an owner that is well needs a reading of the table or two, and a claim. */
+/**
+ * With a failover time of a second or two, a healthy owner needs one or two readings of the table, and a
+ * claim.
+ */
 const MIN_FIRST_MILLIS = 2_000;
 const MIN_STEP_MILLIS = 500;
 
 /**
- * How long this worker waits before it takes an untaken lease; undefined: others are before it.
- * @param withRoom ids of the active workers that may take a lease more
- * @param isAssigned the new owner learns of a lease by its own fleet row: it looks there less often than others at the table
+ * How long this worker waits before it takes an untaken lease. Undefined: other workers come first.
+ *
+ * @param withRoom ids of the active workers that may take one more lease
+ * @param isAssigned the new owner learns of a lease from its own fleet row, which it reads less often than
+ *   other workers read the table
  */
 export function rescueAfterMillis(
   workerId: string,
