@@ -1,22 +1,28 @@
 /**
- * The whole-number options of a worker that its environment and a pod's configuration file set as well: bounds and the
- * library's defaults, in one place, so that what one of them takes no other refuses.
+ * Bounds and defaults of the whole-number options that an environment and a pod's configuration file can set
+ * too. They are in one place, so that all three accept the same values.
  */
 export interface OptionBounds {
   readonly least: number;
   readonly most: number;
-  /** The library's; a stack may have its own. */
+  /** The library's default; a stack may have its own. */
   readonly fallback: number;
 }
 
 export const OPTION_BOUNDS = {
-  /** Below a second, an ordinary pause of the garbage collector or of the network costs a worker its leases. KCL's default. */
+  /**
+   * Below a second, an ordinary pause of the garbage collector or the network costs a worker its leases.
+   * KCL's default.
+   */
   failoverTimeMillis: { least: 1_000, most: 3_600_000, fallback: 10_000 },
-  /** The leader calls ListShards so often; a resharder of ours wakes the fleet at once. */
+  /**
+   * How often the leader calls ListShards. The resharder of this repository makes the fleet list shards at
+   * once.
+   */
   shardSyncIntervalMillis: { least: 250, most: 3_600_000, fallback: 5_000 },
-  /** Kinesis allows five reads a second of a shard, all its readers together. */
+  /** Kinesis allows five reads a second of a shard, by all its readers together. */
   idleTimeBetweenReadsMillis: { least: 200, most: 60_000, fallback: 1_000 },
-  /** 0: `await checkpoint()` returns when the position is written. */
+  /** 0: `await checkpoint()` resolves when the position is written. */
   checkpointIntervalMillis: { least: 0, most: 3_600_000, fallback: 5_000 },
 } as const satisfies Record<string, OptionBounds>;
 

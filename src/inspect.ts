@@ -1,6 +1,6 @@
 /**
- * `evenkeel/inspect`: the rows of a lease table, and the decisions that the workers of a fleet make from them. For
- * monitors and other tools. Unstable: it changes with the engine, in any release.
+ * `evenkeel/inspect`: the rows of a lease table, and the decisions that the workers of a fleet make from
+ * them. For monitors and other tools. Unstable: it changes with the engine, in any release.
  */
 export { dynamoDbLeaseStore } from "./adapters/dynamodb/lease-store.ts";
 export { type Decisions, decide, type FleetSummary } from "./core/decide.ts";

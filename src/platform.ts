@@ -1,6 +1,6 @@
 /**
- * The one file that touches the machine's clock, timers and randomness (a tidy test enforces it).
- * Everything else takes `Clock` and `Random`.
+ * The only file that uses the machine's clock, timers and randomness (a tidy test enforces it). Other code
+ * takes `Clock` and `Random`.
  */
 import { randomBytes } from "node:crypto";
 import type { Clock } from "./ports/clock.ts";
@@ -25,7 +25,7 @@ export const systemClock: Clock = {
 
 export const systemRandom: Random = { next: () => Math.random() };
 
-/** A short random name part (`length` hex digits) for worker ids and incarnations. */
+/** A short random suffix (`length` hex digits) for worker ids and incarnations. */
 export function randomSuffix(length = 8): string {
   return randomBytes(Math.ceil(length / 2))
     .toString("hex")

@@ -1,4 +1,4 @@
-/** "Did you mean": the candidate a half-typed or mistyped word most likely stands for. Pure. */
+/** "Did you mean": the candidate that an incomplete or misspelled word most likely means. Pure. */
 
 /** Optimal string alignment distance: insert, delete, replace, swap neighbours. */
 export function editDistance(a: string, b: string): number {
@@ -19,7 +19,10 @@ export function editDistance(a: string, b: string): number {
   return previous[b.length] ?? 0;
 }
 
-/** Beginning of a name, then part of one, then a typing mistake in at most a third of it. Undefined: nothing is near. */
+/**
+ * The first match of: the start of a name, a part of a name, a typing mistake in at most a third of it.
+ * Undefined: no candidate is close.
+ */
 export function closest(word: string, candidates: readonly string[]): string | undefined {
   const wanted = word.toLowerCase();
   if (wanted === "") return undefined;

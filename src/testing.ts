@@ -1,4 +1,6 @@
-/** `evenkeel/testing`: for tests of what is built on evenkeel. Time that moves only when a test says so. */
+/**
+ * `evenkeel/testing`: for tests of programs built on evenkeel. Its clock moves only when a test advances it.
+ */
 
 export { silentLogger } from "./ports/logger.ts";
 export { noMetrics } from "./ports/metrics.ts";

@@ -1,4 +1,4 @@
-/** The public way in: a worker on real AWS clients. */
+/** The public entry point: a worker on real AWS clients. */
 
 import { cloudWatchClient, dynamoDbClient, kinesisClient } from "./adapters/aws-clients.ts";
 import { cloudWatchMetrics } from "./adapters/cloudwatch/metrics.ts";
@@ -16,26 +16,29 @@ import { noMetrics } from "./ports/metrics.ts";
 export interface Worker {
   readonly workerId: string;
   /**
-   * Resolves when the worker takes part in the fleet. Rejects, within 30 s, on what cannot work, with the remedy: a missing
-   * right (`StoreUnusable`, `StreamError`), no such stream, a table that is no lease table, another living worker of this
-   * id (`DuplicateWorkerIdError`), a stream that was deleted and made again (`StreamReplacedError`). What may pass by
-   * itself (throttling, time-outs, 5xx) is waited out, and said.
+   * Resolves when the worker takes part in the fleet. Rejects within 30 s on an error that a retry cannot
+   * fix; the message states the remedy: a missing permission (`StoreUnusable`, `StreamError`), no such
+   * stream, a table that is not a lease table, another living worker with this id (`DuplicateWorkerIdError`),
+   * a stream that was deleted and created again (`StreamReplacedError`). Errors that may pass by themselves
+   * (throttling, time-outs, 5xx) are retried and logged.
    */
   start(): Promise<void>;
-  /** A plain snapshot: state, leases, per-shard position and lag, what fails. */
+  /** A plain snapshot: state, leases, position and lag per shard, current failures. */
   status(): WorkerStatus;
   /** For the probes of a container platform. */
   health(): WorkerHealth;
   /**
-   * A shard that is halted, or waits for the next try of its handler, tries at once (it also does by itself: a halted
-   * one once a minute). False: it does neither, or this worker does not hold it.
+   * Makes a shard try at once that is halted, or waits for the next try of its handler. (A halted shard also
+   * tries by itself once a minute.) False: the shard is in neither state, or this worker does not hold it.
    */
   resume(shardId: string): boolean;
   /**
-   * Resolves when every lease was drained, checkpointed and handed over or released; at any moment, also while starting. A
-   * second call may shorten the budget.
-   * @param budgetMillis default 25000, below Kubernetes's and ECS's 30 s: before it ends, handlers are aborted and leases released as far as is known.
-   * @returns the leases that had to be given up that way; empty after a clean stop
+   * Resolves when every lease has been drained, checkpointed and handed over or released. It can be called at
+   * any moment, also while starting. A second call may shorten the budget.
+   *
+   * @param budgetMillis Milliseconds. Default: 25000, below the 30 s of Kubernetes and ECS. Before it ends,
+   *   handlers are aborted and leases are released at the last known checkpoint.
+   * @returns the leases that were force-released in this way; empty after a clean stop
    */
   stop(budgetMillis?: number): Promise<readonly string[]>;
 }
@@ -44,7 +47,7 @@ export type WorkerStatus = ReturnType<Coordinator["status"]>;
 
 const DEFAULT_STOP_BUDGET_MILLIS = 25_000;
 
-/** @throws OptionError naming the option, the value and the remedy. */
+/** @throws OptionError naming the option, the value and the remedy */
 export function createWorker(options: WorkerOptions): Worker {
   const engineOptions = compileOptions(options);
   const logger = loggerOf(options);

@@ -6,8 +6,9 @@
  * - A block below a third of the option needs no cover: a heartbeat is due every third, and one may fail.
  * - A longer block is covered twice: a batch grows at most twofold in a step, so the next block may be twice
  *   as long.
- * - The cover decays, so that a crash is noticed in the normal time again. Its half-life is a minute, or ten
- *   times the length of the block if that is longer, or the time between two blocks if they recur.
+ * - The cover decays, so that a crash is noticed in the normal time again. Its half-life is the longest of: a
+ *   minute, ten times the length of the block, and the time between two blocks if they recur. Ten minutes at
+ *   most.
  */
 
 /** Of the option. A block of this length or more is reported and covered. */

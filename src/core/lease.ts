@@ -69,8 +69,7 @@ export interface Lease {
   /** Handed over, and not yet taken up by its new owner. */
   readonly isPending?: boolean | undefined;
   /**
-   * Set by a Java KCL 3 leader while the old owner hands the lease over. Until then the old owner still owns
-   * it.
+   * The old owner, set by a Java KCL 3 leader while that owner hands the lease over. It still owns the lease.
    */
   readonly checkpointOwner: string | undefined;
 }

@@ -1,4 +1,4 @@
-/** A pino-like logger. `pino()` fits as it is; so does `console`-shaped code wrapped in four lines. */
+/** A pino-like logger. `pino()` fits as it is; a `console`-like one needs a wrapper of four lines. */
 export interface Logger {
   debug(fields: object, message: string): void;
   info(fields: object, message: string): void;

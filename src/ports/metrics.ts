@@ -1,4 +1,7 @@
-/** Where measurements go. The CloudWatch adapter adds them up and sends one batched PutMetricData per interval. */
+/**
+ * The destination of measurements. The CloudWatch adapter adds them up and sends one batched PutMetricData
+ * per interval.
+ */
 export type MetricUnit = "Count" | "Milliseconds" | "Bytes";
 
 /** KCL's dimension names. */
@@ -6,17 +9,17 @@ export interface MetricDimensions {
   readonly Operation: string;
   readonly ShardId?: string;
   readonly WorkerIdentifier?: string;
-  /** Ours: `core/error-class.ts`. */
+  /** Not in KCL: `core/error-class.ts`. */
   readonly ErrorClass?: string;
 }
 
 export interface Metrics {
   /**
-   * A measurement of one shard or worker says so in its dimensions. With "summary" configured there is no series per
-   * shard or worker, whatever the dimensions: it is added up under `Operation` (and `ErrorClass`) alone. With
-   * "detailed" it counts there and in a series of its own.
+   * The dimensions name the shard or worker that a measurement belongs to. With "summary" configured there
+   * are no series per shard or worker: the measurement is added up under `Operation` (and `ErrorClass`)
+   * alone. With "detailed" it counts there and in its own series.
    *
-   * @param level "detailed": not sent at all with "summary", and added up nowhere
+   * @param level "detailed": with "summary" configured, the measurement is dropped
    */
   record(
     name: string,
@@ -25,7 +28,7 @@ export interface Metrics {
     dimensions: MetricDimensions,
     level?: "summary" | "detailed",
   ): void;
-  /** Sends what is left; never throws (a lost metric must not stop a worker), but says so in the log. */
+  /** Sends what is left. Never throws, because a lost metric must not stop a worker; logs the failure. */
   stop(): Promise<void>;
 }
 

@@ -1,12 +1,15 @@
 /**
- * Errors in log lines, reduced to what they are, say, and came from. Loggers like pino write whatever else an error has:
- * a `PoisonRecordError` has the record, with its data and partition key, and an error of the AWS SDK the answer.
+ * Errors for log lines, reduced to class, message, stack and causes. Loggers like pino write every other
+ * property of an error too: a `PoisonRecordError` has the record with its data and partition key, and an AWS
+ * SDK error has the response.
  */
 import type { Logger } from "./logger.ts";
 
 const MAX_CAUSES = 4;
 
-/** AWS repeats the signed request where a signature does not match, and with it the session's token. */
+/**
+ * When a signature does not match, the AWS error repeats the signed request, and with it the session's token.
+ */
 const TOKEN = /(x-amz-security-token\s*[:=]\s*)[^\s&'"]+/gi;
 const withoutToken = (text: string): string => text.replaceAll(TOKEN, "$1…");
 
@@ -25,7 +28,7 @@ export function plainError(error: Error, causes = MAX_CAUSES): Error {
   return plain;
 }
 
-/** The same logger, given plain errors, whoever made them. */
+/** The same logger, but every error that it is given is made plain first. */
 export function withPlainErrors(logger: Logger): Logger {
   const plain = (fields: object): object =>
     Object.fromEntries(

@@ -4,12 +4,15 @@ export interface Random {
   next(): number;
 }
 
-/** Full-jitter backoff: uniform in [0, min(cap, base·2^attempt)). Source: AWS Architecture Blog, "Exponential Backoff And Jitter". */
+/**
+ * Full-jitter backoff: uniform in [0, min(cap, base·2^attempt)). Source: AWS Architecture Blog, "Exponential
+ * Backoff And Jitter".
+ */
 export function backoffMillis(attempt: number, random: Random, baseMillis = 50, capMillis = 5_000): number {
   return random.next() * Math.min(capMillis, baseMillis * 2 ** Math.min(attempt, 20));
 }
 
-/** A small seeded generator (mulberry32): enough for schedules and tests, not for secrets. */
+/** A small seeded generator (mulberry32): good enough for schedules and tests, not for secrets. */
 export function seededRandom(seed: number): Random {
   let state = seed >>> 0;
   return {

@@ -14,19 +14,25 @@ export type Position =
   | { readonly kind: "at-sequence-number"; readonly sequenceNumber: string }
   | { readonly kind: "after-sequence-number"; readonly sequenceNumber: string };
 
-/** A record as Kinesis has it, before de-aggregation: `subSequenceNumber` is 0. A plain one goes to the handler as it is. */
+/**
+ * A record as Kinesis returns it, before de-aggregation: `subSequenceNumber` is 0. The handler gets a plain
+ * record as it is.
+ */
 export type StreamRecord = ConsumerRecord;
 
 export interface ReadResult {
   readonly records: readonly StreamRecord[];
-  /** Undefined: the answer says that the shard is read to its end. Not believed until the listing confirms it. */
+  /**
+   * Undefined: by this answer, the shard is read to its end. The engine does not trust it until the listing
+   * confirms it.
+   */
   readonly nextIterator: string | undefined;
-  /** Children of a shard read to its end; undefined when the endpoint does not say (then list shards). */
+  /** Children of a shard read to its end. Undefined: the endpoint does not return them (then list shards). */
   readonly children: readonly Shard[] | undefined;
   readonly millisBehindLatest: number;
 }
 
-/** `expired-iterator`: ask for a new one after the last sequence number. */
+/** `expired-iterator`: get a new one after the last sequence number. */
 export type StreamErrorClass = ErrorClass | "expired-iterator";
 
 export class StreamError extends EvenkeelError {
@@ -39,7 +45,7 @@ export class StreamError extends EvenkeelError {
 }
 
 export interface Stream {
-  /** All shards that are still readable, open and closed, from every page. */
+  /** All shards that are still readable, open and closed, from all pages. */
   listShards(): Promise<readonly Shard[]>;
   iterator(shardId: string, position: Position): Promise<string>;
   read(iterator: string, maxRecords: number): Promise<ReadResult>;
@@ -47,6 +53,9 @@ export interface Stream {
 
 export interface StreamDescription {
   readonly identity: StreamIdentity;
-  /** False: the stream ignores partition keys (`RecordDistributionStrategy: AUTO`), so that order per key is void. */
+  /**
+   * False: the stream ignores partition keys (`RecordDistributionStrategy: AUTO`), so there is no order per
+   * key.
+   */
   readonly keepsOrderPerKey: boolean;
 }

@@ -1,4 +1,4 @@
-/** Time that moves only when a test says so; every promise chain settles before the next timer fires. */
+/** Time that moves only when a test advances it. Every promise chain settles before the next timer fires. */
 import type { Clock } from "../ports/clock.ts";
 
 interface Timer {
@@ -67,7 +67,9 @@ export class VirtualClock implements Clock {
     this.#now = end;
   }
 
-  /** Advances until `condition`, at most `limitMillis`; fails the test by throwing when it never comes. */
+  /**
+   * Advances until `condition` holds, at most `limitMillis`. Throws, and so fails the test, if it never does.
+   */
   async until(condition: () => boolean, limitMillis = 600_000, stepMillis = 10): Promise<void> {
     const end = this.#now + limitMillis;
     await this.settle();
