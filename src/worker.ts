@@ -37,7 +37,7 @@ export interface Worker {
    * any moment, also while starting. A second call may shorten the budget.
    *
    * @param budgetMillis Milliseconds. Default: 25000, below the 30 s of Kubernetes and ECS. Before it ends,
-   *   handlers are aborted and leases are released at the last known checkpoint.
+   *   handlers are aborted and leases are released at the position that is known to be processed.
    * @returns the leases that were force-released in this way; empty after a clean stop
    */
   stop(budgetMillis?: number): Promise<readonly string[]>;

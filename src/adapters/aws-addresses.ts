@@ -1,6 +1,6 @@
 /**
- * The options that AWS has rules for, checked before the first call: an ARN where a name belongs, or an empty name from
- * a variable that is not set, would otherwise be found out by calls that fail, or not at all.
+ * Checks the options that AWS has rules for, before the first call. Without this check, an ARN in place of a
+ * name, or an empty name from an unset variable, would be found only by calls that fail, or not at all.
  */
 export interface AddressOptions {
   readonly applicationName: unknown;
@@ -21,7 +21,7 @@ export interface WrongAddress {
 const STREAM_NAME = /^[a-zA-Z0-9_.-]{1,128}$/;
 const STREAM_ARN = /^arn:aws[a-z0-9-]*:kinesis:[a-z0-9-]+:\d{12}:stream\/[a-zA-Z0-9_.-]{1,128}$/;
 const TABLE_NAME = /^[a-zA-Z0-9_.-]{3,255}$/;
-/** What the SDK takes: a label of a host name. Test endpoints call theirs "local". */
+/** What the SDK accepts: a label of a host name. Test endpoints use "local". */
 const REGION = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
 const AVAILABILITY_ZONE = /^([a-z]{2}-[a-z-]+-\d)[a-z]$/;
 const CLIENTS = ["kinesis", "dynamodb", "cloudwatch"];
@@ -32,7 +32,7 @@ const isArn = (value: unknown): boolean => is(value, /^arn:/);
 const orUnset = (value: unknown): string =>
   is(value, /^\s*$/) ? "; it is empty: is the variable that it comes from set?" : "";
 
-/** The first option that cannot be what it says. */
+/** The first option with a value that cannot be valid. */
 export function wrongAddress(options: AddressOptions): WrongAddress | undefined {
   const { applicationName, streamName, streamArn, leaseTableName, region, endpoint, clients } = options;
   if (streamName !== undefined && !is(streamName, STREAM_NAME)) {
@@ -81,11 +81,11 @@ function wrongClients(clients: unknown): WrongAddress | undefined {
     ([name, client]) => !CLIENTS.includes(name) || (client !== undefined && !canSend(client)),
   );
   if (wrong === undefined) return undefined;
-  // The value itself may hold credentials.
+  // The value itself may contain credentials.
   const [name, client] = wrong;
   return { option: `clients.${name}`, value: typeof client, expected };
 }
 
-/** By shape, not by class: the client may come with another copy of the SDK. */
+/** By shape, not by class: the client may come from another copy of the SDK. */
 const canSend = (client: unknown): boolean =>
   typeof client === "object" && client !== null && "send" in client && typeof client.send === "function";

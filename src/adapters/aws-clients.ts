@@ -1,7 +1,8 @@
 /**
- * The SDK's clients, set up for an engine that has its own deadlines: HTTP/1.1 with keep-alive (the SDK's Kinesis
- * client would speak HTTP/2, where all reads share one connection and one stall), time-outs that are errors, and few
- * retries. The user agent's `app/<id>` is the SDK's own setting: AWS_SDK_UA_APP_ID.
+ * The SDK's clients, configured for an engine that has its own deadlines: HTTP/1.1 with keep-alive, time-outs
+ * that are errors, and few retries. The SDK's Kinesis client would use HTTP/2 by default, where all reads
+ * share one connection and one stall. The user agent's `app/<id>` is the SDK's own setting:
+ * AWS_SDK_UA_APP_ID.
  */
 import { CloudWatchClient } from "@aws-sdk/client-cloudwatch";
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
@@ -15,18 +16,21 @@ export interface AwsClientSettings {
   readonly endpoint?: string | undefined;
 }
 
-/** Requests under way per client; more wait for a socket. A worker reads dozens of shards, each a short call. */
+/**
+ * Requests in flight per client; further ones wait for a socket. A worker reads dozens of shards, each with
+ * short calls.
+ */
 const MAX_SOCKETS = 64;
 const CONNECTION_TIMEOUT_MILLIS = 2_000;
 
-/** One read answers in well under a second; a reader that hangs longer is better off with a new connection. */
+/** One read answers in well under a second. If a read hangs longer, a new connection is better. */
 const KINESIS_TIMEOUT_MILLIS = 5_000;
 const CLOUDWATCH_TIMEOUT_MILLIS = 10_000;
 
 /**
- * A call to the lease table must be over, its second try included, early enough for the engine to decide again
- * before the lease it is about expires: two tries of a fifth of the failover time. At least 800 ms, or a slow moment
- * of the endpoint would count as a failure; at most 5 s, because DynamoDB answers in milliseconds.
+ * A call to the lease table, its second try included, must end early enough for the engine to decide again
+ * before the lease expires: two tries of a fifth of the failover time. At least 800 ms, or a slow moment of
+ * the endpoint would count as a failure. At most 5 s, because DynamoDB answers in milliseconds.
  */
 const DYNAMODB_ATTEMPTS = 2;
 export const dynamoDbTimeoutMillis = (failoverTimeMillis: number): number =>
@@ -41,7 +45,8 @@ export function kinesisClient(settings: AwsClientSettings): KinesisClient {
     maxAttempts: KINESIS_ATTEMPTS,
     requestHandler: handler(KINESIS_TIMEOUT_MILLIS),
   });
-  // It copies every answer, record by record, for a logger that does nothing: a tenth of what reading a record costs.
+  // It copies every answer, record by record, for a logger that does nothing: a tenth of the cost of reading
+  // a record.
   client.middlewareStack.remove("loggerMiddleware");
   return client;
 }
@@ -62,7 +67,8 @@ export function cloudWatchClient(settings: AwsClientSettings): CloudWatchClient 
 }
 
 function common({ region, endpoint }: AwsClientSettings) {
-  // The SDK tells every process that its later versions want a newer Node; ours is pinned. Its own switch:
+  // The SDK warns every process that its later versions need a newer Node; the Node of this project is
+  // pinned. The SDK's own switch turns the warning off:
   process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= "true";
   return {
     retryMode: "standard",
@@ -79,6 +85,6 @@ function handler(timeoutMillis: number): NodeHttpHandler {
     connectionTimeout: Math.min(CONNECTION_TIMEOUT_MILLIS, timeoutMillis),
     requestTimeout: timeoutMillis, // until the answer begins …
     throwOnRequestTimeout: true, // … which is otherwise only a warning
-    socketTimeout: timeoutMillis, // and while it goes on
+    socketTimeout: timeoutMillis, // and while the answer continues
   });
 }

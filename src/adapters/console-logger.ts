@@ -1,10 +1,10 @@
 /**
- * The logger of a worker that was given none: warnings and errors, to the console (both to standard error).
+ * The default logger of a worker: warnings and errors, to the console (both to standard error).
  *
  *   2026-11-27T10:00:00.000Z WARN evenkeel: reading fails (denied): trying again until it works failures=3
  *
- * One line a message, and one console call: an error's stack is in the same call, on the lines after it. Whoever wants
- * machine-readable lines, or the informational ones too, gives a logger of their own.
+ * One line per message, and one console call: an error's stack is in the same call, on the lines after it.
+ * For machine-readable lines, or for informational ones too, pass another logger.
  */
 import { inspect } from "node:util";
 import type { Clock } from "../ports/clock.ts";
@@ -40,7 +40,7 @@ function shown(value: unknown): string {
   return inspect(value, { breakLength: Number.POSITIVE_INFINITY, compact: true, depth: 4 });
 }
 
-/** The error's own, and those of what caused it. */
+/** The stack of the error, and those of its causes. */
 function stacksOf({ name, message, stack, cause }: Error, causes = 4): readonly string[] {
   const own = (stack ?? `${name}: ${message}`).replaceAll(TERMINAL_CONTROL, "");
   if (!(cause instanceof Error) || causes === 0) return [own];
@@ -48,6 +48,9 @@ function stacksOf({ name, message, stack, cause }: Error, causes = 4): readonly 
   return [own, `caused by: ${first}`, ...rest];
 }
 
-/** What a message or a stack repeats of an answer must not move the cursor, or look like a second line of ours. */
+/**
+ * A message or a stack may repeat text of a response. That text must not move the cursor, or look like a
+ * second log line.
+ */
 const TERMINAL_CONTROL = /[^\P{Cc}\n\t]/gu;
 const oneLine = (text: string): string => text.replaceAll(/\s*\n\s*/g, " ").replaceAll(/\p{Cc}/gu, "");

@@ -1,4 +1,6 @@
-/** What an SDK error says, in one line. An endpoint that fails without words says at least its HTTP status. */
+/**
+ * An SDK error in one line. If an endpoint fails without a message, the line has at least its HTTP status.
+ */
 export function describeError(error: unknown): { readonly name: string; readonly text: string } {
   if (!(error instanceof Error)) return { name: "Error", text: String(error) };
   const { $metadata } = error as { $metadata?: { httpStatusCode?: number } };

@@ -1,7 +1,7 @@
 /**
- * Errors for log lines, reduced to class, message, stack and causes. Loggers like pino write every other
- * property of an error too: a `PoisonRecordError` has the record with its data and partition key, and an AWS
- * SDK error has the response.
+ * Errors for log lines, reduced to class, name, message, stack, code and causes. Loggers like pino write
+ * every other property of an error too: a `PoisonRecordError` has the record with its data and partition key,
+ * and an AWS SDK error has the response.
  */
 import type { Logger } from "./logger.ts";
 

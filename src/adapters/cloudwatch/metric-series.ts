@@ -12,7 +12,7 @@ export interface Series {
   maximum: number;
 }
 
-/** Without the dimensions that make a series per shard or worker. */
+/** Without the dimensions that make one series per shard or worker. */
 export const fleetWide = ({ Operation, ErrorClass }: MetricDimensions): MetricDimensions => ({
   Operation,
   ...(ErrorClass !== undefined && { ErrorClass }),
@@ -23,7 +23,10 @@ export const isFleetWide = ({ ShardId, WorkerIdentifier }: MetricDimensions): bo
 
 const MAX_DIMENSION_LENGTH = 255;
 
-/** CloudWatch takes 1 to 255 printable ASCII characters, not all blank, the first no colon; it refuses the whole call for one other. */
+/**
+ * CloudWatch accepts 1 to 255 printable ASCII characters, not all blank, the first not a colon. It refuses
+ * the whole call for one other value.
+ */
 export function dimensionValue(value: string): string {
   const printable = value.replaceAll(/[^\x20-\x7e]/g, "_").slice(0, MAX_DIMENSION_LENGTH);
   const begun = printable.startsWith(":") ? `_${printable.slice(1)}` : printable;
@@ -38,14 +41,17 @@ const validDimensions = (dimensions: MetricDimensions): MetricDimensions =>
   ) as unknown as MetricDimensions;
 
 export class MetricSeries {
-  /** In the order of their first measurement, which is also the order of sending: none waits forever. */
+  /** In the order of their first measurement. They are sent in the same order, so that none waits forever. */
   readonly #series = new Map<string, Series>();
   readonly #mostSeries: number;
-  /** Keys of series that CloudWatch does not take. */
+  /** Keys of series that CloudWatch refuses. */
   readonly #refused = new Set<string>();
   #dropped = 0;
 
-  /** `mostSeries`: what is kept while CloudWatch does not answer; measurements of further series are dropped and counted. */
+  /**
+   * @param mostSeries how many are kept while CloudWatch does not answer; measurements of further series are
+   *   dropped and counted
+   */
   constructor(mostSeries: number) {
     this.#mostSeries = mostSeries;
   }
@@ -54,7 +60,7 @@ export class MetricSeries {
     return this.#series.size;
   }
 
-  /** Measurements dropped since it was last asked. */
+  /** Measurements dropped since the last call. */
   takeDropped(): number {
     const dropped = this.#dropped;
     this.#dropped = 0;
@@ -71,13 +77,13 @@ export class MetricSeries {
     this.#merge({ name, unit, dimensions: valid, count: 1, sum: value, minimum: value, maximum: value });
   }
 
-  /** CloudWatch does not take this series: further measurements of it are dropped and counted. */
+  /** CloudWatch refuses this series: further measurements of it are dropped and counted. */
   refuse(series: Readonly<Series>): void {
     this.#refused.add(seriesKey(series));
     this.#dropped += series.count;
   }
 
-  /** Takes out up to `most` series, oldest first. */
+  /** Removes and returns up to `most` series, oldest first. */
   take(most: number): readonly Readonly<Series>[] {
     const taken: Series[] = [];
     for (const [key, series] of this.#series) {
@@ -88,7 +94,7 @@ export class MetricSeries {
     return taken;
   }
 
-  /** After a failed send: what was measured since is added to it. */
+  /** After a failed send. Later measurements of the same series are merged with it. */
   putBack(series: readonly Readonly<Series>[]): void {
     for (const one of series) this.#merge(one);
   }

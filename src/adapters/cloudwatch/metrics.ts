@@ -1,10 +1,11 @@
 /**
- * Measurements to CloudWatch: added up in memory and sent as one PutMetricData per interval, so that a worker makes
- * four calls a minute whatever it measures (goal: at most 5·W; KCL makes about 20·W). A lost metric never
- * stops a worker: failures are logged, and the values go with the next flush.
+ * Sends measurements to CloudWatch. They are added up in memory and sent as one PutMetricData per interval,
+ * so that a worker makes four calls a minute whatever it measures (goal: at most 5·W for W workers; KCL makes
+ * about 20·W). A lost metric never stops a worker: failures are logged, and the values are sent with the next
+ * flush.
  *
- * CloudWatch's price is by series: at the default level there are a fixed number of them, however many shards and
- * workers there are (docs/cost.md).
+ * CloudWatch charges by series. At the default level their number is fixed, however many shards and workers
+ * there are (docs/cost.md).
  */
 import { type CloudWatchClient, PutMetricDataCommand } from "@aws-sdk/client-cloudwatch";
 import { errorClassOf } from "../../core/error-class.ts";
@@ -19,23 +20,29 @@ export interface CloudWatchMetricsOptions {
   readonly namespace: string;
   readonly clock: Clock;
   readonly logger: Logger;
-  /** "summary" (default): the fleet as a whole. "detailed": also each shard, each worker and per-call timings: a series each. */
+  /**
+   * "summary" (default): the fleet as a whole. "detailed": also a series for each shard, for each worker and
+   * for per-call timings.
+   */
   readonly level?: "summary" | "detailed";
-  /** (Default: 15 s, which makes four calls a minute and still moves a live dashboard.) */
+  /** Milliseconds. Default: 15 s, which makes four calls a minute and still updates a live dashboard. */
   readonly flushIntervalMillis?: number;
 }
 
-/** PutMetricData's limit. What is over waits for the next flush, ahead of newer series. */
+/** PutMetricData's limit. Further series wait for the next flush, ahead of newer ones. */
 const MAX_METRICS_A_CALL = 1_000;
-/** Five flushes' worth: what is kept, added up, however long CloudWatch does not answer. */
+/** Five flushes' worth: the most that is kept, added up, however long CloudWatch does not answer. */
 const MAX_SERIES = 5 * MAX_METRICS_A_CALL;
-/** Enough to find one series among a thousand by halves, and no storm where CloudWatch refuses them all. */
+/**
+ * Enough to find one series among a thousand by halving. It also bounds the calls when CloudWatch refuses all
+ * series.
+ */
 const MAX_CALLS_PER_FLUSH = 24;
-/** At most one complaint in this time; the next one says how many flushes failed. */
+/** At most one warning in this time. The next one has the number of failed flushes. */
 const COMPLAINT_INTERVAL_MILLIS = 300_000;
 /**
- * The last 15 s of measurements are worth one second of a shutdown, not more: ECS and Kubernetes kill the process after
- * 30 s, and the leases need that time.
+ * The last 15 s of measurements may cost one second of a shutdown, not more: ECS and Kubernetes kill the
+ * process after 30 s, and the leases need that time.
  */
 const STOP_LIMIT_MILLIS = 1_000;
 
@@ -51,7 +58,9 @@ export function cloudWatchMetrics(options: CloudWatchMetricsOptions): Metrics {
       await clock.sleep(flushIntervalMillis, stopping.signal);
     }
   }
-  /** From the first measurement on: a worker that was made and never started keeps no process alive. */
+  /**
+   * Starts with the first measurement: a worker that was created and never started keeps no process alive.
+   */
   let running: Promise<void> | undefined;
 
   return {
@@ -96,19 +105,24 @@ class MetricSender {
     this.#options = options;
   }
 
-  /** Ends calls under way. */
+  /** Aborts calls in flight. */
   giveUp(): void {
     this.#givingUp.abort();
   }
 
-  /** Until nothing is left, what is measured meanwhile included, or CloudWatch does not take it. Never rejects. */
+  /**
+   * Flushes until nothing is left, including what is measured meanwhile, or until CloudWatch does not accept
+   * it. Never rejects.
+   */
   async flushAll(): Promise<void> {
     let isTaken: boolean;
     do isTaken = await this.flush();
     while (isTaken && this.series.size > 0);
   }
 
-  /** Sends what has gathered, up to one call's worth. Never rejects. False: some of it was not taken. */
+  /**
+   * Sends the collected series, up to one call's worth. Never rejects. False: some of them were not accepted.
+   */
   async flush(): Promise<boolean> {
     this.#dropped += this.series.takeDropped();
     if (this.#dropped > 0) this.#complain();
@@ -125,7 +139,8 @@ class MetricSender {
       } catch (error) {
         failure = error;
         if (!isRefusal(error)) break;
-        // One series that CloudWatch refuses must not take the others with it: by halves, until it is alone.
+        // One series that CloudWatch refuses must not block the others: halve the call until that series is
+        // alone.
         const middle = Math.ceil(part.length / 2);
         if (part.length > 1) parts = [part.slice(0, middle), part.slice(middle), ...rest];
         else {
@@ -134,7 +149,7 @@ class MetricSender {
         }
       }
     }
-    // Where it takes none at all, it is not the series that it refuses.
+    // If CloudWatch accepts no series at all, the series are not the cause.
     if (hasAccepted) for (const series of refused) this.#refuse(series);
     else parts.push(refused);
     const left = parts.flat();
@@ -156,7 +171,7 @@ class MetricSender {
   }
 
   #failed(error: unknown): void {
-    // `stop` gave up this call, and logs it.
+    // `stop` has aborted this call, and logs it.
     if (this.#givingUp.signal.aborted) return;
     this.#failedFlushes++;
     this.#complain(error);
@@ -190,7 +205,7 @@ class MetricSender {
   }
 }
 
-/** What was sent is refused, not who sends it or when. */
+/** The content of the call is refused, not the caller or the moment. */
 function isRefusal(error: unknown): boolean {
   const { name = "", $metadata } = error as { name?: string; $metadata?: { httpStatusCode?: number } };
   return (

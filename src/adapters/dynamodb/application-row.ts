@@ -1,6 +1,6 @@
 /**
- * The application's own row in the lease table, `evenkeel-application` (`core/application.ts` has its meaning). It stays
- * when the fleet stops; for Java KCL it is a finished lease (`disguise.ts`).
+ * The application's own row in the lease table, `evenkeel-application` (`core/application.ts` explains its
+ * content). It stays when the fleet stops. For Java KCL it is a finished lease (`kcl-attributes.ts`).
  */
 import type { AttributeValue } from "@aws-sdk/client-dynamodb";
 import { type DynamoDBClient, GetItemCommand, PutItemCommand } from "@aws-sdk/client-dynamodb";
@@ -111,7 +111,8 @@ export function dynamoDbApplication(
       } catch (error) {
         if (!isConditionFailure(error)) throw storeErrorOf(error, "PutItem", tableName);
       }
-      // Another worker's, or this one's own after a lost answer: the first one made holds.
+      // The row is another worker's, or this worker's own after a lost answer. The first one created is
+      // valid.
       const standing = await readApplication();
       if (standing !== undefined) return standing;
       throw new StoreUnavailable(`row ${APPLICATION_ROW_KEY} of lease table ${tableName} keeps changing`);

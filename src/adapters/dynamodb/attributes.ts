@@ -1,6 +1,6 @@
 /**
- * Reading DynamoDB attributes by hand: each reader names the attribute in its complaint, so that a row that cannot
- * be read says why. Absent attributes are `undefined`; an attribute of another type is a `RowError`.
+ * Readers of single DynamoDB attributes. Each names the attribute in its error, so that a row that cannot be
+ * decoded states why. An absent attribute is `undefined`; an attribute of another type is a `RowError`.
  */
 import type { AttributeValue } from "@aws-sdk/client-dynamodb";
 
@@ -14,7 +14,7 @@ export class RowError extends Error {
   override readonly name = "RowProblem";
 }
 
-/** A row's text for an error message: one line, however long the text is and whatever is in it. */
+/** A row's text for an error message: one line, whatever the length and content of the text. */
 export const shown = (text: string): string =>
   JSON.stringify(text.length > SHOWN_CHARACTERS ? `${text.slice(0, SHOWN_CHARACTERS)}…` : text).slice(1, -1);
 
@@ -26,7 +26,7 @@ function wrongType(name: string, value: AttributeValue, expected: string): RowEr
   return new RowError(`${shown(name)} is of type ${typeOf(value)}, expected ${expected}`);
 }
 
-/** A string that says something: nobody writes empty ones, and a condition could never match one as "absent". */
+/** A non-empty string. No program writes empty ones, and a condition could never match one as "absent". */
 export function readText(item: Item, name: string): string | undefined {
   const value = item[name];
   if (value === undefined) return undefined;
@@ -47,7 +47,10 @@ export function readCount(item: Item, name: string): number | undefined {
   return number;
 }
 
-/** A string set; absent is empty (KCL writes no empty sets). Sorted, because a set's order means nothing. */
+/**
+ * A string set; absent is empty (KCL writes no empty sets). Sorted, because the order of a set has no
+ * meaning.
+ */
 export function readTextSet(item: Item, name: string): readonly string[] {
   const value = item[name];
   if (value === undefined) return [];

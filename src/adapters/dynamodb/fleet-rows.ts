@@ -1,10 +1,12 @@
 /**
- * The fleet's pages: `{leaseKey: "evenkeel-fleet-<page>", entityType, generation, shardSyncRequests, members}`,
- * with `members` a map from worker id to an entry of one-letter attributes. A page of 12 members stays below 1 KB,
- * so that a heartbeat costs one write unit and a look half a read unit. Where the leader of a very large fleet assigns,
- * `assignments` is a map from lease key to what is wanted, and the page is larger while leases move.
+ * The fleet rows: `{leaseKey: "evenkeel-fleet-<number>", entityType, generation, shardSyncRequests,
+ * members}`. `members` is a map from worker id to an entry of one-letter attributes. A fleet row of 12
+ * members stays below 1 KB, so that a heartbeat costs one write unit and a poll half a read unit. Where the
+ * leader of a very large fleet assigns, `assignments` is a map from lease key to assignment, and the row is
+ * larger while leases move.
  *
- * Every join and beat also writes what makes Java KCL live with the row, and moves its counter (`disguise.ts`).
+ * Every join and heartbeat also writes the KCL attributes, which make Java KCL tolerate the row, and moves
+ * their counter (`kcl-attributes.ts`).
  */
 import type { AttributeValue } from "@aws-sdk/client-dynamodb";
 import {
@@ -30,23 +32,25 @@ import { movingKclAttributes } from "./kcl-attributes.ts";
 import { FLEET_ATTRIBUTES, fleetRowKey } from "./own-rows.ts";
 
 const FLEET_KEY = /^evenkeel-fleet-(\d+)$/;
-/** Written in the one way that `fleetRowKey` writes it, and far above the pages of any fleet: 12 members are on each. */
+/**
+ * Only the form that `fleetRowKey` writes. The bound is far above any fleet: each fleet row has 12 members.
+ */
 const ROW = /^(0|[1-9]\d{0,5})$/;
 
-/** One letter each: an attribute's name is paid for in every entry. */
+/** One letter each: every entry pays for the names of its attributes. */
 const ENTRY = {
   incarnation: "i",
   heartbeat: "h",
   state: "s",
   /** Absent: no cap. */
   maxLeases: "m",
-  /** Absent: it does, as most do. */
+  /** Absent: true, as for most members. */
   steals: "t",
-  /** Absent: KCL's default, as most have. */
+  /** Absent: KCL's default, as for most members. */
   failoverTimeMillis: "f",
-  /** Absent: it does not, as most do not. */
+  /** Absent: false, as for most members. */
   covers: "b",
-  /** Absent: it is not young any more, as most are not. */
+  /** Absent: the worker is not young any more, as most are not. */
   earlyDeaths: "y",
   /** Absent: the leader does not assign. */
   leases: "l",
@@ -83,7 +87,10 @@ export function encodeMember(member: Member): AttributeValue {
   return { M: entry };
 }
 
-/** Throws `RowError` for a page that cannot be read. A page woken into being by an outsider has no members yet. */
+/**
+ * Throws `RowError` for a fleet row that cannot be decoded. A row that another program's wake-up request
+ * created has no members yet.
+ */
 export function decodeFleetRow(item: Item): FleetRow {
   const leaseKey = required(readText(item, LEASE_KEY), LEASE_KEY);
   const fleetRow = FLEET_KEY.exec(leaseKey)?.[1];
@@ -92,7 +99,7 @@ export function decodeFleetRow(item: Item): FleetRow {
   const entries = readMap(item, FLEET_ATTRIBUTES.members) ?? {};
   const members: Member[] = [];
   const unreadable: string[] = [];
-  // In the order of their ids: a map's order means nothing, and plans are made from this.
+  // In the order of their ids: the order of a map has no meaning, and plans are made from this.
   for (const workerId of Object.keys(entries).toSorted()) {
     try {
       members.push(decodeMember(workerId, readMap(entries, workerId) ?? {}));
@@ -114,7 +121,7 @@ export function decodeFleetRow(item: Item): FleetRow {
   };
 }
 
-/** Of a page that cannot be read: what of it is in a wrong form. */
+/** The malformed attributes of a fleet row that cannot be decoded. */
 export function garbledAttributes(item: Item): readonly string[] {
   const { members, version, shardSyncRequests } = FLEET_ATTRIBUTES;
   const checks = [
@@ -159,7 +166,7 @@ function decodeMember(workerId: string, entry: Item): Member {
   }
 }
 
-/** What of it cannot be read counts as absent: the leader writes all of it anew. */
+/** Assignments that cannot be decoded count as absent: the leader rewrites all of them. */
 function decodeAssignments(item: Item): readonly Assignment[] {
   const entries = readable(() => readMap(item, FLEET_ATTRIBUTES.assignments)) ?? {};
   return Object.keys(entries)
@@ -196,7 +203,7 @@ export const fleetKey = (fleetRow: number): Record<string, AttributeValue> => ({
   [LEASE_KEY]: { S: fleetRowKey(fleetRow) },
 });
 
-/** The parts of an UpdateItem that decide it; the store adds table, key and what to return. */
+/** The parts of an UpdateItem that differ; the store adds the table, the key and the return values. */
 export interface Expressions {
   readonly ConditionExpression: string;
   readonly UpdateExpression: string;
@@ -208,7 +215,10 @@ const MEMBERS = { "#members": FLEET_ATTRIBUTES.members };
 const VERSION = { "#generation": FLEET_ATTRIBUTES.version };
 const INCARNATION = { "#incarnation": ENTRY.incarnation };
 
-/** The generation lives on page 0 only; there it moves in the same write, elsewhere the store bumps it after. */
+/**
+ * Only fleet row 0 has the fleet version. There it moves in the same write; for other rows the store
+ * increments it in a second write.
+ */
 function bumping(fleetRow: number, bump: boolean) {
   const here = bump && fleetRow === 0;
   return {
@@ -218,7 +228,10 @@ function bumping(fleetRow: number, bump: boolean) {
   };
 }
 
-/** With every join and beat: what makes a page pass for a lease that is alive, beside the bump. */
+/**
+ * For every join and heartbeat: the increment of the fleet version, and the KCL attributes that make the row
+ * look like a live lease.
+ */
 function keepingKclAttributes(fleetRow: number, bump: boolean) {
   const bumped = bumping(fleetRow, bump);
   const kcl = movingKclAttributes();
@@ -230,7 +243,7 @@ function keepingKclAttributes(fleetRow: number, bump: boolean) {
   };
 }
 
-/** The page exists, and has room or an entry of this name to replace. */
+/** Condition: the row exists, and has room or an entry of this worker id to replace. */
 export function joinExpressions(fleetRow: number, member: Member, membersPerRow: number): Expressions {
   const { set, add, names, values } = keepingKclAttributes(fleetRow, true);
   const hasRoom = "size(#members) < :room";
@@ -247,7 +260,10 @@ export function joinExpressions(fleetRow: number, member: Member, membersPerRow:
   };
 }
 
-/** The page is not there (or an outsider's wake-up made it without members): make it, with this one member. */
+/**
+ * Condition: the row does not exist, or has no members because another program's wake-up request created it.
+ * Creates it with this one member.
+ */
 export function firstJoinExpressions(fleetRow: number, member: Member): Expressions {
   const { set, add, names, values } = keepingKclAttributes(fleetRow, true);
   return {
@@ -262,8 +278,9 @@ export function firstJoinExpressions(fleetRow: number, member: Member): Expressi
 }
 
 /**
- * A dead entry stays dead: its leases are being given away. The process must join again as a new incarnation.
- * A write that arrives late does not lower the heartbeat: a worker that missed the value between would see it stand still.
+ * A dead entry stays dead: its leases are being reassigned. The process must join again as a new incarnation.
+ * A write that arrives late does not lower the heartbeat: a worker that missed the value in between would
+ * take it for one that has not moved.
  */
 export function heartbeatExpressions(fleetRow: number, member: Member, bump: boolean): Expressions {
   const { set, add, names, values } = keepingKclAttributes(fleetRow, bump);
@@ -289,7 +306,10 @@ export function heartbeatExpressions(fleetRow: number, member: Member, bump: boo
   };
 }
 
-/** Two watchers may both declare: the second finds the heartbeat as seen and changes nothing but the generation. */
+/**
+ * Two workers may both mark a member dead. The second finds the heartbeat as seen and changes only the fleet
+ * version.
+ */
 export function markDeadExpressions(fleetRow: number, seen: Member): Expressions {
   const { add, names, values } = bumping(fleetRow, true);
   return {
@@ -355,7 +375,7 @@ export function assignExpressions(
   };
 }
 
-/** Only an existing page 0: without one there is nobody to wake. */
+/** Only if fleet row 0 exists: without it there is no worker to wake. */
 export function bumpExpressions(): Expressions {
   return {
     ConditionExpression: "attribute_exists(#leaseKey)",

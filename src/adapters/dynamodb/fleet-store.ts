@@ -1,9 +1,10 @@
 /**
- * The fleet's pages in DynamoDB. Every change of a page is one conditional UpdateItem. On pages above 0 a bump of
- * the generation is a second write, to page 0, and always *after* the entry: whoever the bump wakes then sees the
- * entry. The other way round a watcher could look in between, see nothing new, and sleep on. If the second write
- * fails the caller gets `StoreUnavailable` and repeats the whole operation: each may be repeated. (A join or a
- * heartbeat has succeeded all the same, and says so.)
+ * The fleet rows in DynamoDB. Every change of a row is one conditional UpdateItem. For rows above 0, the
+ * increment of the fleet version is a second write, to row 0, and always *after* the entry. So a worker that
+ * reads the new version also reads the entry. In the other order a worker could poll in between, find nothing
+ * new, and wait. If the second write fails, the caller gets `StoreUnavailable` and repeats the whole
+ * operation; each may be repeated. (A join or a heartbeat has succeeded nevertheless, and reports the failed
+ * increment.)
  */
 import {
   DeleteItemCommand,
@@ -36,20 +37,30 @@ export type FleetStore = Pick<
   "readFleet" | "join" | "sendHeartbeat" | "markDead" | "assign" | "leave" | "bumpFleetVersion"
 >;
 
-/** `old`: the row the condition failed on; undefined when there is none, or the endpoint does not return it. */
+/**
+ * `old`: the row that the condition failed on. Undefined: it does not exist, or the endpoint does not return
+ * it.
+ */
 type RowWrite =
   | { readonly kind: "ok"; readonly fleetRow: FleetRow }
   | { readonly kind: "failed"; readonly old: FleetRow | undefined };
 
-/** A page that rivals make, fill and delete between our looks: each round is lost to somebody's progress. */
+/**
+ * Other workers may create, fill and delete the row between this worker's reads. In each failed round another
+ * worker has made progress.
+ */
 const JOIN_ROUNDS = 5;
-/** Leavers that bump the generation between our look and our delete. An empty page 0 left behind does no harm. */
+/**
+ * Leavers may increment the fleet version between the read and the delete. An empty fleet row 0 left behind
+ * does no harm.
+ */
 const CLEANUP_ROUNDS = 5;
 
 export function dynamoDbFleet(client: DynamoDBClient, tableName: string): FleetStore {
   /**
-   * A page that another hand has garbled is deleted, so that its members write it anew: they cannot beat in it. It is
-   * deleted only as it was seen. A single entry that cannot be read leaves its page as it is.
+   * Decodes a fleet row. A row that a person or another program has made unreadable is deleted, so that its
+   * members write it again: they cannot send heartbeats to it. It is deleted only if it is still as read. A
+   * single entry that cannot be decoded leaves its row as it is.
    */
   async function decoded(item: Item): Promise<FleetRow> {
     try {
@@ -80,7 +91,7 @@ export function dynamoDbFleet(client: DynamoDBClient, tableName: string): FleetS
         }),
       );
     } catch (error) {
-      // Repaired or deleted meanwhile: all the better.
+      // Repaired or deleted meanwhile: nothing is left to do.
       if (!isConditionFailure(error)) throw storeErrorOf(error, "DeleteItem", tableName);
     }
   }
@@ -127,17 +138,17 @@ export function dynamoDbFleet(client: DynamoDBClient, tableName: string): FleetS
   }
 
   async function bumpFleetVersion(): Promise<void> {
-    await write(0, bumpExpressions()); // a failed condition: no page 0, nobody to wake
+    await write(0, bumpExpressions()); // a failed condition: no fleet row 0, so no worker to wake
   }
 
-  /** For pages above 0, whose own write could not carry the bump. */
+  /** For rows above 0, whose own write could not increment the fleet version. */
   async function bumpAfter(fleetRow: number): Promise<void> {
     if (fleetRow > 0) await bumpFleetVersion();
   }
 
   /**
-   * Deletes a page without members. Page 0 only if its generation has not moved since it was read: a joiner or a
-   * leaver of another page may have come by.
+   * Deletes a fleet row without members. Row 0 only if its fleet version has not moved since it was read: a
+   * joiner or a leaver of another row may have changed it.
    */
   async function deleteIfEmpty(fleetRow: FleetRow): Promise<"deleted" | "changed"> {
     const isEmpty = "size(#members) = :none";
@@ -165,7 +176,10 @@ export function dynamoDbFleet(client: DynamoDBClient, tableName: string): FleetS
     }
   }
 
-  /** Only asked when a page has just lost its last member, so the scan is rare. Pages may have gaps in their numbers. */
+  /**
+   * Called only when a fleet row has just lost its last member, so the scan is rare. The numbers of fleet
+   * rows may have gaps.
+   */
   async function anyMembers(): Promise<boolean> {
     let start: Item | undefined;
     do {
@@ -189,7 +203,10 @@ export function dynamoDbFleet(client: DynamoDBClient, tableName: string): FleetS
     return false;
   }
 
-  /** After the last member of a page has left: page 0 goes with the last member of the fleet, whoever that was. */
+  /**
+   * After the last member of a row has left: the last member of the fleet to leave, on whichever row, also
+   * deletes row 0.
+   */
   async function deleteFirstRow(): Promise<void> {
     for (let round = 0; round < CLEANUP_ROUNDS; round++) {
       const first = await readFleet(0, { consistent: true });
@@ -205,7 +222,7 @@ export function dynamoDbFleet(client: DynamoDBClient, tableName: string): FleetS
     async join(fleetRow, member) {
       for (let round = 0; round < JOIN_ROUNDS; round++) {
         const joined = await write(fleetRow, joinExpressions(fleetRow, member, MEMBERS_PER_ROW));
-        // An endpoint that does not return the old row is asked for it.
+        // An endpoint may not return the old row: read it.
         const old =
           joined.kind === "ok"
             ? undefined
@@ -214,7 +231,7 @@ export function dynamoDbFleet(client: DynamoDBClient, tableName: string): FleetS
         if (isFull && !old.members.some((one) => one.workerId === member.workerId)) return { kind: "full" };
         const done =
           joined.kind === "ok" ? joined : await write(fleetRow, firstJoinExpressions(fleetRow, member));
-        if (done.kind === "failed") continue; // a rival made the page first: join that one
+        if (done.kind === "failed") continue; // another worker created the row first: join that one
         return withBump(done, bumpAfter(fleetRow));
       }
       throw new StoreUnavailable(`fleet page ${fleetRow} of lease table ${tableName} keeps changing`);
@@ -223,7 +240,7 @@ export function dynamoDbFleet(client: DynamoDBClient, tableName: string): FleetS
     async sendHeartbeat(fleetRow, member, { bump }) {
       const written = await write(fleetRow, heartbeatExpressions(fleetRow, member, bump));
       if (written.kind === "failed") {
-        // An endpoint that does not return the old row is asked for it.
+        // An endpoint may not return the old row: read it.
         const now = written.old ?? (await readFleet(fleetRow, { consistent: true }));
         return { kind: "fencedOut", entry: now?.members.find((one) => one.workerId === member.workerId) };
       }
@@ -248,7 +265,8 @@ export function dynamoDbFleet(client: DynamoDBClient, tableName: string): FleetS
         left.kind === "ok" ? left.fleetRow : (left.old ?? (await readFleet(fleetRow, { consistent: true })));
       if (left.kind === "failed" && now?.members.some((one) => one.workerId === member.workerId))
         return "changed";
-      // An entry that is gone may be the work of a try whose answer was lost: what follows it is repeated as well.
+      // An entry that is gone may have been removed by a try whose answer was lost, so the next steps are
+      // repeated too.
       await bumpAfter(fleetRow);
       if (now !== undefined && now.members.length > 0) return "left";
       if (fleetRow > 0 && now !== undefined) await deleteIfEmpty(now);

@@ -1,6 +1,7 @@
 /**
- * What each write makes of a lease row. Pure, so that a store need not read the row back: its condition (counter
- * and owner as known) proves that the row was the known one, and these say what it has become.
+ * The lease row after each kind of write. Pure, so that a store need not read the row back: the write's
+ * condition (counter and owner as known) proves that the row was the known one, and these functions compute
+ * the new one.
  */
 import {
   actualOwner,
@@ -19,7 +20,10 @@ function written(lease: Lease, changes: Partial<Lease>): Lease {
   return beginsAtATime(after.checkpoint) ? after : { ...after, startMillis: undefined };
 }
 
-/** An owner switch counts when there was somebody else, also one who was handing over to the claimant (as in KCL). */
+/**
+ * An owner switch counts if there was another owner, even one that was handing over to the claimant (as in
+ * KCL).
+ */
 export function claimed(seen: Lease, owner: string): Lease {
   const previous = actualOwner(seen);
   const switched = previous !== undefined && previous !== owner;
@@ -35,7 +39,10 @@ export const renewed = (held: Lease): Lease => written(held, {});
 export const checkpointed = (held: Lease, checkpoint: Checkpoint): Lease =>
   written(held, { checkpoint, ownerSwitchesSinceCheckpoint: 0 });
 
-/** Owner switches are counted since the last checkpoint: one that moves with the hand-over starts the count anew. */
+/**
+ * Owner switches are counted since the last checkpoint. A checkpoint that moves with the hand-over restarts
+ * the count.
+ */
 export function handedOver(held: Lease, to: string, checkpoint: Checkpoint): Lease {
   const switches = sameCheckpoint(held.checkpoint, checkpoint) ? held.ownerSwitchesSinceCheckpoint : 0;
   return written(held, {
@@ -57,7 +64,7 @@ export function released(held: Lease, checkpoint: Checkpoint): Lease {
   });
 }
 
-/** `childShardIds` empty: the row keeps what it has (nothing empty is written). */
+/** `childShardIds` empty: the row keeps those that it has (no empty set is written). */
 export function completed(held: Lease, childShardIds: readonly string[]): Lease {
   return written(held, {
     owner: undefined,

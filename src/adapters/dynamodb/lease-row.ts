@@ -1,9 +1,11 @@
 /**
- * KCL's lease row, both ways. Names and types are those of Java KCL 1.x to 3.5 (`DynamoDBLeaseSerializer`), so that
- * a Java fleet can be stopped and this one started on the same table, and back.
+ * Encodes and decodes KCL's lease row. Names and types are those of Java KCL 1.x to 3.5
+ * (`DynamoDBLeaseSerializer`), so that a Java fleet can be stopped and this one started on the same table,
+ * and back.
  *
- * What is not read is never written: rows are created whole once and after that only changed attribute by
- * attribute, so `throughputKBps`, pending checkpoints' bytes and whatever a later KCL adds stay as they are.
+ * Attributes that are not read are never written. A row is written whole only when it is created; later only
+ * single attributes are changed. So `throughputKBps`, the bytes of pending checkpoints and attributes of a
+ * later KCL stay as they are.
  */
 import type { AttributeValue } from "@aws-sdk/client-dynamodb";
 import { type HashRange, MAX_HASH_KEY } from "../../core/hash-range.ts";
@@ -30,16 +32,19 @@ export const LEASE_ATTRIBUTES = {
   ownerSwitches: "ownerSwitchesSinceCheckpoint",
   pendingCheckpoint: "pendingCheckpoint",
   pendingCheckpointSubSequenceNumber: "pendingCheckpointSubSequenceNumber",
-  /** Bytes; Java's create path writes a number here by mistake. We only ever remove it. */
+  /** Bytes; Java's create path writes a number here by mistake. This library only ever removes it. */
   pendingCheckpointState: "pendingCheckpointState",
   parentShardId: "parentShardId",
   childShardIds: "childShardIds",
   startingHashKey: "startingHashKey",
   endingHashKey: "endingHashKey",
   checkpointOwner: "checkpointOwner",
-  /** Ours, and unknown to KCL, which leaves it alone: `Lease.startMillis`. */
+  /** Not in KCL, which leaves it alone: `Lease.startMillis`. */
   startMillis: "evenkeelStartMillis",
-  /** Ours as well, `Lease.isPending`: who is to take the lease up. Once Java KCL has taken it, the owner is another. */
+  /**
+   * Not in KCL either: the worker that is to take the lease up (`Lease.isPending`). It counts only while it
+   * equals the owner. Once Java KCL has taken the lease, the owner is another.
+   */
   pendingFor: "evenkeelPendingFor",
   /** Only in the rows of KCL's multi-stream mode. */
   streamName: "streamName",
@@ -49,16 +54,20 @@ const NAMES = LEASE_ATTRIBUTES;
 
 export type RowKind =
   | { readonly kind: "lease"; readonly lease: Lease }
-  /** A lease row that cannot be read. `problem` says what is wrong and what was expected. */
+  /** A lease row that cannot be decoded. `problem` states what is wrong and what was expected. */
   | { readonly kind: "corrupt"; readonly leaseKey: string; readonly problem: string }
   | { readonly kind: "fleet" }
-  /** No lease and no fleet row: Java KCL 3.5's other entities (leader lock, worker metrics, migration state). */
+  /**
+   * Neither a lease nor a fleet row: Java KCL 3.5's other entities (leader lock, worker metrics, migration
+   * state), and the application's row.
+   */
   | { readonly kind: "foreign" };
 
-/** What a row of the lease table is. Never throws: an unreadable row is named, not dropped. */
+/** The kind of a row of the lease table. Never throws: an unreadable row is reported, not dropped. */
 export function classifyRow(item: Item): RowKind {
   const leaseKey = item[LEASE_KEY]?.S ?? "(no leaseKey)";
-  // Rows of ours are told by their keys: they bear a type of KCL's, and pass for leases (`disguise.ts`).
+  // Rows of this library are recognised by their keys: they have an entity type of KCL's, and look like
+  // leases (`kcl-attributes.ts`).
   if (leaseKey.startsWith(FLEET_ROW_PREFIX)) return { kind: "fleet" };
   if (leaseKey.startsWith(OWN_ROW_PREFIX)) return { kind: "foreign" };
   const isTyped = item[ENTITY_TYPE] !== undefined;
@@ -108,7 +117,7 @@ function decodeCheckpoint(item: Item): Checkpoint {
 }
 
 const DECIMAL = /^\d+$/;
-/** As many digits as 2^128 - 1 has: a row may hold 400,000, and a number of them takes long to read. */
+/** As many digits as 2^128 - 1 has. A row may hold 400,000 digits, and such a number takes long to parse. */
 const HASH_KEY = /^\d{1,39}$/;
 
 function decodeHashRange(item: Item): HashRange | undefined {
@@ -139,7 +148,10 @@ function readHashKey(item: Item, name: string): bigint | undefined {
 /** KCL's multi-stream lease keys: `accountId:streamName:creationEpoch:shardId`. */
 const MULTI_STREAM_KEY = /^\d+:[^:]+:\d+:[^:]+$/;
 
-/** Taken for a lease of our stream, such a row would be claimed and its "shard" looked for in vain. */
+/**
+ * If such a row were taken for a lease of this stream, a worker would claim it and look for its "shard" in
+ * vain.
+ */
 function refuseMultiStream(item: Item): void {
   if (item[NAMES.streamName] === undefined && !MULTI_STREAM_KEY.test(item[LEASE_KEY]?.S ?? "")) return;
   throw new RowError(
@@ -151,7 +163,7 @@ function refuseMultiStream(item: Item): void {
 export function encodeLease(lease: Lease): Record<string, AttributeValue> {
   const item: Record<string, AttributeValue> = {
     [LEASE_KEY]: { S: lease.leaseKey },
-    // KCL 3.5's discriminator. Older versions do not look at it.
+    // KCL 3.5's discriminator. Older versions ignore it.
     [ENTITY_TYPE]: { S: LEASE_ENTITY_TYPE },
     [NAMES.leaseCounter]: { N: String(lease.counter) },
     [NAMES.checkpoint]: { S: lease.checkpoint.sequenceNumber },

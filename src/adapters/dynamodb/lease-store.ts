@@ -1,7 +1,7 @@
 /**
- * The lease table in DynamoDB (`ports/lease-store.ts` has the meaning of each operation). Every lease write is one
- * conditional UpdateItem; the row it makes is computed, not read back. A failed condition returns the old item,
- * which tells a rival's write from this write's own first try.
+ * The lease table in DynamoDB (`ports/lease-store.ts` specifies each operation). Every lease write is one
+ * conditional UpdateItem. The resulting row is computed, not read back. A failed condition returns the old
+ * item, which distinguishes another worker's write from the first try of this same write.
  */
 import {
   DeleteItemCommand,
@@ -43,18 +43,18 @@ import { isConditionFailure, storeErrorOf } from "./store-errors.ts";
 export interface DynamoDbLeaseStoreOptions {
   readonly client: DynamoDBClient;
   readonly tableName: string;
-  /** Only for waiting until a new table is there. (Default: the machine's.) */
+  /** Only for waiting until a new table is ready. Default: the machine's clock. */
   readonly clock?: Clock;
 }
 
 const HANDOVER: readonly string[] = [LEASE_ATTRIBUTES.checkpointOwner];
-/** What a hand-over leaves in a row, ours or Java's. */
+/** Attributes that a hand-over, this library's or Java's, leaves in a row. */
 const UNCLAIMED: readonly string[] = [...HANDOVER, LEASE_ATTRIBUTES.pendingFor];
 
 export function dynamoDbLeaseStore({ client, tableName, clock }: DynamoDbLeaseStoreOptions): LeaseStore {
   const key = (lease: Lease) => ({ [LEASE_KEY]: { S: lease.leaseKey } });
 
-  /** `removed`: attributes to remove whether or not we know them to be there. */
+  /** `removed`: attributes to remove even if this worker does not know of them. */
   async function write(
     before: Lease,
     after: Lease,
@@ -67,7 +67,7 @@ export function dynamoDbLeaseStore({ client, tableName, clock }: DynamoDbLeaseSt
           TableName: tableName,
           Key: key(before),
           ...leaseExpressions(before, after, conditions, removed),
-          // Costs nothing, and tells DynamoDB's answer from an empty one of something between.
+          // This costs nothing, and distinguishes DynamoDB's answer from an empty one of a proxy.
           ReturnValues: "UPDATED_NEW",
           ReturnValuesOnConditionCheckFailure: "ALL_OLD",
         }),
@@ -89,7 +89,10 @@ export function dynamoDbLeaseStore({ client, tableName, clock }: DynamoDbLeaseSt
     }
   }
 
-  /** A write that gives the lease up also ends a Java hand-over, and a moved checkpoint voids a prepared one. */
+  /**
+   * A write that ends this worker's ownership also ends a Java hand-over. A moved checkpoint voids a prepared
+   * one.
+   */
   const writeLast = (held: Lease, after: Lease) =>
     write(held, after, asHeld(held), [
       ...HANDOVER,
@@ -137,7 +140,8 @@ export function dynamoDbLeaseStore({ client, tableName, clock }: DynamoDbLeaseSt
         );
         return "created";
       } catch (error) {
-        // Also after a lost answer: a rival would have written the very same row, and the caller wants it there.
+        // Also after a lost answer. Another worker would have written the same row, and the caller only needs
+        // it to exist.
         if (isConditionFailure(error)) return "exists";
         throw storeErrorOf(error, "PutItem", tableName);
       }
@@ -159,7 +163,8 @@ export function dynamoDbLeaseStore({ client, tableName, clock }: DynamoDbLeaseSt
           new DeleteItemCommand({
             TableName: tableName,
             Key: key(seen),
-            // A row that is gone is what was wanted: by a rival, or by a first try whose answer was lost.
+            // A row that is gone is the wanted result: another worker removed it, or a first try whose answer
+            // was lost.
             ConditionExpression: `${isGone} OR ${isAsSeen}`,
             ExpressionAttributeValues: { ":seenCounter": { N: String(seen.counter) } },
           }),
@@ -173,7 +178,7 @@ export function dynamoDbLeaseStore({ client, tableName, clock }: DynamoDbLeaseSt
   };
 }
 
-/** Undefined: gone, not told by the endpoint, or no longer a readable lease. */
+/** Undefined: gone, not returned by the endpoint, or no longer a readable lease. */
 function readLease(item: Item | undefined): Lease | undefined {
   const row = item && classifyRow(item);
   return row?.kind === "lease" ? row.lease : undefined;
@@ -188,7 +193,7 @@ async function listRows(
   const corrupt: { leaseKey: string; problem: string }[] = [];
   const fleetRows: FleetRow[] = [];
   let hasApplication = false;
-  // By hand: the SDK's paginator refuses a client of another installed copy of the SDK.
+  // Paginated here: the SDK's paginator refuses a client from another installed copy of the SDK.
   let start: Item | undefined;
   do {
     const answer = await client.send(
@@ -211,7 +216,10 @@ async function listRows(
   return { leases, corrupt, fleetRows: fleetRows.sort((a, b) => a.number - b.number), hasApplication };
 }
 
-/** DynamoDB always counts what it returns: an answer without the count is not DynamoDB's, and no proof of an empty table. */
+/**
+ * DynamoDB always counts what it returns. An answer without the count is not DynamoDB's, and no proof of an
+ * empty table.
+ */
 function scannedItems({ Items, Count }: ScanCommandOutput, tableName: string): readonly Item[] {
   if (Items !== undefined && Count === Items.length) return Items;
   throw new StoreUnavailable(`Scan on lease table ${tableName}: an answer without its items`, {

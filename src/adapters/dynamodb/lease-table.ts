@@ -1,4 +1,4 @@
-/** The lease table itself: found right, or made, by several workers at once. */
+/** The lease table itself: checked, or created, by several workers at once. */
 import {
   CreateTableCommand,
   DescribeTableCommand,
@@ -10,7 +10,10 @@ import { StoreUnavailable, StoreUnusable } from "../../ports/lease-store.ts";
 import { LEASE_KEY } from "./attributes.ts";
 import { storeErrorOf } from "./store-errors.ts";
 
-/** From 25 ms, doubling to 1 s: local endpoints make a table at once, DynamoDB in about 10 s. Gives up after a minute. */
+/**
+ * From 25 ms, doubling to 1 s: local endpoints create a table at once, DynamoDB in about 10 s. The wait ends
+ * after a minute.
+ */
 const pollMillis = (poll: number): number => Math.min(1_000, 25 * 2 ** Math.min(poll, 10));
 const MAX_POLLS = 66;
 
@@ -24,7 +27,7 @@ export interface LeaseTable {
 export async function ensureLeaseTable(table: LeaseTable, create: boolean): Promise<void> {
   let mayCreate = create;
   for (let poll = 0; poll < MAX_POLLS; poll++) {
-    // A table made a moment ago may not be there for every server yet.
+    // A table created a moment ago may not exist for every server yet.
     const found = await describe(table, create);
     if (found !== undefined) {
       checkKey(table, found);
@@ -32,7 +35,7 @@ export async function ensureLeaseTable(table: LeaseTable, create: boolean): Prom
       if (found.TableStatus === "ACTIVE" || found.TableStatus === "UPDATING") return;
     } else if (mayCreate) {
       await createTable(table);
-      mayCreate = false; // made once, by us or a rival: from now on it is only waited for
+      mayCreate = false; // created once, by this or another worker: from now on only wait
       continue;
     }
     await table.clock.sleep(pollMillis(poll));
@@ -40,7 +43,7 @@ export async function ensureLeaseTable(table: LeaseTable, create: boolean): Prom
   throw new StoreUnavailable(`lease table ${table.tableName} did not become ACTIVE within a minute`);
 }
 
-/** Undefined: not there, and that is no error, because it is about to be created or has just been. */
+/** Undefined: the table does not exist. That is no error if it is about to be created or has just been. */
 async function describe(table: LeaseTable, mayBeMissing: boolean): Promise<TableDescription | undefined> {
   try {
     const { Table } = await table.client.send(new DescribeTableCommand({ TableName: table.tableName }));
@@ -68,7 +71,7 @@ async function createTable({ client, tableName }: LeaseTable): Promise<void> {
       }),
     );
   } catch (error) {
-    // A worker that started at the same moment was first: as good.
+    // Another worker that started at the same moment created it first: that is as good.
     if (error instanceof Error && error.name === "ResourceInUseException") return;
     throw storeErrorOf(error, "CreateTable", tableName);
   }

@@ -1,6 +1,6 @@
 /**
- * Lease writes as DynamoDB expressions: named sub-conditions, and an update made of what differs between the row
- * before and the row after. Pure.
+ * Lease writes as DynamoDB expressions: named sub-conditions, and an update with the differences between the
+ * row before and the row after. Pure.
  */
 import type { AttributeValue } from "@aws-sdk/client-dynamodb";
 import { actualOwner, type Lease } from "../../core/lease.ts";
@@ -19,15 +19,15 @@ const counterIs = (lease: Lease): Condition => ({
   values: { ":seenCounter": { N: String(lease.counter) } },
 });
 
-/** `leaseOwner` as known; during a Java hand-over that is the *next* owner. */
+/** `leaseOwner` is as known; during a Java hand-over that is the *next* owner. */
 function ownerIs(lease: Lease): Condition {
   if (lease.owner === undefined) return { expression: "attribute_not_exists(leaseOwner)", values: {} };
   return { expression: "leaseOwner = :seenOwner", values: { ":seenOwner": { S: lease.owner } } };
 }
 
 /**
- * No hand-over that the holder does not know of: a Java leader may set `checkpointOwner` without moving the
- * counter, and then the holder must learn it from a lost write (as in KCL) before it goes on.
+ * There is no hand-over that the holder does not know of. A Java leader may set `checkpointOwner` without
+ * moving the counter. The holder must then learn of it from a lost write (as in KCL).
  */
 function holderIs(held: Lease): Condition {
   const isHolder = "checkpointOwner = :holder";
@@ -60,8 +60,9 @@ export interface LeaseExpressions {
 }
 
 /**
- * Sets what `after` has otherwise than `before`, removes what it no longer has and, in any case, `removed`.
- * Values are absolute (no ADD): the condition proves what they were, and a repeated write cannot count twice.
+ * Sets the attributes of `after` that differ from `before`. Removes those that `after` no longer has and, in
+ * any case, those in `removed`. Values are absolute (no ADD): the condition proves the old values, and a
+ * repeated write cannot count twice.
  */
 export function leaseExpressions(
   before: Lease,
@@ -90,16 +91,18 @@ export function leaseExpressions(
 }
 
 /**
- * Whether a failed condition was this very write's own doing: its first try succeeded, the answer was lost, and the
- * SDK's second try found the counter moved. Then the row has what the write sets, at counter n + 1:
+ * Whether a failed condition was caused by this same write: its first try succeeded, the answer was lost, and
+ * the SDK's second try found the counter moved. Then the row has what the write sets, at counter n + 1:
  *
- * - claim: owner me. (Or the old owner handed it to me at the same moment: as good, and the row says how far.)
- * - renew: owner as held. checkpoint: also my checkpoint. Only the holder writes those.
- * - handOver: owner `to`, and my checkpoint if it moved. (Or `to` claimed it as expired at that very checkpoint.)
- * - release, complete: no owner, and my checkpoint if it moved.
+ * - claim: the owner is this worker. (Or the old owner handed the lease to this worker at the same moment.
+ *   That is as good, and the row has the checkpoint.)
+ * - renew: the owner is the holder. checkpoint: also this write's checkpoint. Only the holder writes those.
+ * - handOver: the owner is `to`, and the checkpoint is this write's if it moved. (Or `to` claimed the lease
+ *   as expired at that same checkpoint.)
+ * - release, complete: no owner, and the checkpoint is this write's if it moved.
  *
- * A rival's write differs in the owner. A row that has moved on since (counter n + 2) counts as lost: it is no
- * longer ours to write either way.
+ * Another worker's write has another owner. A row that has moved on since (counter n + 2) counts as lost:
+ * this worker may not write it in either case.
  */
 export function isOwnWrite(before: Lease, after: Lease, current: Lease): boolean {
   const setsCheckpoint = !sameCheckpoint(before.checkpoint, after.checkpoint);

@@ -1,10 +1,16 @@
-/** DynamoDB's errors in the port's two words: worth another try, or not before somebody does something. */
+/**
+ * Maps DynamoDB's errors to the two errors of the port: retry later, or wait until a person changes
+ * something.
+ */
 import type { ConditionalCheckFailedException } from "@aws-sdk/client-dynamodb";
 import { type ErrorClass, errorClassOf } from "../../core/error-class.ts";
 import { StoreUnavailable, StoreUnusable } from "../../ports/lease-store.ts";
 import { describeError } from "../error-text.ts";
 
-/** What to do about each class. The others may pass by themselves: throttling, 5xx, the network, time-outs. */
+/**
+ * The remedy for each class. The other classes may pass by themselves: throttling, 5xx, the network,
+ * time-outs.
+ */
 const REMEDIES: Readonly<Partial<Record<ErrorClass, string>>> = {
   "not-found": "create the table, or set createLeaseTable: true",
   denied:
@@ -15,7 +21,10 @@ const REMEDIES: Readonly<Partial<Record<ErrorClass, string>>> = {
   invalid: "check that the table has the string partition key leaseKey and no sort key",
 };
 
-/** A condition that did not hold. By name: the client may be of another installed copy of the SDK, with other classes. */
+/**
+ * A condition that did not hold. Checked by name: the client may come from another installed copy of the SDK,
+ * with other classes.
+ */
 export const isConditionFailure = (error: unknown): error is ConditionalCheckFailedException =>
   error instanceof Error && error.name === "ConditionalCheckFailedException";
 

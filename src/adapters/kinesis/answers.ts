@@ -1,10 +1,13 @@
 /**
- * Kinesis's answers, checked for what a real one always has. A proxy that answers an empty 200, or half of an answer,
- * must not pass for the end of a shard or for a stream without shards: such an answer is a "malformed-answer".
+ * Decodes Kinesis's answers, and checks them for the fields that a real one always has. An empty 200 from a
+ * proxy, or half of an answer, must not count as the end of a shard or as a stream without shards. It is a
+ * "malformed-answer".
  *
- * GetRecords: `Records` and `MillisBehindLatest` always (Kinesis, kinesis-local, kinesalite, MiniStack). At the end of
- * a shard there is no `NextShardIterator`; Kinesis and kinesis-local name `ChildShards` then, kinesalite does not. So
- * an answer alone cannot prove the end: the reader asks the listing (`engine/shard-reader-listing.ts`).
+ * GetRecords: `Records` and `MillisBehindLatest` always (Kinesis, kinesis-local, kinesalite, MiniStack). At
+ * the end of a shard there is no `NextShardIterator`. Then Kinesis and kinesis-local return `ChildShards`;
+ * kinesalite does not. So an answer alone cannot prove the end: the reader checks the listing
+ * (`engine/reader/listing.ts`).
+ *
  * ListShards: `Shards`, each with its id, hash range and sequence number range.
  */
 import type {
@@ -30,7 +33,7 @@ export function readResult(answer: GetRecordsCommandOutput): ReadResult {
   return {
     records: streamRecords(Records),
     nextIterator,
-    // Where reading goes on, children would mean nothing.
+    // While there is a next iterator, children have no meaning.
     children: nextIterator === undefined && ChildShards?.length ? ChildShards.map(childShard) : undefined,
     millisBehindLatest: MillisBehindLatest,
   };
@@ -41,7 +44,11 @@ export function shardIterator({ ShardIterator }: GetShardIteratorCommandOutput):
   return ShardIterator || malformed("GetShardIterator", "ShardIterator");
 }
 
-/** One page of shards. @throws StreamError "malformed-answer" */
+/**
+ * One page of shards.
+ *
+ * @throws StreamError "malformed-answer"
+ */
 export function listedShards({ Shards }: ListShardsCommandOutput): readonly Shard[] {
   if (!Array.isArray(Shards)) malformed("ListShards", "Shards");
   return Shards.map(listedShard);
@@ -50,7 +57,7 @@ export function listedShards({ Shards }: ListShardsCommandOutput): readonly Shar
 const NONE: readonly StreamRecord[] = [];
 const UNKNOWN_ARRIVAL = new Date(0);
 
-/** The hot path: one small object a record; the data is the SDK's own array, not a copy. */
+/** The hot path: one small object per record. The data is the SDK's own array, not a copy. */
 function streamRecords(records: readonly KinesisRecord[]): readonly StreamRecord[] {
   if (records.length === 0) return NONE;
   const mapped: StreamRecord[] = new Array(records.length);
@@ -58,7 +65,7 @@ function streamRecords(records: readonly KinesisRecord[]): readonly StreamRecord
     const record: Partial<KinesisRecord> = records[index] ?? {};
     const { Data, PartitionKey, SequenceNumber, ApproximateArrivalTimestamp } = record;
     if (!(Data instanceof Uint8Array)) malformed("GetRecords", "a record's Data");
-    // An empty key is odd, but it is one: Kinesis refuses to take it, an endpoint may have it all the same.
+    // An empty key is allowed here: Kinesis refuses to accept one, but another endpoint may return it.
     if (typeof PartitionKey !== "string") malformed("GetRecords", "a record's PartitionKey");
     if (!SequenceNumber) malformed("GetRecords", "a record's SequenceNumber");
     mapped[index] = {
@@ -84,7 +91,10 @@ function listedShard(shard: Partial<KinesisShard> | null): Shard {
   };
 }
 
-/** Whether a child was closed in turn, the parent's last read does not say: that is found at its own end. */
+/**
+ * The parent's last read does not show whether the child was closed in turn. That is found at the child's own
+ * end.
+ */
 function childShard(child: Partial<ChildShard> | null): Shard {
   const { ShardId, ParentShards, HashKeyRange } = child ?? {};
   return {

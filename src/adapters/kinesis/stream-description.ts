@@ -1,4 +1,4 @@
-/** What DescribeStreamSummary tells of a stream: which one it is, and what voids a promise. */
+/** Calls DescribeStreamSummary: the identity of the stream, and a setting that voids the order per key. */
 import { DescribeStreamSummaryCommand, type KinesisClient } from "@aws-sdk/client-kinesis";
 import type { StreamDescription } from "../../ports/stream.ts";
 import { StreamError } from "../../ports/stream.ts";

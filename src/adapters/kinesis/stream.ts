@@ -30,7 +30,7 @@ export function kinesisStream(options: KinesisStreamOptions): Stream {
       let token: string | undefined;
       do {
         try {
-          // A page's token stands for the stream: Kinesis refuses both together.
+          // A page's token identifies the stream: Kinesis refuses both together.
           const fleetRow = await client.send(
             new ListShardsCommand(token === undefined ? reference : { NextToken: token }),
           );
@@ -93,7 +93,7 @@ export function streamErrorOf(error: unknown, operation: string): StreamError {
   return new StreamError(problem, `${operation} failed: ${text}`, { cause: error });
 }
 
-/** Gateways and proxies refuse with a status and a name of their own. */
+/** Gateways and proxies refuse with their own status and error name. */
 const BY_STATUS: Readonly<Record<number, ErrorClass>> = {
   401: "unauthenticated",
   403: "denied",
@@ -106,7 +106,7 @@ function classOf(error: unknown, name: string): ErrorClass {
   if (byName !== "unavailable") return byName;
   const { $metadata } = (error ?? {}) as { $metadata?: { httpStatusCode?: number } };
   const status = $metadata?.httpStatusCode ?? 0;
-  // The SDK reads an answer that is not JSON: a page of a proxy.
+  // The SDK parsed an answer that is not JSON: a page of a proxy.
   if (status === 200 && error instanceof SyntaxError) return "malformed-answer";
   return BY_STATUS[status] ?? "unavailable";
 }
