@@ -1,7 +1,4 @@
-/**
- * The options of `createWorker`: what each means, its default and why, and its check. The message of a failed
- * check names the remedy.
- */
+/** The options of `createWorker`: meaning, default and its reason, and the check that names the remedy. */
 import { hostname } from "node:os";
 import type { CloudWatchClient } from "@aws-sdk/client-cloudwatch";
 import type { DynamoDBClient } from "@aws-sdk/client-dynamodb";
@@ -353,8 +350,7 @@ function cap(value: WorkerOptions["maxLeasesForWorker"]): EngineOptions["maxLeas
 }
 
 /**
- * Short, because every id is in a fleet row: the start of the ECS task id or of the host name, and a random
- * part.
+ * Short, because every id is in a fleet row: the start of the ECS task id or host name, and a random part.
  */
 const defaultWorkerId = (): string => {
   // ECS: the metadata URI ends with the task id and the container's number.

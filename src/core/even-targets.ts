@@ -27,7 +27,7 @@ export function evenTargets(workers: readonly TargetWorker[], pool: number): Map
   const bounds = workers.map((w) => ({
     worker: w,
     floor: pinned(w) ? w.owned : 0,
-    // A non-member owner gets no leases from us. A cap limits only what a worker takes. Leases that it holds
+    // A non-member owner is given no leases. A cap limits only what a worker takes. Leases that it holds
     // above its cap, and within the even level, are not moved to others. Otherwise caps published a moment
     // apart would move leases back and forth.
     ceiling:
