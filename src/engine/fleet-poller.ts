@@ -38,17 +38,11 @@ import { FleetCache, OBSERVING_PART } from "./fleet-cache.ts";
 import type { LoopWatch } from "./loop-watch.ts";
 import { type HeartbeatResult, Membership } from "./membership.ts";
 import { RowPolls } from "./row-polls.ts";
+import { ScanSchedule } from "./scan-schedule.ts";
 import { TableListing } from "./table-listing.ts";
 
 /** Pause after a heartbeat that failed. */
 const HEARTBEAT_RETRY_MILLIS = 250;
-/**
- * Part of the failover time between two scans for leases of non-member owners. Three scans, and a poll or
- * two, are enough to find an expired owner.
- */
-const NON_MEMBER_SCAN_PART = 1 / 3;
-/** Time between two scans while a row cannot be read: a repair by hand does not move the fleet version. */
-const REPAIR_POLL_MILLIS = 3_000;
 /**
  * W5. Part of the failover time that counts as observed in an interval with a long block. A third may have
  * passed since the member's last heartbeat; then more than a third is left for its next one.
@@ -80,12 +74,7 @@ export class FleetPoller {
   readonly #unreadableEntries = new Map<number, string>();
   /** The last heartbeat failed. */
   #heartbeatFails = false;
-  #scannedMillis = Number.NEGATIVE_INFINITY;
-  /**
-   * W6. Since when a scan is wanted, and this worker's place in the spread, from 0 to 1. Undefined: no scan
-   * is wanted.
-   */
-  #scheduledScan: { readonly sinceMillis: number; readonly place: number } | undefined;
+  readonly #scanSchedule: ScanSchedule;
   readonly #rounds: RowPolls;
   readonly #listing: TableListing;
   #scanning: Promise<void> = Promise.resolve();
@@ -101,6 +90,9 @@ export class FleetPoller {
     this.#loop = loop;
     this.#failoverTimeMillis = options.failoverTimeMillis;
     this.cache = new FleetCache(options.failoverTimeMillis * OBSERVING_PART);
+    const { random } = ports;
+    const { failoverTimeMillis } = options;
+    this.#scanSchedule = new ScanSchedule({ cache: this.cache, random, failoverTimeMillis });
     this.#rounds = new RowPolls(this.cache, options.failoverTimeMillis);
     this.membership = new Membership(ports.store, {
       workerId: options.workerId,
@@ -254,35 +246,10 @@ export class FleetPoller {
 
   async #scanWhenDue(desired: DesiredEntry, intervals: PollIntervals): Promise<Poll> {
     this.#hasJustScanned = false;
-    const now = this.#now();
-    const sinceMillis = now - this.#scannedMillis;
-    const nonMemberScanDue =
-      this.cache.hasNonMemberLeases && sinceMillis > this.#failoverTimeMillis * NON_MEMBER_SCAN_PART;
-    const repairDue = this.cache.corrupt.length > 0 && sinceMillis > REPAIR_POLL_MILLIS;
-    if (this.isCurrent && !nonMemberScanDue && !repairDue) {
-      this.#scheduledScan = undefined;
-      return SEEN;
-    }
-    if (now < this.#dueAtMillis(intervals, now)) return SEEN;
-    this.#scannedMillis = now;
-    this.#scheduledScan = undefined;
+    if (!this.#scanSchedule.takeDue(intervals, this.role, this.isCurrent, this.#now())) return SEEN;
     const seen = await this.#heartbeatDuring(this.#scanAgainIfOutrun(intervals), desired);
     this.#hasJustScanned = seen.kind === "seen";
     return seen;
-  }
-
-  /**
-   * W6. In a large fleet each worker scans at its own moment, on average once in `scanSpreadMillis` while
-   * changes continue. A worker whose cache is empty or distrusted does not wait.
-   */
-  #dueAtMillis({ scanSpreadMillis }: PollIntervals, now: number): number {
-    const knowsNothing = this.cache.scannedFleetVersion < 0 && this.role !== "follows";
-    if (scanSpreadMillis === 0 || knowsNothing) return now;
-    // Computed from the current poll intervals: the fleet may have grown, or this worker may have become the
-    // leader.
-    this.#scheduledScan ??= { sinceMillis: now, place: this.#ports.random.next() };
-    const { sinceMillis, place } = this.#scheduledScan;
-    return Math.max(sinceMillis, this.#scannedMillis + scanSpreadMillis / 2) + place * scanSpreadMillis;
   }
 
   /**

@@ -81,12 +81,12 @@ it("the library and the services read the environment at their edge only", () =>
   ).toEqual([]);
 });
 
-it(`no file is longer than ${MAX_LINES} lines`, () => {
+it(`no file has more than ${MAX_LINES} lines, comments apart`, () => {
+  const count = (lines: readonly string[]) => lines.filter((line) => !isComment(line)).length - 1;
   const long = code
-    .filter(({ lines }) => lines.length - 1 > MAX_LINES)
+    .filter(({ lines }) => count(lines) > MAX_LINES)
     .map(
-      ({ path, lines }) =>
-        `${path}: ${lines.length - 1} lines → move a part with a name of its own to a file`,
+      ({ path, lines }) => `${path}: ${count(lines)} lines → move a part with a name of its own to a file`,
     );
   expect(long).toEqual([]);
 });
