@@ -1,6 +1,6 @@
 /** evenkeel: a KCL-compatible Kinesis consumer. `createWorker`, its types and its errors. */
 export {
-  CheckpointRefused,
+  CheckpointRefusedError,
   DuplicateWorkerIdError,
   EvenkeelError,
   OptionError,
@@ -25,7 +25,7 @@ export type { Activity, ActivityKind } from "./engine/reader/shard-activity.ts";
 export type { ShardStatus } from "./engine/reader/shard-consumer.ts";
 export type { WorkerHealth, WorkerState } from "./engine/worker-report.ts";
 export type { WorkerOptions } from "./options.ts";
-export { StoreUnavailable, StoreUnusable } from "./ports/lease-store.ts";
+export { StoreUnavailableError, StoreUnusableError } from "./ports/lease-store.ts";
 export type { Logger } from "./ports/logger.ts";
 export { StreamError } from "./ports/stream.ts";
 export { createWorker, type Worker, type WorkerStatus } from "./worker.ts";

@@ -15,4 +15,9 @@ export {
 export { type Lineage, lineage, shardCount, tableOf } from "./core/lineage.ts";
 export type { FleetRow, Member, MemberState } from "./core/member.ts";
 export { type LeasePlan, type Move, type PlanWorker, planLeases } from "./core/plan.ts";
-export { type LeaseListing, type LeaseStore, StoreUnavailable, StoreUnusable } from "./ports/lease-store.ts";
+export {
+  type LeaseListing,
+  type LeaseStore,
+  StoreUnavailableError,
+  StoreUnusableError,
+} from "./ports/lease-store.ts";

@@ -17,7 +17,7 @@ export interface Worker {
   readonly workerId: string;
   /**
    * Resolves when the worker takes part in the fleet. Rejects within 30 s on an error that a retry cannot
-   * fix; the message states the remedy: a missing permission (`StoreUnusable`, `StreamError`), no such
+   * fix; the message states the remedy: a missing permission (`StoreUnusableError`, `StreamError`), no such
    * stream, a table that is not a lease table, another living worker with this id (`DuplicateWorkerIdError`),
    * a stream that was deleted and created again (`StreamReplacedError`). Errors that may pass by themselves
    * (throttling, time-outs, 5xx) are retried and logged.

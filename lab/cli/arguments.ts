@@ -2,7 +2,7 @@
  * Parsers for numbers and choices on the command line. A wrong value produces one line that names the option
  * and its valid values.
  */
-import { wrongUse } from "../problem.ts";
+import { wrongUse } from "../errors.ts";
 
 export interface NumberRule {
   readonly min: number;

@@ -2,7 +2,7 @@
 import { createInterface } from "node:readline/promises";
 import { GetCallerIdentityCommand } from "@aws-sdk/client-sts";
 import type { Clients } from "../deployment/clients.ts";
-import { Interrupted, messageOf, Problem, wrongUse } from "../problem.ts";
+import { CommandError, Interrupted, messageOf, wrongUse } from "../errors.ts";
 import type { Context } from "./context.ts";
 
 export async function confirmAws(
@@ -21,7 +21,7 @@ export async function confirmAws(
     const answer = await prompt.question(`This will ${changes} there. Go on? [y/N] `, {
       signal: context.signal,
     });
-    if (!/^y(es)?$/i.test(answer.trim())) throw new Problem("nothing was changed");
+    if (!/^y(es)?$/i.test(answer.trim())) throw new CommandError("nothing was changed");
   } catch (error) {
     if (context.signal.aborted) throw new Interrupted("confirmation");
     throw error;
@@ -34,7 +34,7 @@ async function accountOf(clients: Clients): Promise<string> {
   try {
     return (await clients.sts.send(new GetCallerIdentityCommand({}))).Account ?? "unknown";
   } catch (error) {
-    throw new Problem(
+    throw new CommandError(
       `no access to AWS (${messageOf(error)}); sign in (aws sso login, or AWS_PROFILE), or leave --aws out`,
     );
   }

@@ -7,7 +7,7 @@ import { relative } from "node:path";
 import { type Command, CommanderError } from "commander";
 import { closest } from "../../src/suggest.ts";
 import { isNotOffered, notOfferedText } from "../deployment/not-offered.ts";
-import { Interrupted, messageOf, Problem } from "../problem.ts";
+import { CommandError, Interrupted, messageOf } from "../errors.ts";
 import { inRuntime } from "../project.ts";
 import type { Context } from "./context.ts";
 
@@ -20,7 +20,7 @@ export function reportError(error: unknown, context: Context, program: Command):
   }
   if (error instanceof CommanderError) return reportUsage(error, context, program);
   const verbose = program.opts().verbose === true;
-  const expected = expectedProblem(error);
+  const expected = expectedCommandError(error);
   if (expected) {
     context.note(`error: ${oneLine(expected.message)}`);
     if (verbose) context.note(stackOf(error));
@@ -42,8 +42,8 @@ export function reportError(error: unknown, context: Context, program: Command):
  * Errors whose message states the remedy: our own, those of other modules with an exit code, and an endpoint
  * that does not answer.
  */
-function expectedProblem(error: unknown): { message: string; exitCode: number } | undefined {
-  if (error instanceof Problem) return error;
+function expectedCommandError(error: unknown): { message: string; exitCode: number } | undefined {
+  if (error instanceof CommandError) return error;
   if (!(error instanceof Error)) return undefined;
   if ("exitCode" in error && (error.exitCode === 1 || error.exitCode === 2))
     return { message: error.message, exitCode: error.exitCode };

@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, openSync, readFileSync, statSync } from "node:fs";
 import { relative } from "node:path";
 import { createInterface } from "node:readline";
-import { Interrupted, Problem } from "../problem.ts";
+import { CommandError, Interrupted } from "../errors.ts";
 import { projectRoot } from "../project.ts";
 
 export interface ChildRun {
@@ -27,7 +27,7 @@ process.on("exit", () => {
 });
 
 /**
- * Resolves when the child ended with 0. Otherwise throws a Problem with the log's last relevant line and the
+ * Resolves when the child ended with 0. Otherwise throws a CommandError with the log's last relevant line and the
  * log's path.
  */
 export async function runLogged(run: ChildRun): Promise<void> {
@@ -49,7 +49,7 @@ export async function runLogged(run: ChildRun): Promise<void> {
     if (ended === 0) return;
     const why =
       ended === "timeout" ? `took over ${run.timeoutMillis / 1_000} s` : lastTellingLine(run.logFile, from);
-    throw new Problem(`${run.name} failed: ${why} (all of it: ${relative(projectRoot, run.logFile)})`);
+    throw new CommandError(`${run.name} failed: ${why} (all of it: ${relative(projectRoot, run.logFile)})`);
   } finally {
     closeSync(log);
   }
@@ -73,7 +73,9 @@ function outcome(child: ChildProcess, run: ChildRun): Promise<number | "timeout"
     run.signal.addEventListener("abort", onAbort, { once: true });
     child.once("error", (error) => {
       settle();
-      reject(new Problem(`${run.name} cannot be started: ${error.message}; run \`npx evenkeel doctor\``));
+      reject(
+        new CommandError(`${run.name} cannot be started: ${error.message}; run \`npx evenkeel doctor\``),
+      );
     });
     child.once("exit", (code) => {
       settle();
@@ -138,7 +140,7 @@ export function runForeground(run: ForegroundRun): Promise<number | NodeJS.Signa
     run.signal.addEventListener("abort", onAbort, { once: true });
     child.once("error", (error) => {
       living.delete(child);
-      reject(new Problem(`${run.arguments[0]} cannot be started: ${error.message}`));
+      reject(new CommandError(`${run.arguments[0]} cannot be started: ${error.message}`));
     });
     child.once("close", (code, signal) => {
       living.delete(child);

@@ -4,7 +4,7 @@
  * leaves no such rows.
  */
 import type { Clock } from "../../src/ports/clock.ts";
-import { Interrupted, Problem } from "../problem.ts";
+import { CommandError, Interrupted } from "../errors.ts";
 import { type FleetRow, type FleetRows, movedWorkers, workersOf } from "./fleet-rows.ts";
 
 export interface CleanupOptions {
@@ -24,7 +24,7 @@ export interface RemovedRow {
 const LOOK_MILLIS = 500;
 
 /**
- * Throws a Problem, with nothing removed, if a worker is alive. A worker is alive if its entry changes;
+ * Throws a CommandError, with nothing removed, if a worker is alive. A worker is alive if its entry changes;
  * clocks are not compared.
  */
 export async function cleanUpFleet(
@@ -48,7 +48,7 @@ export async function cleanUpFleet(
   for (const row of seen) {
     if ((await rows.remove(row)) === "changed") {
       requireStill(row, await rows.read(row.leaseKey));
-      throw new Problem(`${row.leaseKey} changed just now; run cleanup again`);
+      throw new CommandError(`${row.leaseKey} changed just now; run cleanup again`);
     }
     removed.push({ leaseKey: row.leaseKey, workers: workersOf(row) });
   }
@@ -58,7 +58,7 @@ export async function cleanUpFleet(
 function requireStill(before: FleetRow | undefined, now: FleetRow | undefined): void {
   const [worker] = movedWorkers(before, now);
   if (worker !== undefined)
-    throw new Problem(
+    throw new CommandError(
       `worker ${worker} is alive (its entry in the fleet's row moved); stop the fleet first, then clean up`,
     );
 }

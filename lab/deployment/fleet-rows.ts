@@ -10,7 +10,7 @@ import {
   ResourceNotFoundException,
 } from "@aws-sdk/client-dynamodb";
 import { FLEET_ATTRIBUTES, FLEET_ROW_PREFIX } from "../../src/adapters/dynamodb/own-rows.ts";
-import { Problem } from "../problem.ts";
+import { CommandError } from "../errors.ts";
 
 /** Undefined members: the row was only partly created. */
 export interface FleetRow {
@@ -19,7 +19,7 @@ export interface FleetRow {
 }
 
 export interface FleetRows {
-  /** All fleet rows, from one consistent scan. Throws a Problem if there is no such table. */
+  /** All fleet rows, from one consistent scan. Throws a CommandError if there is no such table. */
   list(): Promise<FleetRow[]>;
   /** Undefined: the row is gone. */
   read(leaseKey: string): Promise<FleetRow | undefined>;
@@ -60,7 +60,7 @@ export function dynamoDbFleetRows(client: DynamoDBClient, tableName: string): Fl
         for await (const { Items } of scan) rows.push(...(Items ?? []).map(rowOf));
       } catch (error) {
         if (error instanceof ResourceNotFoundException)
-          throw new Problem(`there is no lease table ${tableName}; give its name with --table`);
+          throw new CommandError(`there is no lease table ${tableName}; give its name with --table`);
         throw error;
       }
       return rows;

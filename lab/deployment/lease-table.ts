@@ -11,7 +11,7 @@ export interface LeaseTable {
    * The version of fleet row 0, which changes with every change of membership or ownership. Undefined: no
    * worker has joined yet. Costs half a read unit.
    */
-  generation(): Promise<number | undefined>;
+  fleetVersion(): Promise<number | undefined>;
 }
 
 export function leaseTable(clients: Clients, tableName: string, clock: Clock): LeaseTable {
@@ -21,7 +21,7 @@ export function leaseTable(clients: Clients, tableName: string, clock: Clock): L
       const listing = await store.list({ consistent: true });
       return { t: clock.wallMillis(), ...listing };
     },
-    async generation() {
+    async fleetVersion() {
       return (await store.readFleet(0))?.version;
     },
   };

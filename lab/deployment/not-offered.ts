@@ -2,7 +2,7 @@
  * Endpoints in place of AWS offer only some services. This module recognizes the error of a missing service
  * and words the message.
  */
-import { messageOf, Problem } from "../problem.ts";
+import { CommandError, messageOf } from "../errors.ts";
 import type { Clients } from "./clients.ts";
 
 const NOT_IMPLEMENTED = 501;
@@ -37,6 +37,6 @@ export async function orSay<T>(
   } catch (error) {
     if (!isNotOffered(error) && !(error instanceof absent)) throw error;
     const where = clients.target.endpointUrl ?? `AWS ${clients.target.region}`;
-    throw new Problem(`${where} has no ${what}`, 1, { cause: error });
+    throw new CommandError(`${where} has no ${what}`, 1, { cause: error });
   }
 }

@@ -1,6 +1,6 @@
 /** The deployed stack, described by its CloudFormation outputs. */
 import { DescribeStacksCommand } from "@aws-sdk/client-cloudformation";
-import { messageOf, Problem } from "../problem.ts";
+import { CommandError, messageOf } from "../errors.ts";
 import type { Clients } from "./clients.ts";
 
 export interface Deployment {
@@ -42,7 +42,7 @@ export async function findDeployment(clients: Clients, application: string): Pro
   const named = Object.entries(OUTPUTS).map(([name, output]) => {
     const value = values.get(output);
     if (!value)
-      throw new Problem(
+      throw new CommandError(
         `stack ${stackName} (${stack.StackStatus}) has no output ${output}; deploy it again with \`npm run up\``,
       );
     return [name, value] as const;
@@ -55,7 +55,7 @@ export async function requireDeployment(clients: Clients, application: string): 
   const found = await findDeployment(clients, application);
   if (found) return found;
   const where = clients.target.endpointUrl ?? `AWS ${clients.target.region}`;
-  throw new Problem(`no stack ${stackNameOf(application)} at ${where}; deploy it with \`npm run up\``);
+  throw new CommandError(`no stack ${stackNameOf(application)} at ${where}; deploy it with \`npm run up\``);
 }
 
 async function describe(clients: Clients, stackName: string) {

@@ -9,7 +9,7 @@ import { z } from "zod";
 import { CONSUMER_ENVIRONMENT } from "../../services/contract/environment.ts";
 import { type BoundedOption, OPTION_BOUNDS } from "../../src/defaults.ts";
 import { closest } from "../../src/suggest.ts";
-import { messageOf, wrongUse } from "../problem.ts";
+import { messageOf, wrongUse } from "../errors.ts";
 
 /** `min(10, shards/pods)`, the seed's formula. Only the number in it may differ. */
 const CAP_FORMULA = /^min\(\s*(\d+)\s*,\s*(?:num)?shards\s*\/\s*(?:num)?pods\s*\)$/i;
@@ -135,7 +135,7 @@ export interface EffectiveSetting {
 
 type Values = ReadonlyMap<string, string>;
 
-/** Throws a Problem that names the file, the key, the given value and the expected value. */
+/** Throws a CommandError that names the file, the key, the given value and the expected value. */
 export function readPodConfig(file: string): Values {
   let text: string;
   try {

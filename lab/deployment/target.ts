@@ -10,7 +10,7 @@ import {
   REGION,
   TEST_CREDENTIALS,
 } from "../../local/index.ts";
-import { Problem, wrongUse } from "../problem.ts";
+import { CommandError, wrongUse } from "../errors.ts";
 
 export interface Target {
   readonly kind: "embedded" | "endpoint" | "aws";
@@ -73,7 +73,7 @@ export async function resolveTarget(choice: TargetChoice): Promise<Target> {
   if (chosen === "running-endpoint") {
     const running = await findEndpoint();
     if (running) return embeddedTarget(running.url);
-    throw new Problem(
+    throw new CommandError(
       "no embedded endpoint is running; start it with `npm run up` (or set AWS_ENDPOINT_URL, or say --aws)",
     );
   }

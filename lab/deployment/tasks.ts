@@ -5,7 +5,7 @@ import {
   DescribeTaskDefinitionCommand,
   UpdateServiceCommand,
 } from "@aws-sdk/client-ecs";
-import { Problem } from "../problem.ts";
+import { CommandError } from "../errors.ts";
 import type { Clients } from "./clients.ts";
 import { orSay } from "./not-offered.ts";
 import type { Deployment } from "./outputs.ts";
@@ -46,7 +46,7 @@ export async function consumersWanted(clients: Clients, deployment: Deployment):
   try {
     return (await serviceCounts(clients, deployment, deployment.consumerServiceName)).desired;
   } catch (error) {
-    if (error instanceof Problem) return undefined;
+    if (error instanceof CommandError) return undefined;
     throw error;
   }
 }
@@ -78,5 +78,7 @@ async function describe(clients: Clients, deployment: Deployment, service: strin
   );
   const found = answer.services?.[0];
   if (found) return found;
-  throw new Problem(`no service ${service} in cluster ${deployment.clusterName}; \`npm run up\` deploys it`);
+  throw new CommandError(
+    `no service ${service} in cluster ${deployment.clusterName}; \`npm run up\` deploys it`,
+  );
 }

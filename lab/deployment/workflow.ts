@@ -6,7 +6,7 @@ import {
   StateMachineDoesNotExist,
 } from "@aws-sdk/client-sfn";
 import type { Clock } from "../../src/ports/clock.ts";
-import { Interrupted, Problem } from "../problem.ts";
+import { CommandError, Interrupted } from "../errors.ts";
 import type { Clients } from "./clients.ts";
 import { orSay } from "./not-offered.ts";
 import type { Deployment } from "./outputs.ts";
@@ -47,11 +47,11 @@ export async function rebalance(
     const answer = await clients.stepFunctions.send(new DescribeExecutionCommand({ executionArn }));
     if (answer.status === "SUCCEEDED") return JSON.parse(answer.output ?? "null");
     if (answer.status !== "RUNNING" && answer.status !== "PENDING_REDRIVE")
-      throw new Problem(
+      throw new CommandError(
         `the state machine ${answer.status?.toLowerCase()}: ${answer.error ?? ""} ${shortCause(answer.cause)}`.trim(),
       );
     if (clock.monotonicMillis() > deadline)
-      throw new Problem(
+      throw new CommandError(
         `the state machine still runs after ${timeoutMillis / 1_000} s (execution ${executionArn})`,
       );
     await clock.sleep(POLL_MILLIS, signal);

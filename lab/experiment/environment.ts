@@ -11,7 +11,7 @@ import { type Deployment, findDeployment, requireDeployment } from "../deploymen
 import { listShards } from "../deployment/stream.ts";
 import { embeddedTarget, type Target } from "../deployment/target.ts";
 import { serviceCounts, taskEnvironment } from "../deployment/tasks.ts";
-import { Problem } from "../problem.ts";
+import { CommandError } from "../errors.ts";
 import { consumersIn, emptyHistory, historyFolder } from "../project.ts";
 import type { ExperimentSettings } from "../settings.ts";
 import { type Outcome, obstacles, teardown } from "./found-stack.ts";
@@ -136,7 +136,7 @@ async function requireUntouched(
     context.historyDirectory,
   );
   if (why.length > 0)
-    throw new Problem(
+    throw new CommandError(
       `the experiment cannot begin on stack ${found.stackName}, which is up: ${why.join("; ")}; take it down with \`npm run down\` first`,
     );
 }

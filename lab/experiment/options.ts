@@ -1,5 +1,5 @@
 /** Converts the experiment's options to settings, and checks them as a whole before anything starts. Pure. */
-import { wrongUse } from "../problem.ts";
+import { wrongUse } from "../errors.ts";
 import { type ExperimentSettings, leaseCap, SEED_SETTINGS } from "../settings.ts";
 
 export interface ExperimentOptions {

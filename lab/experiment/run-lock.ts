@@ -5,7 +5,7 @@
  */
 import { readFileSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import type { Clock } from "../../src/ports/clock.ts";
-import { Interrupted } from "../problem.ts";
+import { Interrupted } from "../errors.ts";
 
 export interface RunLockOptions {
   /** The lock file. It holds the process id of the current run. */

@@ -11,7 +11,7 @@ import { leaseTable } from "../deployment/lease-table.ts";
 import { listShards } from "../deployment/stream.ts";
 import { setDesiredCount } from "../deployment/tasks.ts";
 import { rebalance } from "../deployment/workflow.ts";
-import { Interrupted } from "../problem.ts";
+import { Interrupted } from "../errors.ts";
 import { type Report, writeReport } from "../report/index.ts";
 import type { ExperimentSettings } from "../settings.ts";
 import { openEnvironment, type TestEnvironment } from "./environment.ts";

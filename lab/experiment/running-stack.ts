@@ -6,7 +6,7 @@ import { historyName } from "../deployment/history.ts";
 import { type Deployment, findDeployment, requireDeployment } from "../deployment/outputs.ts";
 import { resolveTarget, type Target } from "../deployment/target.ts";
 import { consumersWanted } from "../deployment/tasks.ts";
-import { Interrupted, Problem } from "../problem.ts";
+import { CommandError, Interrupted } from "../errors.ts";
 import { emptyHistory, historyFolder } from "../project.ts";
 
 type Step = <T>(name: string, text: string, work: () => Promise<T>) => Promise<T>;
@@ -105,7 +105,7 @@ async function findStack(clients: Clients, application: string): Promise<"none" 
   try {
     return (await findDeployment(clients, application)) === undefined ? "none" : "deployed";
   } catch (error) {
-    if (error instanceof Problem) return "half-made";
+    if (error instanceof CommandError) return "half-made";
     throw error;
   }
 }

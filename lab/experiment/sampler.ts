@@ -7,8 +7,8 @@ import type { HistoryEvent } from "../../services/contract/history.ts";
 import type { Clock } from "../../src/ports/clock.ts";
 import type { LeaseTable } from "../deployment/lease-table.ts";
 import type { StreamShard } from "../deployment/stream.ts";
+import { CommandError, Interrupted, messageOf } from "../errors.ts";
 import { type FleetState, fleetState, type Snapshot } from "../monitor/model.ts";
-import { Interrupted, messageOf, Problem } from "../problem.ts";
 import type { Flow } from "./history-tail.ts";
 
 export interface Sources {
@@ -154,7 +154,7 @@ export class Sampler {
       } catch (error) {
         blindSince ??= startedAt;
         if (startedAt - blindSince > BLIND_MILLIS) {
-          this.failure = new Problem(`the lease table cannot be read any more: ${messageOf(error)}`);
+          this.failure = new CommandError(`the lease table cannot be read any more: ${messageOf(error)}`);
           this.onFailure(this.failure);
           return this.wake();
         }

@@ -55,7 +55,7 @@ export interface FleetState {
   readonly ended: number;
   /** Open and draining leases: the load that the fleet divides. */
   readonly load: number;
-  readonly generation: number | undefined;
+  readonly fleetVersion: number | undefined;
   /**
    * Number of leases that would move under the plan a worker makes from these rows (`planLeases`), before it
    * has observed which workers are expired.
@@ -78,7 +78,7 @@ export function fleetState(snapshot: Snapshot): FleetState {
     draining: count("draining"),
     ended: count("ended"),
     load: leases.filter(isLoad).length,
-    generation: snapshot.fleetRows.find((fleetRow) => fleetRow.number === 0)?.version,
+    fleetVersion: snapshot.fleetRows.find((fleetRow) => fleetRow.number === 0)?.version,
     plannedMoves: plannedMoves(snapshot.leases, leases, members),
     corrupt: snapshot.corrupt.map(({ leaseKey, problem }) => `${leaseKey}: ${problem}`),
   };

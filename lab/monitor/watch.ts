@@ -5,7 +5,7 @@
  */
 import type { Clock } from "../../src/ports/clock.ts";
 import type { LeaseTable } from "../deployment/lease-table.ts";
-import { messageOf } from "../problem.ts";
+import { messageOf } from "../errors.ts";
 import { type FlowCounts, type MonitorState, withFlow, withProblem, withSnapshot } from "./monitor.ts";
 
 export interface WatchOptions {
@@ -32,7 +32,7 @@ export async function watchFleet(first: MonitorState, options: WatchOptions): Pr
   while (!signal.aborted) {
     if (!paused()) {
       try {
-        const newest = await table.generation();
+        const newest = await table.fleetVersion();
         const age = scannedAt === undefined ? Number.POSITIVE_INFINITY : clock.monotonicMillis() - scannedAt;
         if (newest !== generation || age >= (isBusy(state) ? BUSY_SCAN_MILLIS : QUIET_SCAN_MILLIS)) {
           scannedAt = clock.monotonicMillis();

@@ -2,7 +2,7 @@
 import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import { messageOf, wrongUse } from "../problem.ts";
+import { messageOf, wrongUse } from "../errors.ts";
 import type { Report } from "./report.ts";
 
 /** The fields that rendering needs. Other measures may be missing in a report of another version. */
@@ -26,7 +26,7 @@ const reportShape = z.object({
 });
 
 /**
- * `path`: the file, or the `out` folder that holds it. Throws a `Problem` (exit code 2) that states what to
+ * `path`: the file, or the `out` folder that holds it. Throws a `CommandError` (exit code 2) that states what to
  * give instead.
  */
 export async function readReport(path: string): Promise<Report> {

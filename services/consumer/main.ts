@@ -10,6 +10,8 @@ import { type ConsumerSettings, readSettings } from "./settings.ts";
 const text = new TextDecoder();
 
 async function main(settings: ConsumerSettings): Promise<void> {
+  // The SDK's advice about Node versions is for its developers, and would come before every line of ours.
+  process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= "true";
   const logger = pino({ level: settings.logLevel, base: null, timestamp: pino.stdTimeFunctions.isoTime });
   let history: HistoryLog =
     settings.history === "log"

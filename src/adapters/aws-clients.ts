@@ -67,9 +67,6 @@ export function cloudWatchClient(settings: AwsClientSettings): CloudWatchClient 
 }
 
 function common({ region, endpoint }: AwsClientSettings) {
-  // The SDK warns every process that its later versions need a newer Node; the Node of this project is
-  // pinned. The SDK's own switch turns the warning off:
-  process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= "true";
   return {
     retryMode: "standard",
     ...(region !== undefined && { region }),

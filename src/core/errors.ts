@@ -25,8 +25,8 @@ export class OptionError extends EvenkeelError {
  * Thrown by `checkpoint` for a position that is beyond what was delivered, before the last checkpoint, or not
  * a sequence number. Also thrown in a call that has failed, timed out or lost its lease.
  */
-export class CheckpointRefused extends EvenkeelError {
-  override readonly name = "CheckpointRefused";
+export class CheckpointRefusedError extends EvenkeelError {
+  override readonly name = "CheckpointRefusedError";
   constructor(message: string) {
     super("CHECKPOINT_REFUSED", message);
   }

@@ -214,7 +214,7 @@ export class Isolation {
   }
 
   /** The first record is passed over. */
-  handOverFirst(): void {
+  settleFirst(): void {
     this.#settle(this.#first + 1);
   }
 

@@ -17,7 +17,7 @@ import { DuplicateWorkerIdError, StreamReplacedError } from "../core/errors.ts";
 import { actualOwner, isEnded, type Lease } from "../core/lease.ts";
 import type { Member } from "../core/member.ts";
 import { deathsAfter, isProven } from "../core/trial.ts";
-import { StoreUnavailable } from "../ports/lease-store.ts";
+import { StoreUnavailableError } from "../ports/lease-store.ts";
 import { StreamError } from "../ports/stream.ts";
 import { forEachBounded } from "./bounded.ts";
 import type { EngineOptions, Ports } from "./engine-context.ts";
@@ -119,7 +119,7 @@ async function decideBeginning(
   const anew = await beginNow(deps, stream, []);
   const clearing = { ...anew, isClearing: true };
   if ((await store.replaceApplication(application, clearing)) === "changed")
-    throw new StoreUnavailable("another worker is replacing the application's row");
+    throw new StoreUnavailableError("another worker is replacing the application's row");
   return clearLeases(deps, clearing);
 }
 

@@ -6,7 +6,7 @@
  * ignored.
  */
 import type { Clock } from "../ports/clock.ts";
-import { type LeaseStore, StoreUnavailable } from "../ports/lease-store.ts";
+import { type LeaseStore, StoreUnavailableError } from "../ports/lease-store.ts";
 import { type Stream, StreamError } from "../ports/stream.ts";
 import type { Ports } from "./engine-context.ts";
 
@@ -96,21 +96,21 @@ export function storeWithDeadlines(store: LeaseStore, clock: Clock, failoverTime
   const bounded = (Object.keys(store) as (keyof LeaseStore)[]).map((name) => {
     const method = store[name] as (...args: unknown[]) => Promise<unknown>;
     const error = (millis: number) =>
-      new StoreUnavailable(`${name}: the lease table gave no answer in ${millis} ms`);
+      new StoreUnavailableError(`${name}: the lease table gave no answer in ${millis} ms`);
     const call = (...args: unknown[]) => within(clock, own[name] ?? usual, method(...args), error);
     return [name, call] as const;
   });
-  const list = patientListing(store, clock, listDeadlineMillis(failoverTimeMillis));
+  const list = retriedListing(store, clock, listDeadlineMillis(failoverTimeMillis));
   return { ...(Object.fromEntries(bounded) as unknown as LeaseStore), list };
 }
 
-function patientListing(store: LeaseStore, clock: Clock, leastMillis: number): LeaseStore["list"] {
+function retriedListing(store: LeaseStore, clock: Clock, leastMillis: number): LeaseStore["list"] {
   let deadlineMillis = leastMillis;
   return async (options) => {
     const startedMillis = clock.monotonicMillis();
     const listing = await within(clock, deadlineMillis, store.list(options), (millis) => {
       deadlineMillis = Math.min(MAX_LIST_DEADLINE_MILLIS, LIST_DEADLINE_GROWTH * millis);
-      return new StoreUnavailable(`list: the lease table gave no answer in ${millis} ms`);
+      return new StoreUnavailableError(`list: the lease table gave no answer in ${millis} ms`);
     });
     deadlineMillis = Math.max(leastMillis, 2 * (clock.monotonicMillis() - startedMillis));
     return listing;

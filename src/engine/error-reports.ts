@@ -2,7 +2,7 @@
  * Logs what fails, at once and then rarely, and counts it.
  *
  * - A class that needs a person (`core/error-class.ts`) is logged as an error at its first failure.
- * - A class that may pass by itself is logged as a warning once it has lasted `PATIENCE_MILLIS`.
+ * - A class that may pass by itself is logged as a warning once it has lasted `WARN_AFTER_MILLIS`.
  * - While it lasts it is logged again every `REMINDER_MILLIS`, with the number of failures and of shards.
  * - When the source works again, that is logged once, if the failure was logged.
  * - Every failure is counted in the metric `Errors`, at the default level, with one series per source and
@@ -41,7 +41,7 @@ export function errorClassIn(error: unknown): ErrorClass {
 export const portOf = (error: unknown): ErrorSource =>
   error instanceof StreamError ? "stream listing" : "lease table";
 
-const PATIENCE_MILLIS = 5_000;
+const WARN_AFTER_MILLIS = 5_000;
 const REMINDER_MILLIS = 300_000;
 
 interface Failing {
@@ -112,7 +112,7 @@ export class ErrorReports {
     const { reportedMillis, sinceMillis } = failing;
     const isDue =
       reportedMillis === undefined
-        ? isLoud || now - sinceMillis >= PATIENCE_MILLIS
+        ? isLoud || now - sinceMillis >= WARN_AFTER_MILLIS
         : now - reportedMillis >= REMINDER_MILLIS;
     if (!isDue) return;
     failing.reportedMillis = now;

@@ -7,7 +7,7 @@
 import type { Decisions } from "../core/decide.ts";
 import type { Member } from "../core/member.ts";
 import type { BackgroundTasks } from "./background-tasks.ts";
-import { Declarations } from "./declarations.ts";
+import { DeadMarker } from "./dead-marker.ts";
 import type { EngineOptions, Ports } from "./engine-context.ts";
 import type { FleetPoller } from "./fleet-poller.ts";
 import { LeaderDuties } from "./leader-duties.ts";
@@ -29,14 +29,14 @@ const LISTING = "listing shards";
 export class FleetMaintenance {
   readonly duties: LeaderDuties;
   readonly #deps: FleetMaintenanceDeps;
-  readonly #declarations: Declarations;
+  readonly #deadMarker: DeadMarker;
   readonly #trials = new Reminders();
 
   constructor(deps: FleetMaintenanceDeps) {
     const { ports, options, poller } = deps;
     this.#deps = deps;
     this.duties = new LeaderDuties(ports, poller.cache, options);
-    this.#declarations = new Declarations(ports, options.failoverTimeMillis);
+    this.#deadMarker = new DeadMarker(ports, options.failoverTimeMillis);
   }
 
   perform(decisions: Decisions): void {
@@ -71,7 +71,7 @@ export class FleetMaintenance {
     const { poller, wakeUp } = this.#deps;
     const fleetRow = poller.rowOf(member);
     try {
-      if (await this.#declarations.declare(fleetRow, member)) wakeUp();
+      if (await this.#deadMarker.mark(fleetRow, member)) wakeUp();
     } catch (error) {
       // What stops this worker from writing that fleet row may also stop its members from writing it.
       poller.cache.restartObservation(fleetRow);

@@ -75,7 +75,7 @@ export class FleetPoller {
   /** The last heartbeat failed. */
   #heartbeatFails = false;
   readonly #scanSchedule: ScanSchedule;
-  readonly #rounds: RowPolls;
+  readonly #rowPolls: RowPolls;
   readonly #listing: TableListing;
   #scanning: Promise<void> = Promise.resolve();
   #hasJustScanned = false;
@@ -93,7 +93,7 @@ export class FleetPoller {
     const { random } = ports;
     const { failoverTimeMillis } = options;
     this.#scanSchedule = new ScanSchedule({ cache: this.cache, random, failoverTimeMillis });
-    this.#rounds = new RowPolls(this.cache, options.failoverTimeMillis);
+    this.#rowPolls = new RowPolls(this.cache, options.failoverTimeMillis);
     this.membership = new Membership(ports.store, {
       workerId: options.workerId,
       steals: options.enableLeaseStealing,
@@ -219,15 +219,15 @@ export class FleetPoller {
       if (written.kind !== "seen") return written;
     }
     const { leads, role } = this;
-    const rounds = {
+    const rowPolls = {
       ownRow: this.membership.fleetRow,
       hasSentHeartbeat: heartbeats,
       everyMillis,
       leads,
       role,
     };
-    for (const fleetRow of this.#rounds.due(rounds, this.#now())) {
-      this.#rounds.reads(fleetRow, this.#now());
+    for (const fleetRow of this.#rowPolls.due(rowPolls, this.#now())) {
+      this.#rowPolls.reads(fleetRow, this.#now());
       const seen = await this.#ports.store.readFleet(fleetRow);
       if (seen !== undefined) this.#sawRow(seen, "eventual");
       // An empty response may come from something between this worker and DynamoDB. If the row had members, a

@@ -8,7 +8,7 @@ import type { Application } from "../core/application.ts";
 import type { FleetSummary } from "../core/decide.ts";
 import type { Lease } from "../core/lease.ts";
 import { completedLeases, missingLeases, uncovered } from "../core/shard-sync.ts";
-import { StoreUnavailable } from "../ports/lease-store.ts";
+import { StoreUnavailableError } from "../ports/lease-store.ts";
 import { backoffMillis } from "../ports/random.ts";
 import type { Shard } from "../ports/stream.ts";
 import { forEachBounded } from "./bounded.ts";
@@ -189,7 +189,7 @@ export class LeaderDuties {
     const first = await this.#ports.store.readFleet(0, { consistent: true });
     if (first?.version === this.#cache.scannedFleetVersion) return;
     this.#cache.scannedFleetVersion = -1;
-    throw new StoreUnavailable("the leases changed while shards were listed");
+    throw new StoreUnavailableError("the leases changed while shards were listed");
   }
 
   async #create(lease: Lease): Promise<"created" | "exists"> {

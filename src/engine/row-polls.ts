@@ -6,7 +6,7 @@
 import type { Role } from "../core/poll-intervals.ts";
 import type { FleetCache } from "./fleet-cache.ts";
 
-export interface Listing {
+export interface DuePolls {
   readonly ownRow: number;
   /** The poll began with a heartbeat, whose response was this worker's row. */
   readonly hasSentHeartbeat: boolean;
@@ -34,14 +34,14 @@ export class RowPolls {
     this.#readMillis.set(fleetRow, nowMillis);
   }
 
-  due(poll: Listing, nowMillis: number): readonly number[] {
+  due(poll: DuePolls, nowMillis: number): readonly number[] {
     return poll.role === "reads"
       ? this.#whereAllRead(poll, nowMillis)
       : this.#whereOneAssigns(poll, nowMillis);
   }
 
   #whereAllRead(
-    { ownRow, hasSentHeartbeat, everyMillis, leads }: Listing,
+    { ownRow, hasSentHeartbeat, everyMillis, leads }: DuePolls,
     nowMillis: number,
   ): readonly number[] {
     if (ownRow === 0 && !hasSentHeartbeat) return [0];
@@ -59,7 +59,7 @@ export class RowPolls {
 
   /** The worker's own row contains its assignments. The leading row shows whether this worker should lead. */
   #whereOneAssigns(
-    { ownRow, hasSentHeartbeat, everyMillis, role }: Listing,
+    { ownRow, hasSentHeartbeat, everyMillis, role }: DuePolls,
     nowMillis: number,
   ): readonly number[] {
     const fleetRows = new Set<number>();

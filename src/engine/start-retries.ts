@@ -11,13 +11,13 @@ import type { Logger } from "../ports/logger.ts";
 import { backoffMillis, type Random } from "../ports/random.ts";
 import { type ErrorReports, type ErrorSource, errorClassIn } from "./error-reports.ts";
 
-const PATIENCE_MILLIS: Readonly<Partial<Record<ErrorClass, number>>> = {
+const FAIL_AFTER_MILLIS: Readonly<Partial<Record<ErrorClass, number>>> = {
   invalid: 0,
   // Includes errors that the engine raises itself: a duplicate worker id, a replaced stream, a stop.
   defect: 0,
   "not-found": 8_000,
 };
-const USUAL_PATIENCE_MILLIS = 20_000;
+const USUAL_FAIL_AFTER_MILLIS = 20_000;
 const PAUSE_BASE_MILLIS = 100;
 const PAUSE_CAP_MILLIS = 2_000;
 /** A call without a response for this long is logged, though its deadline is later. */
@@ -83,6 +83,6 @@ export class StartRetries {
     const now = this.#deps.clock.monotonicMillis();
     const sinceMillis = this.#needsPersonSinceMillis.get(source) ?? now;
     this.#needsPersonSinceMillis.set(source, sinceMillis);
-    return now - sinceMillis >= (PATIENCE_MILLIS[errorClass] ?? USUAL_PATIENCE_MILLIS);
+    return now - sinceMillis >= (FAIL_AFTER_MILLIS[errorClass] ?? USUAL_FAIL_AFTER_MILLIS);
   }
 }

@@ -8,7 +8,7 @@
  * change: a shard with a known name has another starting sequence number. While nothing looks wrong, nothing
  * is checked: a quiet fleet makes no DescribeStreamSummary call.
  *
- * S1: a refusal reaches its caller only after the identity has been confirmed since, or if it cannot be known
+ * I1: a refusal reaches its caller only after the identity has been confirmed since, or if it cannot be known
  *     (the table is not bound, or the permission to describe is missing).
  */
 

@@ -5,7 +5,7 @@
  * child without its parent, or one without any row.
  */
 import { orphans } from "../core/lineage.ts";
-import { type LeaseListing, StoreUnavailable } from "../ports/lease-store.ts";
+import { type LeaseListing, StoreUnavailableError } from "../ports/lease-store.ts";
 import type { Ports } from "./engine-context.ts";
 import type { FleetCache } from "./fleet-cache.ts";
 
@@ -49,7 +49,7 @@ export class TableListing {
     const { leases, corrupt, fleetRows } = listing;
     if (hasLeft || leases.length + corrupt.length + fleetRows.length > 0) return listing;
     const message = "the lease table is listed without a single row, and this worker's own must be there";
-    throw new StoreUnavailable(message, { errorClass: "malformed-answer" });
+    throw new StoreUnavailableError(message, { errorClass: "malformed-answer" });
   }
 
   /**

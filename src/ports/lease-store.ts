@@ -5,7 +5,7 @@
  * Every write increments `leaseCounter` by one and is conditional. A failed condition is an outcome, not an
  * error. A condition also fails if this same write succeeded before and its answer was lost (a retry by the
  * SDK). The adapter recognises that from the old item and reports `ok`. Any other failure throws
- * `StoreUnavailable` (retry later: the write may or may not have happened) or `StoreUnusable`.
+ * `StoreUnavailableError` (retry later: the write may or may not have happened) or `StoreUnusableError`.
  */
 import type { Application } from "../core/application.ts";
 import type { ErrorClass } from "../core/error-class.ts";
@@ -73,13 +73,13 @@ export class StoreError extends EvenkeelError {
 }
 
 /** It may pass by itself. */
-export class StoreUnavailable extends StoreError {
-  override readonly name = "StoreUnavailable";
+export class StoreUnavailableError extends StoreError {
+  override readonly name = "StoreUnavailableError";
 }
 
 /** A wrong table, a missing permission, …: a person must change something. The message states the remedy. */
-export class StoreUnusable extends StoreError {
-  override readonly name = "StoreUnusable";
+export class StoreUnusableError extends StoreError {
+  override readonly name = "StoreUnusableError";
 }
 
 export interface LeaseStore {

@@ -1,7 +1,7 @@
 /** One row from its stream to its verdict. */
 import { join } from "node:path";
+import { messageOf } from "../../lab/errors.ts";
 import { HistoryWriter } from "../../lab/experiment/history-writer.ts";
-import { messageOf } from "../../lab/problem.ts";
 import { systemClock } from "../../src/platform.ts";
 import { seededRandom } from "../../src/ports/random.ts";
 import { FleetUnderTest } from "./fleet.ts";

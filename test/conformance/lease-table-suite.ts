@@ -18,7 +18,7 @@ import { decodeLease } from "../../src/adapters/dynamodb/lease-row.ts";
 import { dynamoDbLeaseStore } from "../../src/adapters/dynamodb/lease-store.ts";
 import { FLEET_ATTRIBUTES, fleetRowKey } from "../../src/adapters/dynamodb/own-rows.ts";
 import type { Lease } from "../../src/core/lease.ts";
-import { type LeaseStore, StoreUnusable } from "../../src/ports/lease-store.ts";
+import { type LeaseStore, StoreUnusableError } from "../../src/ports/lease-store.ts";
 import * as java from "../unit/adapters/java-rows.ts";
 
 export interface LeaseTableEndpoint {
@@ -88,14 +88,14 @@ export function describeLeaseTable(name: string, open: () => Promise<LeaseTableE
           }),
         );
         const problem = await store.ensureTable(true).catch((error: unknown) => error);
-        expect(problem).toBeInstanceOf(StoreUnusable);
+        expect(problem).toBeInstanceOf(StoreUnusableError);
         expect(String(problem)).toContain("ShardID (S, HASH), expected leaseKey (S, HASH)");
         expect(String(problem)).toContain("set leaseTableName");
       });
 
       it("is not made unasked", async () => {
         const problem = await store.ensureTable(false).catch((error: unknown) => error);
-        expect(problem).toBeInstanceOf(StoreUnusable);
+        expect(problem).toBeInstanceOf(StoreUnusableError);
         expect(String(problem)).toContain("createLeaseTable: true");
         await store.ensureTable(true);
       });

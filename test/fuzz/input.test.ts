@@ -2,8 +2,8 @@
 import fc from "fast-check";
 import { describe, expect, it, vi } from "vitest";
 import { parsePodConfig } from "../../lab/deployment/pod-config.ts";
+import { CommandError } from "../../lab/errors.ts";
 import { parseHistoryLine } from "../../lab/history/parse.ts";
-import { Problem } from "../../lab/problem.ts";
 import { InvalidInput, MAX_SHARDS, MAX_TASKS, parseRequest } from "../../services/resharder/input.ts";
 import { RUNS, TIMEOUT_MILLIS } from "./runs.ts";
 
@@ -131,7 +131,7 @@ describe("a pod's configuration", () => {
       fc.property(
         fc.oneof({ weight: 6, arbitrary: likely }, { weight: 3, arbitrary: yaml }, bombs),
         (text) => {
-          const values = parsed(() => parsePodConfig(text, "pod.yaml"), Problem);
+          const values = parsed(() => parsePodConfig(text, "pod.yaml"), CommandError);
           for (const value of values?.values() ?? []) expect(typeof value).toBe("string");
         },
       ),

@@ -3,7 +3,7 @@
  * it, and fail on sick records. A record counts as handled when the call that had it ended well in time, or when the
  * engine took a checkpoint that covers it.
  */
-import { CheckpointRefused } from "../../src/core/errors.ts";
+import { CheckpointRefusedError } from "../../src/core/errors.ts";
 import type { ConsumerRecord } from "../../src/core/record.ts";
 import type {
   ProcessRecordsInput,
@@ -233,7 +233,7 @@ export class SimHandler {
     try {
       void act().then(isTold ? written : undefined);
     } catch (error) {
-      if (error instanceof CheckpointRefused) return false;
+      if (error instanceof CheckpointRefusedError) return false;
       throw error;
     }
     told();

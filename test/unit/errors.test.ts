@@ -6,13 +6,13 @@ import * as evenkeel from "../../src/index.ts";
 const record = { sequenceNumber: "5" };
 const thrown = [
   new evenkeel.OptionError("streamName is wrong"),
-  new evenkeel.CheckpointRefused("checkpoint refused"),
+  new evenkeel.CheckpointRefusedError("checkpoint refused"),
   new evenkeel.DuplicateWorkerIdError("pod-1"),
   new evenkeel.StreamReplacedError("orders of Monday", "orders of Tuesday"),
   new evenkeel.StoppedError(),
   new evenkeel.PoisonRecordError(record),
-  new evenkeel.StoreUnusable("no right", { errorClass: "denied" }),
-  new evenkeel.StoreUnavailable("no answer"),
+  new evenkeel.StoreUnusableError("no right", { errorClass: "denied" }),
+  new evenkeel.StoreUnavailableError("no answer"),
   new evenkeel.StreamError("not-found", "no such stream"),
 ];
 
@@ -41,9 +41,9 @@ describe("an error of the library", () => {
 
   it("has the code of its class of trouble, and keeps its cause", () => {
     const cause = new Error("AccessDeniedException");
-    const error = new evenkeel.StoreUnusable("no right", { cause, errorClass: "denied" });
+    const error = new evenkeel.StoreUnusableError("no right", { cause, errorClass: "denied" });
     expect(error).toMatchObject({ code: "DENIED", errorClass: "denied", cause });
-    expect(new evenkeel.StoreUnavailable("no answer").code).toBe("UNAVAILABLE");
+    expect(new evenkeel.StoreUnavailableError("no answer").code).toBe("UNAVAILABLE");
     expect(new evenkeel.StreamError("expired-iterator", "expired").code).toBe("EXPIRED_ITERATOR");
   });
 
@@ -51,7 +51,7 @@ describe("an error of the library", () => {
     const page = readFileSync(new URL("../../docs/own-service.md", import.meta.url), "utf8");
     const [, section = ""] = page.split("\n## Errors\n");
     // What may pass by itself is waited out, and thrown at nobody.
-    const met = thrown.filter(({ name }) => name !== "StoreUnavailable");
+    const met = thrown.filter(({ name }) => name !== "StoreUnavailableError");
     for (const { name, code } of met)
       expect(section.split("\n").find((line) => line.includes(`\`${name}\``))).toContain(`\`${code}\``);
   });

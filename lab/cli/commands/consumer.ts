@@ -3,7 +3,7 @@ import { runForeground } from "../../deployment/child.ts";
 import { historyFolderAt } from "../../deployment/history.ts";
 import { consumerEnvironment, effectiveSettings, readPodConfig } from "../../deployment/pod-config.ts";
 import { childEnvironment } from "../../deployment/target.ts";
-import { Problem } from "../../problem.ts";
+import { CommandError } from "../../errors.ts";
 import { inRuntime } from "../../project.ts";
 import { logLine } from "../../terminal/log-line.ts";
 import { paint } from "../../terminal/paint.ts";
@@ -51,8 +51,11 @@ export const registerConsumer: Register = (program, context) => {
           }),
         });
         if (ended === 0 || context.signal.aborted) return;
-        if (typeof ended === "string") throw new Problem(`the consumer was ended by ${ended}`);
-        throw new Problem(`the consumer ended with ${ended}; its log above says why`, ended === 2 ? 2 : 1);
+        if (typeof ended === "string") throw new CommandError(`the consumer was ended by ${ended}`);
+        throw new CommandError(
+          `the consumer ended with ${ended}; its log above says why`,
+          ended === 2 ? 2 : 1,
+        );
       });
     });
 };

@@ -2,7 +2,6 @@ import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
 import { promisify } from "node:util";
 import { findEndpoint } from "../../../local/index.ts";
-import { messageOf } from "../../problem.ts";
 import { inProject } from "../../project.ts";
 import { paint } from "../../terminal/paint.ts";
 import type { Register } from "../context.ts";
@@ -89,8 +88,8 @@ async function probe(command: string, args: readonly string[]): Promise<string |
   try {
     const { stdout } = await promisify(execFile)(command, args, { timeout: PROBE_TIMEOUT_MILLIS });
     return stdout.trim();
-  } catch (error) {
-    return messageOf(error) === "" ? "" : undefined; // not installed or broken: callers treat both alike
+  } catch {
+    return undefined; // Not installed, or broken: the remedy is the same.
   }
 }
 

@@ -1,6 +1,6 @@
 import { join } from "node:path";
+import { wrongUse } from "../../errors.ts";
 import { settingsFrom } from "../../experiment/options.ts";
-import { wrongUse } from "../../problem.ts";
 import { runLockFile } from "../../project.ts";
 import { SEED_SETTINGS } from "../../settings.ts";
 import { wantsColour } from "../../terminal/paint.ts";

@@ -6,7 +6,7 @@ import {
 } from "@aws-sdk/client-cloudwatch";
 import { closest } from "../../../src/suggest.ts";
 import type { Clients } from "../../deployment/clients.ts";
-import { Problem } from "../../problem.ts";
+import { CommandError } from "../../errors.ts";
 import { renderTable } from "../../terminal/table.ts";
 import { numberFor } from "../arguments.ts";
 import type { GlobalOptions, Register } from "../context.ts";
@@ -68,11 +68,11 @@ function requireName(name: string, metrics: readonly Metric[]): string {
   const names = Object.keys(countByName(metrics));
   if (names.includes(name)) return name;
   if (names.length === 0)
-    throw new Problem(
+    throw new CommandError(
       "CloudWatch has no metrics of this application yet; consumers send theirs every minute or less",
     );
   const near = closest(name, names);
-  throw new Problem(
+  throw new CommandError(
     `no metric ${name}; ${near ? `did you mean ${near}?` : `there are ${names.join(", ")}`}`,
     2,
   );

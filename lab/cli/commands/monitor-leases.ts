@@ -1,11 +1,11 @@
 import { writtenHistory } from "../../deployment/history.ts";
 import { leaseTable } from "../../deployment/lease-table.ts";
+import { wrongUse } from "../../errors.ts";
 import { HistoryTail } from "../../experiment/history-tail.ts";
 import { distribution, type FleetState } from "../../monitor/model.ts";
 import { emptyMonitor, type MonitorState, withFlow, withSnapshot } from "../../monitor/monitor.ts";
 import { renderMonitor, type View } from "../../monitor/terminal.ts";
 import { type WatchOptions, watchFleet } from "../../monitor/watch.ts";
-import { wrongUse } from "../../problem.ts";
 import { FullScreen } from "../../terminal/full-screen.ts";
 import { timeText } from "../../terminal/table.ts";
 import { numberFor } from "../arguments.ts";

@@ -2,10 +2,10 @@
 import { spawn } from "node:child_process";
 import { writtenHistory } from "../../deployment/history.ts";
 import { leaseTable } from "../../deployment/lease-table.ts";
+import { messageOf } from "../../errors.ts";
 import { deploymentSource } from "../../monitor/web/deployment-source.ts";
 import { embeddedActions } from "../../monitor/web/embedded-actions.ts";
 import { serveLivePage } from "../../monitor/web/server.ts";
-import { messageOf } from "../../problem.ts";
 import type { Context } from "../context.ts";
 import type { Site } from "../site.ts";
 

@@ -1,5 +1,5 @@
 import { serviceCounts, setDesiredCount } from "../../deployment/tasks.ts";
-import { Interrupted, Problem } from "../../problem.ts";
+import { CommandError, Interrupted } from "../../errors.ts";
 import { numberFor } from "../arguments.ts";
 import type { Register } from "../context.ts";
 import { withSite } from "../site.ts";
@@ -30,7 +30,7 @@ export const registerScale: Register = (program, context) => {
           while (options.wait && now.running !== wanted) {
             if (context.signal.aborted) throw new Interrupted("scale");
             if (context.clock.monotonicMillis() > deadline)
-              throw new Problem(
+              throw new CommandError(
                 `${now.running} of ${wanted} tasks run after ${TIMEOUT_MILLIS / 1_000} s; look at the service's events in ECS, and at the logs`,
               );
             await context.clock.sleep(POLL_MILLIS, context.signal);

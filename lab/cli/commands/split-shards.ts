@@ -1,6 +1,6 @@
 import { listShards, streamStatus } from "../../deployment/stream.ts";
 import { rebalance, runningExecution } from "../../deployment/workflow.ts";
-import { Problem, wrongUse } from "../../problem.ts";
+import { CommandError, wrongUse } from "../../errors.ts";
 import { numberFor } from "../arguments.ts";
 import type { GlobalOptions, Register } from "../context.ts";
 import { withSite } from "../site.ts";
@@ -72,7 +72,7 @@ async function requireQuiet(
     streamStatus(clients, deployment.streamName),
   ]);
   if (running !== undefined || status !== "ACTIVE")
-    throw new Problem(
+    throw new CommandError(
       `a reshard is under way (${running === undefined ? `stream ${status}` : "the state machine runs"}); wait for it, or say --force`,
     );
 }

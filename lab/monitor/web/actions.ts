@@ -1,8 +1,8 @@
 /** The actions behind the page's buttons. Pure: parses a request and reports what is wrong with it. */
 import { z } from "zod";
-import { Problem } from "../../problem.ts";
+import { CommandError } from "../../errors.ts";
 
-/** Each action resolves with one sentence about its outcome, or throws a Problem with the reason. */
+/** Each action resolves with one sentence about its outcome, or throws a CommandError with the reason. */
 export interface FleetActions {
   split(percent: number): Promise<string>;
   scale(tasks: number): Promise<string>;
@@ -30,17 +30,17 @@ const ACTIONS = {
 
 const isKind = (kind: string): kind is Action["kind"] => Object.hasOwn(ACTIONS, kind);
 
-/** Undefined: there is no such action. Throws a Problem if the body is invalid. */
+/** Undefined: there is no such action. Throws a CommandError if the body is invalid. */
 export function parseAction(kind: string, body: string): Action | undefined {
   if (!isKind(kind)) return undefined;
   let value: unknown;
   try {
     value = JSON.parse(body);
   } catch {
-    throw new Problem("the request's body is no JSON", 2);
+    throw new CommandError("the request's body is no JSON", 2);
   }
   const parsed = ACTIONS[kind].safeParse(value);
-  if (!parsed.success) throw new Problem(parsed.error.issues[0]?.message ?? "this does not fit", 2);
+  if (!parsed.success) throw new CommandError(parsed.error.issues[0]?.message ?? "this does not fit", 2);
   return { kind, ...parsed.data } as Action;
 }
 

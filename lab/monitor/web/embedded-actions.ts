@@ -11,9 +11,9 @@ import type { Deployment } from "../../deployment/outputs.ts";
 import { listShards } from "../../deployment/stream.ts";
 import { serviceCounts, setDesiredCount } from "../../deployment/tasks.ts";
 import { rebalance, runningExecution } from "../../deployment/workflow.ts";
+import { CommandError } from "../../errors.ts";
 import { workerOf } from "../../history/events.ts";
 import { parseHistoryLine } from "../../history/parse.ts";
-import { Problem } from "../../problem.ts";
 import type { FleetActions } from "./actions.ts";
 
 const RESHARD_TIMEOUT_MILLIS = 600_000;
@@ -34,7 +34,7 @@ export function embeddedActions(place: EmbeddedPlace): FleetActions {
   return {
     async split(percent) {
       if ((await runningExecution(clients, deployment)) !== undefined)
-        throw new Problem("a reshard is under way; wait for it");
+        throw new CommandError("a reshard is under way; wait for it");
       const now = (await listShards(clients, deployment.streamName)).filter((shard) => shard.open).length;
       const targetShards = Math.ceil((now * (100 + percent)) / 100);
       const startedAt = clock.monotonicMillis();
@@ -58,7 +58,7 @@ export function embeddedActions(place: EmbeddedPlace): FleetActions {
       const pid = await pidOf(place.historyFolder, workerId);
       const found = (await admin.processes()).find((process) => process.pid === pid);
       if (pid === undefined || found === undefined)
-        throw new Problem(
+        throw new CommandError(
           `${workerId} is no task of this endpoint (started by hand, or gone already); stop it where it was started`,
         );
       await admin.signal(found.id, "SIGKILL");

@@ -20,7 +20,7 @@ export interface Refusal {
 
 export const TOKEN_HEADER = "x-evenkeel-token";
 
-const NON_MEMBER: Refusal = { status: 403, message: "requests from other sites are refused" };
+const OTHER_SITE: Refusal = { status: 403, message: "requests from other sites are refused" };
 
 /** Undefined: the request is allowed. */
 export function refusal(asked: Asked, token: string): Refusal | undefined {
@@ -29,9 +29,9 @@ export function refusal(asked: Asked, token: string): Refusal | undefined {
   if (!hosts.includes(String(headers.host ?? "")))
     return { status: 421, message: `this page is at http://${hosts[0]} only` };
   const { origin } = headers;
-  if (origin !== undefined && !hosts.some((host) => origin === `http://${host}`)) return NON_MEMBER;
+  if (origin !== undefined && !hosts.some((host) => origin === `http://${host}`)) return OTHER_SITE;
   const site = headers["sec-fetch-site"] ?? "none";
-  if (site !== "same-origin" && site !== "none" && !followsLink(asked)) return NON_MEMBER;
+  if (site !== "same-origin" && site !== "none" && !followsLink(asked)) return OTHER_SITE;
   if (method === "GET" || method === "HEAD") return undefined;
   if (!sameText(String(headers[TOKEN_HEADER] ?? ""), token))
     return { status: 403, message: "the token of this run is missing or old: load the page again" };

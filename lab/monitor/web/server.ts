@@ -4,7 +4,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 import { randomSuffix } from "../../../src/platform.ts";
 import type { Clock } from "../../../src/ports/clock.ts";
-import { messageOf, Problem } from "../../problem.ts";
+import { CommandError, messageOf } from "../../errors.ts";
 import { actionText, type FleetActions, parseAction, perform } from "./actions.ts";
 import { clientScript } from "./client-script.ts";
 import { nameOf } from "./dashboard-state.ts";
@@ -134,7 +134,7 @@ export async function serveLivePage(options: LivePageOptions): Promise<LivePage>
         underWay.delete(kind);
       }
     } catch (error) {
-      const misused = error instanceof Problem && error.exitCode === 2;
+      const misused = error instanceof CommandError && error.exitCode === 2;
       if (!misused) live.note(`${kind} did not work: ${messageOf(error)}`, "bad");
       answer(response, misused ? 400 : 502, { error: messageOf(error) });
     }
@@ -171,7 +171,8 @@ async function bodyOf(request: IncomingMessage): Promise<string> {
   let bytes = 0;
   for await (const chunk of request as AsyncIterable<Buffer>) {
     bytes += chunk.length;
-    if (bytes > MAX_BODY_BYTES) throw new Problem(`the request is larger than ${MAX_BODY_BYTES} bytes`, 2);
+    if (bytes > MAX_BODY_BYTES)
+      throw new CommandError(`the request is larger than ${MAX_BODY_BYTES} bytes`, 2);
     chunks.push(chunk);
   }
   return Buffer.concat(chunks).toString("utf8");
@@ -180,8 +181,8 @@ async function bodyOf(request: IncomingMessage): Promise<string> {
 function portProblem(error: unknown, port: number): unknown {
   const code = (error as NodeJS.ErrnoException | undefined)?.code;
   if (code === "EADDRINUSE")
-    return new Problem(`port ${port} is in use; give another with --port, or --port 0 for any free one`);
+    return new CommandError(`port ${port} is in use; give another with --port, or --port 0 for any free one`);
   if (code === "EACCES")
-    return new Problem(`port ${port} may not be used by you; give one above 1023 with --port`);
+    return new CommandError(`port ${port} may not be used by you; give one above 1023 with --port`);
   return error;
 }

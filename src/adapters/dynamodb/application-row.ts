@@ -7,7 +7,7 @@ import { type DynamoDBClient, GetItemCommand, PutItemCommand } from "@aws-sdk/cl
 import type { Application } from "../../core/application.ts";
 import { AT_TIMESTAMP, LATEST, TRIM_HORIZON } from "../../core/lease.ts";
 import type { LeaseStore } from "../../ports/lease-store.ts";
-import { StoreUnavailable, StoreUnusable } from "../../ports/lease-store.ts";
+import { StoreUnavailableError, StoreUnusableError } from "../../ports/lease-store.ts";
 import { type Item, LEASE_KEY, RowError, readCount, readFlag, readText, required } from "./attributes.ts";
 import { kclAttributes } from "./kcl-attributes.ts";
 import { OWN_ROW_PREFIX } from "./own-rows.ts";
@@ -76,7 +76,7 @@ export function dynamoDbApplication(
       return decodeApplication(item);
     } catch (error) {
       if (!(error instanceof RowError)) throw error;
-      throw new StoreUnusable(
+      throw new StoreUnusableError(
         `row ${APPLICATION_ROW_KEY} of lease table ${tableName} cannot be read: ${error.message}; repair it, or delete it to have the application begin anew`,
         { cause: error, errorClass: "invalid" },
       );
@@ -115,7 +115,9 @@ export function dynamoDbApplication(
       // valid.
       const standing = await readApplication();
       if (standing !== undefined) return standing;
-      throw new StoreUnavailable(`row ${APPLICATION_ROW_KEY} of lease table ${tableName} keeps changing`);
+      throw new StoreUnavailableError(
+        `row ${APPLICATION_ROW_KEY} of lease table ${tableName} keeps changing`,
+      );
     },
 
     async replaceApplication(seen, next) {

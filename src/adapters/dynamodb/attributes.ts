@@ -11,7 +11,7 @@ export const LEASE_KEY = "leaseKey";
 export const ENTITY_TYPE = "entityType";
 
 export class RowError extends Error {
-  override readonly name = "RowProblem";
+  override readonly name = "RowError";
 }
 
 /** A row's text for an error message: one line, whatever the length and content of the text. */

@@ -2,7 +2,7 @@
  * The fleet rows in DynamoDB. Every change of a row is one conditional UpdateItem. For rows above 0, the
  * increment of the fleet version is a second write, to row 0, and always *after* the entry. So a worker that
  * reads the new version also reads the entry. In the other order a worker could poll in between, find nothing
- * new, and wait. If the second write fails, the caller gets `StoreUnavailable` and repeats the whole
+ * new, and wait. If the second write fails, the caller gets `StoreUnavailableError` and repeats the whole
  * operation; each may be repeated. (A join or a heartbeat has succeeded nevertheless, and reports the failed
  * increment.)
  */
@@ -14,7 +14,7 @@ import {
   UpdateItemCommand,
 } from "@aws-sdk/client-dynamodb";
 import { type FleetRow, MEMBERS_PER_ROW } from "../../core/member.ts";
-import { type LeaseStore, StoreError, StoreUnavailable, withBump } from "../../ports/lease-store.ts";
+import { type LeaseStore, StoreError, StoreUnavailableError, withBump } from "../../ports/lease-store.ts";
 import { type Item, LEASE_KEY, RowError } from "./attributes.ts";
 import {
   assignExpressions,
@@ -69,7 +69,7 @@ export function dynamoDbFleet(client: DynamoDBClient, tableName: string): FleetS
       if (!(error instanceof RowError)) throw error;
       await deleteAsSeen(item);
       const name = item[LEASE_KEY]?.S;
-      throw new StoreUnavailable(
+      throw new StoreUnavailableError(
         `row ${name} of lease table ${tableName} cannot be read: ${error.message}; it is deleted, and its workers write it anew`,
         { cause: error, errorClass: "malformed-answer" },
       );
@@ -108,7 +108,7 @@ export function dynamoDbFleet(client: DynamoDBClient, tableName: string): FleetS
         }),
       );
       if (Attributes === undefined)
-        throw new StoreUnavailable(`UpdateItem on lease table ${tableName}: an answer without the row`, {
+        throw new StoreUnavailableError(`UpdateItem on lease table ${tableName}: an answer without the row`, {
           errorClass: "malformed-answer",
         });
       return { kind: "ok", fleetRow: await decoded(Attributes) };
@@ -234,7 +234,7 @@ export function dynamoDbFleet(client: DynamoDBClient, tableName: string): FleetS
         if (done.kind === "failed") continue; // another worker created the row first: join that one
         return withBump(done, bumpAfter(fleetRow));
       }
-      throw new StoreUnavailable(`fleet page ${fleetRow} of lease table ${tableName} keeps changing`);
+      throw new StoreUnavailableError(`fleet page ${fleetRow} of lease table ${tableName} keeps changing`);
     },
 
     async sendHeartbeat(fleetRow, member, { bump }) {

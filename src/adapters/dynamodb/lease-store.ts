@@ -19,7 +19,7 @@ import type { Clock } from "../../ports/clock.ts";
 import {
   type LeaseListing,
   type LeaseStore,
-  StoreUnavailable,
+  StoreUnavailableError,
   type WriteOutcome,
 } from "../../ports/lease-store.ts";
 import { APPLICATION_ROW_KEY, dynamoDbApplication } from "./application-row.ts";
@@ -73,13 +73,13 @@ export function dynamoDbLeaseStore({ client, tableName, clock }: DynamoDbLeaseSt
         }),
       );
       if (Attributes?.[LEASE_ATTRIBUTES.leaseCounter]?.N !== String(after.counter))
-        throw new StoreUnavailable(
+        throw new StoreUnavailableError(
           `UpdateItem on lease table ${tableName}: an answer without the row's new counter`,
           { errorClass: "malformed-answer" },
         );
       return { kind: "ok", lease: after };
     } catch (error) {
-      if (error instanceof StoreUnavailable) throw error;
+      if (error instanceof StoreUnavailableError) throw error;
       if (!isConditionFailure(error)) {
         throw storeErrorOf(error, "UpdateItem", tableName);
       }
@@ -109,7 +109,7 @@ export function dynamoDbLeaseStore({ client, tableName, clock }: DynamoDbLeaseSt
       try {
         return await listRows(client, tableName, consistent);
       } catch (error) {
-        if (error instanceof StoreUnavailable) throw error;
+        if (error instanceof StoreUnavailableError) throw error;
         throw storeErrorOf(error, "Scan", tableName);
       }
     },
@@ -222,7 +222,7 @@ async function listRows(
  */
 function scannedItems({ Items, Count }: ScanCommandOutput, tableName: string): readonly Item[] {
   if (Items !== undefined && Count === Items.length) return Items;
-  throw new StoreUnavailable(`Scan on lease table ${tableName}: an answer without its items`, {
+  throw new StoreUnavailableError(`Scan on lease table ${tableName}: an answer without its items`, {
     errorClass: "malformed-answer",
   });
 }

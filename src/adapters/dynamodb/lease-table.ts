@@ -6,7 +6,7 @@ import {
   type TableDescription,
 } from "@aws-sdk/client-dynamodb";
 import type { Clock } from "../../ports/clock.ts";
-import { StoreUnavailable, StoreUnusable } from "../../ports/lease-store.ts";
+import { StoreUnavailableError, StoreUnusableError } from "../../ports/lease-store.ts";
 import { LEASE_KEY } from "./attributes.ts";
 import { storeErrorOf } from "./store-errors.ts";
 
@@ -23,7 +23,7 @@ export interface LeaseTable {
   readonly clock: Clock;
 }
 
-/** Throws `StoreUnusable` when the table is missing (and not to be created) or has another key. */
+/** Throws `StoreUnusableError` when the table is missing (and not to be created) or has another key. */
 export async function ensureLeaseTable(table: LeaseTable, create: boolean): Promise<void> {
   let mayCreate = create;
   for (let poll = 0; poll < MAX_POLLS; poll++) {
@@ -40,7 +40,7 @@ export async function ensureLeaseTable(table: LeaseTable, create: boolean): Prom
     }
     await table.clock.sleep(pollMillis(poll));
   }
-  throw new StoreUnavailable(`lease table ${table.tableName} did not become ACTIVE within a minute`);
+  throw new StoreUnavailableError(`lease table ${table.tableName} did not become ACTIVE within a minute`);
 }
 
 /** Undefined: the table does not exist. That is no error if it is about to be created or has just been. */
@@ -48,12 +48,12 @@ async function describe(table: LeaseTable, mayBeMissing: boolean): Promise<Table
   try {
     const { Table } = await table.client.send(new DescribeTableCommand({ TableName: table.tableName }));
     if (Table === undefined)
-      throw new StoreUnavailable(`DescribeTable on ${table.tableName}: an answer without the table`, {
+      throw new StoreUnavailableError(`DescribeTable on ${table.tableName}: an answer without the table`, {
         errorClass: "malformed-answer",
       });
     return Table;
   } catch (error) {
-    if (error instanceof StoreUnavailable) throw error;
+    if (error instanceof StoreUnavailableError) throw error;
     if (error instanceof Error && error.name === "ResourceNotFoundException" && mayBeMissing)
       return undefined;
     throw storeErrorOf(error, "DescribeTable", table.tableName);
@@ -84,7 +84,7 @@ function checkKey({ tableName }: LeaseTable, found: TableDescription): void {
   });
   const expected = `${LEASE_KEY} (S, HASH)`;
   if (keys.length === 1 && keys[0] === expected) return;
-  throw new StoreUnusable(
+  throw new StoreUnusableError(
     `table ${tableName} has the key ${keys.join(", ")}, expected ${expected} alone: it is no lease table; set leaseTableName to another name`,
     { errorClass: "invalid" },
   );

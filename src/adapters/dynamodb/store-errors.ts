@@ -4,7 +4,7 @@
  */
 import type { ConditionalCheckFailedException } from "@aws-sdk/client-dynamodb";
 import { type ErrorClass, errorClassOf } from "../../core/error-class.ts";
-import { StoreUnavailable, StoreUnusable } from "../../ports/lease-store.ts";
+import { StoreUnavailableError, StoreUnusableError } from "../../ports/lease-store.ts";
 import { describeError } from "../error-text.ts";
 
 /**
@@ -32,11 +32,11 @@ export function storeErrorOf(
   error: unknown,
   operation: string,
   tableName: string,
-): StoreUnavailable | StoreUnusable {
+): StoreUnavailableError | StoreUnusableError {
   const { name, text } = describeError(error);
   const what = `${operation} on lease table ${tableName} failed: ${text}`;
   const errorClass = errorClassOf(name);
   const remedy = REMEDIES[errorClass];
-  if (remedy !== undefined) return new StoreUnusable(`${what}; ${remedy}`, { cause: error, errorClass });
-  return new StoreUnavailable(what, { cause: error, errorClass });
+  if (remedy !== undefined) return new StoreUnusableError(`${what}; ${remedy}`, { cause: error, errorClass });
+  return new StoreUnavailableError(what, { cause: error, errorClass });
 }

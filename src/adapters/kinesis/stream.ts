@@ -31,11 +31,11 @@ export function kinesisStream(options: KinesisStreamOptions): Stream {
       do {
         try {
           // A page's token identifies the stream: Kinesis refuses both together.
-          const fleetRow = await client.send(
+          const page = await client.send(
             new ListShardsCommand(token === undefined ? reference : { NextToken: token }),
           );
-          shards.push(...listedShards(fleetRow));
-          token = fleetRow.NextToken || undefined;
+          shards.push(...listedShards(page));
+          token = page.NextToken || undefined;
         } catch (error) {
           throw problem(error, "ListShards");
         }

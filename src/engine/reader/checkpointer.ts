@@ -4,7 +4,7 @@
  * with backoff in the background. After a failed fence nothing more is written.
  */
 
-import { CheckpointRefused } from "../../core/errors.ts";
+import { CheckpointRefusedError } from "../../core/errors.ts";
 import { type Checkpoint, compareCheckpoints } from "../../core/lease.ts";
 import type { Clock } from "../../ports/clock.ts";
 import { backoffMillis, type Random } from "../../ports/random.ts";
@@ -80,15 +80,15 @@ export class Checkpointer {
   /** Resolves when everything up to `position` is done, or `signal` aborts. */
   whenReached(position: Checkpoint, signal: AbortSignal): Promise<void> {
     return new Promise((resolve) => {
-      const poll = () => {
+      const check = () => {
         if (!signal.aborted && compareCheckpoints(this.#progress, position) < 0) return;
         this.#onProgress = () => undefined;
-        signal.removeEventListener("abort", poll);
+        signal.removeEventListener("abort", check);
         resolve();
       };
-      this.#onProgress = poll;
-      signal.addEventListener("abort", poll);
-      poll();
+      this.#onProgress = check;
+      signal.addEventListener("abort", check);
+      check();
     });
   }
 
@@ -133,9 +133,9 @@ export class Checkpointer {
       },
       checkpoint: (position) => {
         if (this.#closing.signal.aborted) {
-          throw new CheckpointRefused("checkpoint refused: this worker no longer reads the shard");
+          throw new CheckpointRefusedError("checkpoint refused: this worker no longer reads the shard");
         }
-        if (revoked !== undefined) throw new CheckpointRefused(`checkpoint refused: ${revoked}`);
+        if (revoked !== undefined) throw new CheckpointRefusedError(`checkpoint refused: ${revoked}`);
         const to = position === undefined ? finished : this.#validated(position, delivered);
         hasFinished ||= compareCheckpoints(to, delivered) >= 0;
         if (after !== undefined) {
@@ -155,17 +155,17 @@ export class Checkpointer {
     const { sequenceNumber, subSequenceNumber = 0 } = position;
     const asked = { sequenceNumber, subSequenceNumber };
     if (!/^\d+$/.test(sequenceNumber) || !Number.isInteger(subSequenceNumber) || subSequenceNumber < 0) {
-      throw new CheckpointRefused(
+      throw new CheckpointRefusedError(
         `checkpoint refused: ${shown(asked)} is no position; pass a record, or a decimal sequenceNumber and a subSequenceNumber >= 0`,
       );
     }
     if (compareCheckpoints(asked, delivered) > 0) {
-      throw new CheckpointRefused(
+      throw new CheckpointRefusedError(
         `checkpoint refused: ${shown(asked)} is beyond the last delivered record ${shown(delivered)}`,
       );
     }
     if (compareCheckpoints(asked, this.#progress) < 0) {
-      throw new CheckpointRefused(
+      throw new CheckpointRefusedError(
         `checkpoint refused: ${shown(asked)} is before the last checkpoint ${shown(this.#progress)}; checkpoints only go forward`,
       );
     }

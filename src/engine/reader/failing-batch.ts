@@ -132,7 +132,7 @@ export class FailingBatch {
     this.#goesOn();
     this.#settled(true);
     // The next record may be one that the handler has named as poison.
-    await this.#isolateDue();
+    await this.#settleDue();
   }
 
   /** Resolves when the next call may be made. */
@@ -153,7 +153,7 @@ export class FailingBatch {
     if (call.kind === "next") this.#error = error;
     const attempt = isolation.attemptsOf(indexes[0]!);
     this.#hasPaused = false;
-    await this.#isolateDue();
+    await this.#settleDue();
     // A record named as poison is no sign that the handler fails otherwise, so no pause follows.
     if (named !== undefined || isolation.isUrgent || this.#hasPaused) return;
     await this.#pauseAfter(isolation.failuresInRow, { attempt, count: indexes.length, error });
@@ -169,7 +169,7 @@ export class FailingBatch {
     this.#isolation.append(records.map(({ partitionKey }) => partitionKey));
   }
 
-  async #isolateDue(): Promise<void> {
+  async #settleDue(): Promise<void> {
     const { interrupted, onError } = this.#parts;
     for (let reason = this.#reasonToGiveUp(); reason !== undefined; reason = this.#reasonToGiveUp()) {
       if (interrupted.aborted) return;
@@ -179,7 +179,7 @@ export class FailingBatch {
       if (onError === "stop") return this.#halt(error);
       if (onError !== "skip" && !(await this.#deadLetter(onError.deadLetter, record, error))) return;
       this.#parts.report.gaveUp(record, reason, error, onError === "skip" ? "skipped" : "dead-letter");
-      this.#isolation.handOverFirst();
+      this.#isolation.settleFirst();
       this.#settled(false);
     }
   }

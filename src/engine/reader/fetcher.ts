@@ -246,7 +246,7 @@ export class ShardFetcher {
    * The response says that the shard ends here. Undefined: the listing does not (yet), and reading continues.
    */
   async #confirmEnd(named: readonly Shard[] | undefined): Promise<ShardEnd | undefined> {
-    const listed = await this.#poll();
+    const listed = await this.#listed();
     const isOver =
       listed?.kind === "closed" ||
       (listed?.kind === "absent" && (listed.isLasting || listed.children.length > 0));
@@ -300,7 +300,7 @@ export class ShardFetcher {
   }
 
   async #notFound(wasOpen: boolean): Promise<Fetched | undefined> {
-    const listed = await this.#poll();
+    const listed = await this.#listed();
     if (listed === undefined) return undefined;
     if (listed.kind !== "absent") {
       // Some endpoints answer "not found" for a sequence number that they no longer have.
@@ -329,10 +329,10 @@ export class ShardFetcher {
   }
 
   /** Undefined: the listing failed, which is reported. */
-  async #poll(): Promise<Listed | undefined> {
+  async #listed(): Promise<Listed | undefined> {
     const { reports } = this.#deps;
     try {
-      const listed = await this.#listing.poll();
+      const listed = await this.#listing.find();
       reports.recovered("stream listing", this.#shardId);
       return listed;
     } catch (error) {

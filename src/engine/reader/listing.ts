@@ -41,7 +41,7 @@ export class ShardListing {
    * Lists the shards once.
    * @throws StreamError
    */
-  async poll(): Promise<Listed> {
+  async find(): Promise<Listed> {
     const shards = await this.#listShards();
     const children = shards.filter((shard) => shard.parentShardIds.includes(this.#shardId));
     const listed = shards.find((shard) => shard.shardId === this.#shardId);

@@ -25,7 +25,7 @@ export type RecordPosition = Pick<ConsumerRecord, "sequenceNumber"> &
  * A call may have one record ahead of an earlier one that fails (`onError` "skip" or `deadLetter`). There the
  * checkpoint resolves at once, and is written when the earlier record is processed or given up.
  *
- * Throws `CheckpointRefused` at once for a position beyond what was delivered, before the last checkpoint, or
+ * Throws `CheckpointRefusedError` at once for a position beyond what was delivered, before the last checkpoint, or
  * that is no sequence number; and in a call that has failed, timed out or lost its lease.
  */
 export type CheckpointFunction = (position?: RecordPosition) => Promise<void>;

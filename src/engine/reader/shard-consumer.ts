@@ -12,7 +12,7 @@ import type { Activity } from "./shard-activity.ts";
 
 /**
  * A lease this worker holds. All writes of the lease go through here, one after another, under its fence.
- * `StoreUnavailable` is passed to the caller, which retries with backoff. After `lost`, every later write is
+ * `StoreUnavailableError` is passed to the caller, which retries with backoff. After `lost`, every later write is
  * `lost` too.
  */
 export interface HeldLease {

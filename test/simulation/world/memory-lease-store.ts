@@ -4,8 +4,8 @@ import type { FleetRow } from "../../../src/core/member.ts";
 import {
   type LeaseListing,
   type LeaseStore,
-  StoreUnavailable,
-  StoreUnusable,
+  StoreUnavailableError,
+  StoreUnusableError,
   withBump,
 } from "../../../src/ports/lease-store.ts";
 import type { LeaseTable } from "./lease-table.ts";
@@ -32,7 +32,7 @@ function problem(operation: string, how: Failure): Error {
   const message = `${operation}: ${how}`;
   const mayPass = how === "throttled" || how === "unavailable" || how === "malformed-answer";
   const options = { errorClass: how };
-  return mayPass ? new StoreUnavailable(message, options) : new StoreUnusable(message, options);
+  return mayPass ? new StoreUnavailableError(message, options) : new StoreUnusableError(message, options);
 }
 
 export interface MemoryLeaseStoreOptions {

@@ -4,7 +4,11 @@ import { dynamoDbClient, dynamoDbTimeoutMillis } from "../../../src/adapters/aws
 import { dynamoDbLeaseStore } from "../../../src/adapters/dynamodb/lease-store.ts";
 import { type Lease, sentinel, TRIM_HORIZON } from "../../../src/core/lease.ts";
 import type { Member } from "../../../src/core/member.ts";
-import { type LeaseStore, StoreUnavailable, StoreUnusable } from "../../../src/ports/lease-store.ts";
+import {
+  type LeaseStore,
+  StoreUnavailableError,
+  StoreUnusableError,
+} from "../../../src/ports/lease-store.ts";
 import { type Answer, type AnsweringServer, type Call, failure, startAnswering } from "./answering-server.ts";
 
 const held: Lease = {
@@ -64,14 +68,14 @@ describe("the lease store, when DynamoDB does not do as asked", () => {
   ])("%s is StoreUnavailable, after a second try", async (_title, given) => {
     answer = () => given;
     const problem = await errorFrom(store.renew(held));
-    expect(problem).toBeInstanceOf(StoreUnavailable);
+    expect(problem).toBeInstanceOf(StoreUnavailableError);
     expect(String(problem)).toContain("UpdateItem on lease table orders failed");
     expect(server.calls).toHaveLength(2);
   });
 
   it("an answer that begins and never ends is StoreUnavailable too", async () => {
     answer = () => ({ stall: true });
-    expect(await errorFrom(store.readFleet(0))).toBeInstanceOf(StoreUnavailable);
+    expect(await errorFrom(store.readFleet(0))).toBeInstanceOf(StoreUnavailableError);
   });
 
   it.each([
@@ -89,7 +93,7 @@ describe("the lease store, when DynamoDB does not do as asked", () => {
     ];
     for (const call of calls) {
       const problem = await errorFrom(call());
-      expect(problem).toBeInstanceOf(StoreUnusable);
+      expect(problem).toBeInstanceOf(StoreUnusableError);
       expect(String(problem)).toContain(remedy);
     }
     expect(server.calls).toHaveLength(4);
@@ -129,8 +133,8 @@ describe("the lease store, when DynamoDB does not do as asked", () => {
     ];
     for (const call of calls) {
       const problem = await errorFrom(call());
-      expect(problem).toBeInstanceOf(StoreUnavailable);
-      expect((problem as StoreUnavailable).errorClass).toBe("malformed-answer");
+      expect(problem).toBeInstanceOf(StoreUnavailableError);
+      expect((problem as StoreUnavailableError).errorClass).toBe("malformed-answer");
     }
   });
 

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { runForeground, runLogged } from "../../../lab/deployment/child.ts";
-import { Interrupted } from "../../../lab/problem.ts";
+import { Interrupted } from "../../../lab/errors.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "evenkeel-child-"));
 afterAll(() => rmSync(folder, { recursive: true }));

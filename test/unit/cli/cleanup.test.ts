@@ -101,7 +101,7 @@ describe("cleanup of what a crashed fleet left", () => {
   ])("refuses, and removes nothing, when %s at the very end", async (_when, sign, worker) => {
     const clock = sleepingClock(async (now) => now === FAILOVER_MILLIS && (await sign(now)));
     await expect(cleanUp(clock)).rejects.toMatchObject({
-      name: "Problem",
+      name: "CommandError",
       exitCode: 1,
       message: expect.stringMatching(new RegExp(`^worker ${worker} is alive .*stop the fleet first`)),
     });
@@ -153,7 +153,7 @@ describe("cleanup of what a crashed fleet left", () => {
 
   it("a missing table is one line that names the option", async () => {
     await expect(dynamoDbFleetRows(server.client, "no-such").list()).rejects.toMatchObject({
-      name: "Problem",
+      name: "CommandError",
       message: "there is no lease table no-such; give its name with --table",
     });
   });

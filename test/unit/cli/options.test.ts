@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { numberFor } from "../../../lab/cli/arguments.ts";
 import { reshardTarget } from "../../../lab/cli/commands/split-shards.ts";
+import { CommandError } from "../../../lab/errors.ts";
 import { settingsFrom } from "../../../lab/experiment/options.ts";
-import { Problem } from "../../../lab/problem.ts";
 
 const SEED = {
   shards: 20,
@@ -14,14 +14,14 @@ const SEED = {
   out: "out",
 } as const;
 
-function errorFrom(action: () => unknown): Problem {
+function errorFrom(action: () => unknown): CommandError {
   try {
     action();
   } catch (error) {
-    if (error instanceof Problem) return error;
+    if (error instanceof CommandError) return error;
     throw error;
   }
-  throw new Error("expected a Problem, and nothing was thrown");
+  throw new Error("expected a CommandError, and nothing was thrown");
 }
 
 describe("the experiment's options", () => {

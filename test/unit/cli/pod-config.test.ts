@@ -8,7 +8,7 @@ import {
   parsePodConfig,
   readPodConfig,
 } from "../../../lab/deployment/pod-config.ts";
-import { Problem } from "../../../lab/problem.ts";
+import { CommandError } from "../../../lab/errors.ts";
 import { inProject } from "../../../lab/project.ts";
 import { readSettings } from "../../../services/consumer/settings.ts";
 import { CONSUMER_ENVIRONMENT } from "../../../services/contract/environment.ts";
@@ -87,7 +87,7 @@ describe("a pod's configuration", () => {
     try {
       parsePodConfig(text, "pod.yaml");
     } catch (error) {
-      if (!(error instanceof Problem)) throw error;
+      if (!(error instanceof CommandError)) throw error;
       expect(error.exitCode).toBe(2);
       expect(error.message).toContain(expected);
       expect(error.message).not.toContain("\n");

@@ -3,8 +3,8 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSyn
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
+import { Interrupted } from "../../../lab/errors.ts";
 import { type RunLockOptions, withRunLock } from "../../../lab/experiment/run-lock.ts";
-import { Interrupted } from "../../../lab/problem.ts";
 import { systemClock } from "../../../src/platform.ts";
 import type { Clock } from "../../../src/ports/clock.ts";
 

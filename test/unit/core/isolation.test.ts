@@ -44,7 +44,7 @@ function play(
     while (isolation.verdict !== undefined) {
       if (!rules.mayTryAhead) return { ...game, givenUp: [isolation.first], isOver: true };
       game.givenUp.push(isolation.first);
-      isolation.handOverFirst();
+      isolation.settleFirst();
     }
     if (!isUrgent) now += retryDelayMillis(isolation.failuresInRow, retryOf(), random);
   }

@@ -3,7 +3,7 @@
  * a stream that was resharded before: every open shard names a parent.
  */
 import { describe, expect, it } from "vitest";
-import { StoreUnavailable } from "../../../src/ports/lease-store.ts";
+import { StoreUnavailableError } from "../../../src/ports/lease-store.ts";
 import { FaultyFleet, storeThrough } from "./faulty-fleet.ts";
 
 const OLD = 400;
@@ -18,7 +18,7 @@ async function resharded(initialPosition: "LATEST" | { atMillis: number }, failu
       store: storeThrough(ports.store, async (name, act) => {
         if (name !== "create" || left <= 0) return act();
         left -= 1;
-        throw new StoreUnavailable("throttled", { errorClass: "throttled" });
+        throw new StoreUnavailableError("throttled", { errorClass: "throttled" });
       }),
     }),
   });

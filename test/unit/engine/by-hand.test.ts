@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { isEnded } from "../../../src/core/lease.ts";
 import type { Member } from "../../../src/core/member.ts";
-import { StoreUnavailable } from "../../../src/ports/lease-store.ts";
+import { StoreUnavailableError } from "../../../src/ports/lease-store.ts";
 import { FaultyFleet, storeThrough } from "./faulty-fleet.ts";
 
 /** Even, and processing. */
@@ -115,7 +115,7 @@ describe("the fleet row", () => {
           const answer = await act();
           const isWrite = !["list", "readFleet", "ensureTable", "readApplication"].includes(name);
           if (losesAnswers && isWrite && ports.random.next() < 0.5)
-            throw new StoreUnavailable("the answer was lost");
+            throw new StoreUnavailableError("the answer was lost");
           return answer;
         }),
       }),

@@ -7,7 +7,7 @@ import {
   streamWithDeadlines,
   within,
 } from "../../../src/engine/deadlines.ts";
-import { StoreUnavailable } from "../../../src/ports/lease-store.ts";
+import { StoreUnavailableError } from "../../../src/ports/lease-store.ts";
 import { StreamError } from "../../../src/ports/stream.ts";
 import { VirtualClock } from "../../../src/testing/virtual-clock.ts";
 import { LeaseTable } from "../../simulation/world/lease-table.ts";
@@ -30,7 +30,7 @@ describe("deadlines", () => {
     const errors = Promise.all(calls.map((call) => call().catch((error: unknown) => error)));
     await clock.advance(30_000);
     const [list, ...ofStream] = await errors;
-    expect(list).toBeInstanceOf(StoreUnavailable);
+    expect(list).toBeInstanceOf(StoreUnavailableError);
     expect(ofStream.map((error) => error instanceof StreamError && error.problem)).toEqual(
       ofStream.map(() => "unavailable"),
     );

@@ -1,6 +1,6 @@
 /** Answers that are not what they seem: a listing of the table without its rows, and writes whose answers are lost. */
 import { describe, expect, it } from "vitest";
-import { StoreUnavailable } from "../../../src/ports/lease-store.ts";
+import { StoreUnavailableError } from "../../../src/ports/lease-store.ts";
 import { FaultyFleet, storeThrough } from "./faulty-fleet.ts";
 
 const WRITES = new Set([
@@ -66,7 +66,7 @@ describe("answers of writes that are lost during a rolling deploy", () => {
           store: storeThrough(ports.store, async (name, act) => {
             const answer = await act();
             if (loses && WRITES.has(name) && ports.random.next() < share)
-              throw new StoreUnavailable("lost answer");
+              throw new StoreUnavailableError("lost answer");
             return answer;
           }),
         }),

@@ -1,7 +1,7 @@
 /** Claims that fail again and again: told once and then seldom, all counted, and told when they work again. */
 import { describe, expect, it } from "vitest";
 import type { ErrorClass } from "../../../src/core/error-class.ts";
-import { StoreUnavailable } from "../../../src/ports/lease-store.ts";
+import { StoreUnavailableError } from "../../../src/ports/lease-store.ts";
 import { FaultyFleet, storeThrough } from "./faulty-fleet.ts";
 
 /** The claims of w1 fail until they are healed. */
@@ -15,7 +15,7 @@ function failingClaims(errorClass: ErrorClass, steals = true) {
       store: storeThrough(ports.store, (name, act) => {
         if (name !== "claim" || workerId !== "w1" || !fails) return act();
         failures += 1;
-        return Promise.reject(new StoreUnavailable("no", { errorClass }));
+        return Promise.reject(new StoreUnavailableError("no", { errorClass }));
       }),
     }),
   });
@@ -77,7 +77,7 @@ describe("claims that fail", () => {
       ports: (ports, workerId) => ({
         ...ports,
         store: storeThrough(ports.store, async (name, act) => {
-          if (name === "claim" && workerId === "w9") throw new StoreUnavailable("the claim failed");
+          if (name === "claim" && workerId === "w9") throw new StoreUnavailableError("the claim failed");
           return act();
         }),
       }),

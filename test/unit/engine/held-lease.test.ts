@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { ownLease } from "../../../src/engine/held-lease.ts";
-import { type LeaseStore, StoreUnavailable } from "../../../src/ports/lease-store.ts";
+import { type LeaseStore, StoreUnavailableError } from "../../../src/ports/lease-store.ts";
 import { freshLease, LeaseTable } from "../../simulation/world/lease-table.ts";
 import { memoryLeaseStore } from "../../simulation/world/memory-lease-store.ts";
 
@@ -20,9 +20,9 @@ function setup(fates: Fate[]) {
     <A extends unknown[], R>(call: (...args: A) => Promise<R>) =>
     async (...args: A): Promise<R> => {
       const fate = fates.shift() ?? "ok";
-      if (fate === "failed") throw new StoreUnavailable("failed");
+      if (fate === "failed") throw new StoreUnavailableError("failed");
       const outcome = await call(...args);
-      if (fate === "lost") throw new StoreUnavailable("the answer was lost");
+      if (fate === "lost") throw new StoreUnavailableError("the answer was lost");
       return outcome;
     };
   const { checkpoint, renew, handOver, release, complete } = store;
@@ -51,7 +51,7 @@ async function until<T>(act: () => Promise<T>): Promise<T> {
     try {
       return await act();
     } catch (error) {
-      if (!(error instanceof StoreUnavailable)) throw error;
+      if (!(error instanceof StoreUnavailableError)) throw error;
     }
   }
   throw new Error("never answered");
@@ -77,7 +77,7 @@ describe("a lease whose writes have no answers", () => {
 
   it("is lost when another worker has written the row", async () => {
     const { table, owned } = setup(["lost"]);
-    await expect(owned.checkpoint(at(1))).rejects.toThrow(StoreUnavailable);
+    await expect(owned.checkpoint(at(1))).rejects.toThrow(StoreUnavailableError);
     table.claim("thief", table.lease(KEY)!, "thief");
     expect(await owned.checkpoint(at(2))).toBe("lost");
     expect(table.lease(KEY)).toMatchObject({ owner: "thief", checkpoint: at(1) });
@@ -85,7 +85,7 @@ describe("a lease whose writes have no answers", () => {
 
   it("handed over without an answer, and moved on since: it was handed over", async () => {
     const { table, owned } = setup(["lost"]);
-    await expect(owned.handOver("next", at(1))).rejects.toThrow(StoreUnavailable);
+    await expect(owned.handOver("next", at(1))).rejects.toThrow(StoreUnavailableError);
     table.checkpoint("next", table.lease(KEY)!, at(9));
     expect(await owned.handOver("next", at(1))).toBe("ok");
     expect(await owned.checkpoint(at(2))).toBe("lost");

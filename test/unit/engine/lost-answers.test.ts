@@ -1,6 +1,6 @@
 /** Writes that happened and whose answer was lost: the others must hear of them all the same. */
 import { describe, expect, it } from "vitest";
-import { type LeaseStore, StoreUnavailable } from "../../../src/ports/lease-store.ts";
+import { type LeaseStore, StoreUnavailableError } from "../../../src/ports/lease-store.ts";
 import { Cluster, type EnginePorts } from "../../simulation/cluster.ts";
 import { startEngine } from "../../simulation/engine.ts";
 import { faultFreeSwarm } from "../../simulation/fault-free.ts";
@@ -16,7 +16,7 @@ describe("a lost answer", () => {
         // By then the leader has read the table.
         await clock.sleep(2_000);
         await store.claim(seen, owner);
-        throw new StoreUnavailable("the answer was lost");
+        throw new StoreUnavailableError("the answer was lost");
       },
     });
     const cluster = new Cluster(faultFreeSwarm({ shards: 4, failoverTimeMillis: 3_000 }), (ports, options) =>

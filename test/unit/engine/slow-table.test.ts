@@ -1,6 +1,6 @@
 /** A table that takes longer to read than a worker may be silent. */
 import { describe, expect, it } from "vitest";
-import { StoreUnavailable } from "../../../src/ports/lease-store.ts";
+import { StoreUnavailableError } from "../../../src/ports/lease-store.ts";
 import { Cluster } from "../../simulation/cluster.ts";
 import { startEngine } from "../../simulation/engine.ts";
 import { faultFreeSwarm } from "../../simulation/fault-free.ts";
@@ -45,7 +45,7 @@ describe("a scan that takes longer than the failover time", () => {
         store: storeThrough(ports.store, async (name, act) => {
           if (!isSlow || id !== "w2") return act();
           if (name === "sendHeartbeat" && isReading && readings === 1 && heartbeats++ === 0)
-            throw new StoreUnavailable("the first heartbeat during the reading fails");
+            throw new StoreUnavailableError("the first heartbeat during the reading fails");
           if (name !== "list") return act();
           readings += 1;
           isReading = true;

@@ -4,7 +4,11 @@
  */
 import { describe, expect, it } from "vitest";
 import type { ErrorClass } from "../../../src/core/error-class.ts";
-import { type LeaseStore, StoreUnavailable, StoreUnusable } from "../../../src/ports/lease-store.ts";
+import {
+  type LeaseStore,
+  StoreUnavailableError,
+  StoreUnusableError,
+} from "../../../src/ports/lease-store.ts";
 import { type Stream, StreamError } from "../../../src/ports/stream.ts";
 import type { EnginePorts } from "../../simulation/cluster.ts";
 import { FaultyFleet, storeThrough } from "./faulty-fleet.ts";
@@ -22,8 +26,8 @@ function starting(names: readonly string[]) {
   };
   const storeError = (errorClass: ErrorClass) =>
     errorClass === "throttled" || errorClass === "unavailable"
-      ? new StoreUnavailable("drawn", { errorClass })
-      : new StoreUnusable("drawn: grant dynamodb:Scan", { errorClass });
+      ? new StoreUnavailableError("drawn", { errorClass })
+      : new StoreUnusableError("drawn: grant dynamodb:Scan", { errorClass });
   const ports = (given: EnginePorts): EnginePorts => {
     const stream: Stream = {
       ...given.stream,

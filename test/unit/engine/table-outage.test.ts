@@ -3,7 +3,7 @@
  * dead, none joins anew, no lease moves and no record comes twice (cases: r02).
  */
 import { describe, expect, it } from "vitest";
-import { type LeaseStore, StoreUnavailable } from "../../../src/ports/lease-store.ts";
+import { type LeaseStore, StoreUnavailableError } from "../../../src/ports/lease-store.ts";
 import { Cluster, type EnginePorts } from "../../simulation/cluster.ts";
 import { startEngine } from "../../simulation/engine.ts";
 import { faultFreeSwarm } from "../../simulation/fault-free.ts";
@@ -36,7 +36,7 @@ function failing({ store, clock, random }: EnginePorts, outage: { on: boolean },
     if (fails === "answers of writes") await act();
     if (fails === "no answers") return unanswered;
     await clock.sleep(fails === "reads and writes" ? 2_000 : 20);
-    throw new StoreUnavailable(`${name}: drawn to fail`);
+    throw new StoreUnavailableError(`${name}: drawn to fail`);
   };
   const wrapped = Object.entries(store).map(([name, method]) => [
     name,

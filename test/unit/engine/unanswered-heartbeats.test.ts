@@ -3,7 +3,7 @@
  * cannot know whether it still lives. For the others it stands still, so its shards do not wait for the end of it.
  */
 import { expect, it } from "vitest";
-import { type LeaseStore, StoreUnavailable } from "../../../src/ports/lease-store.ts";
+import { type LeaseStore, StoreUnavailableError } from "../../../src/ports/lease-store.ts";
 import { Cluster, type EnginePorts } from "../../simulation/cluster.ts";
 import { startEngine } from "../../simulation/engine.ts";
 import { faultFreeSwarm } from "../../simulation/fault-free.ts";
@@ -17,7 +17,7 @@ function withoutAnswers({ store, clock }: EnginePorts, hasNoAnswers: () => boole
       const answer = await (method as (...a: unknown[]) => Promise<unknown>)(...args);
       if (!hasNoAnswers()) return answer;
       await clock.sleep(50);
-      throw new StoreUnavailable(`${name}: the answer is lost`);
+      throw new StoreUnavailableError(`${name}: the answer is lost`);
     },
   ]);
   return Object.fromEntries(wrapped) as LeaseStore;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { CheckpointRefused } from "../../../src/core/errors.ts";
+import { CheckpointRefusedError } from "../../../src/core/errors.ts";
 import type { CheckpointFunction } from "../../../src/engine/reader/reader-options.ts";
-import { StoreUnavailable } from "../../../src/ports/lease-store.ts";
+import { StoreUnavailableError } from "../../../src/ports/lease-store.ts";
 import { checkpointAt, indexOf, type ShardWorld, shardWorld, upTo } from "./shard-world.ts";
 
 const written = (world: ShardWorld) => world.lease.writes.map((write) => indexOf(write.checkpoint));
@@ -43,7 +43,7 @@ describe("automatic checkpoints", () => {
       options: { checkpointIntervalMillis: 100, maxRecords: 1 },
       prepare: (stream, lease) => {
         stream.put(20);
-        lease.outcomes.push(...Array.from({ length: 6 }, () => new StoreUnavailable("down")));
+        lease.outcomes.push(...Array.from({ length: 6 }, () => new StoreUnavailableError("down")));
       },
     });
     await world.clock.advance(60_000);
@@ -113,7 +113,7 @@ describe("manual checkpoints", () => {
       options: manual,
       prepare: (stream, lease) => {
         stream.put(3);
-        lease.outcomes.push(new StoreUnavailable("down"), new StoreUnavailable("down"));
+        lease.outcomes.push(new StoreUnavailableError("down"), new StoreUnavailableError("down"));
       },
       handler: async ({ records, checkpoint }, running) => {
         await running.clock.sleep(1_000);
@@ -191,7 +191,7 @@ describe("manual checkpoints", () => {
     });
     await world.clock.advance(1_000);
     expect(errors).toHaveLength(1);
-    expect(errors[0]).toBeInstanceOf(CheckpointRefused);
+    expect(errors[0]).toBeInstanceOf(CheckpointRefusedError);
     expect((errors[0] as Error).message).toContain(message);
     expect(written(world)).toEqual([2]);
   });
@@ -221,7 +221,7 @@ describe("manual checkpoints", () => {
       },
     });
     await world.clock.until(() => kept.length === 2);
-    expect(() => kept[0]?.()).toThrow(CheckpointRefused);
+    expect(() => kept[0]?.()).toThrow(CheckpointRefusedError);
     expect(world.lease.writes).toEqual([]);
   });
 

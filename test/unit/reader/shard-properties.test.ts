@@ -1,7 +1,7 @@
 /** Whatever goes wrong: every record is processed, none is passed, order holds, the checkpoint tells the truth. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { StoreUnavailable } from "../../../src/ports/lease-store.ts";
+import { StoreUnavailableError } from "../../../src/ports/lease-store.ts";
 import type { StreamErrorClass } from "../../../src/ports/stream.ts";
 import { VirtualClock } from "../../../src/testing/virtual-clock.ts";
 import { checkpointAt, indexOf, type ShardWorld, shardWorld, type TestLease, upTo } from "./shard-world.ts";
@@ -60,7 +60,7 @@ describe("properties of a shard's reading", () => {
               stream.readFaults.push(...given.readFaults);
               stream.iteratorFaults.push(...given.iteratorFaults);
               lease.outcomes.push(
-                ...Array.from({ length: given.storeFailures }, () => new StoreUnavailable("down")),
+                ...Array.from({ length: given.storeFailures }, () => new StoreUnavailableError("down")),
               );
             },
             handler: async ({ records, checkpoint: confirm, signal }) => {

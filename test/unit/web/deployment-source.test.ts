@@ -20,7 +20,7 @@ it("tells the fleet, and fresh history in the order of its time across files", a
   batch("bob", now - 20);
   const table = {
     snapshot: async () => snapshotOf({ owners: { 0: "ann" }, members: ["ann"] }, now),
-    generation: async () => 1,
+    fleetVersion: async () => 1,
   };
   const source = deploymentSource({ title: "t", table, historyFolder: folder, clock: systemClock });
   const stopping = new AbortController();
