@@ -27,17 +27,17 @@ const QUIET_SCAN_MILLIS = 5_000;
 export async function watchFleet(first: MonitorState, options: WatchOptions): Promise<void> {
   const { table, flow, clock, signal, paused, onState } = options;
   let state = first;
-  let generation: number | undefined;
+  let version: number | undefined;
   let scannedAt: number | undefined;
   while (!signal.aborted) {
     if (!paused()) {
       try {
         const newest = await table.fleetVersion();
         const age = scannedAt === undefined ? Number.POSITIVE_INFINITY : clock.monotonicMillis() - scannedAt;
-        if (newest !== generation || age >= (isBusy(state) ? BUSY_SCAN_MILLIS : QUIET_SCAN_MILLIS)) {
+        if (newest !== version || age >= (isBusy(state) ? BUSY_SCAN_MILLIS : QUIET_SCAN_MILLIS)) {
           scannedAt = clock.monotonicMillis();
           state = withSnapshot(state, await table.snapshot());
-          generation = newest;
+          version = newest;
         }
         if (flow) state = withFlow(state, clock.wallMillis(), await flow());
       } catch (error) {

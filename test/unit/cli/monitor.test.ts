@@ -53,7 +53,7 @@ describe("the fleet's state", () => {
     expect(isEven(state, 5, 3)).toBe(true);
     expect(isEven(state, 5, 2)).toBe(false);
     expect(isEven(state, 6, 3)).toBe(false);
-    expect(state).toMatchObject({ load: 5, unowned: [], plannedMoves: 0, generation: 7 });
+    expect(state).toMatchObject({ load: 5, unowned: [], plannedMoves: 0, fleetVersion: 7 });
   });
 
   it("tells draining parents, blocked children and ended leases apart", () => {
