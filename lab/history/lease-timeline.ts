@@ -35,8 +35,8 @@ export class LeaseTimeline {
     for (const [leaseKey, owner] of Object.entries(sample.owners)) {
       const ended = sample.checkpoints[leaseKey] === "SHARD_END";
       const before = this.table.get(leaseKey);
-      if (before !== undefined && before.owner === owner && before.ended === ended) continue;
       if (!this.firstSeen.has(leaseKey)) this.firstSeen.set(leaseKey, sample.t);
+      if (before !== undefined && before.owner === owner && before.ended === ended) continue;
       this.change({ t: sample.t, leaseKey, state: { owner, ended } });
     }
     if (this.table.size === Object.keys(sample.owners).length) return;

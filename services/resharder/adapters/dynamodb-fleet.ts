@@ -2,14 +2,9 @@
  * The fleet as seen in the lease table (KCL's schema): the owner of each lease, and the request that wakes
  * the leader.
  */
-import {
-  type AttributeValue,
-  ConditionalCheckFailedException,
-  type DynamoDBClient,
-  ScanCommand,
-  UpdateItemCommand,
-} from "@aws-sdk/client-dynamodb";
-import { FLEET_ATTRIBUTES, fleetRowKey, LEASE_ENTITY_TYPE } from "../../../src/adapters/dynamodb/own-rows.ts";
+import { type AttributeValue, type DynamoDBClient, ScanCommand } from "@aws-sdk/client-dynamodb";
+import { LEASE_ENTITY_TYPE } from "../../../src/adapters/dynamodb/own-rows.ts";
+import { requestShardSync } from "../../../src/adapters/dynamodb/request-shard-sync.ts";
 import { type Fleet, type LeaseOwner, TableRefusal } from "../ports.ts";
 import { refusing } from "./refusals.ts";
 
@@ -44,28 +39,9 @@ export function dynamoDbFleet({ client, leaseTableName }: DynamoDbFleetProps): F
       } while (from !== undefined);
       return leases;
     },
-    async wake() {
-      try {
-        await client.send(
-          new UpdateItemCommand({
-            TableName: leaseTableName,
-            Key: { leaseKey: { S: fleetRowKey(0) } },
-            UpdateExpression: "ADD #requests :one, #generation :one",
-            // Without a fleet the row must not be created: the first worker would take it for an existing
-            // fleet's row.
-            ConditionExpression: "attribute_exists(leaseKey)",
-            ExpressionAttributeNames: {
-              "#requests": FLEET_ATTRIBUTES.shardSyncRequests,
-              "#generation": FLEET_ATTRIBUTES.version,
-            },
-            ExpressionAttributeValues: { ":one": { N: "1" } },
-          }),
-        );
-        return "woken";
-      } catch (error) {
-        if (error instanceof ConditionalCheckFailedException) return "no-fleet";
-        throw error;
-      }
+    wake: async () => {
+      const outcome = await fromTable(requestShardSync(client, leaseTableName));
+      return outcome === "requested" ? "woken" : outcome;
     },
   };
 }
