@@ -20,7 +20,7 @@ const row = (what: string, workers: number, { mostTries, markedDead, twice, call
   `| ${what} | ${workers} | ${mostTries} | ${markedDead.join(", ")} | ${twice.join(", ")} | ${calls.join(", ")} |`;
 
 process.stdout.write(
-  "| blocks, failover times | workers | most tries of a record | declared dead: first, later | records twice: first, later | calls: first, later |\n|---|--:|--:|--:|--:|--:|\n",
+  "| blocks, failover times | workers | most tries of a record | marked dead: first, later | records twice: first, later | calls: first, later |\n|---|--:|--:|--:|--:|--:|\n",
 );
 for (const [what, blocks] of LINES)
   for (const part of PARTS)

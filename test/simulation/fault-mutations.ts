@@ -235,7 +235,7 @@ const assignsNothing: Mutation = {
 
 /** In a very large fleet, nobody notices that a worker does not read what the rows give it. */
 const ignoresUnderfilled: Mutation = {
-  name: "ignores-the-lacking",
+  name: "ignores-underfilled",
   decide: (decide) => (facts) => decide({ ...facts, underfilled: new Set() }),
 };
 

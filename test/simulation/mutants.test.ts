@@ -43,7 +43,7 @@ const EXPECTED: Readonly<Record<string, Expected>> = {
   "does-not-fit-batches": { law: /^L12/, seed: 9 },
   "trials-never-end": { law: /^L5/, seed: 1 },
   "assigns-nothing": { law: /^L[158]/, seed: 16 },
-  "ignores-the-lacking": { law: /^L[58]/, seed: 8 },
+  "ignores-underfilled": { law: /^L[58]/, seed: 8 },
   "reads-orphans": { law: /^L[34]/, seed: 1305091 },
   "says-nothing": { law: /^L10/, seed: 17 },
 };
