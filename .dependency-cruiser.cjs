@@ -1,7 +1,7 @@
 // The import arrows of DESIGN.md as a failing check.
 const arrow = (name, comment, from, to) => ({ name, comment, severity: "error", from, to });
 /** All rooms of the project. What is not below them (packages, node:) is free unless an arrow says otherwise. */
-const ROOMS = "^(src|services|infra|lab|local)/";
+const ROOMS = "^(src|services|infra|lab|local|examples)/";
 /** The library's doors: its entries, and the pure files that other rooms may share. */
 const DOORS = [
   "^src/(index|inspect|testing|platform|defaults|suggest)\\.ts$",
@@ -88,6 +88,12 @@ module.exports = {
         path: "^(src|services/(consumer|producer|resharder))/",
         pathNot: ["^services/[^/]+/index\\.ts$", ...DOORS],
       },
+    ),
+    arrow(
+      "examples-use-the-package",
+      "an example is a program of a user's: it imports the package by its name",
+      { path: "^examples/" },
+      { path: ROOMS, pathNot: ["^examples/", "^src/index\\.ts$"] },
     ),
     arrow("no-orphan-tests-in-code", "code never imports tests", { path: ROOMS }, { path: "^test/" }),
   ],

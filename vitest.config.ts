@@ -1,4 +1,5 @@
 import { availableParallelism } from "node:os";
+import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 
 /** Also on two cores, where Vitest's default is one: some files compute, others wait for processes and sockets. */
@@ -10,6 +11,9 @@ const PROGRAMS = [
   "test/unit/{adapters,cli,tools}/**/*.test.ts",
   "test/conformance/**/*.test.ts",
 ];
+
+/** The package by its own name, as examples/ import it: the sources, so that no build is needed. */
+const SOURCES = { find: /^evenkeel$/, replacement: fileURLToPath(new URL("src/index.ts", import.meta.url)) };
 
 export default defineConfig({
   test: {
@@ -29,6 +33,7 @@ export default defineConfig({
         },
       },
       {
+        resolve: { alias: [SOURCES] },
         test: {
           name: "programs",
           include: PROGRAMS,

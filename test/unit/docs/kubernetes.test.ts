@@ -28,9 +28,9 @@ it("answer by the worker's health", async () => {
   const { port } = server.address() as AddressInfo;
   const status = async (path: string) => (await fetch(`http://127.0.0.1:${port}${path}`)).status;
 
-  expect([await status("/alive"), await status("/ready"), await status("/")]).toEqual([200, 503, 503]);
+  expect([await status("/healthz"), await status("/readyz"), await status("/")]).toEqual([200, 503, 503]);
   health = { live: true, ready: true, reasons: [] };
-  expect([await status("/alive"), await status("/ready")]).toEqual([200, 200]);
+  expect([await status("/healthz"), await status("/readyz")]).toEqual([200, 200]);
   health = { live: false, ready: false, reasons: ["ended"] };
-  expect([await status("/alive"), await status("/ready")]).toEqual([503, 503]);
+  expect([await status("/healthz"), await status("/readyz")]).toEqual([503, 503]);
 });
