@@ -1,4 +1,5 @@
 /** evenkeel: a KCL-compatible Kinesis consumer. `createWorker`, its types and its errors. */
+export type { ErrorClass } from "./core/error-class.ts";
 export {
   CheckpointRefusedError,
   DuplicateWorkerIdError,
@@ -10,6 +11,8 @@ export {
 export type { Checkpoint } from "./core/lease.ts";
 export type { ConsumerRecord } from "./core/record.ts";
 export type { LeaseAction, WorkerEvent } from "./engine/engine-context.ts";
+export type { ErrorSource, LastError } from "./engine/error-reports.ts";
+export type { LoopStatus } from "./engine/loop-watch.ts";
 export { PoisonRecordError } from "./engine/reader/handler-errors.ts";
 export type {
   CheckpointFunction,
@@ -17,9 +20,12 @@ export type {
   OnError,
   ProcessRecords,
   ProcessRecordsInput,
+  RecordPosition,
   ShardEnded,
+  ShardEvent,
   ShutdownRequested,
 } from "./engine/reader/reader-options.ts";
+export type { ShardError } from "./engine/reader/reader-report.ts";
 export type { RetryOptions } from "./engine/reader/retry.ts";
 export type { Activity, ActivityKind } from "./engine/reader/shard-activity.ts";
 export type { ShardStatus } from "./engine/reader/shard-consumer.ts";
@@ -27,5 +33,5 @@ export type { WorkerHealth, WorkerState } from "./engine/worker-report.ts";
 export type { WorkerOptions } from "./options.ts";
 export { StoreUnavailableError, StoreUnusableError } from "./ports/lease-store.ts";
 export type { Logger } from "./ports/logger.ts";
-export { StreamError } from "./ports/stream.ts";
+export { StreamError, type StreamErrorClass } from "./ports/stream.ts";
 export { createWorker, type Worker, type WorkerStatus } from "./worker.ts";

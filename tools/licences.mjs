@@ -22,6 +22,10 @@ const TOOLS = {
   "Python-2.0": "permissive: Python's own",
   "MPL-2.0": "asks for the source of changed files only, and none is changed",
 };
+/** npm packages whose manifest refers to a file, with the result of reading it. */
+const NPM_READ_BY_HAND = {
+  spawndamnit: { licence: "MIT", reason: "its file LICENSE has MIT's words" },
+};
 /** Python packages whose metadata do not name a single licence, with the result of reading them. */
 const READ_BY_HAND = {
   docutils: {
@@ -56,7 +60,9 @@ export function isAllowed(expression, allowed) {
 }
 
 /** npm's `license` field, or its older forms. */
-const npmLicence = ({ license, licenses }) => {
+const npmLicence = (name, { license, licenses }) => {
+  if (license === "SEE LICENSE IN LICENSE" && Object.hasOwn(NPM_READ_BY_HAND, name))
+    return NPM_READ_BY_HAND[name].licence;
   const given =
     license ?? (Array.isArray(licenses) ? licenses.map(({ type }) => type).join(" OR ") : licenses);
   return (typeof given === "object" ? given?.type : given) || "none given";
@@ -71,8 +77,9 @@ export function npmPackages(root) {
   const shipped = shippedPaths(root, packages);
   return Object.entries(packages).map(([path, locked]) => {
     const manifest = join(root, path, "package.json");
-    const licence = npmLicence(existsSync(manifest) ? JSON.parse(readFileSync(manifest, "utf8")) : locked);
-    return { name: packageName(path), licence, shipped: shipped.has(path) };
+    const name = packageName(path);
+    const stated = existsSync(manifest) ? JSON.parse(readFileSync(manifest, "utf8")) : locked;
+    return { name, licence: npmLicence(name, stated), shipped: shipped.has(path) };
   });
 }
 
@@ -180,6 +187,10 @@ ${table(npm.filter(({ shipped }) => shipped))}
 What runs on a developer's machine only. Also allowed:
 
 ${lines(Object.entries(TOOLS), (licence, reason) => `${licence}: ${reason}`)}
+
+Read in the package itself, because its manifest refers to a file:
+
+${lines(Object.entries(NPM_READ_BY_HAND), (name, { licence, reason }) => `\`${name}\`, ${licence}: ${reason}`)}
 
 ${table(npm.filter(({ shipped }) => !shipped))}
 `;

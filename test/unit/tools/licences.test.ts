@@ -51,6 +51,20 @@ describe("npm packages", () => {
     },
   );
 
+  it("one whose manifest refers to its LICENSE passes when that was read by hand", () => {
+    const license = "SEE LICENSE IN LICENSE";
+    clone.packages(["a"], {
+      "node_modules/a": { license: "MIT" },
+      "node_modules/spawndamnit": { license, dev: true },
+    });
+    expect(write()).toEqual({ status: 0, out: "", err: "" });
+    clone.packages(["a"], {
+      "node_modules/a": { license: "MIT" },
+      "node_modules/spawndamnit": { license: "GPL-3.0", dev: true },
+    });
+    expect(write()).toMatchObject({ status: 1 });
+  });
+
   it("what a shipped one needs is shipped too, from the folder where Node finds it", () => {
     clone.packages(["a"], {
       "node_modules/a": { license: "MIT", dependencies: { b: "1" } },
