@@ -12,6 +12,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { build } from "esbuild";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { inProject } from "../../lab/project.ts";
 
@@ -125,6 +126,37 @@ describe("npm pack", () => {
     const app = run(process.execPath, ["app.js"], user);
     expect(app).toMatchObject({ status: 0, stderr: "" });
     expect(app.stdout).toMatch(/^\w+\ntrue true\n$/);
+  });
+
+  it("esbuild makes one ES module of it that needs no `require`", async () => {
+    writeFileSync(
+      join(user, "whole.js"),
+      `import { createWorker } from "evenkeel";
+       import { planLeases } from "evenkeel/inspect";
+       import { VirtualClock } from "evenkeel/testing";
+       const options = { applicationName: "orders", streamName: "orders", processRecords: async () => {} };
+       console.log(createWorker({ ...options, region: "us-east-1" }).status().state, [planLeases, VirtualClock].length);`,
+    );
+    const { warnings } = await build({
+      // As docs/own-service.md says.
+      ...{ bundle: true, platform: "node", format: "esm", mainFields: ["module", "main"] },
+      ...{ absWorkingDir: user, entryPoints: ["whole.js"], outfile: "bundle.mjs", logLevel: "silent" },
+    });
+    expect(warnings).toEqual([]);
+    const alone = join(folder, "alone");
+    mkdirSync(alone);
+    cpSync(join(user, "bundle.mjs"), join(alone, "bundle.mjs"));
+    expect(run(process.execPath, ["bundle.mjs"], alone)).toEqual({
+      ...{ status: 0, stdout: "created 2\n", stderr: "" },
+    });
+  }, 60_000);
+
+  it("has no side effects: an import of it that is not used leaves nothing in a bundle", async () => {
+    const { outputFiles } = await build({
+      stdin: { contents: 'import { createWorker } from "evenkeel";', resolveDir: user },
+      ...{ bundle: true, platform: "node", format: "esm", write: false, logLevel: "silent" },
+    });
+    expect(outputFiles[0]!.text).toBe("");
   });
 
   it("its types resolve under nodenext, and refuse what is wrong", () => {
