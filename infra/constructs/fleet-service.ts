@@ -74,11 +74,11 @@ export class FleetService extends Construct {
       circuitBreaker: { rollback: true },
       assignPublicIp: true,
       vpcSubnets: { subnetType: SubnetType.PUBLIC },
-      securityGroups: [this.outboundOnly(props.cluster)],
+      securityGroups: [this.#outboundOnly(props.cluster)],
     });
   }
 
-  private outboundOnly(cluster: ICluster): ISecurityGroup {
+  #outboundOnly(cluster: ICluster): ISecurityGroup {
     return new SecurityGroup(this, "OutboundOnly", {
       vpc: cluster.vpc,
       description: "Outbound only: the tasks call AWS APIs, nothing connects to them",

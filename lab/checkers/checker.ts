@@ -39,15 +39,15 @@ const MAX_WITNESSES = 10;
 /** Counts all witnesses and keeps the first few. */
 export class Witnesses {
   total = 0;
-  private readonly kept: Witness[] = [];
+  readonly #kept: Witness[] = [];
 
   add(witness: Witness): void {
     this.total += 1;
-    if (this.kept.length < MAX_WITNESSES) this.kept.push(witness);
+    if (this.#kept.length < MAX_WITNESSES) this.#kept.push(witness);
   }
 
   invalid(actual: string | number = this.total): Verdict {
-    return { kind: "invalid", actual, total: this.total, witnesses: [...this.kept] };
+    return { kind: "invalid", actual, total: this.total, witnesses: [...this.#kept] };
   }
 }
 

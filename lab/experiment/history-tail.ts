@@ -22,38 +22,42 @@ export interface Flow {
 }
 
 export class HistoryTail {
-  private readonly folder: string;
-  private readonly observe: ((event: HistoryEvent) => void) | undefined;
-  private readonly offsets = new Map<string, { offset: number; rest: string }>();
+  readonly #folder: string;
+  readonly #observe: ((event: HistoryEvent) => void) | undefined;
+  readonly #offsets = new Map<string, { offset: number; rest: string }>();
   /**
    * Records put but not handled, or handled before their put line was read: the files are read one after
    * another.
    */
-  private readonly unmatched = new Map<string, "put" | "record">();
-  private produced = 0;
-  private processed = 0;
-  private pending = 0;
-  private newestPutAt: number | undefined;
+  readonly #unmatched = new Map<string, "put" | "record">();
+  #produced = 0;
+  #processed = 0;
+  #pending = 0;
+  #newestPutAt: number | undefined;
 
   /** `observe` also receives every event of these files. */
   constructor(folder: string, observe?: (event: HistoryEvent) => void) {
-    this.folder = folder;
-    this.observe = observe;
+    this.#folder = folder;
+    this.#observe = observe;
   }
 
   /** Reads the lines added since the last call. */
   async poll(): Promise<Flow> {
-    for (const name of await readdir(this.folder)) {
-      if (name.endsWith(".jsonl") && name !== "lab.jsonl") await this.pollFile(name);
+    for (const name of await readdir(this.#folder)) {
+      if (name.endsWith(".jsonl") && name !== "lab.jsonl") await this.#pollFile(name);
     }
-    const { produced, processed, pending, newestPutAt } = this;
-    return { produced, processed, pending, newestPutAt };
+    return {
+      produced: this.#produced,
+      processed: this.#processed,
+      pending: this.#pending,
+      newestPutAt: this.#newestPutAt,
+    };
   }
 
-  private async pollFile(name: string): Promise<void> {
-    const state = this.offsets.get(name) ?? { offset: 0, rest: "" };
-    this.offsets.set(name, state);
-    const file = await open(join(this.folder, name), "r");
+  async #pollFile(name: string): Promise<void> {
+    const state = this.#offsets.get(name) ?? { offset: 0, rest: "" };
+    this.#offsets.set(name, state);
+    const file = await open(join(this.#folder, name), "r");
     try {
       const buffer = Buffer.alloc(CHUNK_BYTES);
       for (;;) {
@@ -63,33 +67,33 @@ export class HistoryTail {
         const lines = (state.rest + buffer.toString("latin1", 0, bytesRead)).split("\n");
         state.offset += bytesRead;
         state.rest = lines.pop() ?? "";
-        for (const line of lines) this.take(line);
+        for (const line of lines) this.#take(line);
       }
     } finally {
       await file.close();
     }
   }
 
-  private take(line: string): void {
-    if (this.observe === undefined && !line.includes('"put"') && !line.includes('"record"')) return;
+  #take(line: string): void {
+    if (this.#observe === undefined && !line.includes('"put"') && !line.includes('"record"')) return;
     const parsed = parseHistoryLine(line);
     if ("problem" in parsed) return; // the proof reports corrupt lines
     const { event } = parsed;
-    this.observe?.(event);
+    this.#observe?.(event);
     if (event.type !== "put" && event.type !== "record") return;
     const id = `${event.shardId}/${event.sequenceNumber}`;
-    const other = this.unmatched.get(id);
+    const other = this.#unmatched.get(id);
     if (event.type === "put") {
-      this.produced += 1;
-      this.newestPutAt = Math.max(this.newestPutAt ?? 0, event.t);
+      this.#produced += 1;
+      this.#newestPutAt = Math.max(this.#newestPutAt ?? 0, event.t);
     }
     if (other !== undefined && other !== event.type) {
-      this.unmatched.delete(id);
-      this.processed += 1;
-      if (other === "put") this.pending -= 1;
-    } else if (other === undefined && this.unmatched.size < MAX_PENDING) {
-      this.unmatched.set(id, event.type);
-      if (event.type === "put") this.pending += 1;
+      this.#unmatched.delete(id);
+      this.#processed += 1;
+      if (other === "put") this.#pending -= 1;
+    } else if (other === undefined && this.#unmatched.size < MAX_PENDING) {
+      this.#unmatched.set(id, event.type);
+      if (event.type === "put") this.#pending += 1;
     }
   }
 }

@@ -46,20 +46,20 @@ const SHARD_POLL_MILLIS = 200;
 const BLIND_MILLIS = 10_000;
 
 export class Sampler {
-  private readonly sources: Sources;
-  private readonly write: (event: HistoryEvent) => void;
-  private readonly clock: Clock;
-  private readonly stopping = new AbortController();
-  private readonly loops: Promise<void>[] = [];
-  private readonly knownShards = new Set<string>();
-  private readonly onSample: (sample: Sample) => void;
-  private newest: Sample | undefined;
-  private failure: Error | undefined;
-  private onFailure: (error: Error) => void = () => undefined;
+  readonly #sources: Sources;
+  readonly #write: (event: HistoryEvent) => void;
+  readonly #clock: Clock;
+  readonly #stopping = new AbortController();
+  readonly #loops: Promise<void>[] = [];
+  readonly #knownShards = new Set<string>();
+  readonly #onSample: (sample: Sample) => void;
+  #newest: Sample | undefined;
+  #failure: Error | undefined;
+  #onFailure: (error: Error) => void = () => undefined;
   /** Rejects when the lease table can no longer be read. Never resolves. */
   readonly failed: Promise<never>;
-  private wake: () => void = () => undefined;
-  private changed: Promise<void> = Promise.resolve();
+  #wake: () => void = () => undefined;
+  #changed: Promise<void> = Promise.resolve();
 
   constructor(
     sources: Sources,
@@ -67,34 +67,34 @@ export class Sampler {
     clock: Clock,
     onSample: (sample: Sample) => void,
   ) {
-    this.sources = sources;
-    this.write = write;
-    this.clock = clock;
-    this.onSample = onSample;
+    this.#sources = sources;
+    this.#write = write;
+    this.#clock = clock;
+    this.#onSample = onSample;
     this.failed = new Promise((_, reject) => {
-      this.onFailure = reject;
+      this.#onFailure = reject;
     });
     this.failed.catch(() => undefined); // a caller waiting in `until` gets the failure there
-    this.renewChanged();
+    this.#renewChanged();
   }
 
   get latest(): Sample | undefined {
-    return this.newest;
+    return this.#newest;
   }
 
   start(): void {
-    this.loops.push(this.sampleLeases());
+    this.#loops.push(this.#sampleLeases());
   }
 
   async stop(): Promise<void> {
-    this.stopping.abort();
-    this.wake();
-    await Promise.all(this.loops);
+    this.#stopping.abort();
+    this.#wake();
+    await Promise.all(this.#loops);
   }
 
   /** Records the shards that already exist, so that they do not count as new children. */
   async noteShards(): Promise<void> {
-    for (const shard of await this.sources.listShards()) this.knownShards.add(shard.shardId);
+    for (const shard of await this.#sources.listShards()) this.#knownShards.add(shard.shardId);
   }
 
   /**
@@ -102,14 +102,14 @@ export class Sampler {
    * aborts.
    */
   async watchShards(open: number, signal: AbortSignal): Promise<void> {
-    const both = AbortSignal.any([signal, this.stopping.signal]);
+    const both = AbortSignal.any([signal, this.#stopping.signal]);
     while (!both.aborted) {
-      const t = this.clock.wallMillis();
-      const shards = await this.sources.listShards();
-      const fresh = shards.filter((shard) => !this.knownShards.has(shard.shardId));
-      for (const shard of fresh) this.knownShards.add(shard.shardId);
+      const t = this.#clock.wallMillis();
+      const shards = await this.#sources.listShards();
+      const fresh = shards.filter((shard) => !this.#knownShards.has(shard.shardId));
+      for (const shard of fresh) this.#knownShards.add(shard.shardId);
       if (fresh.length > 0)
-        this.write({
+        this.#write({
           type: "event",
           t,
           name: "split-done",
@@ -117,7 +117,7 @@ export class Sampler {
           parents: Object.fromEntries(fresh.map((shard) => [shard.shardId, shard.parents])),
         });
       if (shards.filter((shard) => shard.open).length === open) return;
-      await this.clock.sleep(SHARD_POLL_MILLIS, both);
+      await this.#clock.sleep(SHARD_POLL_MILLIS, both);
     }
   }
 
@@ -126,49 +126,49 @@ export class Sampler {
    * held.
    */
   async until(wanted: Condition, signal: AbortSignal): Promise<WaitResult> {
-    const deadline = this.clock.monotonicMillis() + wanted.timeoutMillis;
+    const deadline = this.#clock.monotonicMillis() + wanted.timeoutMillis;
     let since: { readonly wall: number; readonly monotonic: number } | undefined;
     for (;;) {
       if (signal.aborted) throw new Interrupted(wanted.what);
-      if (this.failure) throw this.failure;
-      const now = this.clock.monotonicMillis();
-      if (this.newest && wanted.holds(this.newest)) {
-        since ??= { wall: this.newest.fleet.t, monotonic: now };
+      if (this.#failure) throw this.#failure;
+      const now = this.#clock.monotonicMillis();
+      if (this.#newest && wanted.holds(this.#newest)) {
+        since ??= { wall: this.#newest.fleet.t, monotonic: now };
         if (now - since.monotonic >= (wanted.stableMillis ?? 0)) return { seen: true, at: since.wall };
       } else since = undefined;
-      if (now >= deadline) return { seen: false, instead: this.newest, unsteady: since !== undefined };
-      await Promise.race([this.changed, this.clock.sleep(SAMPLE_MILLIS, signal)]);
+      if (now >= deadline) return { seen: false, instead: this.#newest, unsteady: since !== undefined };
+      await Promise.race([this.#changed, this.#clock.sleep(SAMPLE_MILLIS, signal)]);
     }
   }
 
-  private async sampleLeases(): Promise<void> {
+  async #sampleLeases(): Promise<void> {
     let blindSince: number | undefined;
-    while (!this.stopping.signal.aborted) {
-      const startedAt = this.clock.monotonicMillis();
+    while (!this.#stopping.signal.aborted) {
+      const startedAt = this.#clock.monotonicMillis();
       try {
-        const snapshot = await this.sources.leases.snapshot();
-        this.write(leasesLine(snapshot));
-        this.newest = { snapshot, fleet: fleetState(snapshot), flow: await this.sources.flow() };
+        const snapshot = await this.#sources.leases.snapshot();
+        this.#write(leasesLine(snapshot));
+        this.#newest = { snapshot, fleet: fleetState(snapshot), flow: await this.#sources.flow() };
         blindSince = undefined;
-        this.onSample(this.newest);
+        this.#onSample(this.#newest);
       } catch (error) {
         blindSince ??= startedAt;
         if (startedAt - blindSince > BLIND_MILLIS) {
-          this.failure = new CommandError(`the lease table cannot be read any more: ${messageOf(error)}`);
-          this.onFailure(this.failure);
-          return this.wake();
+          this.#failure = new CommandError(`the lease table cannot be read any more: ${messageOf(error)}`);
+          this.#onFailure(this.#failure);
+          return this.#wake();
         }
       }
-      this.wake();
-      this.renewChanged();
-      const spent = this.clock.monotonicMillis() - startedAt;
-      await this.clock.sleep(Math.max(0, SAMPLE_MILLIS - spent), this.stopping.signal);
+      this.#wake();
+      this.#renewChanged();
+      const spent = this.#clock.monotonicMillis() - startedAt;
+      await this.#clock.sleep(Math.max(0, SAMPLE_MILLIS - spent), this.#stopping.signal);
     }
   }
 
-  private renewChanged(): void {
-    this.changed = new Promise((resolve) => {
-      this.wake = resolve;
+  #renewChanged(): void {
+    this.#changed = new Promise((resolve) => {
+      this.#wake = resolve;
     });
   }
 }

@@ -23,7 +23,7 @@ interface Change {
 
 export class LeaseTimeline {
   readonly changes: Change[] = [];
-  private readonly table = new Map<string, LeaseState>();
+  readonly #table = new Map<string, LeaseState>();
   /** First sample that showed a row for this lease. */
   readonly firstSeen = new Map<string, number>();
   firstSampleAt: number | undefined;
@@ -34,31 +34,31 @@ export class LeaseTimeline {
     this.lastSampleAt = sample.t;
     for (const [leaseKey, owner] of Object.entries(sample.owners)) {
       const ended = sample.checkpoints[leaseKey] === "SHARD_END";
-      const before = this.table.get(leaseKey);
+      const before = this.#table.get(leaseKey);
       if (!this.firstSeen.has(leaseKey)) this.firstSeen.set(leaseKey, sample.t);
       if (before !== undefined && before.owner === owner && before.ended === ended) continue;
-      this.change({ t: sample.t, leaseKey, state: { owner, ended } });
+      this.#change({ t: sample.t, leaseKey, state: { owner, ended } });
     }
-    if (this.table.size === Object.keys(sample.owners).length) return;
-    for (const leaseKey of this.table.keys()) {
-      if (!(leaseKey in sample.owners)) this.change({ t: sample.t, leaseKey, state: undefined });
+    if (this.#table.size === Object.keys(sample.owners).length) return;
+    for (const leaseKey of this.#table.keys()) {
+      if (!(leaseKey in sample.owners)) this.#change({ t: sample.t, leaseKey, state: undefined });
     }
   }
 
   observeLease({ t, leaseKey, worker, action }: Extract<HistoryEvent, { type: "lease" }>): void {
     if (this.firstSampleAt !== undefined) return;
     if (action === "claimed" || action === "received") {
-      this.change({ t, leaseKey, state: { owner: worker, ended: false } });
+      this.#change({ t, leaseKey, state: { owner: worker, ended: false } });
     } else if (action === "completed" || action === "released") {
-      this.change({ t, leaseKey, state: { owner: null, ended: action === "completed" } });
+      this.#change({ t, leaseKey, state: { owner: null, ended: action === "completed" } });
     }
     // "handed-over" and "lost": the new owner's own line names the new owner.
   }
 
-  private change(change: Change): void {
+  #change(change: Change): void {
     this.changes.push(change);
-    if (change.state === undefined) this.table.delete(change.leaseKey);
-    else this.table.set(change.leaseKey, change.state);
+    if (change.state === undefined) this.#table.delete(change.leaseKey);
+    else this.#table.set(change.leaseKey, change.state);
   }
 
   /** The table after each sample that changed it. The same map is yielded each time: copy what you keep. */

@@ -19,7 +19,7 @@ export class Marks {
   splitDoneAt: number | undefined;
   scaleRequestedAt: number | undefined;
   stopRequestedAt: number | undefined;
-  private readonly phaseStarts: { readonly name: string; readonly t: number }[] = [];
+  readonly #phaseStarts: { readonly name: string; readonly t: number }[] = [];
 
   observe(event: EventLine): void {
     const worker = workerOf(event) ?? "";
@@ -52,7 +52,7 @@ export class Marks {
         this.stopRequestedAt ??= event.t;
         break;
       case "phase":
-        this.phaseStarts.push({ name: String(event.phase), t: event.t });
+        this.#phaseStarts.push({ name: String(event.phase), t: event.t });
         break;
       default: // other writers' names: kept in the file, no mark
     }
@@ -60,13 +60,13 @@ export class Marks {
 
   /** The window of the initial workers: until the first request or fault. */
   get initialWindow(): { from: number | undefined; until: number } {
-    const until = Math.min(...this.disturbances().filter((t) => t !== undefined), Number.POSITIVE_INFINITY);
-    return { from: this.lastStart(Number.NEGATIVE_INFINITY, until), until };
+    const until = Math.min(...this.#disturbances().filter((t) => t !== undefined), Number.POSITIVE_INFINITY);
+    return { from: this.#lastStart(Number.NEGATIVE_INFINITY, until), until };
   }
 
   /** From the end of the reshard until scaling is requested. */
   get splitWindow(): { from: number | undefined; until: number } {
-    const until = Math.min(this.scaleRequestedAt ?? Number.POSITIVE_INFINITY, this.settlingEnd);
+    const until = Math.min(this.scaleRequestedAt ?? Number.POSITIVE_INFINITY, this.#settlingEnd);
     return { from: this.splitDoneAt ?? this.splitRequestedAt, until };
   }
 
@@ -75,33 +75,33 @@ export class Marks {
    * fault.
    */
   get scaleWindow(): { from: number | undefined; until: number } {
-    const until = this.settlingEnd;
+    const until = this.#settlingEnd;
     const requested = this.scaleRequestedAt;
     if (requested === undefined) return { from: this.splitDoneAt ?? this.initialWindow.from, until };
-    return { from: this.lastStart(requested, until) ?? requested, until };
+    return { from: this.#lastStart(requested, until) ?? requested, until };
   }
 
   /** The end of the time in which the distribution must become even: the teardown, or an injected fault. */
-  private get settlingEnd(): number {
+  get #settlingEnd(): number {
     const faults = this.kills.map(({ t }) => t).filter((t) => t >= (this.scaleRequestedAt ?? 0));
     return Math.min(this.stopRequestedAt ?? Number.POSITIVE_INFINITY, ...faults);
   }
 
-  private disturbances(): (number | undefined)[] {
+  #disturbances(): (number | undefined)[] {
     return [this.splitRequestedAt, this.scaleRequestedAt, this.stopRequestedAt, this.kills[0]?.t];
   }
 
-  private lastStart(from: number, until: number): number | undefined {
+  #lastStart(from: number, until: number): number | undefined {
     const times = this.starts.map(({ t }) => t).filter((t) => t >= from && t < until);
     return times.length === 0 ? undefined : Math.max(...times);
   }
 
   /** The phases according to their marks. The last phase ends with the history. */
   phases(end: number): Phase[] {
-    return this.phaseStarts.map(({ name, t }, i) => ({
+    return this.#phaseStarts.map(({ name, t }, i) => ({
       name,
       startedAt: t,
-      endedAt: this.phaseStarts[i + 1]?.t ?? this.stopRequestedAt ?? end,
+      endedAt: this.#phaseStarts[i + 1]?.t ?? this.stopRequestedAt ?? end,
     }));
   }
 }

@@ -34,52 +34,52 @@ export class Flow {
   readonly bins = new Map<number, Bin>();
   readonly longestSilences = new Map<string, Silence>();
   readonly firstRecordAt = new Map<string, number>();
-  private readonly lastRecordAt = new Map<string, number>();
-  private readonly putAt = new KeyColumns();
-  private readonly handledAt = new KeyColumns();
+  readonly #lastRecordAt = new Map<string, number>();
+  readonly #putAt = new KeyColumns();
+  readonly #handledAt = new KeyColumns();
 
   observe(event: HistoryEvent): void {
-    if (event.type === "put") this.put(event);
-    else if (event.type === "record") this.record(event);
+    if (event.type === "put") this.#put(event);
+    else if (event.type === "record") this.#record(event);
   }
 
-  private put({ key, n, t }: Extract<HistoryEvent, { type: "put" }>): void {
-    if (this.putAt.get(key, n) !== 0) return;
-    this.putAt.set(key, n, t);
+  #put({ key, n, t }: Extract<HistoryEvent, { type: "put" }>): void {
+    if (this.#putAt.get(key, n) !== 0) return;
+    this.#putAt.set(key, n, t);
     this.produced += 1;
-    this.bin(t).puts += 1;
+    this.#bin(t).puts += 1;
     // The put line may come after the record line: the producer writes it when it gets the answer.
-    const handled = this.handledAt.get(key, n);
-    if (handled !== 0) this.arrive(handled, 0);
+    const handled = this.#handledAt.get(key, n);
+    if (handled !== 0) this.#arrive(handled, 0);
   }
 
-  private record({ key, n, t, shardId }: Extract<HistoryEvent, { type: "record" }>): void {
-    this.silence(shardId, t);
-    if (this.handledAt.get(key, n) !== 0) return;
-    this.handledAt.set(key, n, t);
+  #record({ key, n, t, shardId }: Extract<HistoryEvent, { type: "record" }>): void {
+    this.#silence(shardId, t);
+    if (this.#handledAt.get(key, n) !== 0) return;
+    this.#handledAt.set(key, n, t);
     this.processed += 1;
-    const put = this.putAt.get(key, n);
-    if (put !== 0) this.arrive(t, Math.max(0, t - put));
+    const put = this.#putAt.get(key, n);
+    if (put !== 0) this.#arrive(t, Math.max(0, t - put));
   }
 
-  private arrive(t: number, millis: number): void {
+  #arrive(t: number, millis: number): void {
     this.arrived += 1;
     this.latency.add(millis);
-    const bin = this.bin(t);
+    const bin = this.#bin(t);
     bin.handled += 1;
     bin.slowestMillis = Math.max(bin.slowestMillis, millis);
   }
 
-  private silence(shardId: string, t: number): void {
-    const from = this.lastRecordAt.get(shardId);
-    this.lastRecordAt.set(shardId, t);
+  #silence(shardId: string, t: number): void {
+    const from = this.#lastRecordAt.get(shardId);
+    this.#lastRecordAt.set(shardId, t);
     if (from === undefined) this.firstRecordAt.set(shardId, t);
     else if (t - from > (this.longestSilences.get(shardId)?.millis ?? 0)) {
       this.longestSilences.set(shardId, { shardId, from, millis: t - from });
     }
   }
 
-  private bin(t: number): Bin {
+  #bin(t: number): Bin {
     const number = Math.floor(t / BIN_MILLIS);
     const known = this.bins.get(number);
     if (known !== undefined) return known;

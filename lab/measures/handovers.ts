@@ -29,25 +29,25 @@ export interface Handover {
 export class Handovers {
   readonly acquisitions: Acquisition[] = [];
   readonly handovers: Handover[] = [];
-  private readonly newest = new Map<string, Acquisition>();
-  private readonly lastBatch = new Map<string, { worker: string; t: number }>();
+  readonly #newest = new Map<string, Acquisition>();
+  readonly #lastBatch = new Map<string, { worker: string; t: number }>();
 
   observe(event: HistoryEvent): void {
     if (event.type === "lease" && (event.action === "claimed" || event.action === "received")) {
       const { t, leaseKey, worker, action, reason } = event;
       const acquisition: Acquisition = { t, leaseKey, worker, action, reason };
       this.acquisitions.push(acquisition);
-      this.newest.set(leaseKey, acquisition);
+      this.#newest.set(leaseKey, acquisition);
     } else if (event.type === "batch") {
-      this.batch(event);
+      this.#batch(event);
     }
   }
 
-  private batch({ shardId, worker, t, readAt }: Extract<HistoryEvent, { type: "batch" }>): void {
-    const last = this.lastBatch.get(shardId);
-    this.lastBatch.set(shardId, { worker, t });
+  #batch({ shardId, worker, t, readAt }: Extract<HistoryEvent, { type: "batch" }>): void {
+    const last = this.#lastBatch.get(shardId);
+    this.#lastBatch.set(shardId, { worker, t });
     if (last === undefined || last.worker === worker) return;
-    const move = this.newest.get(shardId);
+    const move = this.#newest.get(shardId);
     this.handovers.push({
       shardId,
       from: last.worker,

@@ -78,13 +78,13 @@ export class Measurement {
   readonly handovers = new Handovers();
   startedAt: number | undefined;
   endedAt: number | undefined;
-  private readonly settings: ExperimentSettings;
-  private readonly order = keyOrder();
-  private readonly doubled;
+  readonly #settings: ExperimentSettings;
+  readonly #order = keyOrder();
+  readonly #doubled;
 
   constructor(settings: ExperimentSettings) {
-    this.settings = settings;
-    this.doubled = nothingDoubled(settings.bounds.crashReplayMillis);
+    this.#settings = settings;
+    this.#doubled = nothingDoubled(settings.bounds.crashReplayMillis);
   }
 
   observe(event: HistoryEvent): void {
@@ -95,8 +95,8 @@ export class Measurement {
     else if (event.type === "event") this.marks.observe(event);
     this.flow.observe(event);
     this.handovers.observe(event);
-    this.order.observe(event);
-    this.doubled.observe(event);
+    this.#order.observe(event);
+    this.#doubled.observe(event);
   }
 
   phases(): Phase[] {
@@ -104,7 +104,8 @@ export class Measurement {
   }
 
   result(options: { readonly apiCalls?: ApiCalls; readonly phases?: readonly Phase[] } = {}): Measures {
-    const { timeline, marks, flow, settings } = this;
+    const { timeline, marks, flow } = this;
+    const settings = this.#settings;
     const { apiCalls = {}, phases = this.phases() } = options;
     const window = movesWindow(timeline, marks, settings);
     const planned = this.handovers.handovers.filter(
@@ -112,14 +113,14 @@ export class Measurement {
     );
     const inWindow = ({ readAt }: Handover) =>
       window !== undefined && readAt >= window.from && readAt < window.until;
-    const order = this.order.verdict();
-    const repeated = this.doubled.counts();
+    const order = this.#order.verdict();
+    const repeated = this.#doubled.counts();
     const durationMillis = (this.endedAt ?? 0) - (this.startedAt ?? 0);
     return {
-      initialBalanceMillis: this.settled(settings.shards, settings.pods, marks.initialWindow),
-      childDetectionMillis: this.perChild(timeline.firstSeen),
-      childFirstRecordMillis: this.perChild(flow.firstRecordAt),
-      convergenceMillis: this.settled(settings.splitTo, settings.scaleTo, marks.scaleWindow),
+      initialBalanceMillis: this.#settled(settings.shards, settings.pods, marks.initialWindow),
+      childDetectionMillis: this.#perChild(timeline.firstSeen),
+      childFirstRecordMillis: this.#perChild(flow.firstRecordAt),
+      convergenceMillis: this.#settled(settings.splitTo, settings.scaleTo, marks.scaleWindow),
       handoffGapMillis: spread(planned.filter(inWindow)),
       allHandoffGapsMillis: spread(planned),
       takeoverGapMillis: spread(this.handovers.handovers.filter((move) => !move.planned)),
@@ -132,29 +133,29 @@ export class Measurement {
       leaseMoves: window === undefined ? null : countMoves(timeline, this.handovers.acquisitions, window),
       minimumLeaseMoves:
         window === undefined ? null : minimumMoves(timeline.tableAt(window.from), marks, settings),
-      putToHandlerMillis: this.latency(),
-      shardSilenceMillis: this.silence(),
+      putToHandlerMillis: this.#latency(),
+      shardSilenceMillis: this.#silence(),
       recoveries: recoveries(timeline, marks, this.handovers.handovers),
-      distributions: phases.map(({ name, endedAt }) => this.distribution(name, endedAt)),
+      distributions: phases.map(({ name, endedAt }) => this.#distribution(name, endedAt)),
       durationMillis,
       apiCalls,
       dynamoDb: dynamoDbCost(apiCalls, durationMillis) ?? null,
     };
   }
 
-  private settled(
+  #settled(
     shards: number,
     workers: number,
     window: { from: number | undefined; until: number },
   ): number | null {
     const { from, until } = window;
     if (from === undefined) return null;
-    const even = evenDistribution(shards, workers, this.settings.maxLeasesLimit);
+    const even = evenDistribution(shards, workers, this.#settings.maxLeasesLimit);
     const at = settledAt(this.timeline, this.marks.parents, { from, until }, even);
     return at === undefined ? null : at - from;
   }
 
-  private perChild(times: ReadonlyMap<string, number>): { p50: number; max: number } | null {
+  #perChild(times: ReadonlyMap<string, number>): { p50: number; max: number } | null {
     const millis: number[] = [];
     for (const [child, listedAt] of this.marks.children) {
       const t = times.get(child);
@@ -163,7 +164,7 @@ export class Measurement {
     return millis.length === 0 ? null : { p50: percentile(millis, 0.5) as number, max: Math.max(...millis) };
   }
 
-  private latency(): Spread | null {
+  #latency(): Spread | null {
     const { latency } = this.flow;
     if (latency.count === 0) return null;
     return {
@@ -173,7 +174,7 @@ export class Measurement {
     };
   }
 
-  private silence(): Measures["shardSilenceMillis"] {
+  #silence(): Measures["shardSilenceMillis"] {
     const silences = [...this.flow.longestSilences.values()].toSorted((a, b) => b.millis - a.millis);
     const worst = silences[0];
     if (worst === undefined) return null;
@@ -187,7 +188,7 @@ export class Measurement {
     };
   }
 
-  private distribution(phase: string, at: number) {
+  #distribution(phase: string, at: number) {
     const { byWorker, unowned } = loadsOf(this.timeline.tableAt(at), this.marks.parents);
     return {
       phase,

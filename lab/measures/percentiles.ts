@@ -11,14 +11,14 @@ const EXACT_UP_TO_MILLIS = 120_000;
  * that only the maximum is exact.
  */
 export class MillisHistogram {
-  private readonly counts = new Uint32Array(EXACT_UP_TO_MILLIS + 1);
+  readonly #counts = new Uint32Array(EXACT_UP_TO_MILLIS + 1);
   count = 0;
   max = 0;
 
   add(millis: number): void {
     const whole = Math.max(0, Math.round(millis));
     const slot = Math.min(EXACT_UP_TO_MILLIS, whole);
-    this.counts[slot] = (this.counts[slot] as number) + 1;
+    this.#counts[slot] = (this.#counts[slot] as number) + 1;
     this.count += 1;
     this.max = Math.max(this.max, whole);
   }
@@ -29,7 +29,7 @@ export class MillisHistogram {
     const rank = Math.max(1, Math.ceil(fraction * this.count));
     let below = 0;
     for (let millis = 0; millis < EXACT_UP_TO_MILLIS; millis++) {
-      below += this.counts[millis] as number;
+      below += this.#counts[millis] as number;
       if (below >= rank) return millis;
     }
     return this.max;

@@ -21,48 +21,48 @@ const CLEAR_LINE_END = "\u001b[K";
 const CTRL_C = "\u0003";
 
 export class FullScreen {
-  private readonly screen: Screen;
-  private readonly keys: Keys;
-  private readonly onData: (chunk: Buffer) => void;
-  private last = "";
+  readonly #screen: Screen;
+  readonly #keys: Keys;
+  readonly #onData: (chunk: Buffer) => void;
+  #last = "";
 
   /** `onKey` gets one character at a time. Ctrl-C is passed as "q". */
   constructor(screen: Screen, keys: Keys, onKey: (key: string) => void) {
-    this.screen = screen;
-    this.keys = keys;
-    this.onData = (chunk) => {
+    this.#screen = screen;
+    this.#keys = keys;
+    this.#onData = (chunk) => {
       for (const key of chunk.toString("utf8")) onKey(key === CTRL_C ? "q" : key);
     };
     screen.write(ENTER);
     if (keys.isTTY) {
       keys.setRawMode?.(true);
       keys.resume();
-      keys.on("data", this.onData);
+      keys.on("data", this.#onData);
     }
   }
 
   get width(): number {
-    return this.screen.columns ?? 80;
+    return this.#screen.columns ?? 80;
   }
 
   get height(): number {
-    return this.screen.rows ?? 24;
+    return this.#screen.rows ?? 24;
   }
 
   draw(lines: readonly string[]): void {
     const frame = lines.slice(0, this.height).map((line) => cut(line, this.width) + CLEAR_LINE_END);
     const text = `${HOME}${frame.join("\r\n")}${CLEAR_BELOW}`;
-    if (text === this.last) return;
-    this.screen.write(text);
-    this.last = text;
+    if (text === this.#last) return;
+    this.#screen.write(text);
+    this.#last = text;
   }
 
   close(): void {
-    if (this.keys.isTTY) {
-      this.keys.off("data", this.onData);
-      this.keys.setRawMode?.(false);
-      this.keys.pause();
+    if (this.#keys.isTTY) {
+      this.#keys.off("data", this.#onData);
+      this.#keys.setRawMode?.(false);
+      this.#keys.pause();
     }
-    this.screen.write(LEAVE);
+    this.#screen.write(LEAVE);
   }
 }

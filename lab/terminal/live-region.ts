@@ -15,45 +15,45 @@ const SHOW_CURSOR = "\u001b[?25h";
 const ESCAPE = "\u001b[";
 
 export class LiveRegion {
-  private drawn = 0;
-  private last = "";
-  private readonly screen: Screen;
+  #drawn = 0;
+  #last = "";
+  readonly #screen: Screen;
 
   constructor(screen: Screen) {
-    this.screen = screen;
+    this.#screen = screen;
   }
 
   get width(): number {
-    return Math.max(20, (this.screen.columns ?? 80) - 1);
+    return Math.max(20, (this.#screen.columns ?? 80) - 1);
   }
 
   /** Redraws in place, if anything changed. Lines that do not fit are cut, never wrapped. */
   draw(lines: readonly string[]): void {
-    const room = Math.max(1, (this.screen.rows ?? 24) - 1);
+    const room = Math.max(1, (this.#screen.rows ?? 24) - 1);
     const fitting = lines.slice(0, room);
     const text = fitting.map((line) => `${cut(line, this.width)}${ESCAPE}K\n`).join("");
-    if (text === this.last) return;
-    this.screen.write(`${this.drawn === 0 ? HIDE_CURSOR : ""}${this.home()}${text}${ESCAPE}J`);
-    this.drawn = fitting.length;
-    this.last = text;
+    if (text === this.#last) return;
+    this.#screen.write(`${this.#drawn === 0 ? HIDE_CURSOR : ""}${this.#home()}${text}${ESCAPE}J`);
+    this.#drawn = fitting.length;
+    this.#last = text;
   }
 
   /** Prints a line that stays above the region. */
   print(line: string): void {
-    this.screen.write(`${this.home()}${ESCAPE}J${line}\n`);
-    this.drawn = 0;
-    this.last = "";
+    this.#screen.write(`${this.#home()}${ESCAPE}J${line}\n`);
+    this.#drawn = 0;
+    this.#last = "";
   }
 
   /** Keeps or erases the drawn lines, and restores the cursor. */
   close(options: { readonly erase: boolean }): void {
-    this.screen.write(`${options.erase ? `${this.home()}${ESCAPE}J` : ""}${SHOW_CURSOR}`);
-    this.drawn = 0;
-    this.last = "";
+    this.#screen.write(`${options.erase ? `${this.#home()}${ESCAPE}J` : ""}${SHOW_CURSOR}`);
+    this.#drawn = 0;
+    this.#last = "";
   }
 
-  private home(): string {
-    return this.drawn === 0 ? "" : `${ESCAPE}${this.drawn}A\r`;
+  #home(): string {
+    return this.#drawn === 0 ? "" : `${ESCAPE}${this.#drawn}A\r`;
   }
 }
 

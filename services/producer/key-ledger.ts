@@ -21,16 +21,16 @@ interface KeyState {
 }
 
 export class KeyLedger {
-  private readonly prefix: string;
-  private readonly states: KeyState[];
+  readonly #prefix: string;
+  readonly #states: KeyState[];
   /** Keys with a waiting record and none in flight, longest waiting first. */
-  private readonly ready = new Set<number>();
-  private waitingTotal = 0;
+  readonly #ready = new Set<number>();
+  #waitingTotal = 0;
 
   /** `prefix` must differ from every other producer's, so that producers never share a key. */
   constructor(prefix: string, keys: number) {
-    this.prefix = prefix;
-    this.states = Array.from({ length: keys }, () => ({
+    this.#prefix = prefix;
+    this.#states = Array.from({ length: keys }, () => ({
       generation: 0,
       nextNumber: 1,
       waiting: 0,
@@ -40,43 +40,43 @@ export class KeyLedger {
 
   /** Records waiting or in flight. */
   get outstanding(): number {
-    return this.waitingTotal;
+    return this.#waitingTotal;
   }
 
   add(index: number): void {
-    const state = this.states[index]!;
+    const state = this.#states[index]!;
     state.waiting += 1;
-    this.waitingTotal += 1;
-    if (!state.underWay) this.ready.add(index);
+    this.#waitingTotal += 1;
+    if (!state.underWay) this.#ready.add(index);
   }
 
   /** The next batch, with each key at most once. Each record taken must be passed to `settle`. */
   take(most: number): KeyedRecord[] {
     const batch: KeyedRecord[] = [];
-    for (const index of this.ready) {
+    for (const index of this.#ready) {
       if (batch.length === most) break;
-      const state = this.states[index]!;
-      this.ready.delete(index);
+      const state = this.#states[index]!;
+      this.#ready.delete(index);
       state.underWay = true;
-      batch.push({ index, key: this.keyName(index, state.generation), n: state.nextNumber });
+      batch.push({ index, key: this.#keyName(index, state.generation), n: state.nextNumber });
     }
     return batch;
   }
 
   settle({ index }: KeyedRecord, outcome: PutOutcome): void {
-    const state = this.states[index]!;
+    const state = this.#states[index]!;
     state.underWay = false;
     state.waiting -= 1;
-    this.waitingTotal -= 1;
+    this.#waitingTotal -= 1;
     if (outcome === "put") state.nextNumber += 1;
     if (outcome === "unknown") {
       state.generation += 1;
       state.nextNumber = 1;
     }
-    if (state.waiting > 0) this.ready.add(index);
+    if (state.waiting > 0) this.#ready.add(index);
   }
 
-  private keyName(index: number, generation: number): string {
-    return generation === 0 ? `${this.prefix}-${index}` : `${this.prefix}-${index}.${generation}`;
+  #keyName(index: number, generation: number): string {
+    return generation === 0 ? `${this.#prefix}-${index}` : `${this.#prefix}-${index}.${generation}`;
   }
 }

@@ -8,26 +8,26 @@ const MAX_DEBT_MILLIS = 1_000;
 
 /** Spreads `rate` records per second over time, regardless of how often `due` is called. */
 export class RateSchedule {
-  private readonly rate: number;
-  private pointMillis: number;
-  private given = 0;
+  readonly #rate: number;
+  #pointMillis: number;
+  #given = 0;
 
   constructor(rate: number, startMillis: number) {
-    this.rate = rate;
-    this.pointMillis = startMillis;
+    this.#rate = rate;
+    this.#pointMillis = startMillis;
   }
 
   /** The number of records that became due since the last call. */
   due(nowMillis: number): number {
-    const wanted = Math.floor(((nowMillis - this.pointMillis) * this.rate) / 1_000);
-    const most = Math.max(1, Math.floor((MAX_DEBT_MILLIS * this.rate) / 1_000));
-    if (wanted - this.given > most) {
-      this.pointMillis = nowMillis;
-      this.given = 0;
+    const wanted = Math.floor(((nowMillis - this.#pointMillis) * this.#rate) / 1_000);
+    const most = Math.max(1, Math.floor((MAX_DEBT_MILLIS * this.#rate) / 1_000));
+    if (wanted - this.#given > most) {
+      this.#pointMillis = nowMillis;
+      this.#given = 0;
       return most;
     }
-    const due = wanted - this.given;
-    this.given = wanted;
+    const due = wanted - this.#given;
+    this.#given = wanted;
     return due;
   }
 }

@@ -83,16 +83,16 @@ async function npmRunLocal(home: string): Promise<{ terminal: ChildProcess; url:
 
 export class ByHand {
   readonly url: string;
-  private readonly terminal: ChildProcess;
-  private readonly home: string;
+  readonly #terminal: ChildProcess;
+  readonly #home: string;
   /** What the user pastes: `eval "$(npx evenkeel env)"`. */
-  private readonly lines: string;
+  readonly #lines: string;
 
   private constructor(place: { url: string; terminal: ChildProcess; home: string; lines: string }) {
     this.url = place.url;
-    this.terminal = place.terminal;
-    this.home = place.home;
-    this.lines = place.lines;
+    this.#terminal = place.terminal;
+    this.#home = place.home;
+    this.#lines = place.lines;
   }
 
   static async open(): Promise<ByHand> {
@@ -110,14 +110,14 @@ export class ByHand {
 
   /** A folder that goes with this. */
   folder(name: string): string {
-    return join(this.home, name);
+    return join(this.#home, name);
   }
 
   tool(name: string, ...args: readonly string[]): Promise<Outcome> {
     return run("/bin/sh", ["-c", 'eval "$LINES"; unset LINES; exec "$@"', "sh", name, ...args], {
       ...FOR_REAL_AWS,
-      HOME: this.home,
-      LINES: this.lines,
+      HOME: this.#home,
+      LINES: this.#lines,
     });
   }
 
@@ -140,11 +140,11 @@ export class ByHand {
 
   /** Ctrl-C where `npm run local` runs. Gives what lives on after it, whatever was deployed. */
   async ctrlC(): Promise<string[]> {
-    rmSync(this.home, { recursive: true, force: true });
-    if (this.terminal.exitCode !== null || this.terminal.signalCode !== null) return [];
-    const family = familyOf(this.terminal.pid!);
-    const closed = once(this.terminal, "close");
-    process.kill(-this.terminal.pid!, "SIGINT");
+    rmSync(this.#home, { recursive: true, force: true });
+    if (this.#terminal.exitCode !== null || this.#terminal.signalCode !== null) return [];
+    const family = familyOf(this.#terminal.pid!);
+    const closed = once(this.#terminal, "close");
+    process.kill(-this.#terminal.pid!, "SIGINT");
     await closed;
     return until("the processes are gone", async () => living(family).length === 0).then(
       () => [],

@@ -14,7 +14,7 @@ import { type Random, seededRandom } from "../../../src/ports/random.ts";
 /** Time that goes on when everybody sleeps: the earliest sleeper is woken after pending promises have run. */
 class SleepersClock implements Clock {
   now = 0;
-  private sleepers: { at: number; wake: () => void }[] = [];
+  #sleepers: { at: number; wake: () => void }[] = [];
   wallMillis = () => 1_000_000 + this.now;
   monotonicMillis = () => this.now;
   sleep(millis: number, signal?: AbortSignal): Promise<void> {
@@ -24,7 +24,7 @@ class SleepersClock implements Clock {
         signal?.removeEventListener("abort", wake);
         resolve();
       };
-      this.sleepers.push({ at: this.now + millis, wake });
+      this.#sleepers.push({ at: this.now + millis, wake });
       signal?.addEventListener("abort", wake, { once: true });
     });
   }
@@ -37,8 +37,8 @@ class SleepersClock implements Clock {
     for (;;) {
       for (let i = 0; i < 50; i++) await Promise.resolve();
       if (finished) return;
-      this.sleepers.sort((a, b) => a.at - b.at);
-      const next = this.sleepers.shift();
+      this.#sleepers.sort((a, b) => a.at - b.at);
+      const next = this.#sleepers.shift();
       if (next === undefined) throw new Error("everybody waits, and nobody for time");
       this.now = Math.max(this.now, next.at);
       next.wake();

@@ -68,17 +68,17 @@ export class MemoryStream implements ReshardableStream {
     return this.shards.filter((shard) => !shard.closed);
   }
 
-  status = () => this.read(() => (this.isActive() ? ("active" as const) : ("updating" as const)));
+  status = () => this.#read(() => (this.#isActive() ? ("active" as const) : ("updating" as const)));
 
   /** Ends a lag that is under way. */
   listAsIs(): void {
     this.#lagging = undefined;
   }
 
-  openShardCount = () => this.read(() => this.open.length);
+  openShardCount = () => this.#read(() => this.open.length);
 
   openShards = () =>
-    this.read(() => {
+    this.#read(() => {
       const lagging = this.#lagging;
       if (lagging !== undefined && --lagging.left <= 0) this.#lagging = undefined;
       return (lagging?.listing ?? this.open).map(({ shardId, hashRange, splitFrom }) => ({
@@ -89,58 +89,58 @@ export class MemoryStream implements ReshardableStream {
     });
 
   split = (shardId: string, newStartingHashKey: bigint) =>
-    this.call(() => {
-      const parent = this.changeable(shardId);
+    this.#call(() => {
+      const parent = this.#changeable(shardId);
       const { start, end } = parent.hashRange;
       if (newStartingHashKey <= start || newStartingHashKey > end)
         throw new StreamRefusal("stale", "the hash key is outside of the shard");
-      this.change([parent], () => this.addHalves(parent, newStartingHashKey));
+      this.#change([parent], () => this.#addHalves(parent, newStartingHashKey));
     });
 
   merge = (lowerShardId: string, upperShardId: string) =>
-    this.call(() => {
-      const lower = this.changeable(lowerShardId);
-      const upper = this.changeable(upperShardId);
+    this.#call(() => {
+      const lower = this.#changeable(lowerShardId);
+      const upper = this.#changeable(upperShardId);
       if (!adjacent(lower.hashRange, upper.hashRange))
         throw new StreamRefusal("stale", "the shards are not adjacent");
-      this.change([lower, upper], () => this.add(lower.hashRange.start, upper.hashRange.end, undefined));
+      this.#change([lower, upper], () => this.#add(lower.hashRange.start, upper.hashRange.end, undefined));
     });
 
   /** Every shard split once, or merged once with its neighbour: what Kinesis makes of twice or half an even count. */
   updateShardCount = (target: number) =>
-    this.call(() => {
-      this.requireChangeable();
+    this.#call(() => {
+      this.#requireChangeable();
       const open = this.shards.filter((shard) => !shard.closed);
       const inOrder = open.toSorted((a, b) => (a.hashRange.start < b.hashRange.start ? -1 : 1));
       if (target !== 2 * open.length && 2 * target !== open.length)
         throw new StreamRefusal("stale", `InvalidArgumentException: ${open.length} to ${target}`);
       if (this.updatesAllowed-- <= 0)
         throw new StreamRefusal("throttled", "LimitExceededException: more than 10 times in 24 hours");
-      this.change(open, () => {
+      this.#change(open, () => {
         if (target > open.length)
-          for (const shard of inOrder) this.addHalves(shard, midpoint(shard.hashRange)!);
+          for (const shard of inOrder) this.#addHalves(shard, midpoint(shard.hashRange)!);
         else
           for (let i = 0; i < inOrder.length; i += 2)
-            this.add(inOrder[i]!.hashRange.start, inOrder[i + 1]!.hashRange.end, undefined);
+            this.#add(inOrder[i]!.hashRange.start, inOrder[i + 1]!.hashRange.end, undefined);
       });
     });
 
-  private requireChangeable(): void {
+  #requireChangeable(): void {
     const refusal = this.refusals.shift();
     if (refusal) throw refusal;
-    if (!this.isActive()) throw new StreamRefusal("busy", "ResourceInUseException");
+    if (!this.#isActive()) throw new StreamRefusal("busy", "ResourceInUseException");
   }
 
-  private changeable(shardId: string): MemoryShard {
-    this.requireChangeable();
+  #changeable(shardId: string): MemoryShard {
+    this.#requireChangeable();
     const shard = this.shards.find((candidate) => candidate.shardId === shardId);
     if (shard === undefined || shard.closed) throw new StreamRefusal("stale", `${shardId} is not open`);
     return shard;
   }
 
-  private isActive = () => this.clock.monotonicMillis() >= this.#updatingUntil;
+  #isActive = () => this.clock.monotonicMillis() >= this.#updatingUntil;
 
-  private change(parents: readonly MemoryShard[], add: () => void): void {
+  #change(parents: readonly MemoryShard[], add: () => void): void {
     const before = this.shards.filter((shard) => !shard.closed);
     for (const parent of parents) parent.closed = true;
     this.#updatingUntil = this.clock.monotonicMillis() + this.changeMillis;
@@ -150,13 +150,13 @@ export class MemoryStream implements ReshardableStream {
     this.#lagging = { left: this.lag.listings, listing: this.lag.shows === "hole" ? hole : before };
   }
 
-  private addHalves(parent: MemoryShard, newStartingHashKey: bigint): void {
+  #addHalves(parent: MemoryShard, newStartingHashKey: bigint): void {
     const { start, end } = parent.hashRange;
-    this.add(start, newStartingHashKey - 1n, parent.shardId);
-    this.add(newStartingHashKey, end, parent.shardId);
+    this.#add(start, newStartingHashKey - 1n, parent.shardId);
+    this.#add(newStartingHashKey, end, parent.shardId);
   }
 
-  private add(start: bigint, end: bigint, splitFrom: string | undefined): void {
+  #add(start: bigint, end: bigint, splitFrom: string | undefined): void {
     this.shards.push({
       shardId: `shard-${this.shards.length}`,
       hashRange: { start, end },
@@ -165,15 +165,15 @@ export class MemoryStream implements ReshardableStream {
     });
   }
 
-  private read<T>(effect: () => T): Promise<T> {
-    return this.call(() => {
+  #read<T>(effect: () => T): Promise<T> {
+    return this.#call(() => {
       const refusal = this.readRefusals.shift();
       if (refusal) throw refusal;
       return effect();
     });
   }
 
-  private async call<T>(effect: () => T): Promise<T> {
+  async #call<T>(effect: () => T): Promise<T> {
     this.calls += 1;
     const crash = this.crashAt?.call === this.calls ? this.crashAt : undefined;
     if (crash && !crash.afterEffect) throw new Crash(`before call ${this.calls}`);
@@ -188,10 +188,10 @@ export class MemoryFleet {
   leases: LeaseOwner[] = [];
   readonly wokenWith: number[] = [];
   failsToWake = false;
-  private readonly stream: MemoryStream;
+  readonly #stream: MemoryStream;
 
   constructor(stream: MemoryStream) {
-    this.stream = stream;
+    this.#stream = stream;
   }
 
   /** Refusals to hand out to the next reads of the table. */
@@ -204,7 +204,7 @@ export class MemoryFleet {
   };
   wake = async () => {
     if (this.failsToWake) throw new Error("no such table");
-    this.wokenWith.push(this.stream.open.length);
+    this.wokenWith.push(this.#stream.open.length);
     return "woken" as const;
   };
 }
