@@ -4,7 +4,13 @@
  */
 export { type DynamoDbLeaseStoreOptions, dynamoDbLeaseStore } from "./adapters/dynamodb/lease-store.ts";
 export type { Application, StreamIdentity } from "./core/application.ts";
-export { type Claim, type Decisions, decide, type FleetSummary, type UntakenLease } from "./core/decide.ts";
+export {
+  type Claim,
+  type Decisions,
+  decide,
+  type FleetSummary,
+  type UntakenLease,
+} from "./core/decide.ts";
 export type { Facts, HeldLeaseFacts } from "./core/facts.ts";
 export type { HashRange } from "./core/hash-range.ts";
 export {
