@@ -83,6 +83,7 @@ export function decide(facts: Facts): Decisions {
   const { self, table, leads } = facts;
   const lines = lineage(table, new Set([...facts.unreadable, ...facts.missing]));
   const alive = facts.members.filter((m) => m.state !== "dead");
+  const aliveIds = new Set(alive.map((m) => m.workerId));
   const plan = planFleet(facts, lines.runnable, alive);
   // A worker that does not take its share leaves it to the others. A cap computed with that worker would
   // leave shards unread.
@@ -107,7 +108,7 @@ export function decide(facts: Facts): Decisions {
     onTrial: alive.filter((m) => plan.onTrial.has(m.workerId)),
     assignments: assignmentsOf(moves.toMove, lines.runnable, {
       self: self.workerId,
-      isAlive: (id) => alive.some((m) => m.workerId === id),
+      isAlive: (id) => aliveIds.has(id),
       underfilled: facts.underfilled,
     }),
     size,

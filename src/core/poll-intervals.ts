@@ -115,10 +115,10 @@ function intervalsOfReader(
     busyMillis: Math.max(100, fleet.workers * 5),
     busyForMillis: 3_000,
     heartbeatMillis,
-    // The whole fleet scans 10,000 rows a second on average, so that its peaks stay under 20,000. No scan is
+    // The whole fleet scans 9,000 rows a second on average, so that its peaks stay under 20,000. No scan is
     // delayed by more than half a minute.
     scanSpreadMillis:
-      fleet.workers * fleet.leases < 5_000 ? 0 : Math.min(30_000, (fleet.workers * fleet.leases) / 10),
+      fleet.workers * fleet.leases < 5_000 ? 0 : Math.min(30_000, (fleet.workers * fleet.leases) / 9),
   };
 }
 
