@@ -1,6 +1,7 @@
 /** README's table of options says what the code does: the same names, in the same order, with the same defaults. */
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import { OPTION_BOUNDS } from "../../../src/defaults.ts";
 import { compileOptions, OPTION_NAMES } from "../../../src/options.ts";
 
 const readme = readFileSync(new URL("../../../README.md", import.meta.url), "utf8");
@@ -45,4 +46,22 @@ describe("README's table of options", () => {
     expect(compiled.processTimeoutMillis).toBeUndefined();
     expect(table.get("processTimeoutMillis")).toBe("no limit");
   });
+});
+
+describe("the docstrings of the options", () => {
+  const source = readFileSync(new URL("../../../src/options.ts", import.meta.url), "utf8");
+  /** The docstring before the option, its lines joined. */
+  const docstringOf = (option: string): string => {
+    const before = source.slice(0, source.indexOf(`readonly ${option}?:`));
+    return before.slice(before.lastIndexOf("/**")).replaceAll(/\s*\n\s*\*\s?/g, " ");
+  };
+
+  it.each(Object.entries(OPTION_BOUNDS))(
+    "%s has the bounds and the default of the code",
+    (option, bounds) => {
+      const { least, most, fallback } = bounds;
+      expect(docstringOf(option)).toContain(`Milliseconds, ${least} to ${most}`);
+      expect(docstringOf(option)).toMatch(new RegExp(`Default:\\s+${fallback}\\b`));
+    },
+  );
 });
