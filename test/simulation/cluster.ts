@@ -1,6 +1,6 @@
 /**
- * The simulated fleet: one table, one stream, and workers that come, freeze, are cut off and go. Performs what the
- * schedule says; knows nothing of how the engine works inside.
+ * The simulated fleet: one table, one stream, and workers that join, freeze, are partitioned and stop.
+ * Performs what the schedule says. Knows nothing of the engine's inside.
  */
 
 import type { Clock } from "../../src/ports/clock.ts";
@@ -46,12 +46,12 @@ export class Cluster {
   readonly stream: StreamData;
   readonly outages: Outages;
   readonly workers: SimWorker[] = [];
-  /** Errors that the engine let out: promises that must not reject and did. */
+  /** Errors that the engine let escape: promises that rejected and must not. */
   readonly escaped: string[] = [];
   /** Set by a verbose replay. */
   log: (line: string) => void = () => undefined;
   faultsOn = true;
-  /** Processes that their scheduler will start again. */
+  /** Processes that their scheduler has yet to start again. */
   restartsDue = 0;
   readonly #prng: Prng;
   readonly #rules;
@@ -92,7 +92,7 @@ export class Cluster {
     return this.#start(id, id);
   }
 
-  /** A second process under the id of one that lives. Its events bear a name of their own. */
+  /** A second process under the id of a running worker. Its events have a name of their own. */
   startDuplicate({ id }: SimWorker): SimWorker {
     const name = `${id}~2`;
     for (const worker of [id, name])
@@ -143,7 +143,7 @@ export class Cluster {
     this.log(`${worker} [${level}] ${message} ${JSON.stringify(fields)}`);
   }
 
-  /** Runs until it is killed, or the faults stop. */
+  /** Runs until it is killed or the faults stop. */
   startJava(id: string, millis: number): void {
     const { history, scheduler } = this;
     const { failoverTimeMillis } = this.swarm;
@@ -229,13 +229,13 @@ export class Cluster {
     if (worker === undefined) return;
     switch (action.kind) {
       case "stop":
-        // Somebody must stay to take over.
+        // The last worker never stops: another one must take its leases over.
         if (this.up().length > 1) this.stopWorker(worker);
         return;
       case "crash":
         this.crash(worker);
         if (action.restartAfterMillis !== undefined) {
-          // Under the same id (a pod of a StatefulSet) or as somebody new.
+          // Under the same id (a pod of a StatefulSet), or as a new worker.
           const id = this.#prng.chance(0.5) ? worker.id : undefined;
           this.#restart(id, action.restartAfterMillis);
         } else if (this.up().length === 0) this.startWorker();
@@ -270,7 +270,7 @@ export class Cluster {
     }
   }
 
-  /** From now on nothing goes wrong any more. */
+  /** Ends all faults. */
   heal(): void {
     this.faultsOn = false;
     this.outages.clear();
@@ -283,7 +283,7 @@ export class Cluster {
     }
   }
 
-  /** What whoever is on call does about workers with halted shards: a new one for each of them. */
+  /** What an operator does about workers with halted shards: replaces each with a new one. */
   replace(ids: ReadonlySet<string>): void {
     for (const worker of this.up().filter(({ id }) => ids.has(id))) {
       this.stopWorker(worker);
@@ -300,7 +300,10 @@ export class Cluster {
     }
   }
 
-  /** A record for each open shard. Who has lost a lease by hand hears of it from the next write of the row, and an idle shard has none. */
+  /**
+   * Puts a record into each open shard. A worker whose lease row was edited by hand notices the loss at its
+   * next write of the row, and a shard without records causes no write.
+   */
   putEverywhere(): void {
     for (const { shard } of this.stream.openShards()) {
       const key = `everywhere ${shard.shardId}`;
@@ -353,7 +356,6 @@ export class Cluster {
       (error: unknown) => {
         this.history.add({ type: "worker", worker: worker.id, action: "failed", detail: String(error) });
         if (worker.state !== "starting") return;
-        // The process exits, and its scheduler (ECS, Kubernetes) starts it again.
         this.crash(worker, `start() rejected: ${String(error)}`);
         if (restarts) this.#restart(worker.id, 1_000);
       },

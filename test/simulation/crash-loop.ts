@@ -1,6 +1,7 @@
 /**
- * What a version that dies seconds after joining costs: leases that change owners and records given to a handler twice,
- * counted for each crash; and what its deaths cost a worker that is well and joins after them.
+ * Measures what a version costs that dies seconds after joining: per crash, the leases that change owners and
+ * the records that are given to a handler twice. Also measures what these deaths cost a healthy worker that
+ * joins after them.
  */
 
 import { Cluster } from "./cluster.ts";
@@ -12,7 +13,7 @@ import type { Mutation } from "./mutation.ts";
 const WORKERS = 3;
 const SHARDS = 20;
 const FAILOVER_MILLIS = 4_000;
-/** Longer than the failover time: the others know of the death. */
+/** Longer than the failover time: the other workers have noticed the death by then. */
 const RESTART_MILLIS = 6_000;
 const PUT_MILLIS = 100;
 const PUTS = 20;
@@ -21,9 +22,9 @@ const GIVEN_UP_MILLIS = 120_000;
 
 export interface CrashLoop {
   readonly crashes: number;
-  /** From its taking part to its end. */
+  /** From becoming active to the crash. */
   readonly livesMillis: number;
-  /** From its end to the next start. */
+  /** From the crash to the next start. */
   readonly pauseMillis: number;
   readonly sameId: boolean;
 }
@@ -31,7 +32,9 @@ export interface CrashLoop {
 export interface CrashLoopFigures {
   readonly movesPerCrash: number;
   readonly twicePerCrash: number;
-  /** From the start of a healthy worker after the last crash until the leases are even, and the moves up to then. */
+  /**
+   * A healthy worker that starts after the last crash: until the leases are even, and the moves until then.
+   */
   readonly joiner: JoinerFigures;
 }
 
@@ -80,7 +83,7 @@ async function evenFleet(mutation?: Mutation): Promise<Cluster> {
   put();
   for (let index = 0; index < WORKERS; index++) cluster.startWorker();
   await until(cluster, () => isEven(cluster, WORKERS));
-  // Past being young.
+  // Until the workers are no longer young.
   await cluster.scheduler.run(cluster.scheduler.now + 4 * failoverOf(cluster.swarm, "w1"));
   return cluster;
 }

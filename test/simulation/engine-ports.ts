@@ -1,4 +1,4 @@
-/** What an engine under simulation is given, and what it is asked for. */
+/** What an engine under simulation is given, and what the simulator asks of it. */
 import type { ConsumerRecord } from "../../src/core/record.ts";
 import type { EngineOptions as RealOptions } from "../../src/engine/engine-context.ts";
 import type {
@@ -16,7 +16,6 @@ import type { Cost } from "./world/memory-lease-store.ts";
 import type { NetworkConditions } from "./world/network.ts";
 import type { SimProcess } from "./world/sim-clock.ts";
 
-/** All that an engine gets from outside. */
 export interface EnginePorts {
   readonly store: LeaseStore;
   readonly stream: Stream;
@@ -24,7 +23,7 @@ export interface EnginePorts {
   readonly random: Random;
 }
 
-/** The user's part. */
+/** The user's code. */
 export interface EngineHandler {
   readonly processRecords: ProcessRecords;
   readonly deadLetter: (record: ConsumerRecord) => void;
@@ -35,20 +34,20 @@ export interface EngineHandler {
 
 export interface EngineOptions {
   readonly workerId: string;
-  /** With this worker's own options in it. */
+  /** Includes this worker's own options. */
   readonly swarm: Swarm;
-  /** What becomes of the planner: another version of it, or a broken one. */
+  /** Replaces the planner: with another version of it, or a broken one. */
   readonly planner?: (decide: Decide) => Decide;
   readonly maxLeases: ((fleet: { shards: number; workers: number }) => number) | undefined;
   readonly handler: EngineHandler;
   readonly log: (level: string, message: string, fields: object) => void;
-  /** In place of what the swarm says: of an engine that is broken on purpose. */
+  /** Options that replace those of the swarm, for an engine that is broken on purpose. */
   readonly overrides?: Partial<RealOptions> | undefined;
 }
 
 export interface Engine {
   start(): Promise<void>;
-  /** Resolves with what is not as it should be at the end (budget spent), or undefined. */
+  /** Resolves with what is wrong at the end (stop budget spent), or undefined. */
   stop(): Promise<string | undefined>;
 }
 

@@ -1,4 +1,4 @@
-/** The real engine, on the simulated ports. The one file here that knows how it is put together. */
+/** The real engine on the simulated ports. Only this file knows how the engine is put together. */
 import { decide } from "../../src/core/decide.ts";
 import { Coordinator } from "../../src/engine/coordinator.ts";
 import type { EngineOptions, Ports } from "../../src/engine/engine-context.ts";
@@ -16,7 +16,9 @@ const initialPositionOf = ({ initialPosition }: Swarm): "TRIM_HORIZON" | "LATEST
     ? initialPosition
     : new Date(EPOCH_MILLIS + Math.floor(initialPosition.atMillis));
 
-/** What never gets well has to be given up within the run; what does is waited out, as by default. */
+/**
+ * Poison records that never recover must be given up within the run. Others are waited out, as by default.
+ */
 const maxAttempts = ({ poisonCalls }: Swarm): number | undefined =>
   poisonCalls === Number.POSITIVE_INFINITY ? TRIES + 1 : undefined;
 
@@ -31,7 +33,7 @@ export const startEngine: StartEngine = (ports, options) => {
   };
 };
 
-/** @param overrides for tests that need what no swarm draws */
+/** @param overrides for tests that need options that no swarm draws */
 export function coordinatorOn(
   ports: EnginePorts & Partial<Pick<Ports, "describeStream">>,
   { workerId, swarm, planner, maxLeases, handler, log }: SimOptions,

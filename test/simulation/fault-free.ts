@@ -1,11 +1,14 @@
-/** A world in which nothing goes wrong unless somebody says so: for scenario transcripts and for counting what calls cost. */
+/**
+ * A fault-free swarm: nothing fails unless the test says so. For scenario transcripts, and for counting
+ * calls.
+ */
 import { DEFAULT_ASSIGNS_FROM } from "../../src/core/assignments.ts";
 import { NO_FAULT_PLAN } from "./faults/plan.ts";
 import { PLAIN_HANDLER } from "./handler-profile.ts";
 import type { Swarm } from "./swarm.ts";
 import { NO_FAULTS } from "./world/network.ts";
 
-/** The library's defaults, right clocks, fresh reads, 2 to 8 ms to any service. */
+/** The library's defaults, exact clocks, fresh reads, 2 to 8 ms to any service. */
 const FAULT_FREE: Swarm = {
   ...PLAIN_HANDLER,
   seed: 1,

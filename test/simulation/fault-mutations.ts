@@ -1,4 +1,4 @@
-/** The engine broken on purpose in what it does under the kinds of faults of `faults/plan.ts`, each shown by one of them. */
+/** Mutants of the engine that one kind of fault of `faults/plan.ts` each must reveal. */
 import { LATEST } from "../../src/core/lease.ts";
 import type { FleetRow, Member } from "../../src/core/member.ts";
 import { type LeaseStore, StoreError, type WriteOutcome } from "../../src/ports/lease-store.ts";
@@ -6,7 +6,7 @@ import { type Shard, StreamError } from "../../src/ports/stream.ts";
 import { failoverOf } from "./faults/unequal.ts";
 import type { Mutation } from "./mutation.ts";
 
-/** Time in which nobody could look counts as silence. */
+/** Time in which no worker could poll counts as time without a heartbeat. */
 const observationIgnoresGaps: Mutation = {
   name: "observation-ignores-gaps",
   only: "outage",
@@ -25,7 +25,7 @@ const observationIgnoresGaps: Mutation = {
   },
 };
 
-/** Each member is judged by the failover time of whoever looks. */
+/** Each member is judged by the observer's failover time. */
 const judgesByItsOwnFailover: Mutation = {
   name: "judges-by-its-own-failover",
   only: "unequal-failover",
@@ -51,7 +51,7 @@ const judgesByItsOwnFailover: Mutation = {
   },
 };
 
-/** An answer without leases is a table without leases, although the fleet was there a moment ago. */
+/** An answer without leases is believed to be an empty table, although the fleet was there a moment ago. */
 const believesEmptyListing: Mutation = {
   name: "believes-an-empty-listing",
   only: "malformed",
@@ -73,7 +73,7 @@ const believesEmptyListing: Mutation = {
   },
 };
 
-/** Refused credentials are a refused position: the next iterator begins at the trim horizon. */
+/** Refused credentials count as a refused position: the next iterator starts at the trim horizon. */
 const deniedIsAPosition: Mutation = {
   name: "denied-is-a-refused-position",
   only: "denied",
@@ -96,7 +96,7 @@ const deniedIsAPosition: Mutation = {
   },
 };
 
-/** A write of its own whose answer was lost is taken for another worker's. */
+/** A worker's own write whose response was lost is taken for another worker's. */
 const forgetsWritesInDoubt: Mutation = {
   name: "forgets-writes-in-doubt",
   only: "outage",
@@ -111,7 +111,7 @@ const forgetsWritesInDoubt: Mutation = {
   },
 };
 
-/** Each row says LATEST of the moment at which it is made. */
+/** Each row's LATEST stands for a time after the row's creation. */
 const latestLater: Mutation = {
   name: "latest-later",
   only: "beginning",
@@ -128,7 +128,7 @@ const latestLater: Mutation = {
 };
 const LATER_PARTS = 0.25;
 
-/** An answer without an iterator is the end of the shard, whatever the listing says. */
+/** An answer without an iterator counts as the end of the shard, whatever the listing says. */
 const endsOnAnEmptyAnswer: Mutation = {
   name: "ends-on-an-empty-answer",
   only: "malformed",
@@ -145,7 +145,7 @@ const endsOnAnEmptyAnswer: Mutation = {
       read: async (iterator, maxRecords) => {
         const shardId = iterator.split("|")[0]!;
         const result = await stream.read(iterator, maxRecords);
-        // What the reader asks again is not looked at: the first answer counts.
+        // The reader's second request is ignored: the first answer counts.
         if (ended.has(shardId)) return { ...result, records: [], nextIterator: undefined };
         if (result.nextIterator === undefined) ended.add(shardId);
         return result;
@@ -154,7 +154,7 @@ const endsOnAnEmptyAnswer: Mutation = {
   },
 };
 
-/** What the handler cannot do now is not done. */
+/** What the handler cannot do now is skipped. */
 const givesUpUnderAnOutage: Mutation = {
   name: "gives-up-under-an-outage",
   only: "downstream",
@@ -167,7 +167,7 @@ const givesUpUnderAnOutage: Mutation = {
   },
 };
 
-/** A worker that was blocked publishes its option all the same. */
+/** A worker that was blocked still publishes its option's failover time. */
 const publishesItsOption: Mutation = {
   name: "publishes-its-option",
   only: "blocked-loops",
@@ -181,21 +181,21 @@ const publishesItsOption: Mutation = {
   },
 };
 
-/** What others publish is ignored: each is judged by the option. */
+/** Published failover times are ignored: each member is judged by the observer's option. */
 const ignoresPublishedTimes: Mutation = {
   ...judgesByItsOwnFailover,
   name: "ignores-published-times",
   only: "blocked-loops",
 };
 
-/** A handler is given all there is, however long that blocks. */
+/** A handler is given all records there are, however long they block. */
 const doesNotFitBatches: Mutation = {
   name: "does-not-fit-batches",
   only: "blocked-loops",
   options: { fitsBatches: false },
 };
 
-/** Who was once on trial stays on trial for all others, however long it lives. */
+/** A worker that was once on trial stays on trial, however long it lives. */
 const trialsNeverEnd: Mutation = {
   name: "trials-never-end",
   only: "crash-loop",
@@ -214,8 +214,8 @@ const trialsNeverEnd: Mutation = {
 };
 
 /**
- * Who follows early deaths gets its whole share at once. No law forbids that: each death costs moves and records twice, as
- * a crash may. The measure of `crash-loop.ts` finds it.
+ * A worker that follows early deaths gets its whole share at once. No invariant forbids that: each death
+ * costs moves and repeated records, as any crash may. The measurement in `crash-loop.ts` finds it.
  */
 export const NO_TRIALS: Mutation = {
   name: "no-trials",
@@ -227,13 +227,13 @@ export const NO_TRIALS: Mutation = {
     }),
 };
 
-/** In a very large fleet, the leader plans and tells nobody. */
+/** In a very large fleet, the leader plans but assigns nothing. */
 const assignsNothing: Mutation = {
   name: "assigns-nothing",
   decide: (decide) => (facts) => ({ ...decide(facts), assignments: [] }),
 };
 
-/** In a very large fleet, nobody notices that a worker does not read what the rows give it. */
+/** In a very large fleet, no worker notices that another one is underfilled. */
 const ignoresUnderfilled: Mutation = {
   name: "ignores-underfilled",
   decide: (decide) => (facts) => decide({ ...facts, underfilled: new Set() }),
@@ -245,7 +245,7 @@ const readsOrphans: Mutation = {
   decide: (decide) => (facts) => decide({ ...facts, missing: new Set() }),
 };
 
-/** Nothing is reported. */
+/** Nothing is logged. */
 const logsNothing: Mutation = { name: "says-nothing", only: "outage", logsNothing: true };
 
 export const FAULT_MUTATIONS: readonly Mutation[] = [

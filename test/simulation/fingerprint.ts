@@ -1,10 +1,11 @@
 /**
- * What a run did, as two short hashes that do not hang on names: an event is hashed as numbers, ids and positions, and each
- * kind of event and operation as a code. A rename edits the tables below, and the hashes stay.
+ * Describes what a run did, as two short hashes that do not depend on names. An event is hashed as numbers,
+ * ids and positions, and each kind of event and operation as a code. A rename edits the tables below, and the
+ * hashes stay the same.
  *
- * - full: every event with its moment. Equal: the engine did the same at the same virtual microsecond.
- * - outcome: the verdict, the final owners and checkpoints, and how often each record was handled. It stays where a change
- *   only orders what happens within one instant otherwise.
+ * - full: every event with its time. If equal, the engine did the same at the same virtual microsecond.
+ * - outcome: the verdict, the final owners and checkpoints, and how often each record was handled. It stays
+ *   the same when a change only reorders what happens within one instant.
  */
 import { createHash } from "node:crypto";
 import type { Lease } from "../../src/core/lease.ts";
@@ -87,7 +88,7 @@ const ACTIONS: Readonly<Record<WorkerAction, number>> = {
   failed: 5,
 };
 
-/** @param isOk every law held */
+/** @param isOk every invariant held */
 export function fingerprintOf(
   events: readonly SimEvent[],
   leases: readonly Lease[],
@@ -144,7 +145,7 @@ function factsOf(event: SimEvent): readonly unknown[] {
       return [event.share, event.until];
     case "tampered":
       return [event.leaseKey, event.about];
-    // Texts are names.
+    // Log texts are names.
     case "log":
       return [event.worker];
     case "began":

@@ -1,6 +1,7 @@
 /**
- * `npx tsx test/simulation/fingerprints.ts [--write]`: runs the seeds of `fingerprints.txt` and compares what they did with
- * what stands there (`fingerprint.ts`). For renames and moves, which change nothing. Exit 0: all equal; 1: not; 2: wrong use.
+ * `npx tsx test/simulation/fingerprints.ts [--write]` runs 500 seeds and compares what they did with
+ * `fingerprints.txt` (see `fingerprint.ts`), or writes that file. For renames and moves, which must change
+ * nothing. Exit code 0: all equal; 1: some differ; 2: wrong usage.
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";

@@ -1,7 +1,10 @@
-/** What an onlooker who sees everything at once makes of the lease table: who should hold how much. */
+/** How many leases each worker should hold, computed from the whole lease table. */
 import { isEnded, type Lease } from "../../src/core/lease.ts";
 
-/** Not ended, and no parent still being read. A parent without a row (cleaned up, trimmed) holds nobody up. */
+/**
+ * Leases that are not ended and whose parents are read to the end. A parent without a row (cleaned up,
+ * trimmed) blocks no child.
+ */
 export function runnableLeases(leases: readonly Lease[]): Lease[] {
   const byKey = new Map(leases.map((lease) => [lease.leaseKey, lease]));
   return leases.filter(
@@ -15,17 +18,17 @@ export function runnableLeases(leases: readonly Lease[]): Lease[] {
 }
 
 export interface Expected {
-  /** Workers that are up, each with the cap it should have (undefined: none). */
+  /** The workers that are up, each with the cap it should have (undefined: none). */
   readonly caps: ReadonlyMap<string, number | undefined>;
   readonly steals: boolean;
-  /** How far the counts may be apart. Default: 1. */
+  /** The largest allowed difference of the counts. Default: 1. */
   readonly apart?: number;
 }
 
 /**
- * What is wrong with the distribution, or undefined when it is as it must be: every runnable lease owned by a worker
- * that is up (as far as the caps allow), and the counts within one of each other (unless a cap
- * or switched-off stealing is in the way).
+ * Says what is wrong with the distribution, or returns undefined. Every runnable lease must be owned by a
+ * worker that is up, as far as the caps allow. The counts must be within `apart` of each other, unless a cap
+ * or disabled stealing prevents that.
  */
 export function unbalance(
   leases: readonly Lease[],
@@ -35,7 +38,7 @@ export function unbalance(
   const counts = new Map([...caps.keys()].map((worker) => [worker, 0]));
   const unowned: string[] = [];
   for (const lease of runnable) {
-    // What is left in the name of a worker that is gone is nobody's.
+    // A lease in the name of a worker that is gone is unowned.
     if (lease.owner === undefined || !counts.has(lease.owner))
       unowned.push(`${lease.leaseKey} (${lease.owner ?? "-"})`);
     else counts.set(lease.owner, counts.get(lease.owner)! + 1);
@@ -46,7 +49,8 @@ export function unbalance(
   if (unowned.length > 0 && withRoom.length > 0) {
     return `${unowned.join(", ")} unowned although ${withRoom.join(", ")} had room (${distribution})`;
   }
-  // A lease that is held is never taken away to lie unowned: above its cap is wrong only where another had room.
+  // A held lease is never released only to be unowned: more than the cap is wrong only where another worker
+  // had room.
   if (!steals || withRoom.length === 0) return undefined;
   for (const worker of counts.keys()) {
     if (room(worker) < 0) return `${worker} holds more than its cap of ${caps.get(worker)} (${distribution})`;

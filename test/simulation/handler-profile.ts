@@ -1,28 +1,40 @@
 /**
- * What the handlers, the stream and the size of a run's fleet are like beyond the first generation of draws. Drawn
- * from a stream of its own, so that what a seed drew before is still what it draws: `--draws 1` replays it without.
+ * The handler profile, the stream and the fleet size of a run, beyond the first generation of draws. Drawn
+ * from a prng of their own, so that earlier draws of a seed do not change: `--draws 1` replays the seed
+ * without them.
  */
 import type { Prng } from "./world/prng.ts";
 
 export interface HandlerProfile {
   readonly checkpointMode: "auto" | "manual";
-  /** Manual: the share of calls that checkpoint a record on their way, their end, and something later (or not at all). */
+  /**
+   * Manual: the share of calls that checkpoint a record in the middle of the batch, its end, and a record
+   * later (or not at all).
+   */
   readonly checkpoints: { readonly onTheWay: number; readonly atTheEnd: number; readonly late: number };
-  /** Manual, in `shutdownRequested`: the last record of a call that ended well; or no record at all, which is for the engine to fill in. */
+  /**
+   * Manual, in `shutdownRequested`: checkpoint the last record of a call that succeeded ("finished"), or name
+   * no record and leave it to the engine ("unsaid").
+   */
   readonly checkpointsAtShutdown: "never" | "finished" | "unsaid";
   readonly onError: "stop" | "skip" | "deadLetter";
-  /** One record in so many is sick: no call that has it ends well. 0: none is. */
+  /** One record in so many is a poison record: no call that includes it succeeds. 0: none. */
   readonly poisonOneIn: number;
-  /** ignores: the call runs on although its signal aborted, and ends well when nobody waits any more. */
+  /**
+   * ignores: the call continues after its signal aborts, and succeeds when the engine no longer waits for it.
+   */
   readonly poisonFailure: "throws" | "hangs" | "ignores";
-  /** After so many calls a sick record is well. */
+  /** After so many calls a poison record is repaired. */
   readonly poisonCalls: number;
   /** How often `deadLetter` fails for a record before it takes it. */
   readonly deadLetterFailures: number;
-  /** When the faults stop. restart: sick records are well, and whoever has a halted shard is replaced. none: what is halted stays so. */
+  /**
+   * When the faults stop. restart: poison records are repaired, and workers with a halted shard are replaced.
+   * none: what is halted stays halted.
+   */
   readonly remedy: "restart" | "none";
   readonly processTimeoutMillis: number | undefined;
-  /** Share of reads that find nothing on their way to records. */
+  /** Share of reads that return nothing although records follow. */
   readonly emptyReads: number;
   readonly javaShifts: readonly JavaShift[];
 }
@@ -42,7 +54,7 @@ export const PLAIN_HANDLER: HandlerProfile = {
   javaShifts: [],
 };
 
-/** Each kind is there or not: a run with one kind only finds what a mixture would hide. */
+/** Each kind is present or absent: a run with only one kind finds what a mixture would hide. */
 export function drawHandlerProfile(prng: Prng): HandlerProfile {
   const failing = prng.chance(0.4);
   const timed = prng.chance(0.25);
@@ -72,7 +84,7 @@ function drawPoison(prng: Prng, timed: boolean): Partial<HandlerProfile> {
     poisonFailure,
     poisonCalls: prng.pick([2, 6, 12, Number.POSITIVE_INFINITY]),
     deadLetterFailures: prng.pick([0, 0, 2, 4]),
-    // Who hangs in every call of every sick record would need hours for them.
+    // A handler that hangs in every call of every poison record would need hours for them.
     remedy: poisonFailure !== "throws" || prng.chance(0.5) ? "restart" : "none",
   };
 }
@@ -82,7 +94,7 @@ export interface LargeFleet {
   readonly shards: number;
 }
 
-/** A small share of runs has more members than a fleet row holds. */
+/** A small share of runs has more members than fit in one fleet row. */
 export function drawLargeFleet(prng: Prng): LargeFleet | undefined {
   return prng.chance(0.06) ? { workers: prng.integer(14, 20), shards: prng.integer(10, 30) } : undefined;
 }
@@ -92,7 +104,7 @@ export interface JavaShift {
   readonly millis: number;
 }
 
-/** Workers of another make that come and go while there are faults, in a small share of runs. */
+/** Java workers that start and stop while there are faults, in a small share of runs. */
 export function drawJavaShifts(prng: Prng, safetyMillis: number): readonly JavaShift[] {
   if (!prng.chance(0.15)) return [];
   return Array.from({ length: prng.integer(1, 2) }, () => {

@@ -1,7 +1,7 @@
 /**
- * The simulated user's handlers, and what they do to the history: they take their time, checkpoint when they feel like
- * it, and fail on sick records. A record counts as handled when the call that had it ended well in time, or when the
- * engine took a checkpoint that covers it.
+ * The simulated user's handlers and what they add to the history. They take time, checkpoint at random, and
+ * fail on poison records. A record counts as handled when the call that had it succeeded in time, or when the
+ * engine accepted a checkpoint that covers it.
  */
 import { CheckpointRefusedError } from "../../src/core/errors.ts";
 import type { ConsumerRecord } from "../../src/core/record.ts";
@@ -16,7 +16,7 @@ import type { History } from "./world/history.ts";
 import { type Prng, textHash } from "./world/prng.ts";
 import type { SimProcess } from "./world/sim-clock.ts";
 
-/** What all workers of a run share: records do not get well by going to another worker. */
+/** Shared by all workers of a run: moving a record to another worker does not repair it. */
 export class PoisonRecords {
   readonly #swarm: Swarm;
   readonly #calls = new Map<string, number>();
@@ -28,7 +28,7 @@ export class PoisonRecords {
     this.#swarm = swarm;
   }
 
-  /** The first that fails the call; asking counts. */
+  /** The first record that fails the call. Each query counts as one call. */
   firstPoison(records: readonly ConsumerRecord[]): number {
     const { poisonOneIn, poisonCalls, seed } = this.#swarm;
     if (poisonOneIn === 0 || this.repaired) return -1;
@@ -40,7 +40,7 @@ export class PoisonRecords {
     });
   }
 
-  /** Batches that fail once, whatever is in them. */
+  /** Batches that fail once, whatever they contain. */
   failsOnce(records: readonly ConsumerRecord[]): boolean {
     const first = records[0]?.sequenceNumber ?? "";
     if (this.#failedBatches.has(first)) return false;
@@ -69,17 +69,20 @@ export interface HandlerDeps {
   readonly faultsOn: () => boolean;
 }
 
-/** A hanging call that ignores its signal goes on for so long after it: past the grace that the engine gives. */
+/**
+ * How long a hanging call that ignores its signal continues after the signal: longer than the engine's grace
+ * period.
+ */
 const IGNORED_MILLIS = { low: 6_000, high: 9_000 };
 const LATE_MILLIS = { low: 50, high: 3_000 };
-/** Timers of a process fire a rounding error early. */
+/** Timers of a process fire early by a rounding error. */
 const SLACK_MILLIS = 1e-3;
 
 export class SimHandler {
   readonly #parts: HandlerDeps;
-  /** By shard: the last record that a call was given, and the last of a call that ended well. */
-  /** The furthest record given: one that fails is given again after those behind it. */
+  /** By shard: the furthest record given. A failing record is given again after later ones. */
   readonly #furthest = new Map<string, ConsumerRecord>();
+  /** By shard: the last record of the newest call that succeeded. */
   readonly #finished = new Map<string, ConsumerRecord>();
 
   constructor(parts: HandlerDeps) {
@@ -95,7 +98,7 @@ export class SimHandler {
     const last = records[records.length - 1]!;
     const furthest = this.#furthest.get(shardId);
     if (furthest === undefined || isBefore(furthest, last)) this.#furthest.set(shardId, last);
-    // The signal aborts for a lost lease as well: only a call whose time is up has failed.
+    // The signal also aborts for a lost lease. Only a call that exceeded its time limit has failed.
     const isTooLate = () => signal.aborted && clock.monotonicMillis() - startedAt >= limit - SLACK_MILLIS;
     const onAbort = () => {
       if (isTooLate()) history.add({ type: "threw", worker, shardId, sequenceNumbers });
@@ -132,14 +135,14 @@ export class SimHandler {
     } else if (given !== undefined) this.#checkpoint(shardId, () => checkpoint(), given, { named: false });
   };
 
-  /** As KCL demands of a shard's end: everything that was given is done. */
+  /** At the end of a shard, KCL demands that all given records are done. */
   readonly shardEnded: ShardEnded = ({ shardId, checkpoint }) => {
     const given = this.#furthest.get(shardId);
     if (this.#parts.swarm.checkpointMode !== "manual" || given === undefined) return;
     this.#checkpoint(shardId, () => checkpoint(), given, { named: false });
   };
 
-  /** @returns how many of the records are told as handled already. */
+  /** @returns how many of the records are already reported as handled */
   async #work(input: ProcessRecordsInput): Promise<number> {
     const { swarm, clock, prng, poisonRecords } = this.#parts;
     const { records, signal } = input;
@@ -181,7 +184,10 @@ export class SimHandler {
     return swarm.faults.downstreamOutages.some(({ at, millis }) => at <= now && now < at + millis);
   }
 
-  /** What made handlers run over their time passes with the faults: else a shard would halt again and again. */
+  /**
+   * What made handlers exceed their time limit ends with the faults. Otherwise a shard would halt again and
+   * again.
+   */
   #inTimeWhenRepaired(millis: number): number {
     const { poisonRecords, swarm } = this.#parts;
     const { processTimeoutMillis } = swarm;
@@ -189,7 +195,7 @@ export class SimHandler {
     return Math.min(millis, processTimeoutMillis / 2);
   }
 
-  /** Only what the handler has finished: nothing from the sick record on. */
+  /** Checkpoints only finished records: none from the poison record on. */
   async #checkpointOnTheWay(
     { shardId, records, checkpoint }: ProcessRecordsInput,
     poison: number,
@@ -219,7 +225,10 @@ export class SimHandler {
     }
   }
 
-  /** @returns whether the engine took it. It may refuse: the lease is lost, or something later was checkpointed already. */
+  /**
+   * @returns whether the engine accepted it. The engine may refuse: the lease is lost, or a later record is
+   * already checkpointed.
+   */
   #checkpoint(
     shardId: string,
     act: () => Promise<void>,
@@ -227,7 +236,7 @@ export class SimHandler {
     { named = true, told = () => undefined }: { named?: boolean; told?: () => void } = {},
   ): boolean {
     const { history, worker, swarm } = this.#parts;
-    // Which record an unnamed one means is for the engine to say.
+    // The engine decides which record an unnamed checkpoint means.
     const isTold = named && swarm.checkpointIntervalMillis === 0;
     const written = () => history.add({ type: "told-written", worker, shardId, sequenceNumber });
     try {

@@ -1,7 +1,8 @@
 /**
- * A worker of another make on the same table, as Java KCL 2.x does it: it is no member, shows that it lives by moving
- * the counters of its leases, takes what has not moved for the failover time, and steals one lease at a time from
- * whoever has the most, without asking: the owner finds out at its next write. It checkpoints after every batch.
+ * A worker on the same table that behaves like Java KCL 2.x. It is no member. It shows that it lives by
+ * moving the counters of its leases, and takes leases that did not move for the failover time. It steals one
+ * lease at a time from the owner of the most, without asking: the owner finds out at its next write. It
+ * checkpoints after every batch.
  */
 import type { Application } from "../../src/core/application.ts";
 import { isEnded, isSentinel, type Lease } from "../../src/core/lease.ts";
@@ -24,7 +25,7 @@ export interface JavaWorkerDeps {
 
 interface Held {
   lease: Lease;
-  /** When a write last moved the counter: a lease that could not be renewed in time counts as lost. */
+  /** When a write last moved the counter. A lease that is not renewed in time counts as lost. */
   movedMillis: number;
   queue: Promise<unknown>;
 }
@@ -32,7 +33,7 @@ interface Held {
 const IDLE_MILLIS = 1_000;
 const MAX_RECORDS = 1_000;
 
-/** A Java worker knows of no application's row. */
+/** A Java worker does not know the application row. */
 const FROM_ITS_START: Application = {
   stream: undefined,
   initialPosition: "TRIM_HORIZON",
@@ -60,7 +61,7 @@ export class JavaWorker {
 
   async #every(millis: number, act: () => Promise<void>): Promise<void> {
     for (;;) {
-      // What fails is tried again at the next turn, as KCL's scheduled tasks are.
+      // What fails is retried in the next iteration, like KCL's scheduled tasks.
       await act().catch(() => undefined);
       await this.#parts.clock.sleep(millis);
     }
@@ -122,7 +123,7 @@ export class JavaWorker {
     return false;
   }
 
-  /** One write of a lease after another, each with the counter that the last one left. */
+  /** One write of a lease after another, each with the counter that the previous one left. */
   #write(leaseKey: string, act: (lease: Lease) => Promise<WriteOutcome>): Promise<boolean> {
     const held = this.#held.get(leaseKey);
     if (held === undefined) return Promise.resolve(false);
@@ -151,10 +152,12 @@ export class JavaWorker {
         iterator = result.nextIterator;
         if (iterator !== undefined) continue;
         const children = await this.#childrenOf(leaseKey, result.children);
-        // As KCL: an answer without a next iterator and without children is no answer, and is asked for again.
+        // As in KCL: an answer without a next iterator and without children is invalid, and the read is
+        // retried.
         if (children.length > 0) return void (await this.#complete(held, children));
       } catch {
-        // From the checkpoint again, with a new iterator: what was not checkpointed comes twice.
+        // Reads again from the checkpoint with a new iterator. Records after the checkpoint are delivered
+        // twice.
         iterator = undefined;
       } finally {
         await clock.sleep(IDLE_MILLIS);
@@ -165,12 +168,12 @@ export class JavaWorker {
   async #areDone(parents: readonly string[]): Promise<boolean> {
     if (parents.length === 0) return true;
     const { leases, corrupt } = await this.#parts.store.list({ consistent: true });
-    // KCL reads the parent's row, and tries again when it cannot: only a row that is not there holds nobody up.
+    // KCL reads the parent's row, and retries when it cannot. Only a missing row does not block the child.
     if (corrupt.some(({ leaseKey }) => parents.includes(leaseKey))) return false;
     return leases.every((lease) => !parents.includes(lease.leaseKey) || isEnded(lease));
   }
 
-  /** Where the answer does not name them, the listing does. */
+  /** If the answer does not name the children, the listing does. */
   async #childrenOf(leaseKey: string, told: readonly Shard[] | undefined): Promise<readonly Shard[]> {
     const shards = told ?? (await this.#parts.stream.listShards());
     return shards.filter((shard) => shard.parentShardIds.includes(leaseKey));
@@ -187,7 +190,10 @@ export class JavaWorker {
     return this.#write(shardId, (lease) => store.checkpoint(lease, { sequenceNumber, subSequenceNumber: 0 }));
   }
 
-  /** Children's rows first. A merged child waits until both its parents have rows, or it would be read at once. */
+  /**
+   * Creates the children's rows first. A merged child waits until both parents have rows, or it would be read
+   * at once.
+   */
   async #complete(held: Held, children: readonly Shard[]): Promise<void> {
     const { store, clock } = this.#parts;
     const { leaseKey } = held.lease;
@@ -202,7 +208,7 @@ export class JavaWorker {
           return;
         }
       } catch {
-        // The table cannot be reached: again in a moment.
+        // The table is unreachable: retry after a pause.
       }
       await clock.sleep(IDLE_MILLIS);
     }

@@ -1,7 +1,7 @@
 /**
- * The checkers find an engine broken on purpose. Each mutant is tried with the seed that is known to show it, and where
- * a change of the engine or the simulator has moved that, with the first `HUNTED` seeds. `npm run simulate --
- * --mutation NAME` lists every seed that shows it.
+ * The checkers find an engine that is broken on purpose. Each mutant runs with the seed that is known to
+ * reveal it. If a change of the engine or the simulator has moved that, the first `HUNTED` seeds follow. `npm
+ * run simulate -- --mutation NAME` lists every seed that reveals it.
  */
 import { describe, expect, it } from "vitest";
 import { complaint } from "./checkers/judge.ts";
@@ -13,7 +13,7 @@ const HUNTED = 200;
 
 interface Expected {
   readonly law: RegExp;
-  /** Shows it, and fast. */
+  /** Reveals the mutant, and fast. */
   readonly seed: number;
 }
 
@@ -48,7 +48,7 @@ const EXPECTED: Readonly<Record<string, Expected>> = {
   "says-nothing": { law: /^L10/, seed: 17 },
 };
 
-/** The seed that shows the mutant, the known one first. */
+/** The seed that reveals the mutant. The known one is tried first. */
 async function hunt(mutation: Mutation, { law, seed: known }: Expected): Promise<number | undefined> {
   const others = Array.from({ length: HUNTED }, (_, index) => index + 1).filter((seed) => seed !== known);
   for (const seed of [known, ...others]) {

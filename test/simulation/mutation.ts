@@ -1,6 +1,6 @@
 /**
- * The engine broken on purpose, at its ports: tests of the tests. Each must be found by the checkers within a few
- * hundred seeds, or the checkers are not worth their name (mutants.test.ts).
+ * The engine broken on purpose at its ports: tests of the tests. The checkers must find each mutant within a
+ * few hundred seeds (mutants.test.ts).
  */
 
 import type { EngineOptions } from "../../src/engine/engine-context.ts";
@@ -19,21 +19,21 @@ export interface Mutation {
   /** It shows under this kind of fault. */
   readonly only?: FaultKind;
   readonly decide?: (decide: Decide, clock: Clock) => Decide;
-  /** Its log says nothing. */
+  /** It logs nothing. */
   readonly logsNothing?: true;
-  /** What the engine is told in place of what was drawn. */
+  /** The swarm that the engine is given instead of the drawn one. */
   readonly told?: (swarm: Swarm) => Swarm;
-  /** Of the engine, in place of what was drawn. */
+  /** Engine options that replace the drawn ones. */
   readonly options?: Partial<EngineOptions>;
   readonly handler?: (handler: ProcessRecords) => ProcessRecords;
   readonly store?: (store: LeaseStore, table: LeaseTable, worker: string, swarm: Swarm) => LeaseStore;
   readonly stream?: (stream: Stream) => Stream;
   readonly clock?: (clock: Clock) => Clock;
-  /** The cap formula a worker is given in place of the right one. */
+  /** The cap formula that a worker is given instead of the right one. */
   readonly cap?: (shards: number, workers: number, limit: number) => number;
 }
 
-/** A checkpoint is written whoever owns the row now. */
+/** A checkpoint is written whichever worker owns the row. */
 const unfencedCheckpoint: Mutation = {
   name: "unfenced-checkpoint",
   store: (store, table, worker) => ({
@@ -47,7 +47,7 @@ const unfencedCheckpoint: Mutation = {
   }),
 };
 
-/** Nobody is told who a shard's parents are. */
+/** No worker learns the parents of a shard. */
 const childBeforeParent: Mutation = {
   name: "child-before-parent",
   store: (store) => ({
@@ -59,7 +59,7 @@ const childBeforeParent: Mutation = {
   }),
 };
 
-/** Leases age on the wall clock, which somebody sets. */
+/** Leases expire by the wall clock, which is set during the run. */
 const wallClockExpiry: Mutation = {
   name: "wall-clock-expiry",
   clock: (clock) => ({
@@ -69,13 +69,13 @@ const wallClockExpiry: Mutation = {
   }),
 };
 
-/** 20 shards over 3 workers: 6 each, and two are nobody's. */
+/** 20 shards over 3 workers: 6 each, and two are unowned. */
 const floorInTheCap: Mutation = {
   name: "floor-in-the-cap",
   cap: (shards, workers, limit) => Math.max(1, Math.min(limit, Math.floor(shards / workers))),
 };
 
-/** The new owner starts where the last periodic checkpoint was. */
+/** The new owner starts at the last periodic checkpoint. */
 const handOverBeforeCheckpoint: Mutation = {
   name: "hand-over-before-checkpoint",
   store: (store) => ({
@@ -84,26 +84,26 @@ const handOverBeforeCheckpoint: Mutation = {
   }),
 };
 
-/** LATEST is wherever the tip is when the next owner comes. */
+/** LATEST is wherever the tip is when the next owner starts. */
 const latestAnew: Mutation = {
   name: "latest-anew",
   only: "beginning",
   store: (store) => ({ ...store, create: (lease) => store.create({ ...lease, startMillis: undefined }) }),
 };
 
-/** The checkpoint goes past a record that failed, although the user said "stop". */
+/** The checkpoint passes a record that failed, although the user's option is "stop". */
 const passesOverUnderStop: Mutation = {
   name: "passes-over-under-stop",
   told: (swarm) => (swarm.onError === "stop" ? { ...swarm, onError: "skip" } : swarm),
 };
 
-/** What failed is passed over, and `deadLetter` never hears of it. */
+/** Failed records are passed over without a call of `deadLetter`. */
 const dropsDeadLetters: Mutation = {
   name: "drops-dead-letters",
   told: (swarm) => (swarm.onError === "deadLetter" ? { ...swarm, onError: "skip" } : swarm),
 };
 
-/** A batch that failed is given up as a whole: its neighbours go with the sick record. */
+/** A failed batch is given up as a whole, including the neighbours of the poison record. */
 const givesUpWholeBatches: Mutation = {
   name: "gives-up-whole-batches",
   handler: (handler) => async (input) => {
@@ -115,19 +115,19 @@ const givesUpWholeBatches: Mutation = {
   },
 };
 
-/** What a call was given counts as processed, whatever the handler checkpointed. */
+/** All records of a call count as processed, whatever the handler checkpointed. */
 const checkpointsUnasked: Mutation = {
   name: "checkpoints-unasked",
   told: (swarm) => ({ ...swarm, checkpointMode: "auto" }),
 };
 
-/** With interval 0 the handler is told that its checkpoint is written while that waits for its turn. */
+/** With interval 0, the handler is told that its checkpoint is written while the write still waits. */
 const confirmsBeforeItWrites: Mutation = {
   name: "tells-before-it-writes",
   options: { checkpointIntervalMillis: 20_000 },
 };
 
-/** A handler that hangs is waited for. */
+/** The engine waits for a handler that hangs. */
 const noTimeLimit: Mutation = {
   name: "no-time-limit",
   told: (swarm) => ({ ...swarm, processTimeoutMillis: undefined }),

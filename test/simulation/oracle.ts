@@ -1,4 +1,4 @@
-/** Somebody who sees everything at once, and says when the fleet is as it must be for good. */
+/** Reads the whole state of the run at once, and says when the fleet is as it must be and will stay so. */
 import { SHARD_END } from "../../src/core/lease.ts";
 import { isOnTrial } from "../../src/core/trial.ts";
 import { Allowances } from "./checkers/allowances.ts";
@@ -7,10 +7,10 @@ import { type Cluster, capOf } from "./cluster.ts";
 import { unbalance } from "./fleet-view.ts";
 import { Beginning } from "./world/beginning.ts";
 
-/** After a block, a worker has learned what became of it. */
+/** After a block, a worker has noticed within this time whether it was marked dead. */
 const HEARS_MILLIS = 3_000;
 
-/** The owner of a shard reads it at least this often, or tries the record that halts it. */
+/** The owner of a shard reads it at least this often, or retries the record that halts it. */
 const BUSY_WITHIN_MILLIS = 75_000;
 
 export class Oracle {
@@ -20,13 +20,16 @@ export class Oracle {
   readonly #beginning: Beginning;
   readonly #parents = new Map<string, readonly string[]>();
   readonly #owners = new Map<string, string | undefined>();
-  /** By lease: the owner before its row was edited by hand. It goes on reading until its next write is refused. */
+  /**
+   * By lease: the owner before its row was edited by hand. It continues to read until its next write is
+   * refused.
+   */
   readonly #unaware = new Map<string, string | undefined>();
   /** By shard. */
   readonly #lastBusy = new Map<string, { readonly worker: string; readonly t: number }>();
   #seen = 0;
 
-  /** @param earliest before it, nothing is settled: records are still put. */
+  /** @param earliest before it, nothing is final: records are still put */
   constructor(cluster: Cluster, earliest: number) {
     this.#cluster = cluster;
     this.#earliest = earliest;
@@ -34,7 +37,7 @@ export class Oracle {
     this.#beginning = new Beginning(cluster.swarm);
   }
 
-  /** Takes in what has happened since the last look. */
+  /** Takes in the events since the last poll. */
   poll(): void {
     const { events } = this.#cluster.history;
     for (; this.#seen < events.length; this.#seen++) {
@@ -54,12 +57,12 @@ export class Oracle {
     }
   }
 
-  /** By shard: who has halted it. */
+  /** By shard: the worker that has halted it. */
   get halted(): ReadonlyMap<string, string> {
     return this.#allowances.halted;
   }
 
-  /** Why the fleet is not yet as it must be for good; undefined: it is. */
+  /** Why the fleet is not yet as it must be; undefined: it is. */
   unsettled(): string | undefined {
     const { swarm, table, stream, scheduler } = this.#cluster;
     if (scheduler.now < this.#earliest) return "puts are still going on";
@@ -68,7 +71,7 @@ export class Oracle {
       (worker) => worker.state === "starting" || worker.state === "stopping",
     );
     if (waiting !== undefined) return `${waiting.id} is still ${waiting.state}`;
-    // It may have been found dead, and joins again when it hears of that.
+    // It may have been marked dead, and joins again when it notices.
     const blocked = this.#cluster.workers.find(
       ({ process, state }) => state === "joined" && process.blockedUntil + HEARS_MILLIS > scheduler.now,
     );
@@ -88,11 +91,11 @@ export class Oracle {
     const owners = new Set(leases.map((lease) => lease.owner));
     for (const member of table.fleetRows().flatMap((fleetRow) => fleetRow.members)) {
       const { workerId, state } = member;
-      // When it has lived long enough it gets its share.
+      // After the trial it gets its share.
       if (isOnTrial(member)) return `${workerId} is on trial`;
       const isUp = up.some((worker) => worker.id === workerId);
-      // Where the caps leave no room, leases stay in a dead member's name, and its entry with them. When a Java worker has
-      // taken them since, the table has changed without a new generation.
+      // Where the caps leave no room, leases stay in a dead member's name, and so does its entry. If a Java
+      // worker took them since, the table has changed and the fleet version has not.
       const mayBeNamed = owners.has(workerId) || (swarm.cap.kind !== "none" && swarm.javaShifts.length > 0);
       if (!isUp && !(state === "dead" && mayBeNamed))
         return `${workerId} is gone and still a member (${state})`;
@@ -100,11 +103,11 @@ export class Oracle {
     const open = stream.openShards().length;
     const cap = capOf(swarm.cap, open, up.length);
     const problem = unbalance(leases, {
-      // What a cap that answers at random lets through is more than an even share.
+      // A cap that varies at random lets through more than an even share.
       caps: new Map(up.map((worker) => [worker.id, swarm.faults.capNoise > 0 ? undefined : cap])),
       steals: swarm.steals && swarm.faults.notStealing === 0,
-      // Two versions that deal the odd leases out in opposite orders each find the other's result even enough; and each may
-      // wait for what the other is to hand over to a joiner, until the deploy is over.
+      // Two versions that assign the odd leases in opposite orders each accept the other's result as even.
+      // Each may also wait for the other's hand-overs to a joiner, until the deploy is over.
       apart:
         swarm.faults.otherPlanner > 0 ? Math.max(2, Math.ceil(leases.length / Math.max(1, up.length))) : 1,
     });
@@ -124,7 +127,7 @@ export class Oracle {
       );
       if (lost === undefined || this.#isHeldUp(shardId)) continue;
       const lease = leases.find(({ leaseKey }) => leaseKey === shardId);
-      // What nobody may own because of the caps is not to be handled.
+      // Leases that no worker may own because of the caps need not be handled.
       const owned = up.some((worker) => worker.id === lease?.owner);
       if (lease !== undefined && !owned && cap !== undefined) continue;
       return `${lost.key}#${lost.n} (${shardId} ${lost.sequenceNumber}) has not been handled`;
@@ -140,7 +143,7 @@ export class Oracle {
     );
   }
 
-  /** Where nobody replaces workers, a halted shard stays halted. */
+  /** Where workers are not replaced, a halted shard stays halted. */
   #isHeldUp(shardId: string): boolean {
     return this.#cluster.swarm.remedy === "none" && isHeldUp(shardId, this.halted, this.#parents);
   }

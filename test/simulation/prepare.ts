@@ -1,4 +1,4 @@
-/** What the stream and the table have been through before the first worker of a run starts. */
+/** What happened to the stream and the table before the first worker of a run starts. */
 import type { Swarm } from "./swarm.ts";
 import { freshLease, type LeaseTable } from "./world/lease-table.ts";
 import type { Prng } from "./world/prng.ts";

@@ -1,6 +1,6 @@
 /**
- * One seed: build the world, let the schedule happen (safety phase), heal (liveness phase), watch a while in which
- * nothing should move (quiet phase), stop everybody, and have the checkers judge the history.
+ * Runs one seed: builds the test environment, performs the schedule (safety phase), heals (liveness phase),
+ * waits while nothing may move (quiet phase), stops all workers, and has the checkers judge the history.
  */
 import { LONGEST_TRIAL_FAILOVERS } from "../../src/core/trial.ts";
 import { judge, type Report } from "./checkers/judge.ts";
@@ -18,9 +18,9 @@ export interface RunOptions {
   readonly startEngine: StartEngine;
   readonly mutation?: Mutation | undefined;
   readonly draws?: Draws | undefined;
-  /** Of the third generation of draws, this kind of fault and no other. */
+  /** Of the third generation of draws, only this kind of fault. */
   readonly only?: FaultKind | undefined;
-  /** Every event, as it happens. */
+  /** Receives every event as it happens. */
   readonly verbose?: ((line: string) => void) | undefined;
   readonly fingerprints?: boolean | undefined;
 }
@@ -31,7 +31,7 @@ export interface RunResult extends Report {
   readonly traceHash: string;
   readonly steps: number;
   readonly virtualMillis: number;
-  /** From healing to convergence; undefined: it did not converge. */
+  /** From healing to convergence; undefined: the fleet did not converge. */
   readonly convergedAfterMillis: number | undefined;
   /** With the option `fingerprints`. */
   readonly fingerprint?: Fingerprint;
@@ -39,12 +39,18 @@ export interface RunResult extends Report {
 
 const PUT_INTERVAL_MILLIS = 250;
 const POLL_INTERVAL_MILLIS = 250;
-/** Puts go on this long after healing, so that convergence is seen under load. */
+/** Puts continue for this long after healing, so that the fleet converges under load. */
 const TAIL_MILLIS = 3_000;
-/** The longest pause between two tries of a handler: shorter than the default, so that a run is not spent on them. */
+/**
+ * The longest pause between two tries of a handler. Shorter than the default, so that a run does not spend
+ * its time on pauses.
+ */
 export const MAX_RETRY_DELAY_MILLIS = 1_000;
 
-/** Generous: expiry twice in a row (a lease claimed by somebody who had just died), a shard sync, and the backlog. */
+/**
+ * Generous: two expiries in a row (a lease was claimed by a worker that had just died), a shard sync, and the
+ * backlog.
+ */
 export const livenessBound = (swarm: Swarm): number =>
   4 * longestFailover(swarm) +
   2 * longestPublished(swarm) +
@@ -56,7 +62,7 @@ export const livenessBound = (swarm: Swarm): number =>
   blockedBound(swarm) +
   trialBound(swarm);
 
-/** A worker that is started when the faults stop follows those that died before. */
+/** A worker that starts when the faults stop follows those that died before. */
 function trialBound(swarm: Swarm): number {
   const mayDie = swarm.profile !== "planned" || swarm.faults.kinds.length > 0;
   return mayDie ? LONGEST_TRIAL_FAILOVERS * longestFailover(swarm) : 0;
@@ -74,14 +80,18 @@ function blockedBound({ faults, putsPerSecond, safetyMillis, shards }: Swarm): n
   return 2 * perRecord * (3 * shards + (putsPerSecond * (safetyMillis + TAIL_MILLIS)) / 1_000);
 }
 
-/** As if all sick records were in one shard: each takes the retries of its batch, and the calls that find it. */
+/**
+ * As if all poison records were in one shard: each takes the retries of its batch and the calls that isolate
+ * it.
+ */
 function poisonBound(swarm: Swarm): number {
   const { poisonOneIn, putsPerSecond, safetyMillis, handlerMillis, processTimeoutMillis } = swarm;
   // A handler that is slower than its time limit fails with any record.
   const oneIn = handlerMillis.high > (processTimeoutMillis ?? Number.POSITIVE_INFINITY) ? 1 : poisonOneIn;
   if (oneIn === 0) return 0;
   const poison = Math.ceil((putsPerSecond * (safetyMillis + TAIL_MILLIS)) / 1_000 / oneIn);
-  // The most calls that a sick record fails and gets well after, those that find it, and half a minute's for proof.
+  // The most calls that a record fails before it is repaired, the calls that isolate it, and half a minute of
+  // proof.
   return poison * (3_000 + 26 * handlerMillis.high + 12 * MAX_RETRY_DELAY_MILLIS);
 }
 
@@ -139,7 +149,7 @@ export async function runSeed(seed: number, options: RunOptions): Promise<RunRes
   let spentCalls: Record<string, number> = {};
   if (problem === undefined) {
     history.add({ type: "phase", name: "settled" });
-    // What convergence left to do (the last checkpoints, parents to clean up) may still be done.
+    // Remaining work of the convergence (the last checkpoints, the clean-up of parents) may still be done.
     await scheduler.run(scheduler.now + settleMillis(swarm));
     const before = callsOf(cluster);
     history.add({ type: "phase", name: "quiet" });
@@ -150,7 +160,7 @@ export async function runSeed(seed: number, options: RunOptions): Promise<RunRes
   for (const worker of cluster.up()) cluster.stopWorker(worker);
   const running = () => cluster.workers.some((worker) => worker.state === "stopping");
   await scheduler.run(scheduler.now + swarm.stopBudgetMillis + 10_000, () => !running());
-  // Whatever a stopped worker should not do any more, it would do now.
+  // Anything that a stopped worker must no longer do would happen now.
   await scheduler.run(scheduler.now + 2 * longestFailover(swarm));
 
   const verdicts = judge({

@@ -1,6 +1,7 @@
 /**
- * A whole deploy of a large fleet: every worker is replaced, the starts spread over a minute, by real engines on the
- * simulated table. Counts the rows that the fleet's scans read, and how long it takes to be even.
+ * A whole deploy of a large fleet, by real engines on the simulated table: every worker is replaced, with the
+ * starts spread over a minute. Counts the rows that the fleet's scans read, and the time until the leases are
+ * even.
  */
 import { DEFAULT_ASSIGNS_FROM } from "../../src/core/assignments.ts";
 import { Cluster } from "./cluster.ts";
@@ -37,7 +38,7 @@ const GIVEN_UP_MILLIS = 600_000;
 
 export async function measureDeploy(size: DeploySize): Promise<DeployFigures> {
   const { workers, shards, assignsFrom = DEFAULT_ASSIGNS_FROM } = size;
-  // Few reads: what is measured is the coordination.
+  // Few reads: the coordination is what is measured.
   const swarm = faultFreeSwarm({
     shards,
     failoverTimeMillis: 10_000,
@@ -75,7 +76,10 @@ export async function measureDeploy(size: DeploySize): Promise<DeployFigures> {
   };
 }
 
-/** The table of a very large fleet that was stopped: it starts as one, in a time that can be simulated. */
+/**
+ * Writes the table of a very large fleet that was stopped. The fleet then starts as a very large one, in a
+ * time that can be simulated.
+ */
 function standStill({ table, stream }: Cluster, workers: number, shards: number): void {
   for (const { shard } of stream.shards())
     table.put(freshLease(shard.shardId, { hashRange: shard.hashRange }));
@@ -83,7 +87,7 @@ function standStill({ table, stream }: Cluster, workers: number, shards: number)
   table.editFleetRowByHand(0, first, "a fleet that was stopped");
 }
 
-/** In any second from this event on. */
+/** The most rows in any second from this event on. */
 function peakRows({ history }: Cluster, firstEvent: number): number {
   const scans = history.events.slice(firstEvent).filter((event) => event.type === "scan");
   let [peak, sum, first] = [0, 0, 0];

@@ -1,10 +1,12 @@
 /**
- * Ten thousand shards, a thousand workers, of which a hundred are replaced at once.
+ * Ten thousand shards and a thousand workers, of which a hundred are replaced at once.
  *
- * - plan: one decision over the whole table, timed, and its moves against the minimum;
- * - rounds: every worker acts on the plan it sees, half of them on a view one round old; writes are conditional;
- * - calls: one real engine among 999 puppets whose hearts beat, its calls of a quiet minute counted;
- * - deploy (`scale-deploy.ts`): all workers of a fleet replaced, the rows that its scans read counted.
+ * - plan: one decision over the whole table, its time, and its moves against the minimum;
+ * - rounds: every worker acts on its plan, half of them on a fleet cache one round old; writes are
+ *   conditional;
+ * - calls: one real engine among 999 puppets that send heartbeats, its calls counted in a quiet minute;
+ * - deploy (`scale-deploy.ts`): all workers of a fleet are replaced, the rows that its scans read are
+ *   counted.
  */
 import { decide } from "../../src/core/decide.ts";
 import type { Facts } from "../../src/core/facts.ts";
@@ -126,14 +128,14 @@ async function deploy(size: DeploySize): Promise<Check[]> {
 function planAndRounds(): Check[] {
   const members = fleetAfterReplacement();
   let rows = balancedLeases();
-  // Once to warm up: a worker decides every few seconds all its life.
+  // Once to warm up: a real worker decides every few seconds for its whole life.
   decisionsOver(rows, members);
   const times = Array.from({ length: 5 }, () => {
     const startedAt = performance.now();
     decisionsOver(rows, members);
     return performance.now() - startedAt;
   });
-  // The fastest: what else the machine does is not the plan's cost.
+  // The fastest: the machine's other work is not a cost of the plan.
   const millis = Math.min(...times);
 
   const minimum = rows.filter((lease) => lease.owner! < workerName(REPLACED)).length;
@@ -149,7 +151,7 @@ function planAndRounds(): Check[] {
     rows = rows.map((row, index) => {
       const isStale = index % 2 === 1;
       const to = (isStale ? stale : fresh).get(row.leaseKey);
-      // The condition of every write: the row is as seen.
+      // The condition of every write: the row is unchanged since it was read.
       const holds = !isStale || seen.get(row.leaseKey)!.counter === row.counter;
       if (to === undefined || to === row.owner || !holds) return row;
       moves += 1;
@@ -187,12 +189,16 @@ function planAndRounds(): Check[] {
   ];
 }
 
-/** The engine's own calls, not an arithmetic of intervals: what the loop really does in a quiet fleet of this size. */
+/**
+ * Counts the engine's own calls, not a computation of intervals: what the loop does in a quiet fleet of this
+ * size.
+ */
 async function callsOfOne(): Promise<Check> {
   const scheduler = new Scheduler(new Prng(1));
   const table = new LeaseTable(undefined, () => scheduler.now);
   const stream = new StreamData(10, undefined, () => scheduler.now);
-  // The engine's worker is the last; its ten shards are the stream, all others only rows with beating owners.
+  // The engine's worker is the last one. The stream has only its ten shards; all others are only rows, whose
+  // owners send heartbeats.
   const self = workerName(WORKERS - 1);
   const own = new Set(stream.shards().map(({ shard }) => shard.shardId));
   for (const [index, lease] of balancedLeases().entries()) {

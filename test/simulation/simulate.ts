@@ -1,7 +1,8 @@
 /**
- * `npm run simulate -- --seeds 1000 [--from N] [--jobs 2]`, `-- --seed N [--verbose]`, `-- --scale`, `-- --crash-loop`. `--draws 2`: a seed
- * as it was before the third generation of draws. `--only outage`: one kind of fault alone; `--kinds` lists them.
- * Exit 0: every law held in every seed; 1: not; 2: wrong use.
+ * `npm run simulate -- --seeds 1000 [--from N] [--jobs 2]`, `-- --seed N [--verbose]`, `-- --scale`, `--
+ * --crash-loop`. `--draws 2`: a seed as it was before the third generation of draws. `--only outage`: one
+ * kind of fault alone; `--kinds` lists them. Exit code 0: every invariant held in every seed; 1: not; 2:
+ * wrong usage.
  */
 import { fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
@@ -15,11 +16,11 @@ import { runSeed } from "./run.ts";
 import { runScale } from "./scale.ts";
 import { type Draws, describeSwarm } from "./swarm.ts";
 
-/** What a run is besides its seed. */
+/** What determines a run besides its seed. */
 interface World {
   readonly mutation: Mutation | undefined;
   readonly draws: Draws;
-  /** Of the third generation, this kind of fault and nothing else that goes wrong. */
+  /** Of the third generation, only this kind of fault and no other. */
   readonly only: FaultKind | undefined;
 }
 

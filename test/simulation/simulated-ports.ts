@@ -1,4 +1,6 @@
-/** A simulated process and all through which it reaches the world: its clock, its network, the table and the stream as it sees them. */
+/**
+ * A simulated process and its ports: its clock, its network, and the table and the stream as it reads them.
+ */
 
 import type { Clock } from "../../src/ports/clock.ts";
 import type { LeaseStore } from "../../src/ports/lease-store.ts";
@@ -25,7 +27,7 @@ export interface World {
   readonly rules: StreamRules;
   readonly mutation: Mutation | undefined;
   readonly outages: Outages;
-  /** Asked at every call: faults may stop while a worker lives. */
+  /** Called at every call of a port: faults may stop while a worker runs. */
   readonly faultsOn: () => boolean;
   readonly log: (line: string) => void;
 }
@@ -51,7 +53,7 @@ export function simulatedPorts(world: World, id: string, prng: Prng): SimulatedP
   const rates = faultsOn() ? swarm.rates : NO_FAULTS;
   const network = {
     store: { rates: { ...rates }, partitioned: false },
-    // The stream's answers are reads: what is lost was only read.
+    // Calls of the stream are reads: a lost answer loses nothing that was written.
     stream: { rates: { ...rates, lostAnswer: 0 }, partitioned: false },
   };
   const call = (service: "store" | "stream"): Call => {

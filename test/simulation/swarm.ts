@@ -1,6 +1,6 @@
 /**
- * A seed's whole run, drawn before it starts and printed with it: fleet, stream, options, faults and the schedule
- * of what happens when. Everything a run does follows from this and from the seed's random streams.
+ * A seed's whole run, drawn before it starts and printed with it: fleet, stream, options, faults and the
+ * schedule. All that a run does follows from this and from the seed's prngs.
  */
 import { DEFAULT_ASSIGNS_FROM } from "../../src/core/assignments.ts";
 import { drawFaults, type FaultKind, type FaultPlan, NO_FAULT_PLAN } from "./faults/plan.ts";
@@ -15,7 +15,10 @@ import type { FaultRates } from "./world/network.ts";
 import { NO_FAULTS } from "./world/network.ts";
 import { Prng } from "./world/prng.ts";
 
-/** planned: joins, stops and reshards only, so nothing may be doubled. crashes: processes die or freeze. everything: and calls fail. */
+/**
+ * planned: only joins, stops and reshards, so no record may be processed twice. crashes: processes also die
+ * or freeze. everything: calls also fail.
+ */
 export type Profile = "planned" | "crashes" | "everything";
 
 export type CapRule =
@@ -35,7 +38,7 @@ export type Action =
   | { readonly kind: "merge" }
   | { readonly kind: "step-wall-clock"; readonly millis: number };
 
-/** `who`: which of those there then (0 to 1 through the list): a worker or an open shard. */
+/** `who`: selects one of the workers or open shards of that time (0 to 1 through the list). */
 export interface Scheduled {
   readonly at: number;
   readonly who: number;
@@ -43,27 +46,27 @@ export interface Scheduled {
 }
 
 /**
- * Which draws there are: 1, those that all seeds of before 2026-11-26 were run with; 2, with habits and large fleets as
- * well; 3, with the kinds of faults of `faults/plan.ts`; 4, with fleets whose leader assigns the leases.
+ * The generations of draws. 1: all seeds from before 2026-11-26. 2: also handler profiles and large fleets.
+ * 3: also the kinds of faults of `faults/plan.ts`. 4: also fleets whose leader assigns the leases.
  */
 export type Draws = 1 | 2 | 3 | 4;
 
-/** Where an application without leases begins; a time is virtual. */
+/** Where an application without leases begins. A time is virtual. */
 export type InitialPosition = "TRIM_HORIZON" | "LATEST" | { readonly atMillis: number };
 
 export interface Swarm extends HandlerProfile {
   readonly seed: number;
   readonly profile: Profile;
   readonly workers: number;
-  /** The first worker starts at this time, the others of the first within the next. */
+  /** The first worker starts at this time, the other initial workers within `startSpreadMillis` after it. */
   readonly startAtMillis: number;
   readonly startSpreadMillis: number;
   readonly shards: number;
   /** Splits and merges before any worker starts. */
   readonly earlierReshards: number;
-  /** The stream has forgotten the closed shards of those. */
+  /** The stream no longer lists the closed shards of `earlierReshards`. */
   readonly trimmed: boolean;
-  /** Lease rows that a crashed fleet left behind, owned by workers that are no more. */
+  /** Lease rows that a crashed fleet left behind, owned by workers that no longer exist. */
   readonly orphanedLeases: boolean;
   readonly cap: CapRule;
   readonly steals: boolean;
@@ -75,7 +78,7 @@ export interface Swarm extends HandlerProfile {
   readonly maxRecords: number;
   readonly initialPosition: InitialPosition;
   readonly handlerMillis: { readonly low: number; readonly high: number };
-  /** Of all batches, how many throw (once; the retry works). */
+  /** Share of batches that throw (once; the retry works). */
   readonly handlerFailures: number;
   readonly keys: number;
   readonly putsPerSecond: number;
@@ -99,8 +102,8 @@ export interface Swarm extends HandlerProfile {
 }
 
 /**
- * Later draws never move earlier ones: each generation has a random stream of its own.
- * @param only of the third generation: this kind of fault, and nothing else that goes wrong
+ * Later draws never change earlier ones: each generation has a prng of its own.
+ * @param only of the third generation: only this kind of fault and no other
  */
 export function drawSwarm(seed: number, draws: Draws = 4, only?: FaultKind): Swarm {
   const first = drawFirst(seed, only === undefined ? undefined : "planned");
@@ -116,10 +119,10 @@ export function drawSwarm(seed: number, draws: Draws = 4, only?: FaultKind): Swa
   return draws === 3 ? third : { ...third, ...drawAssignment(new Prng(seed).fork("fourth draws"), third) };
 }
 
-/** Its leader assigns, at least for a time. */
+/** The leader of this fleet assigns, at least for a time. */
 export const mayAssign = ({ assignsFrom }: Swarm): boolean => assignsFrom < DEFAULT_ASSIGNS_FROM;
 
-/** Small fleets that work as very large ones do, or change from one way to the other while they run. */
+/** Small fleets that work like very large ones, or change between the two ways while they run. */
 function drawAssignment(prng: Prng, { workers, shards }: Swarm): Partial<Swarm> {
   if (!prng.chance(0.3)) return {};
   return {
@@ -130,7 +133,10 @@ function drawAssignment(prng: Prng, { workers, shards }: Swarm): Partial<Swarm> 
 
 type FirstDraws = Omit<Swarm, keyof HandlerProfile>;
 
-/** Java shows that it lives lease by lease, and so must we beside it. It steals without asking: no run with it is "planned". */
+/**
+ * Java shows that it lives lease by lease, and next to it the engine must do so too. Java steals without
+ * asking, so no run with it is "planned".
+ */
 function drawJava(prng: Prng, first: FirstDraws): Partial<Swarm> {
   if (first.profile === "planned" || first.initialPosition === "LATEST") return {};
   const javaShifts = drawJavaShifts(prng, first.safetyMillis);
@@ -200,13 +206,13 @@ function drawCap(prng: Prng, shards: number, workers: number): CapRule {
   return { kind, limit: Math.max(1, Math.ceil(shards / workers) + prng.integer(-1, 4)) };
 }
 
-/** Each kind of fault is there or not: a run with one kind only finds what a mixture would hide. */
+/** Each kind of fault is present or absent: a run with only one kind finds what a mixture would hide. */
 function drawRates(prng: Prng, most: number): FaultRates {
   const rate = () => (prng.chance(0.5) ? prng.between(0, most) : 0);
   return { throttle: rate(), fail: rate(), lostAnswer: rate(), slow: rate() };
 }
 
-/** Some runs have everything within this time. */
+/** In some runs the whole schedule happens within this time. */
 const LARGE_FLEET_MILLIS = 1_500;
 
 function drawSchedule(
@@ -228,7 +234,7 @@ function drawSchedule(
 }
 
 function drawAction(prng: Prng, kind: Action["kind"], failoverMillis: number): Action {
-  // Shorter and longer than it takes to be declared dead.
+  // Shorter and longer than it takes to be marked dead.
   const millis = failoverMillis * prng.pick([0.3, 0.9, 1.1, 2.5]);
   switch (kind) {
     case "crash":
@@ -251,7 +257,7 @@ function drawAction(prng: Prng, kind: Action["kind"], failoverMillis: number): A
   }
 }
 
-/** What the seed drew, for people: one line of settings and one a scheduled action. */
+/** Describes what the seed drew: one line for each setting and each scheduled action. */
 export function describeSwarm(swarm: Swarm): string {
   const { schedule, faults, ...settings } = swarm;
   const value = (setting: unknown) =>

@@ -1,28 +1,29 @@
 /**
- * What the user's own choices excuse, told from the history: records that the error policy gave up, shards that it
- * stopped, and, with manual checkpoints, how far the handler said it was. Fed with every event, in order.
+ * What the user's own choices excuse, computed from the history: records that the error policy gave up,
+ * shards that it halted, and, with manual checkpoints, how far the handler said it was. Receives every event,
+ * in order.
  *
- * A record may be given up when `onError` is "skip" or `deadLetter`, after four failed calls, the last of them with
- * nothing else in it that was not done; with `deadLetter`, when that took it.
+ * A record may be given up when `onError` is "skip" or `deadLetter`, after four failed calls, if the last of
+ * them had no other unfinished record; with `deadLetter`, only when that took the record.
  */
 import { type Checkpoint, compareCheckpoints, isSentinel } from "../../../src/core/lease.ts";
 import type { Swarm } from "../swarm.ts";
 import type { SimEvent } from "../world/history.ts";
 
-/** The least failed calls after which a record may be given up, or halt its shard. */
+/** The fewest failed calls after which a record may be given up, or may halt its shard. */
 export const TRIES = 4;
 
 interface Failing {
   calls: number;
-  /** The last failing call ended with this record; `before`: the one before it in that call, if any. */
+  /** The last failing call ended with this record; `before`: the record before it in that call, if any. */
   lastInCall: boolean;
   before: string | undefined;
 }
 
-/** Of one worker that has (or had) the lease, since it took it. */
+/** The state of one worker that has (or had) the lease, since it took it. */
 interface Tenure {
   readonly failing: Map<string, Failing>;
-  /** Dead letters that failed. */
+  /** Calls of `deadLetter` that failed. */
   refusals: number;
 }
 
@@ -30,22 +31,25 @@ type Write = Extract<SimEvent, { type: "write" }>;
 
 interface ShardState {
   owner: string | undefined;
-  /** The furthest record that a checkpoint of the handler's may have meant, and that one did mean. */
+  /** The furthest record that a checkpoint of the handler may have meant, and the furthest that one named. */
   accepted: string | undefined;
   named: string | undefined;
   /**
-   * The same, less what was never written because the owner that was told of it is gone, and less what the handler said of
-   * a record that it was given ahead of one that fails.
+   * Like `named`, but without checkpoints that were never written because the owner that accepted them is
+   * gone, and without checkpoints of a record that the handler was given ahead of a failing one.
    */
   standing: string | undefined;
   readonly puts: string[];
-  /** Since the newest owner has it: what an earlier one handled and did not checkpoint is given to the handler again. */
+  /**
+   * Since the newest owner has the lease. What an earlier owner handled and did not checkpoint is given to
+   * the handler again.
+   */
   readonly handled: Set<string>;
   readonly tenures: Map<string, Tenure>;
 }
 
 export class Allowances {
-  /** Shards that are read no further, and by whom. */
+  /** Halted shards, each with the worker that halted it. */
   readonly halted = new Map<string, string>();
   readonly #onError: Swarm["onError"];
   readonly #shards = new Map<string, ShardState>();
@@ -67,7 +71,7 @@ export class Allowances {
         this.#threw(this.#tenure(event.shardId, event.worker), event.sequenceNumbers);
         return;
       case "handled":
-        // One that was blocked, and has lost the lease, changes nothing for who has it.
+        // A worker that was blocked and has lost the lease changes nothing for the current owner.
         if (this.halted.get(event.shardId) === event.worker) this.halted.delete(event.shardId);
         for (const number of event.sequenceNumbers) this.#shard(event.shardId).handled.add(number);
         return;
@@ -85,7 +89,7 @@ export class Allowances {
         else this.#tenure(this.#shardOf.get(event.sequenceNumber) ?? "", event.worker).refusals += 1;
         return;
       case "halted":
-        // Who has not heard of its loss yet halts nothing any more.
+        // A worker that has lost the lease and not noticed it yet no longer halts the shard.
         if (this.#shard(event.shardId).owner === event.worker) this.halted.set(event.shardId, event.worker);
         return;
       case "write":
@@ -101,7 +105,7 @@ export class Allowances {
     }
   }
 
-  /** The record need not be handled. */
+  /** Whether the record need not be handled. */
   gaveUp(sequenceNumber: string): boolean {
     if (this.#givenUp.has(sequenceNumber)) return true;
     const shard = this.#shards.get(this.#shardOf.get(sequenceNumber) ?? "");
@@ -109,17 +113,17 @@ export class Allowances {
     return [...shard.tenures.values()].some((tenure) => this.#judge(shard, tenure, sequenceNumber));
   }
 
-  /** The handler may have said that it is done with this record. */
+  /** Whether the handler may have said that it finished this record. */
   mayCover(shardId: string, sequenceNumber: string): boolean {
     return reaches(this.#shards.get(shardId)?.accepted, sequenceNumber);
   }
 
-  /** The handler has said so, to an owner that could still write it down. */
+  /** Whether the handler said so to an owner that could still write it. */
   covers(shardId: string, sequenceNumber: string): boolean {
     return reaches(this.#shards.get(shardId)?.standing, sequenceNumber);
   }
 
-  /** Whether a halt is what the user chose, after what has happened since the worker took the lease. */
+  /** Whether a halt is what the user chose, given what happened since the worker took the lease. */
   mayHalt(shardId: string, worker: string): boolean {
     const { failing, refusals } = this.#tenure(shardId, worker);
     if (this.#onError === "skip") return false;
@@ -150,7 +154,7 @@ export class Allowances {
     const shard = this.#shard(shardId);
     const owner = after?.owner;
     const checkpoint = numberOf(after?.checkpoint);
-    // Also by the worker that had it: what it was told before it was marked dead was not written.
+    // Also when the same worker claims again: what it accepted before it was marked dead was not written.
     const isTaken = operation === "claim" && before?.isPending !== true;
     if (isTaken) shard.standing = checkpoint;
     else if (checkpoint !== undefined) shard.standing = furthest(shard.standing, checkpoint);
@@ -166,7 +170,7 @@ export class Allowances {
   #judge(shard: ShardState, tenure: Tenure, sequenceNumber: string): boolean {
     const failing = tenure.failing.get(sequenceNumber);
     if (this.#onError === "stop" || failing === undefined || failing.calls < TRIES) return false;
-    // What the handler checkpointed in the very call that failed does not fail with the rest.
+    // Records that the handler checkpointed during the failing call do not fail with the rest.
     const alone = failing.before === undefined || reaches(shard.named, failing.before);
     if (!failing.lastInCall || !alone) return false;
     if (this.#onError === "deadLetter" && !this.#letters.has(sequenceNumber)) return false;

@@ -1,7 +1,8 @@
 /**
- * L2: a checkpoint never moves back, never passes a record that no handler has finished (and that the user did not let
- * go), and reading begins right after it. SHARD_END stands only where every record of the shard has been handled. With
- * manual checkpoints, none is written that the handler had not asked for.
+ * L2: a checkpoint never moves back, and never passes a record that no handler has finished (unless the
+ * user's policy gave it up). Reading begins right after the checkpoint. SHARD_END is written only when every
+ * record of the shard has been handled. With manual checkpoints, no checkpoint is written that the handler
+ * did not ask for.
  */
 import { compareCheckpoints, isSentinel, LATEST, type Lease, SHARD_END } from "../../../src/core/lease.ts";
 import type { SimEvent } from "../world/history.ts";
@@ -40,10 +41,11 @@ export function checkCheckpoints({ events, swarm }: Evidence): Verdict {
     if (event.type === "handled") for (const number of event.sequenceNumbers) handled.add(number);
     const names = event.type === "iterator" ? event.position.kind : undefined;
     if (event.type === "iterator" && (names === "trim-horizon" || names === "at-timestamp")) {
-      // Kinesis has refused no number here: nothing is trimmed while the fleet is up. A worker that was blocked while its
-      // lease was taken begins where that stood.
+      // Kinesis has refused no sequence number here: nothing is trimmed while the fleet is up. A worker that
+      // was blocked while its lease was taken begins at the position that it knew.
       const row = rows.get(event.shardId);
-      // Who has lost the lease and has not heard of it knows of no checkpoint that was written since.
+      // A worker that has lost the lease and not noticed it does not know checkpoints that were written
+      // since.
       const isOwn = row?.owner === idOf(event.worker) && !isJava(event.worker);
       if (row !== undefined && isOwn && !isSentinel(row.checkpoint))
         return invalid(
@@ -76,7 +78,7 @@ export function checkCheckpoints({ events, swarm }: Evidence): Verdict {
     if (swarm.checkpointMode === "manual" && !asked)
       return invalid("L2: a checkpoint that the handler had not asked for", event);
     const state = stateOf(leaseKey);
-    if (beginsLate) continue; // What came before the first read is not to be handled.
+    if (beginsLate) continue; // Records before the first read need not be handled.
     while (state.handledUpTo < state.puts.length) {
       const put = state.puts[state.handledUpTo]!;
       const passed =

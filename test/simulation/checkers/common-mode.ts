@@ -1,7 +1,8 @@
 /**
- * L9: a worker that is well stays a member, whatever hits all workers alike. It is not declared dead, does not join
- * again, its heartbeats are never late because of its other work, and after an outage the fleet does not read the table
- * again and again. A block of its event loop excuses it only when it is longer than what it has measured before.
+ * L9: a healthy worker stays a member, whatever fault hits all workers alike. It is not marked dead and does
+ * not join again. Its heartbeats are never late because of its other work. After an outage the fleet does not
+ * scan the table again and again. A block of its event loop excuses the worker only if the block is longer
+ * than those it has measured before.
  */
 import { KnownBlocks } from "../faults/blocked.ts";
 import { failoverOf, shortestFailover } from "../faults/unequal.ts";
@@ -11,16 +12,19 @@ import { Outages } from "./disturbances.ts";
 import { type Evidence, invalid, VALID, type Verdict } from "./verdict.ts";
 import { isJava, WorkerFaults } from "./worker-faults.ts";
 
-/** What a trouble of its own leads to may follow this long after it. */
+/** The consequences of a worker's own fault may follow this long after it. */
 const AFTER_MILLIS = 10_000;
-/** A heartbeat on its way, and the one before it. */
+/** A heartbeat in flight, and the one before it. */
 const HEARTBEAT_MARGIN_MILLIS = 700;
 const STORM_MILLIS = 10_000;
 /** Of one worker, within `STORM_MILLIS` of the end of an outage. */
 const MAX_SCANS = 10;
-/** For each shard that was opened and each worker that came or went meanwhile or shortly before: what they lead to waited for the end. */
+/**
+ * For each shard that was opened and each worker that came or went, during the outage or shortly before it:
+ * the scans that these changes need waited for the end of the outage.
+ */
 const SCANS_A_CHANGE = 2;
-/** Of all calls. With a larger share, the heartbeats of the judging worker fail as well. */
+/** Share of all calls. With a larger share, the heartbeats of the observing worker fail as well. */
 const PARTIAL_SHARE = 0.5;
 const MEMBERSHIP: ReadonlySet<string> = new Set(["join", "markDead", "leave"]);
 
@@ -35,7 +39,10 @@ export function checkCommonMode(evidence: Evidence): Verdict {
 interface Joined {
   readonly event: SimEvent;
   readonly incarnation: string;
-  /** Until then, the answer to its join may have been lost: it does not know that it is a member, and joins again. */
+  /**
+   * Until its first heartbeat, the answer to its join may have been lost: it does not know that it is a
+   * member, and joins again.
+   */
   hasSentHeartbeat: boolean;
   heartbeatAt: number;
 }
@@ -44,11 +51,11 @@ function checkMembership({ swarm, events }: Evidence): Verdict {
   const workerFaults = new WorkerFaults(events);
   const blocks = new KnownBlocks(swarm, events);
   const outages = new Outages(events);
-  /** Up workers by their newest incarnation. */
+  /** Running workers by their newest incarnation. */
   const joined = new Map<string, Joined>();
   const handMade = new Map<string, number>();
   let allHandMade = Number.NEGATIVE_INFINITY;
-  /** Until when a part of all calls of the table fails, and the others do not. */
+  /** Until when a part of all calls of the table fails while the others succeed. */
   let partialUntil = Number.NEGATIVE_INFINITY;
   for (const event of events) {
     if (event.type === "outage" && event.service === "store" && event.share <= PARTIAL_SHARE)
@@ -68,12 +75,14 @@ function checkMembership({ swarm, events }: Evidence): Verdict {
     const excused = isBlock
       ? blocks.excuse(about, event.t)
       : workerFaults.between(about, from, event.t) !== undefined;
-    // A joiner without an answer does not know yet that it is a member.
+    // A joiner that got no answer does not know yet that it is a member.
     const isUnaware =
       known !== undefined && !known.hasSentHeartbeat && outages.between(known.event.t, event.t);
-    // Where half of the calls fail, all heartbeats of one worker may fail for a failover time while those of the others succeed.
+    // Where half of the calls fail, all heartbeats of one worker may fail for a failover time while those of
+    // the others succeed.
     const isPartial = event.t <= partialUntil + failoverOf(swarm, about);
-    // A heartbeat that also tells the others is two calls, which take longer than the third of so short a failover time.
+    // A heartbeat that also raises the fleet version is two calls, which take longer than a third of so short
+    // a failover time.
     const isTooShort = failoverOf(swarm, about) / 3 < 4 * swarm.latencyMillis.high;
     if (
       operation === "markDead" &&
@@ -84,17 +93,17 @@ function checkMembership({ swarm, events }: Evidence): Verdict {
       !isTooShort
     )
       return invalid("L9: a worker that was well was declared dead", known.event, event);
-    // It has to join again, whenever it hears of it.
+    // The worker has to join again, whenever it notices.
     if (operation === "markDead" && known?.incarnation === incarnation) joined.delete(about);
     if (operation === "sendHeartbeat" && known?.incarnation === incarnation) {
       known.hasSentHeartbeat = true;
       known.heartbeatAt = event.t;
     }
     if (operation !== "join") continue;
-    // What was deleted in an outage is met when it is over.
+    // A row that was deleted in an outage is noticed when the outage is over.
     const since = Math.min(from, known?.heartbeatAt ?? from);
     const deleted = Math.max(allHandMade, handMade.get(about) ?? Number.NEGATIVE_INFINITY) >= since;
-    // While it joins, a lost answer has it try again.
+    // While a worker joins, a lost answer makes it try again.
     const again = known !== undefined && known.incarnation !== incarnation;
     const wasUnanswered =
       known !== undefined && !known.hasSentHeartbeat && outages.between(known.event.t, event.t);
@@ -126,21 +135,21 @@ function checkHeartbeats({ swarm, events }: Evidence): Verdict {
   return VALID;
 }
 
-/** The answer to one heartbeat is awaited before the next is sent. */
+/** Each heartbeat waits for the answer to the one before. */
 const heartbeatLimit = (swarm: Swarm, worker: string): number =>
   failoverOf(swarm, worker) / 2 + HEARTBEAT_MARGIN_MILLIS + 4 * swarm.latencyMillis.high;
 
-/** A claim without an answer has the table read anew. */
+/** A claim without an answer causes another scan. */
 const CLAIM_SCANS = 3;
-/** A leader that assigns reads the table at each look while changes go on. */
+/** A leader that assigns scans the table at each poll while changes continue. */
 const ASSIGNER_SCANS = 5;
 
 function checkStorms({ swarm, events }: Evidence): Verdict {
   const readers = mayAssign(swarm) ? ASSIGNER_SCANS : 1;
-  // Each change of a cap is a change of the plan.
+  // Each change of a cap changes the plan.
   const changes = swarm.faults.capNoise > 0 ? MAX_SCANS / 2 : 0;
   const claims = swarm.faults.kinds.includes("failing-claims") ? CLAIM_SCANS : 1;
-  // Leases of owners that are no members are watched, three readings a failover time, while they last.
+  // Leases of non-member owners are observed, with three scans per failover time, while there are any.
   const watching = swarm.javaShifts.length > 0 ? (3 * STORM_MILLIS) / shortestFailover(swarm) : 0;
   for (const outage of events) {
     if (outage.type !== "outage" || outage.service !== "store") continue;
@@ -152,7 +161,7 @@ function checkStorms({ swarm, events }: Evidence): Verdict {
     const scans = new Map<string, number>();
     for (const event of events) {
       if (event.t < end || event.t > end + STORM_MILLIS) continue;
-      // What else happens may need scans of its own.
+      // Other events may need scans of their own.
       if (event.type === "outage" || event.type === "tampered") break;
       if (event.type === "worker" || event.type === "shard" || event.type === "trouble") break;
       if (event.type === "member" && MEMBERSHIP.has(event.operation)) most += SCANS_A_CHANGE;

@@ -1,4 +1,7 @@
-/** When something happened to the fleet that takes time to get over: the laws on how long anything may take count from its end. */
+/**
+ * When something happened to the fleet that takes time to recover from. Invariants that limit a time count
+ * from its end.
+ */
 import type { SimEvent } from "../world/history.ts";
 
 export interface Disturbance {
@@ -6,13 +9,13 @@ export interface Disturbance {
   readonly until: number;
 }
 
-/** Undefined: the event disturbs nothing. A crash for good disturbs at its moment. */
+/** Undefined: the event disturbs nothing. A crash for good disturbs only at its moment. */
 export function disturbanceOf(event: SimEvent): Disturbance | undefined {
   switch (event.type) {
     case "outage":
       return { from: event.t, until: event.until };
     case "trouble":
-      // A worker that cannot write loses what it has, or takes nothing: the others see to its shards meanwhile.
+      // A worker that cannot write loses its leases, or takes none: the others read its shards meanwhile.
       if (event.kind === "refused" && event.detail.startsWith("store"))
         return { from: event.t, until: event.t };
       return { from: event.t, until: event.until ?? event.t };
@@ -28,7 +31,7 @@ export function disturbanceOf(event: SimEvent): Disturbance | undefined {
   }
 }
 
-/** Faults that hit every worker alike: they excuse no worker. */
+/** Faults that hit all workers alike: they excuse no worker. */
 export class Outages {
   readonly #windows: Disturbance[] = [];
 
@@ -36,7 +39,7 @@ export class Outages {
     for (const event of events) if (event.type === "outage") this.#windows.push(disturbanceOf(event)!);
   }
 
-  /** When the last that began before `to` is over; -Infinity: there was none. */
+  /** When the outages that began before `to` are over; -Infinity: there was none. */
   lastEnd(to: number): number {
     return Math.max(...this.#windows.filter(({ from }) => from <= to).map(({ until }) => until));
   }
@@ -46,7 +49,10 @@ export class Outages {
   }
 }
 
-/** Rows that were edited by hand: from the edit to the next refused write of the row, with which its last owner has heard of it. */
+/**
+ * Rows that were edited by hand: from the edit to the next refused write of the row. By that write, the last
+ * owner has noticed the edit.
+ */
 export class Tampered {
   readonly #byLease = new Map<string, { readonly from: number; until: number }[]>();
 

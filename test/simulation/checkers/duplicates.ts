@@ -1,6 +1,6 @@
 /**
- * L11: a second process under the id of a worker that lives does not start: within 30 s its `start()` rejects with an
- * error that names the id, and until then it reads nothing.
+ * L11: a second process under the id of a running worker does not start. Within 30 s its `start()` rejects
+ * with an error that names the id, and until then it reads nothing.
  */
 import type { SimEvent } from "../world/history.ts";
 import { type Evidence, invalid, VALID, type Verdict } from "./verdict.ts";

@@ -1,8 +1,9 @@
 /**
- * L1: one holder a fence. A lease row is written by its owner only, one counter at a time; an owned lease is taken
- * only from an owner that is gone or had trouble; nobody is declared dead whose heart beat within the failover time;
- * and nobody reads a shard it does not own, but for a worker in trouble that has not heard of its loss yet. Java workers
- * steal from the living, and are stolen from when they have been watched for the failover time.
+ * L1: one holder per fence. A lease row is written only by its owner, one counter at a time. An owned lease
+ * is taken only from an owner that is gone or had a fault. No worker is marked dead whose heartbeat moved
+ * within the failover time. No worker reads a shard that it does not own, except a worker with a fault that
+ * has not noticed its loss yet. Java workers steal from running workers, and leases are taken from them once
+ * they have been observed for the failover time.
  */
 
 import { failoverOf, longestFailover, shortestFailover } from "../faults/unequal.ts";
@@ -13,17 +14,20 @@ import { type Evidence, invalid, VALID, type Verdict } from "./verdict.ts";
 import { idOf, isJava, WorkerFaults } from "./worker-faults.ts";
 
 const FENCED: ReadonlySet<string> = new Set(["renew", "checkpoint", "handOver", "release", "complete"]);
-/** Drawn clocks are at most 3 % off, each. */
+/** Each drawn clock is at most 3 % off. */
 const CLOCK_ERROR = 0.07;
 
 interface Loss {
   readonly event: SimEvent;
   readonly itself: boolean;
-  /** When the handler of the former owner first finished records: from then on there is something to checkpoint. */
+  /**
+   * When the former owner's handler first finished records after the loss: from then on there is something to
+   * checkpoint.
+   */
   finishedAt?: number;
 }
 
-/** Of the failover time, clocks and all (`core/untaken.ts`). */
+/** Of the failover time, clock errors included (`core/untaken.ts`). */
 const RESCUE_PART = 0.45;
 
 export function checkFence({ swarm, events }: Evidence): Verdict {
@@ -35,18 +39,26 @@ export function checkFence({ swarm, events }: Evidence): Verdict {
   /** By entry: a worker that joined again on another fleet row leaves its dead entry behind. */
   const lastHeartbeat = new Map<string, SimEvent>();
   const lastWrite = new Map<string, SimEvent>();
-  /** When a worker was last declared dead, rightly (below): what is in its name since before is anybody's. */
+  /**
+   * When a worker was last marked dead, rightly (checked below). Leases in its name from before that are
+   * free.
+   */
   const dead = new Map<string, number>();
-  /** Since when a lease has been a Java worker's that was nobody's or a living member's before: else it was watched already. */
+  /**
+   * Since when a lease is a Java worker's. Only for leases that were unowned or a living member's before;
+   * others were observed already.
+   */
   const nonMemberSince = new Map<string, SimEvent>();
   const owned = new Map<string, { owner: string | undefined; since: SimEvent }>();
-  /** `worker/lease` → the event with which the worker lost it, and whether it gave it away itself. */
+  /**
+   * `worker/lease` → the event with which the worker lost it, and whether the worker itself handed it over.
+   */
   const lost = new Map<string, Loss>();
   let entriesRemovedAt = Number.NEGATIVE_INFINITY;
 
   for (const event of events) {
     if (event.type === "member" && (event.operation === "join" || event.operation === "sendHeartbeat")) {
-      // A beat that an SDK sent twice counts once: the second moved nothing that anybody could see.
+      // A heartbeat that an SDK sent twice counts once: the second moved nothing that a worker could notice.
       const before = lastSign.get(event.about);
       const moved =
         before?.type !== "member" ||
@@ -97,7 +109,7 @@ export function checkFence({ swarm, events }: Evidence): Verdict {
         const unseen = sign ?? lastWrite.get(leaseKey);
         const quietFor = event.t - Math.max(unseen?.t ?? 0, 0);
         const excuse = workerFaults.between(from, event.t - 3 * failover - 10_000, event.t);
-        // Who has left the rows reads nothing any more, though its stop may still be under way.
+        // A worker that has left the rows reads nothing more, although its stop may still be in progress.
         const away = events.find(
           (e) =>
             e.t < event.t &&
@@ -110,8 +122,8 @@ export function checkFence({ swarm, events }: Evidence): Verdict {
           sign?.type === "member" &&
           sign.member?.state === "leaving" &&
           entriesRemovedAt >= Math.min(sign.t, event.t - failover);
-        // The giver informs the new owner after the hand-over. A new owner that was not informed, or that cannot claim
-        // because of an outage, has not taken the lease up.
+        // The donor notifies the new owner after the hand-over. A new owner that was not notified, or that
+        // cannot claim because of an outage, has not taken the lease up.
         const given = lastWrite.get(leaseKey);
         const isUntold =
           given?.type === "write" &&
@@ -157,12 +169,13 @@ export function checkFence({ swarm, events }: Evidence): Verdict {
       const loss = lost.get(`${worker}/${shardId}`);
       if (loss === undefined)
         return invalid("L1: read by a worker that never owned the lease", owned.get(shardId)?.since, event);
-      // Asked while the lease was its own; what comes back now is dropped (L4 would see it handled).
+      // The request was sent while the worker owned the lease. Its answer is now dropped (L4 would find it
+      // handled).
       if (event.sentAt <= loss.event.t) continue;
-      // In an outage nobody hears anything.
+      // In an outage no worker notices anything.
       const healthySince = Math.max(workerFaults.lastEnd(worker, event.t) ?? 0, outages.lastEnd(event.t));
-      // A row that was edited by hand moves no version. Its owner hears of it from the next write of the row: as long as
-      // there is nothing to checkpoint, there is nothing to do wrong either.
+      // A row that is edited by hand does not move the fleet version. Its owner notices the edit at its next
+      // write of the row. As long as there is nothing to checkpoint, there is nothing to do wrong either.
       const wasEdited = loss.event.type === "tampered" || tampered.between(shardId, 0, event.t);
       if (wasEdited && loss.finishedAt === undefined) continue;
       const writes =
@@ -171,11 +184,11 @@ export function checkFence({ swarm, events }: Evidence): Verdict {
       const allowedUntil = Math.max(heardAt, healthySince) + failover + 5_000;
       const stolen = loss.event.type === "write" && (isJava(loss.event.worker) || isJava(worker));
       const since = loss.event.t - 3 * failover - 10_000;
-      // Whose entry another hand removed may be taken for one that has left.
+      // A worker whose entry was removed by hand may be taken for one that has left.
       const hasFault =
         tampered.between(shardId, since, event.t) ||
         entriesRemovedAt >= since ||
-        // Who was paused before an outage hears of its loss after it.
+        // A worker that was paused before an outage notices its loss after it.
         outages.between(since, event.t) ||
         workerFaults.between(worker, since, event.t) !== undefined;
       const excused = !loss.itself && (stolen || hasFault);

@@ -1,9 +1,10 @@
 /**
- * L12: a synchronous handler is given batches that are fitted to it. Where every record blocks the event loop for as long
- * as the others, a call after one that blocked for more than a third of the failover time blocks for less, or has one
- * record; two only once, to see whether it is the records that block. It may be more, and fewer each time: a block counts
- * for all calls under way, so a call of a few records may have been charged with the block of another shard, and what is
- * made of that takes a few calls to be corrected.
+ * L12: a synchronous handler is given batches that fit it. Applies where every record blocks the event loop
+ * for the same time. After a call that blocked for more than a third of the failover time, a call must block
+ * for less or have one record. Two records are allowed once, to find out whether the records are what blocks.
+ * More are allowed if each such call has fewer than the one before (once even more): a block counts for all
+ * calls in flight, so a call of a few records may have been charged with the block of another shard, and it
+ * takes a few calls to correct that.
  */
 import { failoverOf } from "../faults/unequal.ts";
 import type { SimEvent } from "../world/history.ts";
@@ -15,21 +16,21 @@ interface Tenure {
   /** The first call that blocked for long. */
   readonly first: SimEvent;
   hasProbed: boolean;
-  /** Records of the last call that was too large. */
+  /** Number of records in the last call that was too large. */
   tooMany: number;
-  /** Once it may also be more than before. */
+  /** Whether a call already had more records than the one before, which is allowed once. */
   hasErred: boolean;
 }
 
 export function checkFitted({ swarm, events }: Evidence): Verdict {
   const perRecord = swarm.faults.blockedLoops?.millisPerRecord ?? 0;
   if (perRecord === 0) return VALID;
-  /** By worker and shard, since the worker took the lease last. */
+  /** By worker and shard, since the worker last took the lease. */
   const tenures = new Map<string, Tenure>();
   /** By worker: the shard whose handler blocked last. */
   const lastBlocked = new Map<string, string>();
   for (const event of events) {
-    // Retries have the records of several batches; another owner, or the same once more, begins anew.
+    // Retries contain the records of several batches. Another owner, or the same one again, starts anew.
     if (event.type === "threw" || event.type === "too-late")
       tenures.delete(`${event.worker} ${event.shardId}`);
     if (event.type === "write" && event.before?.owner !== event.after?.owner)
@@ -43,7 +44,7 @@ export function checkFitted({ swarm, events }: Evidence): Verdict {
     const count = Number(records);
     const key = `${event.worker} ${shardId}`;
     const tenure = tenures.get(key);
-    // Blocks of two shards that follow each other without a pulse between cannot be told apart.
+    // Blocks of two shards that follow each other without a pulse between them cannot be told apart.
     const before = lastBlocked.get(event.worker);
     lastBlocked.set(event.worker, shardId!);
     if (before !== undefined && before !== shardId) continue;

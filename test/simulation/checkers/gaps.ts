@@ -1,6 +1,6 @@
 /**
- * L5, of a planned move: where nothing goes wrong, a shard that changes hands is read again within seconds, never
- * only after a failover time. (The experiment measures the gap; this bounds it in every interleaving.)
+ * L5 for planned moves: where nothing fails, a shard that changes its owner is read again within seconds,
+ * never only after a failover time. (The experiment measures the gap; this limits it in every interleaving.)
  */
 import { isEnded } from "../../../src/core/lease.ts";
 import { mayAssign } from "../swarm.ts";
@@ -12,13 +12,17 @@ const JOINS_AGAIN_MILLIS = 5_000;
 export function checkGaps({ swarm, events }: Evidence): Verdict {
   if (swarm.profile !== "planned") return VALID;
   const given = new Map<string, SimEvent>();
-  /** Workers that crashed, or could not leave before their stop's budget was spent: the others may not have noticed yet. */
+  /**
+   * Workers that crashed, or could not leave before their stop budget was spent. The others may not have
+   * noticed yet.
+   */
   const crashed = new Set<string>();
   /** Workers whose entries are gone. */
   const left = new Set<string>();
   let disturbedUntil = Number.NEGATIVE_INFINITY;
   const limit = gapLimit(swarm);
-  // Where the leader assigns, it may be the one in trouble: its deputy, or the next leader, begins anew.
+  // Where the leader assigns, the leader may be the worker with the fault: its deputy, or the next leader,
+  // starts anew.
   const nextLeaderMillis = mayAssign(swarm) ? swarm.failoverTimeMillis : 0;
   for (const event of events) {
     if (event.type === "phase" && event.name === "end") break;
@@ -27,7 +31,7 @@ export function checkGaps({ swarm, events }: Evidence): Verdict {
       // A worker that crashes again and again first waits until its last process is known to be gone.
       else if (mayCrashAgain(event.after.owner, crashed)) given.delete(event.leaseKey);
       else if (event.operation === "handOver") given.set(event.leaseKey, event);
-      // A stop that found no worker with room for it: L8 bounds how long it stays unread.
+      // A stop found no worker with room for the lease: L8 limits how long it stays unread.
       else if (event.operation === "release") given.delete(event.leaseKey);
     }
     if (event.type === "outage" || event.type === "trouble")
@@ -35,10 +39,11 @@ export function checkGaps({ swarm, events }: Evidence): Verdict {
         disturbedUntil,
         (event.until ?? event.t + swarm.failoverTimeMillis) + nextLeaderMillis,
       );
-    // A whole fleet of joiners that could not list the stream takes part when it can: L8 bounds how long that takes.
+    // A whole fleet of joiners that could not list the stream becomes active when it can: L8 limits how long
+    // that takes.
     if (event.type === "outage" && event.service === "stream")
       disturbedUntil = Math.max(disturbedUntil, event.until + swarm.failoverTimeMillis + JOINS_AGAIN_MILLIS);
-    // Whoever it was given to may be the one.
+    // The crashed worker may be the new owner.
     if (event.type === "trouble" && event.kind === "crash") {
       given.clear();
       crashed.add(event.worker);
@@ -61,16 +66,17 @@ export function checkGaps({ swarm, events }: Evidence): Verdict {
 const mayCrashAgain = (owner: string | undefined, crashed: ReadonlySet<string>): boolean =>
   owner !== undefined && (crashed.has(owner) || owner.startsWith("crasher"));
 
-/** After a fault, what is left of it (backoff, a member that is not active yet) comes first. */
+/** After a fault, what is left of it (backoff, a member that is not active yet) may take this long. */
 const AFTER_MILLIS = 5_000;
 
 /**
- * Looks, a scan, the claim and the first read, each a round trip or two, of which some may be queued behind others. A
- * look may see the row as it was: then the next one, most of a second later, is the first to know.
+ * Polls, a scan, the claim and the first read: each is a round trip or two, and some may be queued behind
+ * others. A poll may read the row as it was; then the next poll, most of a second later, is the first to
+ * notice.
  */
 const gapLimit = (swarm: Evidence["swarm"]): number => {
   const { latencyMillis, scanSegments, stalenessMillis } = swarm;
-  // A clock that was ahead when LATEST was resolved: Kinesis refuses that time, and earlier ones are tried.
+  // A clock was ahead when LATEST was resolved: Kinesis refuses that time, and the reader tries earlier ones.
   const refusedMillis = swarm.wallClocksHoursOff && swarm.initialPosition === "LATEST" ? 1_500 : 0;
   return (
     Math.max(1_500, 1_000 + stalenessMillis) + refusedMillis + latencyMillis.high * 2 * (8 + scanSegments)

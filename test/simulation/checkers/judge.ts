@@ -1,4 +1,4 @@
-/** All laws over one history. */
+/** Checks all invariants over one history. */
 import { checkCheckpoints } from "./checkpoints.ts";
 import { checkCommonMode } from "./common-mode.ts";
 import { checkDuplicates } from "./duplicates.ts";
@@ -40,7 +40,7 @@ export function judge(evidence: Evidence): Report {
   return { ok: Object.values(verdicts).every((verdict) => verdict.kind === "valid"), verdicts };
 }
 
-/** The first law that did not hold, for people. */
+/** The first invariant that did not hold, as text. */
 export function complaint({ verdicts }: Report): string | undefined {
   for (const [law, verdict] of Object.entries(verdicts)) {
     if (verdict.kind === "invalid") return `${law}: ${verdict.witness}`;

@@ -1,8 +1,8 @@
 /**
- * L5: after healing, every runnable lease is owned, evenly, and everything is handled, within a bounded time; and no
- * shard is ever halted but by the user's choice.
- * L6: then nobody writes ownership, and the calls stay within what was promised.
- * L7: stop() comes back when everything is handed over or released, and nothing is done after it.
+ * L5: within a limited time after healing, every runnable lease is owned, the leases are even, and all
+ * records are handled. No shard is ever halted except by the user's choice.
+ * L6: after that no worker writes ownership, and the calls stay within the promised number.
+ * L7: stop() returns when all leases are handed over or released, and nothing is done after it.
  */
 
 import { failoverOf, longestFailover } from "../faults/unequal.ts";
@@ -34,18 +34,27 @@ export function checkQuiet({ swarm, events, unsettled, quietMillis, quietCalls }
   let quiet = false;
   let hasMoved = false;
   const workers = new Set<string>();
-  /** Removing rows that have done their duty is work for a quiet hour: one bump tells the others. */
+  /**
+   * Workers that removed finished rows. That is work for a quiet time: one bump of the fleet version notifies
+   * the others.
+   */
   const cleaned = new Set<string>();
   const caps = new Map<string, number | undefined>();
   /** Workers that have published another cap. */
   const recapped = new Set<string>();
   const halted = new Set<string>();
-  /** Their entries stay as evidence for six failover times, and are then removed, which changes nothing for the others. */
+  /**
+   * Dead members. Their entries stay as evidence for six failover times and are then removed, which changes
+   * nothing for the others.
+   */
   const dead = new Set<string>();
-  /** By who removed one: it tells the others, twice if its next look is too old to show that. */
+  /**
+   * By worker that removed such an entry: it bumps the fleet version, twice if its next poll is too old to
+   * show the first.
+   */
   const bumpsDue = new Map<string, number>();
   const tampered = new Tampered(events);
-  /** Lease rows that were deleted by hand: who has nothing to write finds that late. */
+  /** Lease rows that were deleted by hand: an owner with nothing to write notices that late. */
   const deleted = new Set<string>();
   for (const event of events) {
     if (event.type === "tampered" && event.what === "deleted" && event.leaseKey !== undefined)
@@ -62,19 +71,19 @@ export function checkQuiet({ swarm, events, unsettled, quietMillis, quietCalls }
       caps.set(workerId, maxLeases);
     }
     if (!quiet) continue;
-    // Tried again once a minute: when it works, the shard and its children go on.
+    // The halting record is tried again once a minute. When it succeeds, the shard and its children continue.
     if (event.type === "handled" && halted.has(event.shardId)) return VALID;
     if (event.type === "member" && event.operation === "sendHeartbeat") workers.add(event.worker);
-    // Who was passed over for a while counts again, and caps follow from that.
+    // A worker that was passed over counts again after a while, and caps follow from that.
     if (event.type === "member" && event.operation === "bump" && recapped.delete(event.worker)) continue;
-    // Where some do not steal, or plan otherwise, only the planner knows what is even: who was passed over for a while gets
-    // its share later.
+    // Where some workers do not steal, or plan with another version, only the planner knows what is even: a
+    // worker that was passed over gets its share later.
     const isMove = event.type === "write" && (event.operation === "handOver" || event.operation === "claim");
     if (isMove && (swarm.faults.notStealing > 0 || swarm.faults.otherPlanner > 0)) {
       hasMoved = true;
       continue;
     }
-    // A row edited by hand that nobody has written since is found by whoever reads the table next.
+    // A row that was edited by hand and not written since is noticed by the next worker that scans the table.
     if (isMove && tampered.between(event.leaseKey, 0, event.t)) continue;
     if (event.type === "write" && deleted.has(event.leaseKey)) continue;
     if (event.type === "write" && OWNERSHIP.has(event.operation))
@@ -96,14 +105,16 @@ export function checkQuiet({ swarm, events, unsettled, quietMillis, quietCalls }
       return invalid("L6: membership was written in a quiet fleet", event);
   }
   const spentOn = (name: string) => quietCalls[name] ?? 0;
-  // Two heartbeats may be late and one early; looks are 800 ms apart, give or take a tenth.
+  // Two heartbeats may be late and one early. Polls are 800 ms apart, plus or minus a tenth.
   const shortestFailoverMillis = Math.min(...[...workers].map((worker) => failoverOf(swarm, worker))) / 3;
   const budget = {
-    // Of a row that was deleted, one tells that it is made again, and one that it has an owner.
+    // After a row was deleted: one heartbeat announces that the row is created again, one that it has an
+    // owner.
     sendHeartbeat: workers.size * (quietMillis / shortestFailoverMillis + 2) * 1.1 + 2 * deleted.size,
-    // The last change (a clean-up of ended leases, say) may be a moment old: everybody looks often for three seconds
-    // after one. A worker that always looks that often makes seven times as many.
-    // Where the leader assigns, a look reads two fleet rows: the worker's own, and row 0; the leader goes round all.
+    // The last change (a clean-up of ended leases, for example) may be recent: all workers poll often for
+    // three seconds after one. A worker that always polls that often makes seven times as many calls. Where
+    // the leader assigns, a poll reads two fleet rows: the worker's own, and row 0. The leader reads all of
+    // them in turn.
     readFleet:
       workers.size * (((mayAssign(swarm) ? 2.2 : 1) * quietMillis) / 700 + 3 + (hasMoved ? 2 : 1) * 35),
     listShards: (quietMillis / swarm.shardSyncIntervalMillis + 3) * 1.1,
@@ -125,7 +136,10 @@ export function checkStop({ swarm, events, finalLeases, finalFleetRows, unsettle
   const stopped = new Map<string, Extract<SimEvent, { type: "worker" }>>();
   const owner = new Map<string, string | undefined>();
   const stoppedWhileFailing = new Set<string>();
-  /** Leases that somebody who had not heard yet gave to a worker on its way out: no stop can wait for the last of these. */
+  /**
+   * Leases that a donor handed to a leaving worker before it noticed the leaving: no stop can wait for the
+   * last of these.
+   */
   const givenLate = new Set<string>();
   for (const event of events) {
     if (event.type === "write") {
@@ -134,16 +148,17 @@ export function checkStop({ swarm, events, finalLeases, finalFleetRows, unsettle
       const late =
         event.operation === "handOver" &&
         to !== undefined &&
-        // Where the leader assigns, a worker does not read the table before it leaves: the leader finds what it was given last.
+        // Where the leader assigns, a worker does not scan the table before it leaves: the leader finds what
+        // it was handed last.
         (stopping.has(to) || stopped.has(to) || mayAssign(swarm));
       const keepsOwner = event.operation === "checkpoint" || event.operation === "renew";
       if (late) givenLate.add(event.leaseKey);
       else if (!keepsOwner) givenLate.delete(event.leaseKey);
     }
     if (event.type === "tampered" && event.leaseKey !== undefined) {
-      // Nobody can release what nobody can read.
+      // No worker can release a row that it cannot read.
       if (event.what === "deleted" || event.what === "garbled") owner.delete(event.leaseKey);
-      // It may name a worker that has left meanwhile, where the caps leave no room for it.
+      // It may name a worker that has left meanwhile, where the caps leave no room for the lease.
       else if (event.what === "repaired") givenLate.add(event.leaseKey);
       else if (event.what.startsWith("owner")) {
         owner.set(event.leaseKey, event.about);
@@ -187,7 +202,7 @@ export function checkStop({ swarm, events, finalLeases, finalFleetRows, unsettle
     if (!crashed && !isBlocked) return invalid("L7: stop() never came back", asked);
   }
   if (unsettled !== undefined) return VALID;
-  // What is in the name of a worker that crashed stays so where the caps left no room for it.
+  // A lease in the name of a worker that crashed stays so where the caps left no room for it.
   const left = finalLeases.find(
     ({ owner: id, leaseKey }) =>
       id !== undefined && stopped.has(id) && !stoppedWhileFailing.has(id) && !givenLate.has(leaseKey),

@@ -1,4 +1,7 @@
-/** L3: a child is not read before all its parents are at SHARD_END. A parent that was trimmed before anybody leased it holds nobody up. */
+/**
+ * L3: a child is not read before all its parents are at SHARD_END. A parent that was trimmed before any
+ * worker leased it blocks no child.
+ */
 import { isEnded } from "../../../src/core/lease.ts";
 import type { SimEvent } from "../world/history.ts";
 import { type Evidence, invalid, VALID, type Verdict } from "./verdict.ts";
@@ -8,7 +11,7 @@ export function checkParents({ events, swarm }: Evidence): Verdict {
   const openings = new Map<string, SimEvent>();
   const done = new Set<string>();
   const leased = new Set<string>();
-  /** Nothing says any more that their children wait. */
+  /** Nothing in the table shows any more that their children must wait. */
   const deletedByHand = new Set<string>();
   for (const event of events) {
     if (event.type === "shard" && event.action === "opened") {
@@ -24,7 +27,7 @@ export function checkParents({ events, swarm }: Evidence): Verdict {
     }
     if (event.type === "read" || event.type === "handled") {
       for (const parent of parents.get(event.shardId) ?? []) {
-        // With LATEST or a time, what was closed before is not read at all.
+        // With LATEST or a time, shards that were closed before it are not read at all.
         const skipped = swarm.initialPosition !== "TRIM_HORIZON" && !leased.has(parent);
         if (!done.has(parent) && !skipped && !deletedByHand.has(parent))
           return invalid(

@@ -1,7 +1,8 @@
 /**
- * L4: every record is handled; per key, first deliveries come in order; a record is handled twice only when a worker
- * that had handled it was in trouble, and then from a checkpoint on; or when the handler never said that it was done.
- * What the error policy gave up need not be handled; what it stopped for is not lost: its lease's checkpoint is before it.
+ * L4: every record is handled, and the first deliveries of each key are in order. A record is handled twice
+ * only if a worker that had handled it had a fault, and then only from a checkpoint on; or if the handler
+ * never said that it was done. A record that the error policy gave up need not be handled. A record that
+ * halted its shard is not lost: the lease's checkpoint is before it.
  */
 import { compareCheckpoints, isSentinel, type Lease } from "../../../src/core/lease.ts";
 import { longestFailover } from "../faults/unequal.ts";
@@ -25,7 +26,7 @@ export function checkRecords(evidence: Evidence): Verdict {
   const tampered = new Tampered(events);
   const outages = new Outages(events);
   const window = 3 * longestFailover(swarm) + 10_000;
-  /** Stops whose budget was spent in an outage: their leases were released at the last checkpoint that was written. */
+  /** Stops whose budget was spent in an outage: their leases were released at the last written checkpoint. */
   const stoppedShort = new Set<string>();
   const puts = new Map<string, Put>();
   /** The newest delivery of each record. */
@@ -33,10 +34,10 @@ export function checkRecords(evidence: Evidence): Verdict {
   const newest = new Map<string, { n: number; event: Handled }>();
   const trimmed = new Set<string>();
   const beginning = new Beginning(swarm);
-  /** `worker/lease` → the row with which the worker got it. */
+  /** `worker/lease` → the row with which the worker got the lease. */
   const got = new Map<string, { row: Lease; event: SimEvent }>();
   const owners = new Map<string, string | undefined>();
-  /** When each lease was last stolen, by a Java worker or from one: nobody drained it. */
+  /** When each lease was last stolen, by a Java worker or from one: without a drain. */
   const stolenAt = new Map<string, number>();
   const up = new Set<string>();
   let settled = false;
@@ -93,13 +94,14 @@ export function checkRecords(evidence: Evidence): Verdict {
       delivered.set(sequenceNumber, event);
       if (earlier !== undefined) {
         const untold = swarm.checkpointMode === "manual" && !allowances.covers(put.shardId, sequenceNumber);
-        // Until it heard of the theft, the old owner went on.
+        // The old owner continued until it noticed the theft.
         const stolen = (stolenAt.get(put.shardId) ?? -Infinity) >= earlier.t - longestFailover(swarm) - 5_000;
         const excuse =
           workerFaults.between(earlier.worker, earlier.t - window, event.t) ??
           workerFaults.between(event.worker, earlier.t - window, event.t);
-        // Who finds its entry gone after an outage cannot tell whether it was marked dead meanwhile.
-        // Nor can an entry that is removed while its worker leaves be told from one that has left.
+        // A worker that finds its entry gone after an outage cannot tell whether it was marked dead
+        // meanwhile. An entry that is removed while its worker leaves cannot be told from one that has left
+        // either.
         const entryGone =
           entriesRemovedAt >= earlier.t - window &&
           (outages.between(entriesRemovedAt - window, event.t) || leaving.has(earlier.worker));
@@ -117,7 +119,8 @@ export function checkRecords(evidence: Evidence): Verdict {
             start?.event,
             event,
           );
-        // Who read the shard before its row was edited goes on from its own place until it hears of that.
+        // A worker that read the shard before its row was edited continues from its own position until it
+        // notices the edit.
         const from = byHand ? undefined : start?.row.checkpoint;
         if (
           from &&
@@ -136,7 +139,7 @@ export function checkRecords(evidence: Evidence): Verdict {
       let expected = before === undefined ? (beginsLate || trimmed.size > 0 ? put.n : 1) : before.n + 1;
       while (expected < put.n && allowances.gaveUp(numbers.get(`${put.key}#${expected}`) ?? ""))
         expected += 1;
-      // Given up, and given to a handler again after a crash: it comes when it comes.
+      // It was given up, and given to a handler again after a crash: no order is due.
       if (put.n < expected && allowances.gaveUp(sequenceNumber)) continue;
       const skips = beginsLate || trimmed.size > 0;
       if (beginning.resumesAtTip(put.shardId) && before !== undefined && put.n < before.n) continue;
@@ -149,12 +152,13 @@ export function checkRecords(evidence: Evidence): Verdict {
       newest.set(put.key, { n: put.n, event });
     }
   }
-  if (unsettled !== undefined) return VALID; // L5 has said so; what is missing may be on its way.
+  if (unsettled !== undefined) return VALID; // L5 has reported it; missing records may be in flight.
   for (const put of puts.values()) {
     if (delivered.has(put.sequenceNumber) || trimmed.has(put.shardId)) continue;
     if (allowances.gaveUp(put.sequenceNumber)) continue;
     if (!beginning.isDue(put.shardId, put.t)) continue;
-    // Shards that the caps leave unowned are not read; that the caps had no room left, `unsettled` has seen.
+    // Shards that the caps leave unowned are not read. `unsettled` has checked that the caps had no room
+    // left.
     const owner = owners.get(put.shardId);
     if (swarm.cap.kind !== "none" && !(owner !== undefined && up.has(owner))) continue;
     if (swarm.remedy === "none" && isHeldUp(put.shardId, halted, parents) && !isPassed(put, evidence))
@@ -164,7 +168,10 @@ export function checkRecords(evidence: Evidence): Verdict {
   return VALID;
 }
 
-/** Between the checkpoint with which the lease was got and this record there is one that nobody had finished then. */
+/**
+ * Whether a record between the checkpoint with which the lease was got and this record was unfinished at that
+ * time.
+ */
 function isBehindUnfinished(
   { shardId, sequenceNumber }: Put,
   { row, event }: { readonly row: Lease; readonly event: SimEvent },
@@ -181,7 +188,7 @@ function isBehindUnfinished(
   });
 }
 
-/** The shard is halted, or waits for one that is. */
+/** The shard is halted, or waits for a halted one. */
 export function isHeldUp(
   shardId: string,
   halted: ReadonlyMap<string, string>,
@@ -191,7 +198,7 @@ export function isHeldUp(
   return (parents.get(shardId) ?? []).some((parent) => isHeldUp(parent, halted, parents));
 }
 
-/** Whoever takes the lease next would not read the record any more. */
+/** Whether the next owner of the lease would no longer read the record. */
 function isPassed({ shardId, sequenceNumber }: Put, { finalLeases }: Evidence): boolean {
   const row = finalLeases.find(({ leaseKey }) => leaseKey === shardId);
   if (row === undefined) return false;

@@ -1,6 +1,6 @@
 /**
- * L10: what fails for long is reported: a warning or an error in the log within 30 s. A trouble that lasts less than
- * `SHORTEST_MILLIS` may pass in silence. What is already reported as failing is not reported again.
+ * L10: what fails for long is reported: a warning or an error in the log within 30 s. A failure that lasts
+ * less than `SHORTEST_MILLIS` may go unreported. What is already reported as failing is not reported again.
  */
 import { longestFailover } from "../faults/unequal.ts";
 import type { SimEvent } from "../world/history.ts";
@@ -9,24 +9,30 @@ import { idOf } from "./worker-faults.ts";
 
 const SHORTEST_MILLIS = 15_000;
 const WITHIN_MILLIS = 30_000;
-/** A read of the stream that has no answer has failed only after this: nobody knows of a trouble before. */
+/**
+ * A read of the stream without an answer fails only after this time: before that, no worker knows of the
+ * failure.
+ */
 const NO_ANSWER_MILLIS = 10_000;
-/** A worker with a shard reads at least so often. */
+/** A worker with a shard reads at least this often. */
 const READS_WITHIN_MILLIS = 12_000;
-/** Until the read under way when it began is answered, and the next one is sent. */
+/** Until the read in flight at the beginning is answered, and the next one is sent. */
 const OF_A_ROUND_MILLIS = 2_000;
-/** The engine's patience with what may pass by itself, which begins with the first failure. */
+/** How long the engine waits for an error to pass by itself, from the first failure on. */
 const PATIENCE_MILLIS = 5_000;
-/** The next answer that is well may come so long after an outage. */
+/** The next successful answer may come this long after an outage. */
 const OVER_MILLIS = 15_000;
 
-/** A black hole of the stream is seen at the first read that is given up; what follows must then outlast the patience. */
+/**
+ * A black hole of the stream is noticed at the first read that is given up. What follows must then last
+ * longer than `PATIENCE_MILLIS`.
+ */
 const shortestOf = (
   { service, how }: Extract<SimEvent, { type: "outage" }>,
   failoverMillis: number,
 ): number => {
   if (how !== "black-hole" && how !== "mute") return SHORTEST_MILLIS;
-  // A reading of the lease table that is under way is given up after a failover time at most.
+  // A scan of the lease table in flight is given up after a failover time at most.
   const noAnswerMillis = service === "stream" ? NO_ANSWER_MILLIS : failoverMillis;
   return Math.max(SHORTEST_MILLIS, noAnswerMillis + PATIENCE_MILLIS + OF_A_ROUND_MILLIS);
 };
@@ -42,12 +48,15 @@ interface Due {
 export function checkReports({ swarm, events }: Evidence): Verdict {
   const up = new Set<string>();
   const due: Due[] = [];
-  /** By service. What begins before the last is over is the same trouble to the engine. */
+  /** By service. An outage that begins before the last one is over is the same failure to the engine. */
   const failingUntil = new Map<string, number>();
   let downstream: Extract<SimEvent, { type: "outage" }> | undefined;
-  /** Whose handler is reported as failing, because of a sick record for instance, and not yet as well again. */
+  /**
+   * Workers whose handler is reported as failing (for example, because of a poison record), and not yet as
+   * working again.
+   */
   const reported = new Set<string>();
-  /** The same of the lease table, because this worker alone is refused for instance. */
+  /** The same for the lease table (for example, because it refuses only this worker). */
   const tableReported = new Set<string>();
   /** By worker. */
   const lastRead = new Map<string, number>();
@@ -78,7 +87,7 @@ export function checkReports({ swarm, events }: Evidence): Verdict {
     if (isGone) up.delete(event.worker);
     if (isGone || (event.type === "worker" && event.action !== "joined"))
       for (const entry of due) entry.workers.delete(event.worker);
-    // Whose shard it is no more has nothing to report.
+    // A worker that no longer owns the shard has nothing to report.
     if (event.type === "write" && event.before?.owner !== event.after?.owner)
       for (const entry of due)
         if (entry.event.type === "threw" && entry.event.shardId === event.leaseKey)
@@ -89,7 +98,8 @@ export function checkReports({ swarm, events }: Evidence): Verdict {
       if (event.message.startsWith("lease table fails (")) tableReported.add(event.worker);
       if (event.message === "lease table works again") tableReported.delete(event.worker);
       for (const entry of due) {
-        // Also one that was paused meanwhile, and reads: the others may have no shard to find it out with.
+        // Also a worker that was paused meanwhile, and reads: the others may have no shard by which to
+        // notice.
         if (entry.any) entry.workers.clear();
         else entry.workers.delete(event.worker);
       }
@@ -101,7 +111,8 @@ export function checkReports({ swarm, events }: Evidence): Verdict {
         Math.max(event.until, failingUntil.get(event.service) ?? 0) + OVER_MILLIS,
       );
     if (event.type === "outage" && event.service === "downstream" && !follows) downstream = event;
-    // Only a worker whose handler is called can know; and one that has said so says it again only after minutes.
+    // Only a worker whose handler is called can notice. A worker that has reported it repeats that only after
+    // minutes.
     if (event.type === "threw" && downstream !== undefined && !reported.has(event.worker)) {
       const until = Math.min(downstream.until, event.t + WITHIN_MILLIS);
       if (until - event.t >= SHORTEST_MILLIS)
@@ -109,7 +120,8 @@ export function checkReports({ swarm, events }: Evidence): Verdict {
       downstream = undefined;
     }
     const isSeen = event.type === "outage" && event.share === 1 && event.service !== "downstream" && !follows;
-    // Without the table nobody may read for long, and who does not read does not see what the stream has.
+    // Without the table no worker may read for long, and a worker that does not read does not notice what the
+    // stream has.
     const tableUntil = failingUntil.get("store") ?? 0;
     const seenFrom = isSeen && event.service === "stream" ? Math.max(event.t, tableUntil) : event.t;
     if (isSeen && event.until - seenFrom >= shortestOf(event, longestFailover(swarm))) {
@@ -124,7 +136,7 @@ export function checkReports({ swarm, events }: Evidence): Verdict {
       (event.until ?? 0) - event.t >= SHORTEST_MILLIS
     ) {
       const until = Math.min(event.until ?? 0, event.t + WITHIN_MILLIS) + swarm.timeoutMillis;
-      // Without a shard it asks the stream nothing, and has nothing to report.
+      // A worker without a shard does not call the stream, and has nothing to report.
       const asks =
         event.detail !== "stream" ||
         (event.t - (lastRead.get(event.worker) ?? -Infinity) <= READS_WITHIN_MILLIS &&

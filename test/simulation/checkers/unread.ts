@@ -1,8 +1,9 @@
 /**
- * L8: no readable shard is unread for longer than the failover time and 5 s, counted from the end of whatever disturbed
- * the fleet last. A shard is readable when its row can be read and every parent with a row is at SHARD_END. Excepted:
- * shards whose handler is failing or that are halted, and those that the caps leave no room for. A crash in a fleet where
- * a worker was blocked or paused counts from when the failover time that covers it is over (`faults/blocked.ts`).
+ * L8: no readable shard is unread for longer than the failover time and 5 s, counted from the end of the last
+ * disturbance of the fleet. A shard is readable when its row can be read and every parent with a row is at
+ * SHARD_END. Exceptions: shards whose handler fails or that are halted, and shards for which the caps leave
+ * no room. In a fleet where a worker was blocked or paused, a crash counts from the end of the failover time
+ * that covers the block (`faults/blocked.ts`).
  */
 import { isEnded } from "../../../src/core/lease.ts";
 import { PublishedTimes } from "../faults/blocked.ts";
@@ -13,12 +14,15 @@ import { disturbanceOf } from "./disturbances.ts";
 import { type Evidence, invalid, VALID, type Verdict } from "./verdict.ts";
 
 const MARGIN_MILLIS = 5_000;
-/** Readings of the table from a change to a claim, beyond the two that the margin is for. */
+/** Scans from a change to a claim, beyond the two for which the margin is meant. */
 const SCANS = 3;
-/** Of the failover time: a third between the scans that watch it, and half until somebody else may take it. */
+/**
+ * Of the failover time: a third between the scans that observe the owner, and half until another worker may
+ * take the lease.
+ */
 const ORPHAN_PART = 5 / 6;
 
-/** While a row cannot be read, the table is read so often. */
+/** While a row cannot be read, the table is scanned this often. */
 const REPAIR_POLL_MILLIS = 3_000;
 
 interface ShardState {
@@ -26,15 +30,18 @@ interface ShardState {
   hasRow: boolean;
   ended: boolean;
   isGarbled: boolean;
-  /** Edited by hand, and no write has met that yet. */
+  /** Edited by hand, and no write has been refused because of it yet. */
   isTampered: boolean;
-  /** Edited by hand to name a worker whose claims may fail: it lives, so nobody else takes the lease. */
+  /**
+   * Edited by hand to name a worker whose claims may fail. That worker lives, so no other worker takes the
+   * lease.
+   */
   mayNameWhoFails: boolean;
   trimmed: boolean;
-  /** The last call of its handler failed, or the engine reads it no further. */
+  /** The last call of its handler failed, or the engine halted the shard. */
   isFailing: boolean;
   lastSign: SimEvent | undefined;
-  /** Since when it has been there to be read, as far as its row and its parents go. */
+  /** Since when the shard is readable, as far as its row and its parents are concerned. */
   since: number;
 }
 
@@ -44,9 +51,9 @@ class Unread {
   readonly #shards = new Map<string, ShardState>();
   readonly #up = new Set<string>();
   readonly #published: PublishedTimes;
-  /** Declared dead, and not a member again since: they run, and have no room for anything. */
+  /** Marked dead, and not a member again since: they run, but have no room for any lease. */
   readonly #out = new Set<string>();
-  /** Until when the lease table refuses a worker: it may take nothing meanwhile. */
+  /** Until when the lease table refuses a worker: until then it cannot take a lease. */
   readonly #refusedUntil = new Map<string, number>();
   #undisturbedSince = 0;
 
@@ -54,36 +61,41 @@ class Unread {
     this.#swarm = swarm;
     this.#published = new PublishedTimes(swarm);
     const { handlerMillis, latencyMillis, scanSegments } = swarm;
-    // Where a reading of the table takes most of a second, changes outrun it now and then.
+    // Where a scan takes most of a second, the table sometimes changes faster than it is scanned.
     const scansMillis = SCANS * scanSegments * 2 * latencyMillis.high;
-    // An owner without an entry is watched from scan to scan, and who is to take its lease may be planned otherwise, or fail.
+    // A non-member owner is observed from scan to scan, and the worker that is to take its lease may plan
+    // otherwise, or fail.
     const isTakenLate = swarm.faults.otherPlanner > 0 || swarm.faults.kinds.includes("failing-claims");
-    // Two versions that each wait for the other's worker, of which one cannot take anything: the last in line takes it.
+    // Two versions each wait for the other's worker, and one of these cannot take anything: the last in line
+    // takes the lease.
     const lastInLineMillis =
       swarm.faults.otherPlanner > 0 && swarm.faults.kinds.includes("failing-claims")
         ? longestFailover(swarm) / 2
         : 0;
-    // A row that could not be read may name a worker that is gone: it is watched from when it is read again.
+    // A row that could not be read may name a worker that is gone. That owner is observed from the time the
+    // row can be read again.
     const isGarbled = swarm.faults.tampering.some(({ what }) => what === "garble-lease");
     const repairMillis = isGarbled ? REPAIR_POLL_MILLIS : 0;
     const orphanMillis = swarm.orphanedLeases && isTakenLate ? ORPHAN_PART * longestFailover(swarm) : 0;
-    // And a worker that crashes again and again under one id is assigned its leases anew in each of its lives (ADR 11).
+    // A worker that crashes again and again under one id is assigned its leases again in each of its lives
+    // (ADR 11).
     const livesMillis =
       mayAssign(swarm) && swarm.faults.kinds.includes("crash-loop") ? longestFailover(swarm) : 0;
-    // Where the leader assigns, who does not take a lease is passed over by the leader after 3 s at least, and what it does next is one reading on.
+    // Where the leader assigns, it passes over a worker that does not take a lease after 3 s at least, and
+    // acts on that one scan later.
     const passedOverMillis = mayAssign(swarm) && swarm.faults.kinds.includes("failing-claims") ? 3_000 : 0;
     const slowMillis = swarm.rates.slow > 0 ? swarm.timeoutMillis : 0;
-    // The reading of the table at which it is found silent may fail at the end of an outage.
+    // The scan that finds the owner expired may fail at the end of an outage.
     const failedReadingMillis =
       swarm.orphanedLeases && swarm.faults.outages.length > 0 ? swarm.timeoutMillis : 0;
-    // A worker whose entry was removed by hand, and that an outage kept from writing it anew before it stopped: its leases
-    // are watched from scan to scan.
+    // A worker's entry was removed by hand, and an outage kept the worker from writing it again before it
+    // stopped: its leases are observed from scan to scan.
     const isEntryRemoved = swarm.faults.tampering.some(
       ({ what }) => what === "delete-fleet-row" || what === "delete-member",
     );
     const entryRemovedMillis =
       isEntryRemoved && swarm.faults.outages.length > 0 ? longestFailover(swarm) / 3 : 0;
-    // And only it and its deputy watch: the next leader begins anew.
+    // Where the leader assigns, only the leader and its deputy observe owners: the next leader starts anew.
     const watchMillis = swarm.orphanedLeases && mayAssign(swarm) ? longestFailover(swarm) : 0;
     this.#limit =
       longestFailover(swarm) +
@@ -122,7 +134,9 @@ class Unread {
     return VALID;
   }
 
-  /** Where event loops were blocked, a crash is noticed after the time that their workers published. */
+  /**
+   * Where event loops were blocked, a crash is noticed after the failover time that their workers published.
+   */
   get #allowedMillis(): number {
     return this.#limit + Math.max(0, this.#published.longestMillis - longestFailover(this.#swarm));
   }
@@ -149,7 +163,7 @@ class Unread {
         shard.since = event.t;
       }
       shard.ended = ended;
-      // Another owner's handler is called anew.
+      // Another owner calls its own handler anew.
       if (shard.isFailing && event.before?.owner !== event.after?.owner) {
         shard.isFailing = false;
         shard.since = event.t;
@@ -162,7 +176,7 @@ class Unread {
       const claimsFail = this.#swarm.faults.kinds.includes("failing-claims");
       if (claimsFail && event.what.startsWith("owner")) shard.mayNameWhoFails = true;
     } else if (event.type === "refused") {
-      // Only now does anybody know of the edit.
+      // Only now does a worker know of the edit.
       const shard = this.#shard(event.leaseKey);
       if (shard.isTampered) shard.since = event.t;
       shard.isTampered = false;
@@ -184,7 +198,10 @@ class Unread {
     this.#mayBeRefusedTogether(t);
   }
 
-  /** All workers that are left are refused: no other can read in their place until the first of them may again. */
+  /**
+   * All remaining workers are refused: no other can read in their place until the first of them is served
+   * again.
+   */
   #mayBeRefusedTogether(t: number): void {
     const until = [...this.#up].map((worker) => this.#refusedUntil.get(worker) ?? t);
     if (until.length > 0) this.#undisturbedSince = Math.max(this.#undisturbedSince, Math.min(...until));
@@ -226,7 +243,8 @@ class Unread {
     const members = [...this.#up].filter((worker) => !isOut(worker)).length;
     if (members === 0) return false;
     if (cap.kind === "none") return true;
-    // A shard whose row is gone is still read by whoever has not heard of that, and counts for its cap.
+    // A shard whose row is gone is still read by a worker that has not noticed that, and counts for the
+    // worker's cap.
     const takesRoom = (shard: ShardState) =>
       this.#isReadable(shard) || (shard.isTampered && !shard.hasRow && !shard.ended);
     const readable = [...this.#shards.values()].filter(takesRoom).length;
@@ -255,7 +273,7 @@ class Unread {
 }
 
 export function checkUnread({ swarm, events }: Evidence): Verdict {
-  // A Java worker is bound by KCL's times.
+  // A Java worker follows KCL's times.
   if (swarm.javaShifts.length > 0) return VALID;
   const unread = new Unread(swarm);
   for (const event of events) {

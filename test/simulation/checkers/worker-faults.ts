@@ -1,10 +1,10 @@
 /**
- * When a worker had trouble: it crashed, froze, was cut off, or a call of its failed. Only then may it be taken for
- * dead, lose a lease or leave something to be done twice.
+ * When a worker had a fault: it crashed, froze, was partitioned, or one of its calls failed. Only then may it
+ * be marked dead, lose a lease or leave work to be done twice.
  */
 import type { SimEvent } from "../world/history.ts";
 
-/** A worker of another make: it takes leases without asking, and from it they are taken in the same way. */
+/** A Java worker takes leases without asking, and leases are taken from it in the same way. */
 export const isJava = (worker: string | undefined): boolean => worker?.startsWith("java") ?? false;
 
 /** Two processes with one id have two names in the history (`w2` and `w2~2`), and one in the rows. */
@@ -24,14 +24,14 @@ export class WorkerFaults {
     }
   }
 
-  /** A trouble of this worker that overlaps [from, to]. */
+  /** A fault of this worker that overlaps [from, to]. */
   between(worker: string, from: number, to: number): Trouble | undefined {
     return this.#byWorker
       .get(worker)
       ?.find((trouble) => trouble.t <= to && (trouble.until ?? Number.POSITIVE_INFINITY) >= from);
   }
 
-  /** What this worker had in [from, to] was blocks of its event loop, and nothing else. */
+  /** Whether this worker had blocks of its event loop in [from, to], and no other faults. */
   onlyBlocksBetween(worker: string, from: number, to: number): boolean {
     const had = (this.#byWorker.get(worker) ?? []).filter(
       (trouble) => trouble.t <= to && (trouble.until ?? Number.POSITIVE_INFINITY) >= from,
@@ -39,7 +39,9 @@ export class WorkerFaults {
     return had.length > 0 && had.every(({ kind }) => kind === "blocked-loop");
   }
 
-  /** When the last trouble that began before `to` ended; undefined: none, Infinity: it has not. */
+  /**
+   * When the faults that began before `to` are over; undefined: there were none; Infinity: one is not over.
+   */
   lastEnd(worker: string, to: number): number | undefined {
     let last: number | undefined;
     for (const trouble of this.#byWorker.get(worker) ?? []) {

@@ -1,7 +1,7 @@
 /**
- * L2: with `checkpointIntervalMillis: 0`, a checkpoint that the handler has waited for is in the lease row, while the
- * worker has the lease. Two exceptions that the contract makes: a record before it is not settled yet (the handler was given
- * this one ahead), and the hand-over of a drain carries it.
+ * L2: with `checkpointIntervalMillis: 0`, a checkpoint that the handler has waited for is in the lease row,
+ * while the worker has the lease. The contract has two exceptions: a record before it is not finished yet
+ * (the handler was given this one ahead), or the hand-over of a drain carries the checkpoint.
  */
 import { compareCheckpoints, type Lease } from "../../../src/core/lease.ts";
 import type { SimEvent } from "../world/history.ts";
@@ -16,7 +16,10 @@ export function checkWrittenDown({ events }: Evidence): Verdict {
   const rows = new Map<string, Lease>();
   const puts = new Map<string, string[]>();
   const handled = new Set<string>();
-  /** By shard: told, and not in the row. The next one that is told finds it there, or the lease gone. */
+  /**
+   * By shard: reported as written, and not in the row. At the next report it must be there, or the lease
+   * gone.
+   */
   const owed = new Map<string, Told>();
   for (const event of events) {
     if (event.type === "put") {
@@ -43,7 +46,7 @@ export function checkWrittenDown({ events }: Evidence): Verdict {
     );
     if (isAhead) continue;
     const before = owed.get(event.shardId);
-    // The end of a drain or a lost lease answers all that wait, at one moment.
+    // The end of a drain, or a lost lease, answers all waiting calls at one moment.
     if (before !== undefined && before.worker === event.worker && before.t < event.t)
       return invalid("L2: the handler was told of a checkpoint that is not written", before, event);
     owed.set(event.shardId, event);

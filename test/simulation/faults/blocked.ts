@@ -1,16 +1,16 @@
 /**
- * What blocked event loops and pauses excuse: a worker that was blocked publishes a longer failover time for a while, so
- * that its crash is noticed later. The oracle's own reckoning of how much later at most.
+ * What blocked event loops and pauses excuse. A worker that was blocked publishes a longer failover time for
+ * a while, so its crash is noticed later. This is the oracle's own computation of how much later at most.
  */
 import type { Swarm } from "../swarm.ts";
 import type { SimEvent } from "../world/history.ts";
 import { longestFailover } from "./unequal.ts";
 
-/** The published time is bounded by so many options. */
+/** The published time is at most this many times the option. */
 const MAX_PARTS = 10;
-/** A block is covered for twice its length, beside the option. */
+/** A block is covered for twice its length, in addition to the option. */
 const COVERED_TIMES = 2;
-/** Blocks that follow each other so closely may be measured as one. */
+/** Blocks that follow each other this closely may be measured as one. */
 const ONE_BLOCK_MILLIS = 5;
 /** A pulse may have been due just before the block. */
 const PART_OF_PULSE = 1 / 20;
@@ -22,7 +22,7 @@ const covering = (swarm: Swarm, blockMillis: number): number => {
     : Math.min(MAX_PARTS * option, option + COVERED_TIMES * (blockMillis + PART_OF_PULSE * option));
 };
 
-/** Any worker's at any time, by what the run has in store for it. */
+/** The longest failover time that any worker may publish at any time, by what the run has drawn. */
 export function longestPublished(swarm: Swarm): number {
   const pauses = swarm.schedule.map(({ action }) => (action.kind === "pause" ? action.millis : 0));
   const mayBeBlocked = swarm.faults.blockedLoops !== undefined || pauses.some((millis) => millis > 0);
@@ -34,7 +34,7 @@ interface Block {
   until: number;
 }
 
-/** By worker: its blocks and pauses, those that follow each other closely as one. */
+/** By worker: its blocks and pauses. Those that follow each other closely count as one. */
 class Blocks {
   readonly #byWorker = new Map<string, Block[]>();
 
@@ -60,7 +60,10 @@ class Blocks {
 
 const lengthOf = ({ from, until }: Block): number => until - from;
 
-/** Follows the history: what any worker may publish by now. What decays is not followed. */
+/**
+ * Follows the history: the longest failover time that any worker may have published by now. Ignores that it
+ * decays.
+ */
 export class PublishedTimes {
   readonly #swarm: Swarm;
   readonly #blocks = new Blocks();
@@ -80,11 +83,12 @@ export class PublishedTimes {
   }
 }
 
-/** So long after a block it must still be covered, and its worker, had it been found dead, hears of it. */
+/** A block must still be covered this long after it. */
 const REMEMBERED_MILLIS = 45_000;
+/** A worker that was marked dead during a block notices it within this time after the block. */
 const HEARS_MILLIS = 3_000;
 
-/** Blocks that a worker can have known of: it was blocked for as long a short while before, in the same process. */
+/** Blocks that a worker can have known: the same process was blocked for as long a short while before. */
 export class KnownBlocks {
   readonly #swarm: Swarm;
   readonly #blocks = new Blocks();
@@ -99,7 +103,7 @@ export class KnownBlocks {
     }
   }
 
-  /** A block that was not known explains that the worker was found dead at `t`. */
+  /** Whether a block that was not known explains why the worker was marked dead at `t`. */
   excuse(worker: string, t: number): boolean {
     const blocks = this.#blocks
       .of(worker)
@@ -110,7 +114,8 @@ export class KnownBlocks {
   #isKnown(worker: string, block: Block): boolean {
     const started = Math.max(0, ...(this.#startedAt.get(worker) ?? []).filter((t) => t <= block.from));
     const option = longestFailover(this.#swarm);
-    // The bound of the published time leaves room for no longer one; one that is shorter has no need of it.
+    // The limit of the published time has no room for a longer block. A shorter one does not need this
+    // excuse.
     if (lengthOf(block) > (MAX_PARTS - 2) * option) return false;
     return this.#blocks
       .of(worker)

@@ -1,4 +1,7 @@
-/** What a run's third generation of draws may hold: outages, refusals, blocked loops, rows edited by hand, and more. */
+/**
+ * What a run's third generation of draws may contain: outages, refusals, blocked loops, rows edited by hand,
+ * and more.
+ */
 import type { Swarm } from "../swarm.ts";
 import type { CallService, OutageHow } from "../world/outages.ts";
 import type { Prng } from "../world/prng.ts";
@@ -9,9 +12,9 @@ export interface Outage {
   readonly millis: number;
   readonly service: CallService;
   readonly how: OutageHow;
-  /** writes: reads of the table go on. */
+  /** writes: reads of the table still succeed. */
   readonly what: "all" | "writes";
-  /** Of all calls, how many it hits. */
+  /** Share of all calls that it hits. */
   readonly share: number;
   /** fleet: every worker. A number: the worker at this place in the list (0 to 1). */
   readonly who: "fleet" | number;
@@ -42,32 +45,35 @@ export interface Window {
 }
 
 export interface BlockedLoops {
-  /** Of all handler calls while there are faults, and how long each blocks. */
+  /** Share of all handler calls while there are faults, and how long each of them blocks. */
   readonly share: number;
   readonly millis: number;
-  /** Every call, for good: a synchronous handler. A batch of some size takes longer than the failover time. */
+  /**
+   * Of every call, also after healing: a synchronous handler. A batch above some size takes longer than the
+   * failover time.
+   */
   readonly millisPerRecord: number;
 }
 
 export interface FaultPlan {
   readonly kinds: readonly FaultKind[];
   readonly outages: readonly Outage[];
-  /** Of all calls, how many never settle (half of them happened). */
+  /** Share of all calls that never settle (half of them take effect). */
   readonly hungCalls: { readonly store: number; readonly stream: number };
   readonly blockedLoops: BlockedLoops | undefined;
-  /** A worker's own failover time, by its id. Empty: all have the swarm's. */
+  /** A worker's own failover time, picked by its id. Empty: all workers have the swarm's. */
   readonly failoverTimesMillis: readonly number[];
-  /** Of the workers, how many do not steal although the others do. */
+  /** Share of the workers that do not steal although the others do. */
   readonly notStealing: number;
-  /** A cap function answers up to this much more than it must, at random. */
+  /** A cap function returns up to this much more than it must, at random. */
   readonly capNoise: number;
-  /** Of the workers, how many plan with another version of the planner. */
+  /** Share of the workers that plan with another version of the planner. */
   readonly otherPlanner: number;
   readonly tampering: readonly TamperingPlan[];
   readonly downstreamOutages: readonly Window[];
-  /** Members that stay in state "joining" with a heartbeat that moves. */
+  /** Members that stay in state "joining" while their heartbeat moves. */
   readonly stuckJoiners: readonly Window[];
-  /** A second process with the id of a worker that lives. */
+  /** A second process with the id of a running worker. */
   readonly duplicates: readonly { readonly at: number; readonly who: number }[];
   /** All workers are replaced, one after another within `millis`. */
   readonly deploys: readonly Window[];
@@ -94,14 +100,14 @@ export const NO_FAULT_PLAN: FaultPlan = {
   crashLoop: undefined,
 };
 
-/** `swarm`: what the kind needs to be otherwise than it was drawn. */
+/** `swarm`: what the kind changes in the drawn swarm. */
 export interface Drawn {
   readonly plan: Partial<FaultPlan>;
   readonly swarm?: Partial<Swarm>;
 }
 
 export interface Kind {
-  /** The engine holds every law under it: it is among the kinds that a seed draws from. */
+  /** The engine holds every invariant under it, so it is among the kinds that a seed draws from. */
   readonly ready: boolean;
   readonly draw: (prng: Prng, swarm: Swarm) => Drawn;
 }

@@ -1,4 +1,4 @@
-/** Has the faults of a run's plan happen to its cluster. */
+/** Performs the fault plan of a run on its cluster. */
 
 import { isEnded } from "../../../src/core/lease.ts";
 import type { Member } from "../../../src/core/member.ts";
@@ -18,7 +18,7 @@ export class FaultInjector {
     this.#prng = new Prng(cluster.swarm.seed).fork("faults happen");
   }
 
-  /** Puts everything of the plan on the scheduler. */
+  /** Schedules all faults of the plan. */
   schedule(): void {
     const { scheduler, swarm, history } = this.#cluster;
     const { faults } = swarm;
@@ -44,7 +44,7 @@ export class FaultInjector {
     const worker = who === "fleet" ? undefined : this.#pick(who);
     if (who !== "fleet" && worker === undefined) return;
     outages.begin({ service, how, what, share, worker: worker?.id, operation, until });
-    // Creates that fail are no outage: nobody's heartbeat hangs on them.
+    // Failing creates are no outage: no heartbeat depends on them.
     if (who === "fleet" && operation === undefined)
       history.add({ type: "outage", service, how, share, until });
     else if (worker !== undefined) {
@@ -57,9 +57,10 @@ export class FaultInjector {
     const { table, stream, scheduler, swarm } = this.#cluster;
     const fleetRows = table.fleetRows();
     const leases = table.leases().filter((lease) => !isEnded(lease) && !table.isGarbled(lease.leaseKey));
-    // The row of a shard that has children says that they must wait: without it their order is gone, for any engine.
+    // The row of a shard with children shows that they must wait: without it their order is lost, for any
+    // engine.
     const open = leases.filter(({ leaseKey }) => stream.shard(leaseKey)?.closedAt === undefined);
-    // Where caps leave a lease unowned nobody tries to take it, and so nobody finds out whose it was made.
+    // Where caps leave a lease unowned, no worker tries to take it, so no worker notices the edited owner.
     const owned = leases.filter(({ owner }) => owner !== undefined || swarm.cap.kind === "none");
     const choices = what === "delete-lease" ? open : what === "garble-lease" ? leases : owned;
     const lease = pickAt(choices, who);
@@ -105,11 +106,11 @@ export class FaultInjector {
     }
   }
 
-  /** A process whose heartbeat moves, and that never becomes active. */
+  /** A process whose heartbeat moves and that never becomes active. */
   #stuckJoiner(workerId: string, { millis }: Window): void {
     const { table, scheduler, swarm, history } = this.#cluster;
     const until = scheduler.now + millis;
-    // As a worker of this id would have it, where the options of the workers differ.
+    // As a worker of this id has it, where the workers' options differ.
     const failoverTimeMillis = failoverOf(swarm, workerId);
     let heartbeat = 0;
     const entry = (): Member => ({
@@ -146,7 +147,7 @@ export class FaultInjector {
     if (worker?.state === "joined") this.#cluster.startDuplicate(worker);
   }
 
-  /** One new worker for each that is up, and then the old ones stop. */
+  /** Starts one new worker for each running one, and then stops the old ones. */
   #deploy({ millis }: Window): void {
     const { scheduler } = this.#cluster;
     const old = this.#cluster.up();
@@ -166,12 +167,13 @@ export class FaultInjector {
       if (worker.state === "starting" && scheduler.now < giveUpAt)
         return void scheduler.after(POLL_MILLIS, "crash loop waits", whenJoined);
       scheduler.after(loop.livesMillis, "crash loop", () => {
-        // Whatever else has ended it starts it again, if anything does: twice would be two processes with one id.
+        // Something else has ended it, and restarts it if anything does. A second restart would make two
+        // processes with one id.
         if (worker.state === "gone") return;
         this.#cluster.crash(worker, "crash loop");
         const next = loop.sameId ? id : `crasher${times}`;
         if (times > 1) this.#crashLoop(loop, times - 1, next);
-        // The version that was mended.
+        // The repaired version.
         else this.#cluster.startWorker(next);
       });
     };

@@ -1,7 +1,7 @@
 /**
- * What goes wrong beyond crashes, pauses and single failing calls: outages that hit the whole fleet, refused
- * credentials, calls that never settle, blocked event loops, unequal options, rows edited by hand, and more. The third
- * generation of draws. Each kind has a random stream of its own and is present in a run or absent from it.
+ * Faults beyond crashes, pauses and single failing calls: outages that hit the whole fleet, refused
+ * credentials, calls that never settle, blocked event loops, unequal options, rows edited by hand, and more.
+ * The third generation of draws. Each kind has a prng of its own, and is present in a run or absent from it.
  */
 import type { Scheduled, Swarm } from "../swarm.ts";
 import type { Prng } from "../world/prng.ts";
@@ -20,7 +20,10 @@ import {
 export type { BlockedLoops, FaultPlan, Outage, Tampering, TamperingPlan, Window };
 export { NO_FAULT_PLAN };
 
-/** Throttled: now and then of some calls only. What hits some heartbeats and not others can have workers declared dead. */
+/**
+ * Throttled: sometimes only a part of the calls. A fault that hits some heartbeats and not others can have
+ * workers marked dead.
+ */
 const outage = (prng: Prng, swarm: Swarm, rest: Omit<Outage, "at" | "millis" | "share" | "who">): Outage => ({
   at: prng.between(0, swarm.safetyMillis),
   millis: swarm.failoverTimeMillis * prng.pick([0.2, 0.35, 0.8, 1.1, 1.5, 2.5, 6]),
@@ -29,11 +32,11 @@ const outage = (prng: Prng, swarm: Swarm, rest: Omit<Outage, "at" | "millis" | "
   ...rest,
 });
 
-/** One or two of the same run, so that the second hits a fleet that has just recovered. */
+/** One or two in the same run, so that the second hits a fleet that has just recovered. */
 const several = <T>(prng: Prng, draw: () => T): T[] => Array.from({ length: prng.integer(1, 2) }, draw);
 
 const KINDS = {
-  /** The lease table does not serve anyone. */
+  /** The lease table serves no worker. */
   outage: {
     ready: true,
     draw: (prng, swarm) => ({
@@ -48,7 +51,7 @@ const KINDS = {
       },
     }),
   },
-  /** The stream does not serve anyone. */
+  /** The stream serves no worker. */
   "stream-outage": {
     ready: true,
     draw: (prng, swarm) => ({
@@ -63,7 +66,7 @@ const KINDS = {
       },
     }),
   },
-  /** Answers with nothing in them, or without what a real answer has. */
+  /** Answers that are empty, or that lack what a real answer has. */
   malformed: {
     ready: true,
     draw: (prng, swarm) => ({
@@ -107,7 +110,7 @@ const KINDS = {
       },
     }),
   },
-  /** Handlers that hold the event loop. */
+  /** Handlers that block the event loop. */
   "blocked-loops": {
     ready: true,
     draw: (prng, swarm) => {
@@ -119,7 +122,8 @@ const KINDS = {
       const millisPerRecord = Math.min(1_000, failoverTimeMillis * prng.pick([0.05, 0.15, 0.4]));
       return {
         plan: { blockedLoops: { share: 0, millis: 0, millisPerRecord } },
-        // A backlog, so that batches are large: a handler that keeps pace with the puts gets one record at a time.
+        // A backlog, so that batches are large: a handler that keeps up with the puts gets one record at a
+        // time.
         swarm: {
           putsPerSecond: 2,
           startAtMillis: 20_000,
@@ -129,7 +133,7 @@ const KINDS = {
       };
     },
   },
-  /** A rolling deploy of another failover time that stays half done. */
+  /** A rolling deploy of another failover time that stops halfway. */
   "unequal-failover": {
     ready: true,
     draw: (prng, { failoverTimeMillis }) => ({
@@ -147,12 +151,12 @@ const KINDS = {
     ready: true,
     draw: (prng) => ({ plan: { notStealing: prng.pick([0.3, 0.6]) }, swarm: { steals: true } }),
   },
-  /** A cap function that gives another answer each time. */
+  /** A cap function that returns another value each time. */
   "impure-caps": {
     ready: true,
     draw: (prng) => ({
       plan: { capNoise: prng.pick([1, 3, 10]) },
-      // One worker may have to hold all that many splits make.
+      // One worker may have to hold all leases that many splits make.
       swarm: { cap: { kind: "formula", limit: 1_000 } },
     }),
   },
@@ -161,7 +165,7 @@ const KINDS = {
     ready: true,
     draw: (prng) => ({ plan: { otherPlanner: prng.pick([0.3, 0.5]) } }),
   },
-  /** Two starters under LATEST or a Date, on a stream that was resharded before. */
+  /** Two workers start under LATEST or a Date, on a stream that was resharded before. */
   beginning: {
     ready: true,
     draw: drawBeginning,
@@ -220,12 +224,15 @@ const KINDS = {
       return { plan: { stuckJoiners: [{ at, millis: swarm.failoverTimeMillis * 4 + 10_000 }] } };
     },
   },
-  /** Two processes with one worker id. Drawn alone only: where the first may crash, the second may rightly start. */
+  /**
+   * Two processes with one worker id. Drawn alone only: where the first may crash, the second may rightly
+   * start.
+   */
   duplicate: {
     ready: false,
     draw: (prng, swarm) => ({
       plan: { duplicates: [{ at: prng.between(3_000, swarm.safetyMillis), who: prng.next() }] },
-      // Nor may it stop.
+      // The first must not stop either.
       swarm: { schedule: swarm.schedule.filter(({ action }) => action.kind !== "stop") },
     }),
   },
@@ -314,10 +321,10 @@ const TAMPERINGS: readonly Tampering[] = [
   "set-back-generation",
 ];
 
-/** In how many runs a kind is present. */
+/** Share of runs in which a kind is present. */
 const PRESENT = 0.15;
 
-/** @param only this kind, whether the engine is ready for it or not */
+/** @param only this kind, also if the engine is not `ready` for it */
 export function drawFaults(seed: Prng, swarm: Swarm, only: FaultKind | undefined): Swarm {
   const present = FAULT_KIND_NAMES.filter((name) =>
     only === undefined ? FAULT_KINDS[name].ready && seed.fork(`has ${name}`).chance(PRESENT) : name === only,
@@ -333,7 +340,7 @@ export function drawFaults(seed: Prng, swarm: Swarm, only: FaultKind | undefined
   return { ...drawn, faults, safetyMillis };
 }
 
-/** The last planned moment at which something is made to go wrong or is put right. */
+/** The last planned time at which a fault begins or ends. */
 function lastEnd(plan: FaultPlan): number {
   const windows = [...plan.outages, ...plan.downstreamOutages, ...plan.stuckJoiners, ...plan.deploys];
   const loop = plan.crashLoop;
@@ -346,5 +353,5 @@ function lastEnd(plan: FaultPlan): number {
   );
 }
 
-/** From one start of a crashing version to its next, beside its life: start, join, crash, restart. */
+/** From one start of a crashing version to its next, besides its life: start, join, crash, restart. */
 export const CRASH_LOOP_MILLIS = 3_000;

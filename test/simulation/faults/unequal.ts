@@ -8,7 +8,7 @@ import { Prng, textHash } from "../world/prng.ts";
 
 export type Decide = (facts: Facts) => Decisions;
 
-/** The swarm with this worker's own options in it. */
+/** The swarm with this worker's own options. */
 export function swarmOf(swarm: Swarm, workerId: string): Swarm {
   const { notStealing } = swarm.faults;
   const steals = swarm.steals && !(notStealing > 0 && drawFor(swarm, workerId, "steals").chance(notStealing));
@@ -31,13 +31,13 @@ export function plansOtherwise(swarm: Swarm, workerId: string): boolean {
   return otherPlanner > 0 && drawFor(swarm, workerId, "planner").chance(otherPlanner);
 }
 
-/** By id, so that a worker that is restarted under its id keeps its options. */
+/** By id, so that a worker that restarts under its id keeps its options. */
 const drawFor = ({ seed }: Swarm, workerId: string, what: string): Prng =>
   new Prng(textHash(workerId, seed)).fork(what);
 
 /**
- * Another version of the planner: as valid, but it deals the leases out in the reverse order of the workers' ids. What
- * is no assignment (who leads, what is cleaned up) is as in the first version.
+ * Another version of the planner, equally valid: it assigns the leases in the reverse order of the workers'
+ * ids. What is no assignment (which worker leads, what is cleaned up) is as in the first version.
  */
 export function otherPlanner(decide: Decide): Decide {
   return (facts) => {
@@ -46,7 +46,7 @@ export function otherPlanner(decide: Decide): Decide {
     const back = new Map([...aliases].map(([id, alias]) => [alias, id]));
     const { leads, remove } = first;
     const renamed = rename({ ...facts, computeCap: undefined }, aliases) as unknown as Facts;
-    // Its keys are texts with a name in them.
+    // The keys of `overdue` are texts that contain a worker's name.
     const late = [...facts.table.values()].filter((lease) => facts.overdue.has(untakenKey(lease)));
     const overdue = new Set(late.map((lease) => untakenKey(rename(lease, aliases) as Lease)));
     const second = decide({ ...renamed, overdue, computeCap: () => first.cap });
@@ -62,7 +62,7 @@ function reversedAliases({ members, table }: Facts): Map<string, string> {
   return new Map(sorted.map((id, index) => [id, `alias${String(sorted.length - index).padStart(6, "0")}`]));
 }
 
-/** A copy in which every text that is one of `names` is another, wherever it stands. */
+/** A copy in which every string that is one of `names` is replaced, wherever it occurs. */
 function rename(value: unknown, names: ReadonlyMap<string, string>): unknown {
   if (typeof value === "string") return names.get(value) ?? value;
   if (Array.isArray(value)) return value.map((item) => rename(item, names));

@@ -1,4 +1,4 @@
-/** The application's own row in the simulated lease table. */
+/** The application row in the simulated lease table. */
 import type { Application } from "../../../src/core/application.ts";
 import type { Happening } from "./history.ts";
 

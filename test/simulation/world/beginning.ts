@@ -1,10 +1,12 @@
 /**
- * Where an application without leases begins, told from the history: which records must be handled, and which must not.
+ * Where an application without leases begins, computed from the history: which records must be handled, and
+ * which must not.
  *
  * - TRIM_HORIZON: every record.
- * - A time: what arrived at it or later, and nothing else.
- * - LATEST: what was put after the row of its shard was made. Where clocks are right (`isExact`): what was put after the
- *   beginning was written down, whenever the shard's row followed, and nothing from before the time that was written.
+ * - A time: records that arrived at it or later, and no others.
+ * - LATEST: records that were put after the row of their shard was created. Where clocks are exact
+ *   (`isExact`): records that were put after the beginning was written, whenever the shard's row followed,
+ *   and none from before the time that was written.
  */
 import { LATEST, type Lease } from "../../../src/core/lease.ts";
 import type { Swarm } from "../swarm.ts";
@@ -13,9 +15,9 @@ import { EPOCH_MILLIS } from "./sim-clock.ts";
 
 export class Beginning {
   readonly #swarm: Swarm;
-  /** The clocks are right, so the application's one beginning holds for every shard. */
+  /** The clocks are exact, so the application's one beginning holds for every shard. */
   readonly #isExact: boolean;
-  /** Records of a shard put up to then need not be handled. */
+  /** By shard: records put up to this time need not be handled. */
   readonly #dueFrom = new Map<string, number>();
   #began: Extract<SimEvent, { type: "began" }> | undefined;
 
@@ -48,15 +50,19 @@ export class Beginning {
   }
 
   /**
-   * A clock that was ahead wrote down when LATEST was: it is the tip for every owner, and one that claims the lease from a
-   * dead worker begins beyond that worker's last batch, which may still come after.
+   * A clock that was ahead wrote the time of LATEST. Then LATEST is the tip for every owner, and an owner
+   * that claims the lease from a dead worker begins beyond that worker's last batch, which may still be
+   * handled later.
    */
   resumesAtTip(shardId: string): boolean {
     return this.#dueFrom.get(shardId) === Number.POSITIVE_INFINITY;
   }
 }
 
-/** With LATEST: whatever comes after the row was made is due, unless the clock that wrote down when that was is ahead. */
+/**
+ * With LATEST: every record after the row's creation is due, unless the clock that wrote the time of LATEST
+ * was ahead.
+ */
 function dueFrom({ checkpoint, startMillis }: Lease, createdMillis: number): number {
   if (checkpoint.sequenceNumber !== LATEST) return Number.NEGATIVE_INFINITY;
   const isAhead = startMillis !== undefined && startMillis - EPOCH_MILLIS > createdMillis;

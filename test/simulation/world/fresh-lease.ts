@@ -1,7 +1,7 @@
-/** Lease rows for tests, and what a checkpoint must not do. */
+/** Lease rows for tests, and whether a checkpoint moves back. */
 import { type Checkpoint, compareCheckpoints, type Lease, sentinel } from "../../../src/core/lease.ts";
 
-/** A lease row of a shard that nobody has read yet. */
+/** A lease row of a shard that was never read. */
 export const freshLease = (leaseKey: string, rest: Partial<Lease> = {}): Lease => ({
   leaseKey,
   owner: undefined,

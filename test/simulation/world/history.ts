@@ -1,6 +1,6 @@
 /**
- * What happened in a simulated run, in order, seen from outside the engine: the checkers read this and nothing
- * else. `t` is true virtual time; sequence numbers are the stream's.
+ * The events of a simulated run, in order, as observed from outside the engine. The checkers read only this.
+ * `t` is true virtual time; sequence numbers are the stream's.
  */
 import type { Lease } from "../../../src/core/lease.ts";
 import type { Member } from "../../../src/core/member.ts";
@@ -18,7 +18,9 @@ export type LeaseOperation =
   | "remove";
 export type MemberOperation = "join" | "sendHeartbeat" | "markDead" | "leave" | "bump";
 
-/** Why a worker may be taken for dead, or may not know how a write of its ended. `until` undefined: for good. */
+/**
+ * Why a worker may be marked dead, or may not know how one of its writes ended. `until` undefined: for good.
+ */
 export type FaultKindOfWorker =
   | "crash"
   | "pause"
@@ -43,7 +45,7 @@ export type SimEvent =
       action: "opened" | "closed" | "trimmed";
       parents: readonly string[];
     }
-  /** A lease row was written. `worker` did it; `before`/`after`: the row around the write. */
+  /** A lease row was written by `worker`. `before`, `after`: the row around the write. */
   | {
       type: "write";
       t: number;
@@ -64,7 +66,7 @@ export type SimEvent =
       member: Member | undefined;
     }
   | { type: "iterator"; t: number; worker: string; shardId: string; position: Position }
-  /** `sentAt`: when the worker asked; `t`: when it was read. */
+  /** `sentAt`: when the worker sent the request; `t`: when the shard was read. */
   | {
       type: "read";
       t: number;
@@ -78,15 +80,18 @@ export type SimEvent =
   | { type: "handled"; t: number; worker: string; shardId: string; sequenceNumbers: readonly string[] }
   /** A call with these records has failed. */
   | { type: "threw"; t: number; worker: string; shardId: string; sequenceNumbers: readonly string[] }
-  /** A call ended well when its time was up: the engine does not count it. */
+  /** A call succeeded after its time limit: the engine does not count it. */
   | { type: "too-late"; t: number; worker: string; shardId: string; sequenceNumbers: readonly string[] }
-  /** The engine took a checkpoint of the handler's. Not `named`: which record it meant was for the engine to say, up to this one. */
+  /**
+   * The engine accepted a checkpoint of the handler. Not `named`: the engine decides which record it means,
+   * up to this one.
+   */
   | { type: "accepted"; t: number; worker: string; shardId: string; sequenceNumber: string; named: boolean }
   /** With interval 0: `await checkpoint()` has returned. */
   | { type: "told-written"; t: number; worker: string; shardId: string; sequenceNumber: string }
   /** The engine gave a record to `deadLetter`, which took it or failed. */
   | { type: "dead-letter"; t: number; worker: string; sequenceNumber: string; taken: boolean }
-  /** The engine reads the shard no further. */
+  /** The engine halted the shard. */
   | { type: "halted"; t: number; worker: string; shardId: string }
   | {
       type: "trouble";
@@ -97,7 +102,7 @@ export type SimEvent =
       detail: string;
     }
   | { type: "worker"; t: number; worker: string; action: WorkerAction; detail: string }
-  /** A fault that hits every worker alike: it excuses none of them. `share`: of all calls. */
+  /** A fault that hits all workers alike: it excuses none of them. `share`: of all calls. */
   | {
       type: "outage";
       t: number;
@@ -106,16 +111,19 @@ export type SimEvent =
       share: number;
       until: number;
     }
-  /** Somebody edited the table by hand. `leaseKey`: the row; undefined: a fleet row, `about`: whose entry. */
+  /**
+   * The table was edited by hand. `leaseKey`: the row; undefined: a fleet row, and `about` names the entry's
+   * worker.
+   */
   | { type: "tampered"; t: number; what: string; leaseKey: string | undefined; about: string | undefined }
-  /** The application's beginning stands in the table: a wall clock's time, undefined for TRIM_HORIZON. */
+  /** The application's beginning is in the table: a wall clock's time, undefined for TRIM_HORIZON. */
   | { type: "began"; t: number; startMillis: number | undefined }
   | { type: "log"; t: number; worker: string; level: "warn" | "error"; message: string }
-  /** A reading of the whole table begins. */
+  /** A scan of the whole table begins. */
   | { type: "scan"; t: number; worker: string; rows: number }
   | { type: "phase"; t: number; name: "safety" | "liveness" | "settled" | "quiet" | "end" };
 
-/** An event before the history has put its time on it. */
+/** An event before the history has added its time. */
 export type Happening = SimEvent extends infer E ? (E extends SimEvent ? Omit<E, "t"> : never) : never;
 
 export class History {
@@ -143,13 +151,13 @@ export class History {
     this.#listener?.(line);
   }
 
-  /** Has every event told as it happens, for a verbose replay. */
+  /** Reports every event as it happens, for a verbose replay. */
   listen(listener: (line: string) => void): void {
     this.#listener = listener;
   }
 }
 
-/** One line for people, and for the trace hash. */
+/** One line, for readers and for the trace hash. */
 export function brief(event: SimEvent): string {
   switch (event.type) {
     case "put":

@@ -1,8 +1,8 @@
 /**
- * The lease table itself: rows and conditional writes, each of which happens at one instant, with the conditions of
- * `src/ports/lease-store.ts` to the letter. Latency, faults and cost are the store's (memory-lease-store.ts).
- * A condition that fails only because the very same write had already succeeded is `ok`, as the adapter tells it
- * from the old item.
+ * The lease table itself: rows and conditional writes. Each write happens at one instant, with exactly the
+ * conditions of `src/ports/lease-store.ts`. Latency, faults and cost belong to the store
+ * (memory-lease-store.ts). If a condition fails only because the very same write had already succeeded, the
+ * result is `ok`; the adapter detects this from the old item.
  */
 import {
   actualOwner,
@@ -36,7 +36,9 @@ export class LeaseTable {
   readonly #fleetRows: VersionedRows<number, FleetRow>;
   readonly #record: (happening: Happening) => void;
   readonly application: ApplicationRow;
-  /** Rows whose counter somebody has overwritten with something that is no number: no condition on it holds. */
+  /**
+   * Rows whose counter was overwritten by hand with something that is no number: no condition on it holds.
+   */
   readonly #garbled = new Set<string>();
 
   constructor(record: (happening: Happening) => void = () => undefined, now: () => number = () => 0) {
@@ -59,8 +61,8 @@ export class LeaseTable {
   }
 
   /**
-   * One part of a scan: the rows whose key falls into `segment` of `segments`. A scan is no snapshot; a store reads the
-   * parts one after another. `asOf`: how old what is read may be, drawn for each row.
+   * One part of a scan: the rows whose key falls into `segment` of `segments`. A scan is no snapshot: a store
+   * reads the parts one after another. `asOf`: the time as of which a row is read, drawn for each row.
    */
   list(segment: number, segments: number, asOf?: () => number): LeaseListing {
     const rows = this.#leases.values(asOf).filter((lease) => textHash(lease.leaseKey) % segments === segment);
@@ -76,7 +78,10 @@ export class LeaseTable {
     return this.#fleetRows.get(fleetRow, asOf);
   }
 
-  /** Puts a row there as it is, outside the protocol: the state a run begins with, or what an intruder wrote. */
+  /**
+   * Writes a row as it is, outside the protocol: the state with which a run begins, or the write of an
+   * intruder.
+   */
   put(lease: Lease): void {
     this.#leases.set(lease.leaseKey, lease);
   }
@@ -101,20 +106,20 @@ export class LeaseTable {
     return this.#garbled.has(leaseKey);
   }
 
-  /** @param counts whether the editor moved the counter too, as our own tools would */
+  /** @param counts whether the editor also moved the counter, as evenkeel's own tools do */
   editOwnerByHand(lease: Lease, owner: string | undefined, counts: boolean): void {
     this.#leases.set(lease.leaseKey, { ...lease, owner, counter: lease.counter + (counts ? 1 : 0) });
     const what = `owner ${owner ?? "-"}`;
     this.#record({ type: "tampered", what, leaseKey: lease.leaseKey, about: owner });
   }
 
-  /** Undefined: the row is deleted. */
+  /** @param edited undefined: the row is deleted */
   editFleetRowByHand(fleetRow: number, edited: FleetRow | undefined, what: string, about?: string): void {
     this.#fleetRows.set(fleetRow, edited);
     this.#record({ type: "tampered", what, leaseKey: undefined, about });
   }
 
-  /** What no store offers: a checkpoint without a fence. For the mutation that must be found. */
+  /** A checkpoint without a fence, which no store offers. For the mutant that the checkers must find. */
   overwriteCheckpoint(by: string, current: Lease, checkpoint: Checkpoint): Lease {
     return this.#write(by, "checkpoint", current, { ...current, checkpoint, counter: current.counter + 1 })
       .lease;
@@ -174,7 +179,7 @@ export class LeaseTable {
         isPending: true,
         checkpoint,
         checkpointOwner: undefined,
-        // Counted since the last checkpoint: one that moves with the hand-over starts the count anew.
+        // The count is since the last checkpoint: a hand-over with a new checkpoint restarts it.
         ownerSwitchesSinceCheckpoint:
           1 + (sameCheckpoint(row.checkpoint, checkpoint) ? row.ownerSwitchesSinceCheckpoint : 0),
       }),
@@ -301,7 +306,8 @@ export class LeaseTable {
         member: undefined,
       });
     } else if (fleetRow === 0) this.bumpFleetVersion(by);
-    // An entry that is gone may be the work of a try whose answer was lost: what follows it is repeated as well.
+    // An entry that is gone may be the work of an earlier try whose answer was lost: the steps after it are
+    // repeated as well.
     if (fleetRow > 0 && this.fleetRow(fleetRow)?.members.length === 0)
       this.#fleetRows.set(fleetRow, undefined);
     if (this.fleetRows().every((other) => other.members.length === 0)) this.#fleetRows.set(0, undefined);
@@ -315,7 +321,7 @@ export class LeaseTable {
     this.#record({ type: "member", worker: by, operation: "bump", about: "", member: undefined });
   }
 
-  /** What the resharder writes: list shards now. */
+  /** The resharder's write: requests that the leader lists the shards now. */
   requestShardSync(): void {
     const first = this.fleetRow(0);
     if (first === undefined) return;
@@ -340,7 +346,7 @@ export class LeaseTable {
     return next;
   }
 
-  /** As a conditional write meets the row. */
+  /** The row as a conditional write finds it. */
   #readable(leaseKey: string): Lease | undefined {
     return this.isGarbled(leaseKey) ? undefined : this.lease(leaseKey);
   }

@@ -1,4 +1,4 @@
-/** The lease store of one simulated worker: the shared table, seen through that worker's network. */
+/** The lease store of one simulated worker: the shared table, reached through that worker's network. */
 import type { Lease } from "../../../src/core/lease.ts";
 import type { FleetRow } from "../../../src/core/member.ts";
 import {
@@ -20,14 +20,14 @@ export interface Cost {
 
 export const noCost = (): Cost => ({ calls: new Map(), readUnits: 0, writeUnits: 0 });
 
-/** A lease row with its hash range and parents is about this long; four of them share a half read unit of 4 KB … */
+/** Approximate length of a lease row with its hash range and parents. */
 const LEASE_ROW_BYTES = 420;
 const FLEET_ROW_BYTES = 1_000;
 const READ_UNIT_BYTES = 4_096;
 
 const NOTHING_LISTED: LeaseListing = { leases: [], corrupt: [], fleetRows: [], hasApplication: false };
 
-/** As the DynamoDB adapter names what went wrong: what needs a person is unusable. */
+/** Names errors as the DynamoDB adapter does: an error that needs an operator is `StoreUnusable`. */
 function problem(operation: string, how: Failure): Error {
   const message = `${operation}: ${how}`;
   const mayPass = how === "throttled" || how === "unavailable" || how === "malformed-answer";
@@ -38,7 +38,7 @@ function problem(operation: string, how: Failure): Error {
 export interface MemoryLeaseStoreOptions {
   readonly worker?: string;
   readonly call?: Call;
-  /** True time as of which an eventually consistent read sees a row; drawn for every row. */
+  /** True time as of which an eventually consistent read returns a row; drawn for every row. */
   readonly asOf?: () => number;
   readonly cost?: Cost;
   /** In how many parts, one after another, a scan reads the table. */
@@ -59,7 +59,7 @@ export function memoryLeaseStore(table: LeaseTable, options: MemoryLeaseStoreOpt
     count(operation, { write: 1 });
     return call(operation, apply, unavailable(operation));
   };
-  /** Writes of another page than 0 move page 0's generation in a second call. */
+  /** Writes of a fleet row other than 0 move the fleet version of row 0 in a second call. */
   const bumpAfter = async (fleetRow: number): Promise<void> => {
     if (fleetRow > 0) await write("bumpFleetVersion", () => table.bumpFleetVersion(worker));
   };
@@ -71,7 +71,7 @@ export function memoryLeaseStore(table: LeaseTable, options: MemoryLeaseStoreOpt
       const corrupt: LeaseListing["corrupt"][number][] = [];
       const fleetRows: FleetRow[] = [];
       let hasApplication = false;
-      // Of several pages, one with nothing in it is no answer; a whole table without rows is one.
+      // One empty page of several is no valid answer; a whole table without rows is one.
       const empty = scanSegments === 1 ? () => NOTHING_LISTED : undefined;
       for (let segment = 0; segment < scanSegments; segment++) {
         const poll = () => table.list(segment, scanSegments, consistent ? undefined : asOf);

@@ -1,8 +1,9 @@
 /**
- * The stream as one simulated worker reads it, with Kinesis's rules: iterators that expire, five of them and five reads
- * a second a shard, 10,000 records a read, positions that must be the shard's own, reads that find nothing on their way
- * through a stretch, closed parents that stay readable to their end, and children named there. (Not the 2 MiB a second
- * a shard: simulated records are far too small for it.)
+ * The stream as one simulated worker reads it, with Kinesis's rules. Iterators expire. Each shard allows five
+ * iterators and five reads a second. A read returns at most 10,000 records. Positions must be the shard's
+ * own. Reads may find nothing although records follow. Closed parents stay readable to their end, where their
+ * children are named. (The limit of 2 MiB a second per shard is left out: simulated records are far too small
+ * for it.)
  */
 import { type Position, type ReadResult, type Stream, StreamError } from "../../../src/ports/stream.ts";
 import type { Happening } from "./history.ts";
@@ -10,17 +11,17 @@ import { type Call, directCall } from "./network.ts";
 import { EPOCH_MILLIS } from "./sim-clock.ts";
 import type { ShardData, StoredRecord, StreamData } from "./stream-data.ts";
 
-/** Of each operation, a shard. */
+/** Of each operation, per shard. */
 const CALLS_PER_SECOND = 5;
 const MAX_RECORDS = 10_000;
 const MAX_BYTES = 10 * 1_048_576;
 
-/** What is shared between all readers of a stream. */
+/** Shared by all readers of a stream. */
 export interface StreamRules {
   readonly iteratorLifeMillis: number;
-  /** False: as kinesalite, which ends an iterator without naming the children. */
+  /** False: like kinesalite, which ends an iterator without naming the children. */
   readonly namesChildren: boolean;
-  /** The answer that carries the last records also ends the iterator; else one more, empty, read does. */
+  /** True: the answer with the last records also ends the iterator. False: one more, empty, read does. */
   readonly endsWithRecords: boolean;
   /** Times of the last calls by operation and shard, for the limit. */
   readonly recentCalls: Map<string, number[]>;
@@ -40,7 +41,10 @@ export interface MemoryStreamOptions {
   readonly now?: () => number;
   readonly record?: (happening: Happening) => void;
   readonly calls?: Map<string, number>;
-  /** Whether a read that could bring records brings none yet, as Kinesis's do where a stretch without records lies before them. */
+  /**
+   * Whether a read that could return records returns none yet, as in Kinesis where a stretch without records
+   * lies before them.
+   */
   readonly findsNothing?: () => boolean;
 }
 
@@ -129,7 +133,7 @@ export function memoryStream(
     return {
       records,
       nextIterator: ended ? undefined : `${shardId}|${next}|${now()}`,
-      // Whether a child has been closed in turn, this answer does not say.
+      // This answer does not say whether a child has been closed in turn.
       children:
         ended && rules.namesChildren
           ? data.childrenOf(shardId).map((child) => ({ ...child, closed: false }))
@@ -154,7 +158,7 @@ function take(records: readonly StoredRecord[], start: number, count: number): S
 const behind = ({ records }: ShardData, next: number, now: number): number =>
   next < records.length ? Math.max(0, now - records[next]!.putAt) : 0;
 
-/** Kinesis takes no number that another shard (or stream) gave out, and no time that is still to come. */
+/** Kinesis accepts no sequence number of another shard (or stream), and no time in the future. */
 function whyRefused(records: readonly StoredRecord[], position: Position, now: number): string | undefined {
   if (position.kind === "at-timestamp") {
     return position.timestamp.getTime() > EPOCH_MILLIS + now ? "the timestamp is still to come" : undefined;
@@ -184,5 +188,5 @@ function startIndex(records: readonly StoredRecord[], position: Position): numbe
   }
 }
 
-/** Decimal comparison of sequence numbers. */
+/** Compares sequence numbers as decimals. */
 const isBefore = (a: string, b: string): boolean => a.length < b.length || (a.length === b.length && a < b);

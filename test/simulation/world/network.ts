@@ -1,9 +1,9 @@
 /**
- * What lies between a worker and a service: latency, and the ways in which a call can go wrong. The effect of a
- * call happens at one instant of true time; the answer comes to the process when it runs.
+ * The network between a worker and a service: latency, and the ways in which a call can fail. The effect of a
+ * call happens at one instant of true time; the answer reaches the process when it runs.
  *
- * Fault words: throttle and fail (nothing happened), lost-answer (it happened, and the SDK retries the same call or
- * gives up), partition (nothing gets through until it heals), slow (answers take long).
+ * Faults: throttle and fail (the call has no effect), lost-answer (it has its effect, and the SDK retries the
+ * same call or gives up), partition (no call gets through until it heals), slow (answers take long).
  */
 
 import type { FaultKindOfWorker } from "./history.ts";
@@ -30,8 +30,8 @@ export type Failure =
   | "malformed-answer";
 
 /**
- * How a store or stream makes its calls. `apply` does the work, at once and completely. `empty`: what the caller makes of
- * an answer with nothing in it, where that is an answer at all.
+ * How a store or stream makes its calls. `apply` does the work, at once and completely. `empty`: what the
+ * caller makes of an empty answer, where that is a valid answer.
  */
 export type Call = <T>(
   operation: string,
@@ -50,13 +50,13 @@ export interface NetworkConditions {
 
 export interface NetworkOptions {
   readonly latencyMillis: { readonly low: number; readonly high: number };
-  /** The SDK's own attempts and time limit for one call. */
+  /** Time limit for one call, the SDK's own attempts included. */
   readonly timeoutMillis: number;
-  /** What the whole fleet or this worker suffers beside the weather. */
+  /** The outage that hits the whole fleet or this worker, in addition to the network conditions. */
   readonly outageOf?: (operation: string) => ActiveOutage | undefined;
-  /** Of all calls, how many never settle. */
+  /** Whether a call never settles; drawn for each call. */
   readonly hangs?: () => boolean;
-  /** How long a call that never settles excuses what follows from it. */
+  /** How long a call that never settles excuses its consequences. */
   readonly hungExcuseMillis?: number;
 }
 
@@ -130,7 +130,7 @@ export function networkCall(
         const lost = fate < rates.throttle + rates.fail + rates.lostAnswer;
         if (!lost) return answerAt(scheduler.now + latency() + slow, () => resolve(result));
         if (prng.chance(0.5)) {
-          // The SDK retries: the same call happens once more, and its answer is what the caller gets.
+          // The SDK retries: the same call happens once more, and the caller gets the second answer.
           const pause = prng.between(20, 1_000);
           trouble("lost-answer", scheduler.now + pause, `${operation}, retried`);
           scheduler.after(pause, `${process.name}:retry ${operation}`, () => {

@@ -1,16 +1,16 @@
-/** Outages under way: which call of which worker they hit, and how. */
+/** Active outages: which call of which worker they hit, and how. */
 import type { Prng } from "./prng.ts";
 import type { Scheduler } from "./scheduler.ts";
 
 export type CallService = "store" | "stream";
 
 /**
- * - unavailable, throttled, denied, unauthenticated, expired-credentials, malformed-answer: nothing happens, and the
- *   caller hears of it (unavailable: after its own time-out);
- * - black-hole: nothing happens, and no answer comes until the outage is over;
- * - mute: the call happens, and no answer comes until the outage is over;
- * - lost-answer: the call happens, and the caller's time-out ends it;
- * - empty: a read answers with nothing in it; a write is not done, and its answer is malformed.
+ * - unavailable, throttled, denied, unauthenticated, expired-credentials, malformed-answer: the call has no
+ *   effect, and the caller gets an error (unavailable: after its own timeout);
+ * - black-hole: the call has no effect, and no answer comes until the outage is over;
+ * - mute: the call has its effect, and no answer comes until the outage is over;
+ * - lost-answer: the call has its effect, and the caller's timeout ends it;
+ * - empty: a read returns an empty answer; a write has no effect, and its answer is malformed.
  */
 export type OutageHow =
   | "unavailable"
@@ -52,7 +52,7 @@ export class Outages {
     this.#scheduler.at(outage.until, `end of outage ${outage.service}`, () => this.#active.delete(outage));
   }
 
-  /** What a call meets that arrives now. */
+  /** The outage that hits a call that arrives now. */
   of(worker: string, service: CallService, operation: string): ActiveOutage | undefined {
     for (const outage of this.#active) {
       if (outage.service !== service) continue;
@@ -65,7 +65,7 @@ export class Outages {
     return undefined;
   }
 
-  /** Everything is well again. */
+  /** Ends all outages. */
   clear(): void {
     this.#active.clear();
   }

@@ -1,7 +1,10 @@
-/** A seeded source of choices. Each use has its own stream (`dice.fork(name)`), so that one more draw here does not move the others. */
+/**
+ * A seeded source of choices. Each use has its own prng (`prng.fork(name)`), so that one more draw here does
+ * not move the others.
+ */
 import { type Random, seededRandom } from "../../../src/ports/random.ts";
 
-/** FNV-1a over the characters; for naming random streams, not for secrets. */
+/** FNV-1a over the characters; for naming prngs, not for secrets. */
 export function textHash(text: string, start = 0x811c9dc5): number {
   let hash = start;
   for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);

@@ -1,10 +1,11 @@
 /**
- * Virtual time. Owns the queue of everything that will happen; runs one event, lets every promise chain that it
- * set off settle, then runs the next. Events at the same instant run in a seeded order.
+ * Virtual time. Owns the queue of all future events. Runs one event, lets every promise chain that it started
+ * settle, then runs the next. Events at the same instant run in a seeded order.
  *
- * Settling: a `process.nextTick` callback queued from a microtask runs only when the microtask queue is empty, so
- * "run the event, queue a microtask that queues the next tick" is a barrier without a turn of the event loop
- * (a `setImmediate` per event costs several times as much). The engine under simulation does no real I/O.
+ * Settling: a `process.nextTick` callback that is queued from a microtask runs only when the microtask queue
+ * is empty. So "run the event, queue a microtask that queues the next tick" is a barrier without an iteration
+ * of the event loop (a `setImmediate` per event costs several times as much). The engine under simulation
+ * does no real I/O.
  */
 import type { Prng } from "./prng.ts";
 import { textHash } from "./prng.ts";
@@ -35,12 +36,12 @@ export class Scheduler {
     this.#prng = prng.fork("ties");
   }
 
-  /** Hash of all that has happened, in order: two runs of one seed must agree on it. */
+  /** Hash of everything that has happened, in order: two runs of one seed must agree on it. */
   get traceHash(): string {
     return this.#hash.toString(16).padStart(8, "0");
   }
 
-  /** Adds something to the trace that is not an event of its own. */
+  /** Adds a text to the trace that is not an event of its own. */
   trace(text: string): void {
     this.#hash = textHash(text, this.#hash);
   }
@@ -61,7 +62,10 @@ export class Scheduler {
     return this.at(this.now + millis, label, run);
   }
 
-  /** Runs until `until` says so (asked after every event), virtual time reaches `limit`, or nothing is left to happen. */
+  /**
+   * Runs until `until` returns true (called after every event), virtual time reaches `limit`, or no event is
+   * left.
+   */
   run(limit: number, until: () => boolean = () => false): Promise<void> {
     return new Promise((resolve, reject) => {
       const step = () => {
@@ -84,11 +88,12 @@ export class Scheduler {
         } catch (error) {
           return reject(error);
         }
-        // Now and then a real turn, so that signals and a terminal's progress line get through.
+        // From time to time a real iteration of the event loop, so that signals and a terminal's progress
+        // line get through.
         if (this.steps % 8192 === 0) setImmediate(step);
         else settled(step);
       };
-      // What was done before this call has consequences at this very moment: time must not jump past them.
+      // What was done before this call has consequences at this very instant: time must not jump past them.
       settled(step);
     });
   }
@@ -123,5 +128,5 @@ export class Scheduler {
   }
 }
 
-/** When every promise chain that can go on has done so. */
+/** Calls `step` when every promise chain that can continue has done so. */
 const settled = (step: () => void): void => queueMicrotask(() => process.nextTick(step));

@@ -1,21 +1,21 @@
 /**
- * A simulated process and its clock. Everything that reaches a worker (timers, answers) comes through its process:
- * a paused process holds it all until it is resumed, a process that is gone never sees it.
+ * A simulated process and its clock. Everything that reaches a worker (timers, answers) goes through its
+ * process. A paused process holds all of it until it is resumed; a process that is gone never receives it.
  */
 import type { Clock } from "../../../src/ports/clock.ts";
 import type { Scheduled, Scheduler } from "./scheduler.ts";
 
 export interface ClockError {
-  /** Seconds this clock counts per true second: 1.01 is one per cent fast. */
+  /** Seconds that this clock counts per true second: 1.01 is one per cent fast. */
   readonly rate: number;
-  /** How far the wall clock is off. Steps (NTP, an operator) change it while the process runs. */
+  /** The error of the wall clock. Steps (NTP, an operator) change it while the process runs. */
   wallOffsetMillis: number;
 }
 
-/** Where virtual time 0 lies on a right wall clock. */
+/** The time of an exact wall clock at virtual time 0. */
 export const EPOCH_MILLIS = Date.UTC(2026, 0, 1);
 
-/** Far less than anything waits, and more than the smallest difference of two numbers of this size. */
+/** Far less than any wait, and more than the smallest difference of two numbers of this size. */
 const READING_MILLIS = 1e-7;
 
 export class SimProcess {
@@ -36,7 +36,7 @@ export class SimProcess {
     this.clock = {
       wallMillis: () =>
         EPOCH_MILLIS + origin + (this.#now - origin) * clockError.rate + clockError.wallOffsetMillis,
-      // As a real clock: each reading is later than the one before it.
+      // Like a real clock: each reading is later than the one before it.
       monotonicMillis: () => {
         this.#readings += 1;
         return 1_000_000 + (this.#now - origin) * clockError.rate + this.#readings * READING_MILLIS;
@@ -45,7 +45,7 @@ export class SimProcess {
     };
   }
 
-  /** Has `run` happen inside this process at `time`, or when it is resumed, or never when it is gone. */
+  /** Runs `run` inside this process at `time`, or when it is resumed, or never when it is gone. */
   deliver(time: number, label: string, run: () => void): Scheduled {
     const text = `${this.name}:${label}`;
     const scheduled = this.#scheduler.at(time, text, () => {
@@ -71,7 +71,7 @@ export class SimProcess {
     this.state = "running";
     const held = this.#held;
     this.#held = [];
-    // In the order in which they came in, each with its promise chains settled before the next.
+    // In the order of arrival, each with its promise chains settled before the next.
     for (const [index, { label, run }] of held.entries()) {
       this.deliver(this.#scheduler.now + (index + 1) * 1e-6, `held ${label}`, run);
     }
@@ -87,8 +87,9 @@ export class SimProcess {
   }
 
   /**
-   * Something runs for so long without giving the event loop back; what blocks it already comes first, and what follows
-   * that at once. Resolves when the loop is free again. @param begun told when it begins
+   * Blocks the event loop for this long. A block in progress comes first, and so does what follows it at
+   * once. Resolves when the loop is free again.
+   * @param begun called when the block begins
    */
   async block(millis: number, begun: (until: number) => void): Promise<void> {
     while (this.#blockedUntil > this.#scheduler.now)

@@ -1,6 +1,6 @@
 /**
- * The stream itself: shards, records, reshards, with Kinesis's rules. Everything happens at one instant; latency,
- * iterators and limits are the reader's (memory-stream.ts).
+ * The stream itself: shards, records and reshards, with Kinesis's rules. Everything happens at one instant;
+ * latency, iterators and limits belong to the reader (memory-stream.ts).
  */
 
 import {
@@ -29,7 +29,10 @@ export interface ShardData {
   closedAt: number | undefined;
 }
 
-/** Small enough that a simulated fleet handles thousands of them, large enough to be counted by a byte budget. */
+/**
+ * Small enough that a simulated fleet handles thousands of them, large enough for a byte budget to count
+ * them.
+ */
 const RECORD_BYTES = new Uint8Array(64);
 
 export const shardName = (number: number): string => `shardId-${String(number).padStart(12, "0")}`;
@@ -124,13 +127,15 @@ export class StreamData {
     return true;
   }
 
-  /** A closed shard whose records have all passed the retention period is not listed any more, and cannot be read. */
+  /**
+   * A closed shard whose records have all passed the retention period is no longer listed and cannot be read.
+   */
   trim(shardId: string): void {
     this.#shards.delete(shardId);
     this.#record({ type: "shard", shardId, action: "trimmed", parents: [] });
   }
 
-  /** The widest open shard: what an even reshard splits next. */
+  /** The widest open shard: an even reshard splits it next. */
   widestOpen(): ShardData | undefined {
     return this.openShards().toSorted((a, b) =>
       width(b.shard.hashRange) > width(a.shard.hashRange) ? 1 : -1,

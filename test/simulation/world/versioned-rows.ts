@@ -1,7 +1,7 @@
-/** Rows with their past, for reads that see a row as it was a while ago. */
+/** Rows with their past, for reads that return a row as it was a while ago. */
 
 interface Versions<T> {
-  /** Oldest first; the last one is the present. */
+  /** Oldest first; the last one is current. */
   readonly past: { readonly at: number; readonly value: T | undefined }[];
 }
 
@@ -39,7 +39,7 @@ export class VersionedRows<K, T> {
     return this.#rows.keys();
   }
 
-  /** All rows, each as of its own moment. */
+  /** All rows, each as of its own time. */
   values(asOf: (key: K) => number = () => Number.POSITIVE_INFINITY): T[] {
     const found: T[] = [];
     for (const key of this.#rows.keys()) {

@@ -1,4 +1,7 @@
-/** The world keeps its own rules: time, processes, and what the conformance suite cannot ask a real stream for. */
+/**
+ * The test environment keeps its own rules: time, processes, and rules that the conformance suite cannot
+ * require of a real stream.
+ */
 import { describe, expect, it } from "vitest";
 import { memoryStream, streamRules } from "./memory-stream.ts";
 import { Prng } from "./prng.ts";
