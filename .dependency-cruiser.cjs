@@ -9,8 +9,35 @@ const DOORS = [
   "^src/core/hash-range\\.ts$",
   "^src/adapters/dynamodb/(own-rows|request-shard-sync)\\.ts$",
 ];
+/** The rooms of the lab, in the order of its data. A room imports only rooms before it. */
+const LAB = [
+  "terminal",
+  "process",
+  "aws",
+  "fleet",
+  "history",
+  "checkers",
+  "measures",
+  "report",
+  "(experiment|monitor)",
+  "cli",
+];
 module.exports = {
   forbidden: [
+    ...LAB.slice(0, -1).map((room, index) =>
+      arrow(
+        `lab-${room.replaceAll(/\W/g, "-")}-looks-back`,
+        "the lab's data flows one way: no arrow goes back",
+        { path: `^lab/${room}/` },
+        { path: `^lab/(${LAB.slice(index + 1).join("|")})/` },
+      ),
+    ),
+    arrow(
+      "experiment-apart-from-monitor",
+      "the experiment and the monitor share the rooms before them, not each other",
+      { path: "^lab/(experiment|monitor)/" },
+      { path: "^lab/(experiment|monitor)/", pathNot: "^lab/$1/" },
+    ),
     arrow("no-circular", "a cycle hides which way a decision flows", {}, { circular: true }),
     arrow(
       "core-is-pure",

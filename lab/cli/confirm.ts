@@ -1,7 +1,7 @@
 /** Real AWS: prints account and region, and asks before anything is split, scaled or deleted. */
 import { createInterface } from "node:readline/promises";
 import { GetCallerIdentityCommand } from "@aws-sdk/client-sts";
-import type { Clients } from "../deployment/clients.ts";
+import type { Clients } from "../aws/clients.ts";
 import { CommandError, Interrupted, messageOf, wrongUse } from "../errors.ts";
 import type { Context } from "./context.ts";
 

@@ -6,7 +6,7 @@ import { appendFileSync } from "node:fs";
 import { relative } from "node:path";
 import { type Command, CommanderError } from "commander";
 import { closest } from "../../src/suggest.ts";
-import { isNotOffered, notOfferedText } from "../deployment/not-offered.ts";
+import { isNotOffered, notOfferedText } from "../aws/not-offered.ts";
 import { CommandError, Interrupted, messageOf } from "../errors.ts";
 import { inRuntime } from "../project.ts";
 import type { Context } from "./context.ts";

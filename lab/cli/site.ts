@@ -1,6 +1,6 @@
 /** The deployment that a command works on. */
-import type { Clients } from "../deployment/clients.ts";
-import type { Deployment } from "../deployment/outputs.ts";
+import type { Clients } from "../aws/clients.ts";
+import type { Deployment } from "../aws/outputs.ts";
 import type { Context, GlobalOptions } from "./context.ts";
 
 export interface Site {
@@ -18,7 +18,7 @@ export async function withSite<T>(
   work: (site: Site) => Promise<T>,
   changes?: string,
 ): Promise<T> {
-  const { requireDeployment } = await import("../deployment/outputs.ts");
+  const { requireDeployment } = await import("../aws/outputs.ts");
   return withClients(
     context,
     options,
@@ -35,8 +35,8 @@ export async function withClients<T>(
   changes?: string,
 ): Promise<T> {
   const [{ resolveTarget }, { clientsFor }, { confirmAws }] = await Promise.all([
-    import("../deployment/target.ts"),
-    import("../deployment/clients.ts"),
+    import("../aws/target.ts"),
+    import("../aws/clients.ts"),
     import("./confirm.ts"),
   ]);
   const target = await resolveTarget({ aws: options.aws, environment: process.env });

@@ -5,12 +5,12 @@
 
 import { type EndpointError, endpointAdmin, findEndpoint, startEndpoint } from "../../local/index.ts";
 import { PRODUCER_ENVIRONMENT } from "../../services/contract/environment.ts";
-import { bootstrap, deploy, destroy, type StackContext, synthesize } from "../deployment/cdk.ts";
-import { type Clients, clientsFor } from "../deployment/clients.ts";
-import { type Deployment, findDeployment, requireDeployment } from "../deployment/outputs.ts";
-import { listShards } from "../deployment/stream.ts";
-import { embeddedTarget, type Target } from "../deployment/target.ts";
-import { serviceCounts, taskEnvironment } from "../deployment/tasks.ts";
+import { bootstrap, deploy, destroy, type StackContext, synthesize } from "../aws/cdk.ts";
+import { type Clients, clientsFor } from "../aws/clients.ts";
+import { type Deployment, findDeployment, requireDeployment } from "../aws/outputs.ts";
+import { listShards } from "../aws/stream.ts";
+import { embeddedTarget, type Target } from "../aws/target.ts";
+import { serviceCounts, taskEnvironment } from "../aws/tasks.ts";
 import { CommandError } from "../errors.ts";
 import { consumersIn, emptyHistory, historyFolder } from "../project.ts";
 import type { ExperimentSettings } from "../settings.ts";

@@ -4,14 +4,14 @@
 
 import type { HistoryEvent } from "../../services/contract/history.ts";
 import type { Clock } from "../../src/ports/clock.ts";
-import type { Clients } from "../deployment/clients.ts";
-import { leaseTable } from "../deployment/lease-table.ts";
-import type { Deployment } from "../deployment/outputs.ts";
-import { listShards } from "../deployment/stream.ts";
+import type { Clients } from "../aws/clients.ts";
+import type { Deployment } from "../aws/outputs.ts";
+import { listShards } from "../aws/stream.ts";
+import { leaseTable } from "../fleet/lease-table.ts";
+import type { FleetState } from "../fleet/state.ts";
+import { HistoryTail } from "../history/tail.ts";
 import { Measurement, type Measures } from "../measures/index.ts";
-import type { FleetState } from "../monitor/model.ts";
 import type { ExperimentSettings } from "../settings.ts";
-import { HistoryTail } from "./history-tail.ts";
 import { Sampler } from "./sampler.ts";
 
 export interface LiveAnalysis {

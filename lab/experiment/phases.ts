@@ -7,7 +7,7 @@
 import type { HistoryEvent } from "../../services/contract/history.ts";
 import type { Clock } from "../../src/ports/clock.ts";
 import { Interrupted, messageOf } from "../errors.ts";
-import { distribution, isEven } from "../monitor/model.ts";
+import { distribution, isEven } from "../fleet/state.ts";
 import { type ExperimentSettings, evenDistribution } from "../settings.ts";
 import type { Sampler, WaitResult } from "./sampler.ts";
 

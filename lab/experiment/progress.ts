@@ -1,6 +1,6 @@
 /** The experiment's progress: a live block on a terminal, otherwise a line per phase. */
 import type { Clock } from "../../src/ports/clock.ts";
-import { distribution } from "../monitor/model.ts";
+import { distribution } from "../fleet/state.ts";
 import { LiveRegion, type Screen } from "../terminal/live-region.ts";
 import { duration } from "../terminal/table.ts";
 import type { Sample } from "./sampler.ts";

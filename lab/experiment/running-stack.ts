@@ -1,11 +1,11 @@
 /** `up` and `down`: the endpoint and the deployed stack, kept running for work by hand. */
 import { findEndpoint, startEndpoint } from "../../local/index.ts";
-import { bootstrap, deploy, destroy, type StackContext, synthesize } from "../deployment/cdk.ts";
-import { type Clients, clientsFor } from "../deployment/clients.ts";
-import { historyName } from "../deployment/history.ts";
-import { type Deployment, findDeployment, requireDeployment } from "../deployment/outputs.ts";
-import { resolveTarget, type Target } from "../deployment/target.ts";
-import { consumersWanted } from "../deployment/tasks.ts";
+import { bootstrap, deploy, destroy, type StackContext, synthesize } from "../aws/cdk.ts";
+import { type Clients, clientsFor } from "../aws/clients.ts";
+import { historyName } from "../aws/history.ts";
+import { type Deployment, findDeployment, requireDeployment } from "../aws/outputs.ts";
+import { resolveTarget, type Target } from "../aws/target.ts";
+import { consumersWanted } from "../aws/tasks.ts";
 import { CommandError, Interrupted } from "../errors.ts";
 import { emptyHistory, historyFolder } from "../project.ts";
 

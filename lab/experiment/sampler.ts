@@ -5,11 +5,11 @@
 
 import type { HistoryEvent } from "../../services/contract/history.ts";
 import type { Clock } from "../../src/ports/clock.ts";
-import type { LeaseTable } from "../deployment/lease-table.ts";
-import type { StreamShard } from "../deployment/stream.ts";
+import type { StreamShard } from "../aws/stream.ts";
 import { CommandError, Interrupted, messageOf } from "../errors.ts";
-import { type FleetState, fleetState, type Snapshot } from "../monitor/model.ts";
-import type { Flow } from "./history-tail.ts";
+import type { LeaseTable } from "../fleet/lease-table.ts";
+import { type FleetState, fleetState, type Snapshot } from "../fleet/state.ts";
+import type { Flow } from "../history/tail.ts";
 
 export interface Sources {
   readonly leases: Pick<LeaseTable, "snapshot">;

@@ -1,8 +1,8 @@
 /** The experiment's progress display. Pure: state in, lines out. */
-import { type FleetState, shortWorker } from "../monitor/model.ts";
+import { type FleetState, shortWorker } from "../fleet/state.ts";
+import type { Flow } from "../history/tail.ts";
 import { type Paint, paint } from "../terminal/paint.ts";
 import { duration } from "../terminal/table.ts";
-import type { Flow } from "./history-tail.ts";
 
 export interface PhaseLine {
   readonly name: string;

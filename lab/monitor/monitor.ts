@@ -2,7 +2,7 @@
  * The monitor's state: the newest fleet state and the events since it started. Pure: snapshots and counts in,
  * state out. The terminal and the web page draw the same state.
  */
-import { type FleetState, fleetState, type Move, movesBetween, type Snapshot } from "./model.ts";
+import { type FleetState, fleetState, type Move, movesBetween, type Snapshot } from "../fleet/state.ts";
 
 export interface FlowCounts {
   readonly produced: number;

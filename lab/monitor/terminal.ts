@@ -1,8 +1,8 @@
 /** The monitor as lines of text. Pure: state and size in, lines out. */
 
+import { type FleetState, type Move, shortWorker, type WorkerView } from "../fleet/state.ts";
 import { cut } from "../terminal/live-region.ts";
 import { type Paint, paint } from "../terminal/paint.ts";
-import { type FleetState, type Move, shortWorker, type WorkerView } from "./model.ts";
 import type { MonitorState } from "./monitor.ts";
 
 export interface View {

@@ -4,8 +4,8 @@
  * children's parents change without the version.
  */
 import type { Clock } from "../../src/ports/clock.ts";
-import type { LeaseTable } from "../deployment/lease-table.ts";
 import { messageOf } from "../errors.ts";
+import type { LeaseTable } from "../fleet/lease-table.ts";
 import { type FlowCounts, type MonitorState, withFlow, withProblem, withSnapshot } from "./monitor.ts";
 
 export interface WatchOptions {

@@ -6,7 +6,7 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { SplitShardCommand } from "@aws-sdk/client-kinesis";
-import { listShards } from "../../lab/deployment/stream.ts";
+import { listShards } from "../../lab/aws/stream.ts";
 import { mergeHistory } from "../../lab/history/merge.ts";
 import type { HistoryEvent } from "../../services/contract/history.ts";
 import { dynamoDbFleet } from "../../services/resharder/adapters/dynamodb-fleet.ts";

@@ -1,5 +1,5 @@
 /** A fleet that does what a test tells it: the page's source without a deployment. */
-import type { Snapshot } from "../../lab/monitor/model.ts";
+import type { Snapshot } from "../../lab/fleet/state.ts";
 import {
   emptyMonitor,
   type MonitorState,

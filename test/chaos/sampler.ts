@@ -3,12 +3,12 @@
  * endpoint takes to answer a caller that no fault is meant for.
  */
 import { ResourceNotFoundException } from "@aws-sdk/client-kinesis";
-import type { Clients } from "../../lab/deployment/clients.ts";
-import { type LeaseTable as LeaseRows, leaseTable } from "../../lab/deployment/lease-table.ts";
-import { streamStatus } from "../../lab/deployment/stream.ts";
-import { type Flow, HistoryTail } from "../../lab/experiment/history-tail.ts";
+import type { Clients } from "../../lab/aws/clients.ts";
+import { streamStatus } from "../../lab/aws/stream.ts";
+import { type LeaseTable as LeaseRows, leaseTable } from "../../lab/fleet/lease-table.ts";
+import type { Snapshot } from "../../lab/fleet/state.ts";
 import { type LeaseState, loadsOf } from "../../lab/history/lease-timeline.ts";
-import type { Snapshot } from "../../lab/monitor/model.ts";
+import { type Flow, HistoryTail } from "../../lab/history/tail.ts";
 import type { HistoryEvent } from "../../services/contract/history.ts";
 import { systemClock } from "../../src/platform.ts";
 

@@ -4,8 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { KinesisClient } from "@aws-sdk/client-kinesis";
 import { NodeHttpHandler } from "@smithy/node-http-handler";
-import { type Clients, clientsFor } from "../../lab/deployment/clients.ts";
-import { childEnvironment, embeddedTarget } from "../../lab/deployment/target.ts";
+import { type Clients, clientsFor } from "../../lab/aws/clients.ts";
+import { childEnvironment, embeddedTarget } from "../../lab/aws/target.ts";
 import { inProject } from "../../lab/project.ts";
 import {
   type Endpoint,

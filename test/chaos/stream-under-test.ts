@@ -6,8 +6,8 @@ import {
   ResourceNotFoundException,
   SplitShardCommand,
 } from "@aws-sdk/client-kinesis";
-import type { Clients } from "../../lab/deployment/clients.ts";
-import { listShards, type StreamShard, streamStatus } from "../../lab/deployment/stream.ts";
+import type { Clients } from "../../lab/aws/clients.ts";
+import { listShards, type StreamShard, streamStatus } from "../../lab/aws/stream.ts";
 import type { HistoryEvent } from "../../services/contract/history.ts";
 import { systemClock } from "../../src/platform.ts";
 import type { Random } from "../../src/ports/random.ts";

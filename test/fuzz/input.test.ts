@@ -1,7 +1,7 @@
 /** The state machine's input, pod configurations and history lines: whatever is in them, one line says what is wrong. */
 import fc from "fast-check";
 import { describe, expect, it, vi } from "vitest";
-import { parsePodConfig } from "../../lab/deployment/pod-config.ts";
+import { parsePodConfig } from "../../lab/aws/pod-config.ts";
 import { CommandError } from "../../lab/errors.ts";
 import { parseHistoryLine } from "../../lab/history/parse.ts";
 import { InvalidInput, MAX_SHARDS, MAX_TASKS, parseRequest } from "../../services/resharder/input.ts";

@@ -1,8 +1,8 @@
 import { existsSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { writtenHistory } from "../../deployment/history.ts";
+import { writtenHistory } from "../../aws/history.ts";
 import { wrongUse } from "../../errors.ts";
-import { distribution } from "../../monitor/model.ts";
+import { distribution } from "../../fleet/state.ts";
 import { compareReports, readReport, renderComparison, renderReport } from "../../report/index.ts";
 import { measureRows, valueText } from "../../report/rows.ts";
 import { SEED_SETTINGS } from "../../settings.ts";

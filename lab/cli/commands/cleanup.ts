@@ -1,5 +1,5 @@
-import type { RemovedRow } from "../../deployment/cleanup-fleet.ts";
-import type { Clients } from "../../deployment/clients.ts";
+import type { Clients } from "../../aws/clients.ts";
+import type { RemovedRow } from "../../fleet/cleanup.ts";
 import { numberFor } from "../arguments.ts";
 import type { GlobalOptions, Register } from "../context.ts";
 import { withClients, withSite } from "../site.ts";
@@ -40,8 +40,8 @@ export const registerCleanup: Register = (program, context) => {
       else await withClients(context, options, (clients) => cleanUp(clients, table), CHANGES);
 
       async function cleanUp(clients: Clients, tableName: string) {
-        const { cleanUpFleet } = await import("../../deployment/cleanup-fleet.ts");
-        const { dynamoDbFleetRows, workersOf } = await import("../../deployment/fleet-rows.ts");
+        const { cleanUpFleet } = await import("../../fleet/cleanup.ts");
+        const { dynamoDbFleetRows, workersOf } = await import("../../fleet/fleet-rows.ts");
         const rows = dynamoDbFleetRows(clients.dynamoDb, tableName);
         const { clock, signal } = context;
         const seen = await rows.list();

@@ -1,9 +1,4 @@
-import {
-  type EffectiveSetting,
-  effectiveSettings,
-  limitOf,
-  readPodConfig,
-} from "../../deployment/pod-config.ts";
+import { type EffectiveSetting, effectiveSettings, limitOf, readPodConfig } from "../../aws/pod-config.ts";
 import { inProject } from "../../project.ts";
 import { leaseCap } from "../../settings.ts";
 import { renderTable } from "../../terminal/table.ts";

@@ -1,9 +1,9 @@
 import { CONSUMER_ENVIRONMENT } from "../../../services/contract/environment.ts";
-import { runForeground } from "../../deployment/child.ts";
-import { historyFolderAt } from "../../deployment/history.ts";
-import { consumerEnvironment, effectiveSettings, readPodConfig } from "../../deployment/pod-config.ts";
-import { childEnvironment } from "../../deployment/target.ts";
+import { historyFolderAt } from "../../aws/history.ts";
+import { consumerEnvironment, effectiveSettings, readPodConfig } from "../../aws/pod-config.ts";
+import { childEnvironment } from "../../aws/target.ts";
 import { CommandError } from "../../errors.ts";
+import { runForeground } from "../../process/child.ts";
 import { inRuntime } from "../../project.ts";
 import { logLine } from "../../terminal/log-line.ts";
 import { paint } from "../../terminal/paint.ts";

@@ -9,7 +9,7 @@ export const registerEnv: Register = (program, context) => {
     .option("--json", "as JSON; null: a variable that must go")
     .action(async (_local, command) => {
       const options = command.optsWithGlobals();
-      const { addressOf, awsVariables, resolveTarget } = await import("../../deployment/target.ts");
+      const { addressOf, awsVariables, resolveTarget } = await import("../../aws/target.ts");
       const { strayVariables, toolEnvironment } = await import("../../../local/index.ts");
       const target = await resolveTarget({ aws: options.aws, environment: process.env });
       const address = addressOf(target);

@@ -48,7 +48,7 @@ export const registerExperiment: Register = (program, context) => {
       const { runExperiment } = await import("../../experiment/run.ts");
       const { liveProgress, plainProgress } = await import("../../experiment/progress.ts");
       const { renderReport } = await import("../../report/index.ts");
-      const { withRunLock } = await import("../../experiment/run-lock.ts");
+      const { withRunLock } = await import("../../process/run-lock.ts");
       const screen = context.stderr;
       const { report, leftBehind } = await withRunLock(
         { ...context, lock: runLockFile(options.application) },
@@ -98,7 +98,7 @@ const pick = ({ shards, splitTo, pods, scaleTo, rate, timeline, out }: Options) 
 
 /** The proof reads files that only the embedded endpoint's tasks write. */
 async function requireEmbedded(options: Options): Promise<string> {
-  const { resolveTarget } = await import("../../deployment/target.ts");
+  const { resolveTarget } = await import("../../aws/target.ts");
   const target = await resolveTarget({ aws: options.aws, environment: process.env });
   if (target.kind === "embedded" && target.endpointUrl !== undefined) return target.endpointUrl;
   const found = options.aws

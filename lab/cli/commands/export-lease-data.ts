@@ -1,4 +1,4 @@
-import { exportLeases } from "../../deployment/lease-export.ts";
+import { exportLeases } from "../../fleet/lease-export.ts";
 import type { Register } from "../context.ts";
 import { withSite } from "../site.ts";
 

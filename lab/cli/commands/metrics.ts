@@ -5,7 +5,7 @@ import {
   type Metric,
 } from "@aws-sdk/client-cloudwatch";
 import { closest } from "../../../src/suggest.ts";
-import type { Clients } from "../../deployment/clients.ts";
+import type { Clients } from "../../aws/clients.ts";
 import { CommandError } from "../../errors.ts";
 import { renderTable } from "../../terminal/table.ts";
 import { numberFor } from "../arguments.ts";

@@ -1,8 +1,8 @@
-import { writtenHistory } from "../../deployment/history.ts";
-import { leaseTable } from "../../deployment/lease-table.ts";
+import { writtenHistory } from "../../aws/history.ts";
 import { wrongUse } from "../../errors.ts";
-import { HistoryTail } from "../../experiment/history-tail.ts";
-import { distribution, type FleetState } from "../../monitor/model.ts";
+import { leaseTable } from "../../fleet/lease-table.ts";
+import { distribution, type FleetState } from "../../fleet/state.ts";
+import { HistoryTail } from "../../history/tail.ts";
 import { emptyMonitor, type MonitorState, withFlow, withSnapshot } from "../../monitor/monitor.ts";
 import { renderMonitor, type View } from "../../monitor/terminal.ts";
 import { type WatchOptions, watchFleet } from "../../monitor/watch.ts";

@@ -1,8 +1,8 @@
 /** `monitor-leases --web`: the live page of one deployment, until Ctrl-C. */
 import { spawn } from "node:child_process";
-import { writtenHistory } from "../../deployment/history.ts";
-import { leaseTable } from "../../deployment/lease-table.ts";
+import { writtenHistory } from "../../aws/history.ts";
 import { messageOf } from "../../errors.ts";
+import { leaseTable } from "../../fleet/lease-table.ts";
 import { deploymentSource } from "../../monitor/web/deployment-source.ts";
 import { embeddedActions } from "../../monitor/web/embedded-actions.ts";
 import { serveLivePage } from "../../monitor/web/server.ts";

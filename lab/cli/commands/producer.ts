@@ -1,6 +1,6 @@
 import type { ProducerProgress } from "../../../services/producer/index.ts";
-import { historyFolderAt } from "../../deployment/history.ts";
-import { childEnvironment, type Target } from "../../deployment/target.ts";
+import { historyFolderAt } from "../../aws/history.ts";
+import { childEnvironment, type Target } from "../../aws/target.ts";
 import { SEED_SETTINGS } from "../../settings.ts";
 import { LiveRegion } from "../../terminal/live-region.ts";
 import { numberFor } from "../arguments.ts";

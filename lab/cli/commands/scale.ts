@@ -1,4 +1,4 @@
-import { serviceCounts, setDesiredCount } from "../../deployment/tasks.ts";
+import { serviceCounts, setDesiredCount } from "../../aws/tasks.ts";
 import { CommandError, Interrupted } from "../../errors.ts";
 import { numberFor } from "../arguments.ts";
 import type { Register } from "../context.ts";

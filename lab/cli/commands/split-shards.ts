@@ -1,5 +1,5 @@
-import { listShards, streamStatus } from "../../deployment/stream.ts";
-import { rebalance, runningExecution } from "../../deployment/workflow.ts";
+import { listShards, streamStatus } from "../../aws/stream.ts";
+import { rebalance, runningExecution } from "../../aws/workflow.ts";
 import { CommandError, wrongUse } from "../../errors.ts";
 import { numberFor } from "../arguments.ts";
 import type { GlobalOptions, Register } from "../context.ts";

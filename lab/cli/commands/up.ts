@@ -34,7 +34,7 @@ export const registerUp: Register = (program, context) => {
     .action(async (_local, command) => {
       const options: Options = command.optsWithGlobals();
       const { bringUp } = await import("../../experiment/running-stack.ts");
-      const { withRunLock } = await import("../../experiment/run-lock.ts");
+      const { withRunLock } = await import("../../process/run-lock.ts");
       const { target, deployment, consumers } = await withRunLock(
         { ...context, lock: runLockFile(options.application) },
         () => {

@@ -1,5 +1,5 @@
 import { holes } from "../../../src/core/hash-range.ts";
-import { listShards, type StreamShard, streamStatus } from "../../deployment/stream.ts";
+import { listShards, type StreamShard, streamStatus } from "../../aws/stream.ts";
 import { paint } from "../../terminal/paint.ts";
 import { renderTable } from "../../terminal/table.ts";
 import type { Register } from "../context.ts";

@@ -1,5 +1,5 @@
-import { leaseTable } from "../../deployment/lease-table.ts";
-import { distribution, type FleetState, fleetState, shortWorker } from "../../monitor/model.ts";
+import { leaseTable } from "../../fleet/lease-table.ts";
+import { distribution, type FleetState, fleetState, shortWorker } from "../../fleet/state.ts";
 import { paint } from "../../terminal/paint.ts";
 import { renderTable } from "../../terminal/table.ts";
 import type { Register } from "../context.ts";

@@ -1,6 +1,7 @@
 /** Computes the dashboard change from one fleet state to the next. Pure. */
+
+import { distribution, type FleetState } from "../../fleet/state.ts";
 import { inFamilyOrder } from "../../report/shard-rows.ts";
-import { distribution, type FleetState } from "../model.ts";
 import {
   type Counts,
   type DashboardChange,

@@ -5,8 +5,8 @@
 
 import type { HistoryEvent } from "../../../services/contract/history.ts";
 import type { Clock } from "../../../src/ports/clock.ts";
-import type { LeaseTable } from "../../deployment/lease-table.ts";
-import { HistoryTail } from "../../experiment/history-tail.ts";
+import type { LeaseTable } from "../../fleet/lease-table.ts";
+import { HistoryTail } from "../../history/tail.ts";
 import { emptyMonitor } from "../monitor.ts";
 import { watchFleet } from "../watch.ts";
 import type { SnapshotSource, SourceListener } from "./snapshot-source.ts";

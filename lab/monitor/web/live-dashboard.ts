@@ -5,8 +5,8 @@
 
 import type { HistoryEvent } from "../../../services/contract/history.ts";
 import type { Clock } from "../../../src/ports/clock.ts";
+import type { FleetState } from "../../fleet/state.ts";
 import { Handovers } from "../../measures/handovers.ts";
-import type { FleetState } from "../model.ts";
 import type { MonitorState } from "../monitor.ts";
 import { fleetChange, type Numbering } from "./dashboard-change.ts";
 import {

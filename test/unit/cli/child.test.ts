@@ -2,8 +2,8 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
-import { runForeground, runLogged } from "../../../lab/deployment/child.ts";
 import { Interrupted } from "../../../lab/errors.ts";
+import { runForeground, runLogged } from "../../../lab/process/child.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "evenkeel-child-"));
 afterAll(() => rmSync(folder, { recursive: true }));

@@ -1,8 +1,8 @@
 import { PutItemCommand, ScanCommand, UpdateItemCommand } from "@aws-sdk/client-dynamodb";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { cleanupText } from "../../../lab/cli/commands/cleanup.ts";
-import { cleanUpFleet } from "../../../lab/deployment/cleanup-fleet.ts";
-import { dynamoDbFleetRows, type FleetRows } from "../../../lab/deployment/fleet-rows.ts";
+import { cleanUpFleet } from "../../../lab/fleet/cleanup.ts";
+import { dynamoDbFleetRows, type FleetRows } from "../../../lab/fleet/fleet-rows.ts";
 import { dynamoDbLeaseStore, type Lease, type Member } from "../../../src/inspect.ts";
 import type { Clock } from "../../../src/ports/clock.ts";
 import { startDynalite } from "../../conformance/local-servers.ts";

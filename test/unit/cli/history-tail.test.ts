@@ -2,7 +2,7 @@ import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { HistoryTail } from "../../../lab/experiment/history-tail.ts";
+import { HistoryTail } from "../../../lab/history/tail.ts";
 
 let folder: string;
 beforeEach(() => {

@@ -12,9 +12,9 @@ import { ListStreamsCommand } from "@aws-sdk/client-kinesis";
 import { ListStateMachinesCommand } from "@aws-sdk/client-sfn";
 import { GetCallerIdentityCommand } from "@aws-sdk/client-sts";
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import { type Clients, clientsFor } from "../../../lab/aws/clients.ts";
+import { childEnvironment, chooseTarget, embeddedTarget } from "../../../lab/aws/target.ts";
 import { shellLines } from "../../../lab/cli/commands/env.ts";
-import { type Clients, clientsFor } from "../../../lab/deployment/clients.ts";
-import { childEnvironment, chooseTarget, embeddedTarget } from "../../../lab/deployment/target.ts";
 import { inProject } from "../../../lab/project.ts";
 import { isolatedEnvironment, strayVariables, toolEnvironment } from "../../../local/index.ts";
 

@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { distributionLines } from "../../../lab/cli/commands/view-distribution.ts";
 import { renderExperiment } from "../../../lab/experiment/view.ts";
-import { fleetState, type Snapshot } from "../../../lab/monitor/model.ts";
+import { fleetState, type Snapshot } from "../../../lab/fleet/state.ts";
 import { emptyMonitor, withSnapshot } from "../../../lab/monitor/monitor.ts";
 import { renderMonitor } from "../../../lab/monitor/terminal.ts";
 import type { Lease, Member } from "../../../src/inspect.ts";

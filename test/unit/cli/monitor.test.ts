@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { distribution, fleetState, isEven, movesBetween, type Snapshot } from "../../../lab/monitor/model.ts";
+import { distribution, fleetState, isEven, movesBetween, type Snapshot } from "../../../lab/fleet/state.ts";
 import { emptyMonitor, withFlow, withProblem, withSnapshot } from "../../../lab/monitor/monitor.ts";
 import { renderMonitor } from "../../../lab/monitor/terminal.ts";
 import type { Lease, Member } from "../../../src/inspect.ts";

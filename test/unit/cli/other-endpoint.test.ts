@@ -5,13 +5,13 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { clientsFor } from "../../../lab/deployment/clients.ts";
-import { historyFolderAt, historyName, writtenHistory } from "../../../lab/deployment/history.ts";
-import { isNotOffered, notOfferedText } from "../../../lab/deployment/not-offered.ts";
-import { findDeployment } from "../../../lab/deployment/outputs.ts";
-import { chooseTarget, embeddedTarget, type Target } from "../../../lab/deployment/target.ts";
-import { consumersWanted, serviceCounts, setDesiredCount } from "../../../lab/deployment/tasks.ts";
-import { runningExecution } from "../../../lab/deployment/workflow.ts";
+import { clientsFor } from "../../../lab/aws/clients.ts";
+import { historyFolderAt, historyName, writtenHistory } from "../../../lab/aws/history.ts";
+import { isNotOffered, notOfferedText } from "../../../lab/aws/not-offered.ts";
+import { findDeployment } from "../../../lab/aws/outputs.ts";
+import { chooseTarget, embeddedTarget, type Target } from "../../../lab/aws/target.ts";
+import { consumersWanted, serviceCounts, setDesiredCount } from "../../../lab/aws/tasks.ts";
+import { runningExecution } from "../../../lab/aws/workflow.ts";
 
 /** What LocalStack 4.14 answered, to the word. */
 const NO_ECS = {

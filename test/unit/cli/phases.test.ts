@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { Interrupted } from "../../../lab/errors.ts";
-import type { Flow } from "../../../lab/experiment/history-tail.ts";
 import { type PhaseResult, runPhases } from "../../../lab/experiment/phases.ts";
 import { Sampler } from "../../../lab/experiment/sampler.ts";
-import type { Snapshot } from "../../../lab/monitor/model.ts";
+import type { Snapshot } from "../../../lab/fleet/state.ts";
+import type { Flow } from "../../../lab/history/tail.ts";
 import { type ExperimentSettings, SEED_SETTINGS } from "../../../lab/settings.ts";
 import type { HistoryEvent } from "../../../services/contract/history.ts";
 import { FULL_RANGE } from "../../../src/core/hash-range.ts";

@@ -7,7 +7,7 @@ import {
   limitOf,
   parsePodConfig,
   readPodConfig,
-} from "../../../lab/deployment/pod-config.ts";
+} from "../../../lab/aws/pod-config.ts";
 import { CommandError } from "../../../lab/errors.ts";
 import { inProject } from "../../../lab/project.ts";
 import { readSettings } from "../../../services/consumer/settings.ts";

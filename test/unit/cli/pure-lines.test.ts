@@ -1,12 +1,12 @@
 import { describe, expect, it } from "vitest";
+import { shortCause } from "../../../lab/aws/workflow.ts";
 import { atLeast, findingLines } from "../../../lab/cli/commands/doctor.ts";
 import { seriesLines } from "../../../lab/cli/commands/metrics.ts";
 import { consumerLines } from "../../../lab/cli/commands/up.ts";
 import { verifyStream } from "../../../lab/cli/commands/verify-stream.ts";
 import { distributionLines } from "../../../lab/cli/commands/view-distribution.ts";
-import { plainValue } from "../../../lab/deployment/lease-export.ts";
-import { shortCause } from "../../../lab/deployment/workflow.ts";
-import { fleetState } from "../../../lab/monitor/model.ts";
+import { plainValue } from "../../../lab/fleet/lease-export.ts";
+import { fleetState } from "../../../lab/fleet/state.ts";
 import { FULL_RANGE, type HashRange, MAX_HASH_KEY } from "../../../src/core/hash-range.ts";
 
 const shard = (shardId: string, range: HashRange, open = true, parents: string[] = []) => ({

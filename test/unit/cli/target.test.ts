@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
+import { childEnvironment, chooseTarget, embeddedTarget } from "../../../lab/aws/target.ts";
 import { exportLine } from "../../../lab/cli/commands/env.ts";
-import { childEnvironment, chooseTarget, embeddedTarget } from "../../../lab/deployment/target.ts";
 
 const choose = (aws: boolean, environment: Record<string, string>) => chooseTarget({ aws, environment });
 

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { Interrupted } from "../../../lab/errors.ts";
-import { type RunLockOptions, withRunLock } from "../../../lab/experiment/run-lock.ts";
+import { type RunLockOptions, withRunLock } from "../../../lab/process/run-lock.ts";
 import { systemClock } from "../../../src/platform.ts";
 import type { Clock } from "../../../src/ports/clock.ts";
 

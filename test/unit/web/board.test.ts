@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { fleetState } from "../../../lab/monitor/model.ts";
+import { fleetState } from "../../../lab/fleet/state.ts";
 import { fleetChange } from "../../../lab/monitor/web/dashboard-change.ts";
 import {
   applyChange,

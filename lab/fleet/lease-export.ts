@@ -1,6 +1,6 @@
 /** The lease table as plain JSON, row by row as stored: leases in KCL's schema, and fleet rows. */
 import { type AttributeValue, ScanCommand, type ScanCommandInput } from "@aws-sdk/client-dynamodb";
-import type { Clients } from "./clients.ts";
+import type { Clients } from "../aws/clients.ts";
 
 type PlainValue = string | number | boolean | null | PlainValue[] | { [name: string]: PlainValue };
 export type PlainRow = Readonly<Record<string, PlainValue>>;

@@ -6,7 +6,7 @@
 import { open, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { HistoryEvent } from "../../services/contract/history.ts";
-import { parseHistoryLine } from "../history/parse.ts";
+import { parseHistoryLine } from "./parse.ts";
 
 const CHUNK_BYTES = 1 << 18;
 /**

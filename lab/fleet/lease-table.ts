@@ -1,8 +1,8 @@
 /** The lease table through the engine's own store, so that the lab reads rows as a worker does. */
 import { dynamoDbLeaseStore } from "../../src/inspect.ts";
 import type { Clock } from "../../src/ports/clock.ts";
-import type { Snapshot } from "../monitor/model.ts";
-import type { Clients } from "./clients.ts";
+import type { Clients } from "../aws/clients.ts";
+import type { Snapshot } from "./state.ts";
 
 export interface LeaseTable {
   /** One consistent scan. */

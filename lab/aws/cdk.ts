@@ -4,8 +4,8 @@
  * real AWS.
  */
 import { existsSync, mkdirSync, rmSync } from "node:fs";
+import { runLogged } from "../process/child.ts";
 import { inProject, inRuntime } from "../project.ts";
-import { runLogged } from "./child.ts";
 import { stackNameOf } from "./outputs.ts";
 import { childEnvironment, type Target } from "./target.ts";
 
