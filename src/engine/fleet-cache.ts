@@ -226,6 +226,9 @@ export class FleetCache {
   }
 
   rowGone(fleetRow: number): void {
+    // V3. Row 0 begins again with a low version when its workers write themselves in again: the old one no longer
+    // tells which answer is newer (seed 1400354).
+    if (fleetRow === 0) this.version = 0;
     this.#membersVanished(fleetRow, []);
     this.fleetRows.delete(fleetRow);
     this.#goneRows.add(fleetRow);
