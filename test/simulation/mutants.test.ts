@@ -1,7 +1,7 @@
 /**
  * The checkers find an engine that is broken on purpose. Each mutant runs with the seed that is known to
- * reveal it. If a change of the engine or the simulator has moved that, the first `HUNTED` seeds follow. `npm
- * run simulate -- --mutation NAME` lists every seed that reveals it.
+ * reveal it. If a change of the engine or the simulator has moved that, the first `HUNTED` seeds follow.
+ * `npm run simulate -- --mutation NAME` lists every seed that reveals it.
  */
 import { describe, expect, it } from "vitest";
 import { complaint } from "./checkers/judge.ts";

@@ -1,8 +1,9 @@
 /**
- * `npm run simulate -- --seeds 1000 [--from N] [--jobs 2]`, `-- --seed N [--verbose]`, `-- --scale`, `--
- * --crash-loop`. `--draws 2`: a seed as it was before the third generation of draws. `--only outage`: one
- * kind of fault alone; `--kinds` lists them. Exit code 0: every invariant held in every seed; 1: not; 2:
- * wrong usage.
+ * `npm run simulate -- --seeds 1000 [--from N] [--jobs 2]`, `-- --seed N [--verbose]`, `-- --scale`,
+ * `-- --crash-loop`. `--draws 2`: a seed as it was before the third generation of draws. `--only outage`: one
+ * kind of fault alone; `--kinds` lists them.
+ *
+ * Exit code 0: every invariant held in every seed; 1: not; 2: wrong usage.
  */
 import { fork } from "node:child_process";
 import { fileURLToPath } from "node:url";

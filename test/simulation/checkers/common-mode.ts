@@ -81,8 +81,8 @@ function checkMembership({ swarm, events }: Evidence): Verdict {
     // Where half of the calls fail, all heartbeats of one worker may fail for a failover time while those of
     // the others succeed.
     const isPartial = event.t <= partialUntil + failoverOf(swarm, about);
-    // A heartbeat that also raises the fleet version is two calls, which take longer than a third of so short
-    // a failover time.
+    // A heartbeat that also raises the fleet version may be two calls, which take longer than a third of so
+    // short a failover time.
     const isTooShort = failoverOf(swarm, about) / 3 < 4 * swarm.latencyMillis.high;
     if (
       operation === "markDead" &&

@@ -130,7 +130,8 @@ export function checkFence({ swarm, events }: Evidence): Verdict {
           given.operation === "handOver" &&
           (workerFaults.between(given.worker, given.t, event.t) !== undefined ||
             outages.between(given.t, event.t));
-        // A pending lease that its new owner does not take up in time goes to the next worker in line. It is unread meanwhile.
+        // A pending lease that its new owner does not take up in time goes to the next worker in line. It is
+        // unread meanwhile.
         const isRescue =
           before?.isPending === true &&
           (event.t - (given?.t ?? event.t) >= RESCUE_PART * failoverOf(swarm, worker) ||

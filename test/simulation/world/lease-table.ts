@@ -36,9 +36,7 @@ export class LeaseTable {
   readonly #fleetRows: VersionedRows<number, FleetRow>;
   readonly #record: (happening: Happening) => void;
   readonly application: ApplicationRow;
-  /**
-   * Rows whose counter was overwritten by hand with something that is no number: no condition on it holds.
-   */
+  /** Rows whose counter was overwritten by hand and is no number: no condition on it holds. */
   readonly #garbled = new Set<string>();
 
   constructor(record: (happening: Happening) => void = () => undefined, now: () => number = () => 0) {
@@ -78,10 +76,7 @@ export class LeaseTable {
     return this.#fleetRows.get(fleetRow, asOf);
   }
 
-  /**
-   * Writes a row as it is, outside the protocol: the state with which a run begins, or the write of an
-   * intruder.
-   */
+  /** Writes a row as it is, outside the protocol: a run's initial state, or the write of an intruder. */
   put(lease: Lease): void {
     this.#leases.set(lease.leaseKey, lease);
   }
