@@ -28,7 +28,7 @@ describe("starting on a stream that is not there", () => {
       problem: "not-found",
       message: expect.stringMatching(/^ListShards of stream odrers failed: ResourceNotFoundException/),
     });
-    // Tried again for a while: a stream made a moment ago may not be known everywhere.
+    // Retried for a while: a stream that was created a moment ago may not be known everywhere.
     expect(new Set(server.calls.map((call) => call.operation))).toEqual(new Set(["ListShards"]));
     expect(await worker.stop()).toEqual([]);
   });

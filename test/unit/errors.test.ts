@@ -1,4 +1,4 @@
-/** The errors of the library: one base, stable codes, told apart without their classes. */
+/** The errors of the library: one base class, stable codes, recognised without their classes. */
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import * as evenkeel from "../../src/index.ts";

@@ -1,4 +1,4 @@
-/** The package as npm packs it, in an empty folder that has the engine's few dependencies and nothing else. */
+/** The package as npm packs it, in an empty folder that has only the engine's few dependencies. */
 import { spawnSync } from "node:child_process";
 import {
   cpSync,
@@ -33,7 +33,7 @@ function run(command: string, args: string[], cwd: string) {
   return { status, stdout, stderr };
 }
 
-/** The same name in the user's node_modules; what it needs itself is found beside the original. */
+/** The same name in the user's node_modules. Its own dependencies are found beside the original. */
 function link(name: string): void {
   const place = join(user, "node_modules", name);
   mkdirSync(dirname(place), { recursive: true });
@@ -44,7 +44,7 @@ describe("npm pack", () => {
   let packed: string[] = [];
 
   beforeAll(() => {
-    // Beside the clone's own dist, which somebody may be building at this moment.
+    // Beside the clone's own dist, which may be in the middle of a build.
     mkdirSync(stage);
     mkdirSync(installed, { recursive: true });
     const build = run(
@@ -99,7 +99,7 @@ describe("npm pack", () => {
     );
     const lock = JSON.parse(readFileSync(inProject("package-lock.json"), "utf8"));
     expect(lock.packages[""].dependencies).toEqual(manifest.dependencies);
-    // What the ranges begin with is what is tested here.
+    // The lowest versions of the ranges are the ones tested here.
     for (const [name, range] of Object.entries<string>(manifest.dependencies))
       expect(`^${lock.packages[`node_modules/${name}`].version}`).toBe(range);
   });

@@ -1,4 +1,4 @@
-/** tools/setup.mjs on machines that lack something: one line, exit 2, and nothing left half done. */
+/** tools/setup.mjs on machines that lack something: one line, exit code 2, and nothing left half done. */
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -17,7 +17,7 @@ describe("set-up", () => {
     for (const folder of ["tools", "local", "node_modules", "path"]) mkdirSync(join(clone, folder));
     for (const file of ["tools/setup.mjs", "local/requirements.txt", "package-lock.json"])
       cpSync(inProject(file), join(clone, file));
-    // The npm packages are there: this is about Python.
+    // The npm packages are there: this test is about Python.
     const lockfile = readFileSync(join(clone, "package-lock.json"));
     writeFileSync(
       join(clone, "node_modules/.evenkeel-stamp"),

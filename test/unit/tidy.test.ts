@@ -1,11 +1,11 @@
-/** House rules that neither the compiler nor the linter knows. Each message says what to write instead. */
+/** House rules that neither the compiler nor the linter checks. Each message says what to write instead. */
 import { readdirSync, readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { extname, join } from "node:path";
 import { expect, it } from "vitest";
 import { inProject, projectRoot } from "../../lab/project.ts";
 
-/** What git ignores: made by tools, not written by anybody. */
+/** What git ignores: made by tools, not written by hand. */
 const NOT_OURS = new Set(["node_modules", "dist", "out", ".evenkeel", "cdk.out", "coverage", ".git"]);
 const CODE = new Set([".ts", ".mjs", ".js"]);
 const TEXT = new Set([...CODE, ".json", ".md", ".yaml", ".yml", ".sh", ".txt", ".css", ".html", ""]);
@@ -37,7 +37,7 @@ const services = code.filter(({ path }) => /^(src|services)\//.test(path));
 
 const isComment = (line: string): boolean => /^\s*(\/\/|\/?\*)/.test(line);
 
-/** `file:line: text → remedy` of every line that has `pattern`, comments apart. */
+/** `file:line: text → remedy` for every line that matches `pattern`, except comments. */
 function offences(files: readonly SourceFile[], pattern: RegExp, remedy: string): string[] {
   return files.flatMap(({ path, isCode, lines }) =>
     lines.flatMap((line, i) =>

@@ -202,7 +202,7 @@ describe("what is not given", () => {
       initialPosition: "TRIM_HORIZON",
       onStreamReplaced: "refuse",
     });
-    // No option of the contract: the engine's own bound.
+    // Not an option of the contract: the engine's own limit.
     expect(assignsFrom).toBe(300_000);
     expect(maxLeasesForWorker({ shards: 1_000, workers: 1 })).toBeUndefined();
     expect(Object.values(hooks)).toEqual([undefined, undefined, undefined]);

@@ -1,4 +1,4 @@
-/** An HTTP endpoint that answers AWS calls as a test says, and remembers them. */
+/** An HTTP endpoint that answers AWS calls as a test defines, and records them. */
 import { createServer, type IncomingHttpHeaders } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import { gunzipSync } from "node:zlib";
@@ -13,7 +13,7 @@ export interface Call {
 export interface Answer {
   readonly status?: number;
   readonly body?: object;
-  /** In place of `body`, as it is. */
+  /** Sent unchanged, instead of `body`. */
   readonly text?: string;
   /** Nothing is sent, the connection stays open. */
   readonly hang?: true;
@@ -36,7 +36,7 @@ export const failure = (type: string, status = 400): Answer => ({
   body: { __type: type, message: `${type} it is` },
 });
 
-/** `answer` gets the call and how many came before it. */
+/** `answer` receives the call and the number of earlier calls. */
 export async function startAnswering(
   answer: (call: Call, before: number) => Answer,
 ): Promise<AnsweringServer> {

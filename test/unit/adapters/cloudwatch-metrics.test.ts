@@ -6,7 +6,7 @@ import type { Logger } from "../../../src/ports/logger.ts";
 import type { Metrics } from "../../../src/ports/metrics.ts";
 import { type Answer, type AnsweringServer, type Call, failure, startAnswering } from "./answering-server.ts";
 
-/** Sleeps end when the test says so. */
+/** Sleeps end when the test ends them. */
 class HandClock implements Clock {
   #now = 0;
   #wake: (() => void) | undefined;
@@ -21,12 +21,12 @@ class HandClock implements Clock {
       signal?.addEventListener("abort", () => resolve(), { once: true });
     });
   }
-  /** Ends the present sleep. */
+  /** Ends the current sleep. */
   wake(): void {
     this.#now += this.sleeps.at(-1) ?? 0;
     this.#wake?.();
   }
-  /** Ends the present sleep and resolves when the next has begun: what was to be done in between is done. */
+  /** Ends the current sleep and resolves when the next one has begun: the work in between is done. */
   async pass(): Promise<void> {
     const before = this.sleeps.length;
     this.wake();
@@ -149,7 +149,7 @@ describe("CloudWatch metrics", () => {
     const metrics = start("detailed");
     let isStopping = false;
     answer = () => {
-      // As a last lease that is given away while the metrics are on their way.
+      // Like a last lease that is handed over while the metrics are being sent.
       if (isStopping && server.calls.length === 1) metrics.record("late", 1, "Count", { Operation: "X" });
       return {};
     };

@@ -1,4 +1,4 @@
-/** The logger of a worker that was given none. */
+/** The logger of a worker that was given no logger. */
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { consoleLogger } from "../../../src/adapters/console-logger.ts";
 import { loggerOf, type WorkerOptions } from "../../../src/options.ts";

@@ -35,7 +35,10 @@ const row = (
   ownerSwitchesSinceCheckpoint: { N: "0" },
 });
 
-/** DynamoDB's item size: names and strings in UTF-8, a number about a byte per two digits and one more, 3 bytes per map and 1 per entry. */
+/**
+ * DynamoDB's item size: names and strings in UTF-8, a number about one byte per two digits and one more, 3
+ * bytes per map and 1 per entry.
+ */
 function sizeOf(value: AttributeValue): number {
   if (value.S !== undefined) return Buffer.byteLength(value.S);
   if (value.N !== undefined) return Math.ceil(value.N.replace(/\D/g, "").length / 2) + 1;

@@ -1,7 +1,8 @@
 /**
- * A lease table as Java KCL 2.x, 3.x and 3.5 leave it (names and types: reference of `DynamoDBLeaseSerializer`,
- * `WorkerMetricStats` and the lock client). Kept as DynamoDB has it, so that a wrong type shows. Held against what KCL
- * 2.7.2 and 3.5.1 wrote (`npm run test:interop` dumps it); hand-over, merge, 1.x and multi-stream rows are by the sources.
+ * A lease table as Java KCL 2.x, 3.x and 3.5 leave it (names and types: reference of
+ * `DynamoDBLeaseSerializer`, `WorkerMetricStats` and the lock client). In DynamoDB's own format, so that a
+ * wrong type is noticed. Compared with what KCL 2.7.2 and 3.5.1 wrote (`npm run test:interop` dumps it). Rows
+ * of hand-over, merge, 1.x and multi-stream are from the sources.
  */
 import type { AttributeValue } from "@aws-sdk/client-dynamodb";
 
@@ -22,7 +23,7 @@ export const java2Running: Row = {
   endingHashKey: { S: "340282366920938463463374607431768211455" },
 };
 
-/** KCL 2.x, child of a merge, not started; no owner attribute at all. */
+/** KCL 2.x, child of a merge, not begun; no owner attribute at all. */
 export const java2MergeChild: Row = {
   leaseKey: { S: "shardId-000000000004" },
   leaseCounter: { N: "0" },
@@ -43,7 +44,7 @@ export const java1: Row = {
   checkpointSubSequenceNumber: { N: "0" },
 };
 
-/** KCL 3.x: ended parent with its children, and the throughput the leader balances by. */
+/** KCL 3.x: an ended parent with its children, and the throughput by which the leader balances. */
 export const java3Ended: Row = {
   leaseKey: { S: "shardId-000000000002" },
   leaseOwner: { S: OWNER },
@@ -57,7 +58,7 @@ export const java3Ended: Row = {
   throughputKBps: { N: "12.75" },
 };
 
-/** KCL 3.x: the leader gave it to worker-b, worker-a still hands over. */
+/** KCL 3.x: the leader assigned it to worker-b, and worker-a has not finished handing it over. */
 export const java3HandOver: Row = {
   ...java2Running,
   leaseKey: { S: "shardId-000000000005" },
@@ -66,7 +67,7 @@ export const java3HandOver: Row = {
   throughputKBps: { N: "0" },
 };
 
-/** KCL 3.5, single table; with a prepared checkpoint whose state Java's create path wrote as a number. */
+/** KCL 3.5, single table, with a prepared checkpoint whose state Java's create path wrote as a number. */
 export const java35Prepared: Row = {
   ...java2Running,
   leaseKey: { S: "shardId-000000000006" },
@@ -84,7 +85,10 @@ export const java3MultiStream: Row = {
   shardId: { S: "shardId-000000000001" },
 };
 
-/** KCL 3.5's other entities in the same table: the first three as 3.5.1 wrote them in test/interop, the others by its sources. */
+/**
+ * KCL 3.5's other entities in the same table: the first three as 3.5.1 wrote them in test/interop, the others
+ * from its sources.
+ */
 export const java35Foreign: readonly Row[] = [
   {
     leaseKey: { S: "Leader" },

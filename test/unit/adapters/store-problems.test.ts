@@ -1,4 +1,4 @@
-/** What goes wrong between us and DynamoDB, in the port's words; with the client the engine uses. */
+/** Failures between the engine and DynamoDB, as errors of the port; with the client that the engine uses. */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { dynamoDbClient, dynamoDbTimeoutMillis } from "../../../src/adapters/aws-clients.ts";
 import { dynamoDbLeaseStore } from "../../../src/adapters/dynamodb/lease-store.ts";
@@ -42,7 +42,7 @@ describe("the lease store, when DynamoDB does not do as asked", () => {
     vi.stubEnv("AWS_ACCESS_KEY_ID", "test");
     vi.stubEnv("AWS_SECRET_ACCESS_KEY", "test");
     server = await startAnswering((call, before) => answer(call, before));
-    // The shortest time-out there is: 800 ms.
+    // The shortest timeout there is: 800 ms.
     const client = dynamoDbClient({ region: "us-east-1", endpoint: server.url, failoverTimeMillis: 1_000 });
     store = dynamoDbLeaseStore({ client, tableName: "orders" });
     return async () => {

@@ -3,7 +3,7 @@ import { flatnessChecks, picture, type ResourceSample } from "../../chaos/flatne
 
 const MIB = 1024 * 1024;
 
-/** `course`: megabytes of heap, sample by sample. */
+/** `course`: megabytes of heap, one number per sample. */
 const samples = (course: readonly number[], more: Partial<ResourceSample> = {}): ResourceSample[] =>
   course.map((heap, i) => ({
     ...{ worker: "w1", atMillis: i * 1_000, heapBytes: heap * MIB, rssBytes: 90 * MIB, openFiles: 30 },

@@ -64,7 +64,7 @@ describe("a step that runs as a child", () => {
   });
 });
 
-/** A killed process that its new parent has not collected yet counts as gone. */
+/** A killed process that its new parent has not reaped yet counts as gone. */
 function isRunning(pid: number): boolean {
   try {
     return !/^\d+ \(.*\) Z/.test(readFileSync(`/proc/${pid}/stat`, "utf8"));

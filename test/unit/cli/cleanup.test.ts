@@ -31,7 +31,7 @@ const lease: Lease = {
   checkpointOwner: undefined,
 };
 
-/** Time passes only by sleeping; `onSleep` happens meanwhile. */
+/** Time passes only by sleeping. `onSleep` runs during each sleep. */
 function sleepingClock(onSleep: (nowMillis: number) => Promise<unknown> = async () => undefined): Clock {
   let now = 0;
   return {

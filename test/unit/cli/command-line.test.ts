@@ -12,7 +12,7 @@ interface Outcome {
   readonly err: string;
 }
 
-/** The program as main.ts runs it, with its output caught. */
+/** The program as main.ts runs it, with its output captured. */
 async function evenkeel(...args: string[]): Promise<Outcome> {
   let out = "";
   let err = "";

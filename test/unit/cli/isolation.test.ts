@@ -1,4 +1,7 @@
-/** The user's AWS and proxy settings, all of them hostile, against the lab's clients and the environment of its children. */
+/**
+ * Hostile AWS and proxy settings of the user, against the lab's clients and the environment of its child
+ * processes.
+ */
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -18,7 +21,10 @@ import { shellLines } from "../../../lab/cli/commands/env.ts";
 import { inProject } from "../../../lab/project.ts";
 import { isolatedEnvironment, strayVariables, toolEnvironment } from "../../../local/index.ts";
 
-/** Every variable that the installed SDK's sources name: those of tomorrow are found by tomorrow's install. */
+/**
+ * Every variable that the installed SDK's sources name. Variables of later versions are found when those are
+ * installed.
+ */
 function variablesOfTheSdk(): string[] {
   const found = new Set<string>();
   for (const scope of ["@aws-sdk", "@smithy"])
@@ -70,7 +76,7 @@ async function expectAllToArrive(): Promise<void> {
   const own = new Set<unknown>(Object.keys(CALLS));
   for (const [name, call] of Object.entries(CALLS)) {
     const outcome = await call(clients).catch((error: Error) => String(error));
-    // Refused by the server, which is its first and only answer: it got there.
+    // The server refuses it, which is its first and only answer: the call reached the server.
     expect(requests.splice(0), `${name}: ${outcome}`).toEqual([
       {
         host: new URL(url).host,
@@ -84,7 +90,7 @@ async function expectAllToArrive(): Promise<void> {
   clients.close();
 }
 
-/** Settings that are looked up when they are first needed, as the client then has them. */
+/** Settings that the client resolves when they are first needed. */
 const LOOKED_UP = [
   "accountIdEndpointMode",
   "authSchemePreference",

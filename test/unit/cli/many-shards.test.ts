@@ -1,4 +1,6 @@
-/** A thousand shards on fifty workers: what people look at stays a page of 80 columns, and says what it left out. */
+/**
+ * A thousand shards on fifty workers: the output stays one page of 80 columns, and states what it left out.
+ */
 import { describe, expect, it } from "vitest";
 import { distributionLines } from "../../../lab/cli/commands/view-distribution.ts";
 import { renderExperiment } from "../../../lab/experiment/view.ts";

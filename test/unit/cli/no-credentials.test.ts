@@ -1,4 +1,4 @@
-/** The user's credentials are in no output: neither in data, nor in a remark, nor in an error. */
+/** The user's credentials appear in no output: not in data, remarks or errors. */
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import type { Context } from "../../../lab/cli/context.ts";
 import { reportError } from "../../../lab/cli/errors.ts";

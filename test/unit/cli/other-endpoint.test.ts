@@ -1,4 +1,7 @@
-/** An endpoint that is not ours and lacks parts of AWS, as LocalStack's free edition does: each command says so in a line. */
+/**
+ * An endpoint that is not evenkeel's and lacks parts of AWS, like LocalStack's free edition: each command
+ * reports that in one line.
+ */
 
 import { rmSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
@@ -13,7 +16,7 @@ import { chooseTarget, embeddedTarget, type Target } from "../../../lab/aws/targ
 import { consumersWanted, serviceCounts, setDesiredCount } from "../../../lab/aws/tasks.ts";
 import { runningExecution } from "../../../lab/aws/workflow.ts";
 
-/** What LocalStack 4.14 answered, to the word. */
+/** LocalStack 4.14's answer, word for word. */
 const NO_ECS = {
   __type: "InternalFailure",
   message:

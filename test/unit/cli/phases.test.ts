@@ -10,7 +10,7 @@ import { FULL_RANGE } from "../../../src/core/hash-range.ts";
 import type { Lease, Member } from "../../../src/inspect.ts";
 import type { Clock } from "../../../src/ports/clock.ts";
 
-/** Virtual time: when everybody waits, it jumps to the next one who is due. */
+/** Virtual time: when all callers sleep, it jumps to the earliest wake-up. */
 function virtualClock(): Clock {
   let now = 0;
   let pumping = false;
@@ -44,7 +44,7 @@ function virtualClock(): Clock {
   };
 }
 
-/** A fleet that is even at once, and does what it is told after a second. */
+/** A fleet that is even at once, and performs each request after a second. */
 class FakeFleet {
   shards: { shardId: string; parents: string[]; open: boolean }[];
   workers: number;

@@ -18,10 +18,10 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 
-/** `onLook`: what happens while this run waits. */
+/** `onLook`: runs while this run waits. */
 function options(onLook: () => void = () => expect.fail("it waited")): RunLockOptions {
   const sleep: Clock["sleep"] = (millis, signal) => {
-    // The longer sleep is the one beside the work, until the work is done.
+    // The longer sleep runs beside the work, until the work is done.
     if (millis > 1_000) return systemClock.sleep(millis, signal);
     onLook();
     return Promise.resolve();

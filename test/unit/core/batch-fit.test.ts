@@ -1,10 +1,13 @@
-/** How many records a handler that blocks the event loop is given, by the calls before. Failover time 10 s: target 2.5 s. */
+/**
+ * How many records a handler that blocks the event loop is given, by its earlier calls. Failover time 10 s:
+ * target 2.5 s.
+ */
 import { describe, expect, it } from "vitest";
 import { BatchFit } from "../../../src/core/batch-fit.ts";
 
 const FAILOVER_MILLIS = 10_000;
 
-/** The sizes of the calls that get `records` through, and the longest block. */
+/** The sizes of the calls that process `records`, and the longest block. */
 function through(records: number, blockedMillis: (count: number) => number, isCautious = false) {
   const fit = new BatchFit(FAILOVER_MILLIS, isCautious);
   const sizes: number[] = [];

@@ -1,4 +1,4 @@
-/** Leases of owners that are no members. */
+/** Leases with non-member owners. */
 import { describe, expect, it } from "vitest";
 import type { Decisions } from "../../../src/core/decide.ts";
 import { decideFor, names } from "./decide-round.ts";

@@ -20,7 +20,7 @@ describe("from any state of the rows", () => {
         row(`s${i}`, { owner: owner < 0 || owner === 5 ? undefined : `w${owner}` }),
       ),
     }))
-    // An owner that never was a member is a foreign one, which other tests are about.
+    // An owner that never was a member is a non-member owner, which other tests cover.
     .map(({ members, rows }) => ({
       members,
       rows: rows.filter((l) => l.owner === undefined || members.some((m) => m.workerId === l.owner)),

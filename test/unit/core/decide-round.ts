@@ -8,7 +8,7 @@ import { factsOf, type Scene } from "./rows.ts";
 export const names = (prefix: string, count: number) =>
   Array.from({ length: count }, (_, i) => `${prefix}${String(i).padStart(2, "0")}`);
 
-/** Carries out what every living member decides, once, the way the engine would. */
+/** Performs once what every living member decides, as the engine would. */
 export function round(
   rows: readonly Lease[],
   members: readonly Member[],

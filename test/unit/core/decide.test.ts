@@ -89,9 +89,10 @@ describe("planned moves", () => {
     const mine = (lease: Partial<Lease>) => decideFor("a", { rows: [row("s00", lease)], members, held }).stop;
     expect(mine({ owner: "b", counter: 4 })[0]?.reason).toContain("b owns it");
     expect(mine({ owner: undefined, counter: 4 })[0]?.reason).toContain("nobody owns it");
-    // Our own newer write is no reason.
+    // The worker's own newer write is no reason.
     expect(mine({ owner: "a", counter: 4 })).toEqual([]);
-    // Removed by hand and made anew: it may have come back to this worker, which still believes in the first.
+    // Removed by hand and created again: the new row may name this worker again, which still believes in the
+    // first row.
     for (const owner of ["a", "b", undefined])
       expect(mine({ owner, counter: 2 })).toEqual([
         { leaseKey: "s00", reason: "the lease row was set back" },
@@ -113,7 +114,7 @@ describe("what is under way counts as done", () => {
     const rows = names("s", 8).map((key) => row(key));
     const first = decideFor("a", { rows, members }).claim;
     expect(first.length).toBe(4);
-    // Two of them are answered, two are not, and b has begun with others.
+    // Two of them have an answer, two have not, and b has begun with others.
     const asked = first.map(({ lease }) => lease.leaseKey);
     const now = rows.map((l) =>
       asked.slice(0, 2).includes(l.leaseKey) ? { ...l, owner: "a", counter: 1 } : l,
@@ -130,7 +131,7 @@ describe("what is under way counts as done", () => {
     const rows = names("s", 8).map((key) => row(key, { owner: "a" }));
     const given = decideFor("a", { rows, members }).handOver;
     expect(given.length).toBe(4);
-    // One is done, which changes what a fresh plan would pick; three are draining.
+    // One is done, which changes what a new plan would pick; three are draining.
     const [done, ...draining] = given.map((h) => h.leaseKey);
     const now = rows.map((l) => (l.leaseKey === done ? { ...l, owner: "b", counter: 1 } : l));
     const held = new Map<string, HeldLeaseFacts>(
@@ -166,7 +167,7 @@ describe("what is under way counts as done", () => {
   it("joiners are planned with before they are active, and given to when they are", () => {
     const rows = names("s", 12).map((key) => row(key, { owner: "a" }));
     const both = [member("a"), member("d"), member("e", { state: "joining" })];
-    // Four for d at once; e's four stay until it can read them.
+    // Four for d at once. The four for e stay until e can read them.
     const decisions = decideFor("a", { rows, members: both });
     expect(decisions.handOver.map((h) => h.to)).toEqual(["d", "d", "d", "d"]);
     expect([...decisions.targetOf.values()]).toEqual(["d", "d", "d", "d"]);
@@ -265,7 +266,8 @@ describe("leaving", () => {
 });
 
 describe("reshards under the cap", () => {
-  // Twenty parents half split: 20 draining parents, 20 blocked children, 10 others; three workers, cap 10 each.
+  // Twenty parents half split: 20 draining parents, 20 blocked children, 10 others; three workers, cap 10
+  // each.
   const parents = names("p", 20).map((key, i) =>
     row(key, { owner: ["a", "b", "c"][i % 3]!, checkpoint: at("5") }),
   );

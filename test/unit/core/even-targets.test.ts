@@ -75,7 +75,7 @@ describe("how many leases each should hold", () => {
         const targets = evenTargets(workers, pool);
         const held = total(workers.map((w) => w.owned));
         const given = total([...targets.values()]);
-        // Nothing is invented, and nothing that is held falls to nobody.
+        // No lease is invented, and no held lease is left without an owner.
         expect(given).toBeLessThanOrEqual(held + pool);
         expect(given).toBeGreaterThanOrEqual(held);
         const someoneSteals = workers.some((w) => w.role === "active" && w.steals);
@@ -87,12 +87,12 @@ describe("how many leases each should hold", () => {
           const pinned = w.role === "foreign" ? !someoneSteals : !w.steals;
           if (pinned) expect(target).toBeGreaterThanOrEqual(w.owned);
         }
-        // What does not steal grows from the pool alone.
+        // Workers that do not steal grow only from the pool.
         const growth = workers
           .filter((w) => w.role === "active" && !w.steals)
           .map((w) => targets.get(w.workerId)! - w.owned);
         expect(total(growth)).toBeLessThanOrEqual(pool);
-        // Somebody active has room left only when nothing is left over.
+        // An active worker has room left only when no lease is left over.
         const room = workers.some(
           (w) => w.role === "active" && targets.get(w.workerId)! < (w.maxLeases ?? Number.POSITIVE_INFINITY),
         );

@@ -1,4 +1,7 @@
-/** A batch that fails, as a game against every downstream: who is called poison, how often the handler is called, in which order. */
+/**
+ * A failing batch as a game against every downstream: which records are called poison, how often the handler
+ * is called, and in which order.
+ */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { Isolation, type IsolationCall, type IsolationRules } from "../../../src/core/isolation.ts";
@@ -12,11 +15,11 @@ interface Game {
   readonly passed: number[];
   readonly givenUp: number[];
   readonly calls: { readonly atMillis: number; readonly call: IsolationCall; readonly passes: boolean }[];
-  /** Whether every record was settled within the time. */
+  /** Whether every record was processed or given up in time. */
   readonly isOver: boolean;
 }
 
-/** Plays a batch with the default pauses. `passes` is the downstream and the data in one. */
+/** Plays a batch with the default pauses. `passes` stands for the downstream and the data together. */
 function play(
   keys: readonly string[],
   rules: IsolationRules,
@@ -158,7 +161,7 @@ describe("poison in a batch whose other records pass", () => {
     fc.assert(
       fc.property(fc.uniqueArray(fc.nat(39), { maxLength: 6 }), fc.nat(), (poison, seed) => {
         const isPoison = new Set(poison);
-        // Ten healthy records of keys of their own at the end of the batch.
+        // Ten healthy records, with keys of their own, at the end of the batch.
         const keys = [...keysOf(40, 7), ...upTo(10).map((index) => `own-${index}`)];
         const passes = (indexes: readonly number[]) => !indexes.some((index) => isPoison.has(index));
         const game = play(keys, SKIP, passes, { seed });

@@ -5,7 +5,7 @@ import { isExpired, isObservedInFull, type Observations, observe } from "../../.
 const FAILOVER = 10_000;
 const GAP = 5_000;
 
-/** Sightings of one key: when (my clock) and with which token. */
+/** Observations of one key: when (on the observer's clock) and with which token. */
 function sight(...observations: readonly (readonly [number, string])[]) {
   let seen: Observations = new Map();
   for (const [atMillis, token] of observations) seen = observe(seen, [["a", token]], atMillis, () => GAP);
@@ -67,7 +67,7 @@ describe("whether a worker is expired", () => {
             (sum, [at], index) => (index > first ? sum + Math.min(GAP, at - seen[index - 1]![0]) : sum),
             0,
           );
-        // The first sighting of the run of same tokens that the last one belongs to.
+        // The first observation of the run of equal tokens that the last one belongs to.
         const changed = seen.findLastIndex(([, token]) => token !== seen.at(-1)![1]);
         expect(isExpired(sight(...seen), FAILOVER)).toBe(observedFrom(changed + 1) > FAILOVER);
         expect(isObservedInFull(sight(...seen), FAILOVER)).toBe(observedFrom(0) > FAILOVER);

@@ -65,7 +65,7 @@ const fleets = fc
   })
   .map(({ workers, owners }) => ({
     workers: Array.from({ length: workers }, (_, i) => worker(`w${String(i).padStart(2, "0")}`)),
-    // -1: unowned; owners beyond the fleet are gone.
+    // -1: unowned. Owners beyond the fleet are gone.
     leases: owners.map((owner, i) =>
       lease(`s${String(i).padStart(3, "0")}`, owner < 0 ? undefined : `w${String(owner).padStart(2, "0")}`, {
         at: i,
@@ -98,7 +98,7 @@ describe("a plan", () => {
           .toSorted((a, b) => b - a);
         const low = Math.floor(leases.length / workers.length);
         const high = leases.length % workers.length;
-        // The largest counts keep the larger targets: the fewest leases a balanced outcome can take away.
+        // The largest counts keep the larger targets: a balanced result cannot take fewer leases away.
         const needed = owned.reduce((sum, n, i) => sum + Math.max(0, n - (i < high ? low + 1 : low)), 0);
         expect(plan.moves.filter((m) => m.reason === "balance").length).toBe(needed);
       }),
@@ -117,7 +117,7 @@ describe("a plan", () => {
         );
         const rest = planLeases(partly, workers);
         expect(rest.moves.length).toBe(plan.moves.length - done.size);
-        // Whoever sees a part of it done gives as many to each as everybody else thinks it does.
+        // A worker that reads a half-done plan assigns as many to each worker as all others think it does.
         const planned = plan.moves.filter((m) => !done.has(m.leaseKey));
         expect(countsByPair(rest.moves)).toEqual(countsByPair(planned));
         const wholly = leases.map((l) =>
@@ -189,7 +189,7 @@ describe("a plan", () => {
   });
 
   it("evens the width of the key space at no extra move: ten wide and twenty narrow shards", () => {
-    // As the experiment leaves them: every worker reads some that were split and some that were not.
+    // As the experiment leaves them: every worker reads some shards that were split and some that were not.
     const wide = Array.from({ length: 10 }, (_, i) => lease(`a${i}`, `w${1 + (i % 3)}`, { at: i, of: 20 }));
     const narrow = Array.from({ length: 20 }, (_, i) =>
       lease(`b${String(i).padStart(2, "0")}`, `w${3 - (i % 3)}`, { at: 20 + i, of: 40 }),
@@ -204,7 +204,7 @@ describe("a plan", () => {
       leases
         .filter((l) => (plan.moves.find((m) => m.leaseKey === l.leaseKey)?.to ?? l.owner) === id)
         .reduce((sum, l) => sum + (wide.includes(l) ? 2 : 1), 0);
-    // The givers come out even; the receivers within one wide shard of each other.
+    // The donors end even; the recipients end within one wide shard of each other.
     expect(["w1", "w2", "w3"].map(fortieths)).toEqual([8, 8, 8]);
     expect(spread([fortieths("w4"), fortieths("w5")])).toBeLessThanOrEqual(2);
   });

@@ -29,7 +29,7 @@ describe("how often a worker looks", () => {
 });
 
 describe("the grid of idle looks", () => {
-  /** Wall-clock times of the looks of one worker, from `wallMillis` on, and which of them were heartbeats. */
+  /** Wall-clock times of one worker's polls, from `wallMillis` on, and which of them were heartbeats. */
   const polls = (
     workers: number,
     failover: number,
@@ -77,7 +77,7 @@ describe("the grid of idle looks", () => {
           );
           const between = heartbeats.slice(1).map(({ at }, i) => at - heartbeats[i]!.at);
           expect(Math.max(...between)).toBeLessThanOrEqual(heartbeatMillis + pollMillis / 2 + 1e-3);
-          // Once on the grid, exactly, and with no look beside those of the grid.
+          // Exactly, once aligned to the wall clock, and without other polls between.
           for (const millis of between.slice(2)) expect(millis).toBeCloseTo(heartbeatMillis, 3);
           const pollsMade = polls(workers, failover, { ...from, count: 60 }).map(({ at }) => at);
           const gaps = pollsMade.slice(8).map((at, i) => at - pollsMade[i + 7]!);

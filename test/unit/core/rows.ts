@@ -7,7 +7,7 @@ import { tableOf } from "../../../src/core/lineage.ts";
 import type { Member } from "../../../src/core/member.ts";
 import type { Shard } from "../../../src/core/shard.ts";
 
-/** Nobody's, not begun. */
+/** Unowned, not begun. */
 export const row = (leaseKey: string, rest: Partial<Lease> = {}): Lease => ({
   leaseKey,
   owner: undefined,
@@ -38,11 +38,11 @@ export const member = (workerId: string, rest: Partial<Member> = {}): Member => 
 export interface Scene extends Partial<Omit<Facts, "self" | "members" | "table" | "held">> {
   readonly members: readonly Member[];
   readonly rows: readonly Lease[];
-  /** Default: whatever the rows call its own, being read. */
+  /** Default: all leases whose rows name the worker, being read. */
   readonly held?: ReadonlyMap<string, HeldLeaseFacts>;
 }
 
-/** What `workerId` sees of a scene. */
+/** What `workerId` reads of a scene. */
 export function factsOf(workerId: string, { members, rows, held, ...rest }: Scene): Facts {
   const reading = rows
     .filter((lease) => lease.owner === workerId)
@@ -66,13 +66,13 @@ export function factsOf(workerId: string, { members, rows, held, ...rest }: Scen
     table: tableOf(rows),
     held: held ?? new Map(reading),
     mayRelease: false,
-    // The formula says what the worker has published: it takes nothing while the two differ.
+    // The formula returns what the worker has published: it takes nothing while the two differ.
     computeCap: () => self.maxLeases,
     ...rest,
   };
 }
 
-/** A stream as ListShards shows it, grown by splits and merges. */
+/** A stream as ListShards returns it, changed by splits and merges. */
 export class PaperStream {
   readonly #shards: Shard[] = [];
 

@@ -16,7 +16,7 @@ import { at, ENDED, PaperStream, row } from "./rows.ts";
 
 const EMPTY: LeaseTable = new Map();
 const NOW = 1_700_000_000_000;
-/** An application that begins on the stream as it is. */
+/** An application that begins on the stream as it is now. */
 const began = (position: InitialPosition, stream: PaperStream = new PaperStream(1)) =>
   beginApplication(position, undefined, { leases: [], shards: stream.shards }, NOW);
 const FROM_START = began("TRIM_HORIZON");
@@ -141,12 +141,13 @@ describe("a reshard after the start", () => {
     const stream = new PaperStream(1);
     const [left, right] = stream.split("s0").map((child) => childLease(child, FROM_START));
     expect(names(missingLeases(stream.shards, tableOf([left!, right!]), FROM_START))).toEqual([["s0"]]);
-    // A child that was taken shows that its parent had ended: its sibling is let go.
+    // A child that was taken shows that its parent had ended. Its sibling may start.
     for (const taken of [{ owner: "w", counter: 1 }, { counter: 4 }, { checkpoint: at("9") }, ENDED]) {
       const made = missingLeases(stream.shards, tableOf([{ ...left!, ...taken }, right!]), FROM_START);
       expect(made).toMatchObject([[{ leaseKey: "s0", ...ENDED }]]);
     }
-    // Of an application that was there before its beginning was noted, only later shards are known to have had a parent.
+    // If an application existed before its beginning was noted, only later shards are known to have had a
+    // parent.
     const late = beginApplication("TRIM_HORIZON", undefined, { leases: [left!], shards: stream.shards }, NOW);
     expect(missingLeases(stream.shards, tableOf([left!, right!]), late)).toEqual([]);
   });

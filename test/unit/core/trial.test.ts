@@ -57,7 +57,7 @@ describe("a trial is lifted", () => {
     const members = ["a", "b"].map((id) => member(id, { earlyDeaths: 3 }));
     const after = settled(free, members);
     expect(ownedBy(after)).toEqual({ a: 10, b: 10 });
-    // Whose trial is over first takes nothing from the other.
+    // The worker whose trial is over first takes nothing from the other.
     expect(settled(after, [member("a"), members[1]!])).toEqual(after);
   });
 

@@ -1,4 +1,4 @@
-/** The probes of docs/kubernetes.md, as the page has them. */
+/** The probes of docs/kubernetes.md, as printed on the page. */
 import { readFileSync } from "node:fs";
 import { createServer, type RequestListener, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -14,7 +14,7 @@ it("answer by the worker's health", async () => {
   let health: WorkerHealth = { live: true, ready: false, reasons: ["the worker is joining"] };
   const worker = { health: () => health, start: async () => undefined, stop: async () => [] };
   const servers: Server[] = [];
-  // On a free port, whatever the page says.
+  // On a free port, whatever port the page names.
   const listening = (listener: RequestListener) => {
     const server = createServer(listener);
     servers.push(server);

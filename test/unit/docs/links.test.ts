@@ -1,4 +1,4 @@
-/** What the documents point to is there: files, headings, and every command in README's table. */
+/** The targets of the documents' references exist: files, headings, and every command in README's table. */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -12,7 +12,7 @@ const markdownIn = (folder: string) =>
     .map((name) => join(folder, name));
 const documents = [...["", "docs", "docs/adr", "local", "test/scenarios"].flatMap(markdownIn)];
 
-/** As GitHub makes them: lower case, without punctuation, hyphens for spaces. */
+/** As GitHub forms them: lower case, without punctuation, hyphens for spaces. */
 const anchorsOf = (text: string): string[] =>
   [...text.matchAll(/^#+ (.*)$/gm)].map(([, title = ""]) =>
     title
@@ -45,7 +45,7 @@ describe("the documents", () => {
     const named = [...section.matchAll(/^\| (`[^|]*) \|/gm)].flatMap(([, cell = ""]) =>
       [...cell.matchAll(/`([a-z-]+)/g)].map(([, name = ""]) => name),
     );
-    // Naming the commands writes nowhere and asks nothing: no more of a context is needed.
+    // Listing the commands writes and reads nothing, so no more of a context is needed.
     const context = { stdout: process.stdout, stderr: process.stderr } as unknown;
     const program = buildProgram(context as Parameters<typeof buildProgram>[0]);
     const commands = program.commands.map((command) => command.name());

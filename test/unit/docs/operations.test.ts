@@ -1,4 +1,4 @@
-/** docs/operations.md names messages by a part of them: each must be one that the sources still say. */
+/** docs/operations.md names messages by a part of them: each must still be in the sources. */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";

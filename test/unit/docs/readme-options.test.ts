@@ -1,4 +1,4 @@
-/** README's table of options says what the code does: the same names, in the same order, with the same defaults. */
+/** README's table of options matches the code: the same names, in the same order, with the same defaults. */
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { OPTION_BOUNDS } from "../../../src/defaults.ts";
@@ -6,7 +6,7 @@ import { compileOptions, OPTION_NAMES } from "../../../src/options.ts";
 
 const readme = readFileSync(new URL("../../../README.md", import.meta.url), "utf8");
 
-/** Name → default, as the table has them: rows whose first cell is one option. */
+/** Name → default, as in the table: rows whose first cell is one option. */
 function optionTable(): Map<string, string> {
   const section = readme.split("\n## ").find((part) => part.startsWith("Options of `createWorker`")) ?? "";
   const rows = section.matchAll(/^\| `(\w+)` \| ([^|]*) \|/gm);
@@ -27,7 +27,7 @@ describe("README's table of options", () => {
     const plain = [...table.keys()].filter((name) =>
       ["string", "number", "boolean"].includes(typeof compiled[name]),
     );
-    // Every worker is called differently: there the table says so in words.
+    // Every worker has another id by default: there the table uses words.
     const compared = plain.filter((name) => name !== "workerId");
     expect(compared.length).toBeGreaterThan(11);
     expect(Object.fromEntries(compared.map((name) => [name, table.get(name)]))).toEqual(

@@ -1,4 +1,4 @@
-/** The page of troubles names tests that there are, by their own words. */
+/** The page of trust cases names tests that exist, by their own words. */
 import { readFileSync } from "node:fs";
 import { expect, it } from "vitest";
 

@@ -1,4 +1,4 @@
-/** The application's row, deleted by another hand (Java KCL's clean-up, a person) while the fleet runs. */
+/** The application row, deleted by Java KCL's clean-up or by an operator while the fleet runs. */
 import { expect, it } from "vitest";
 import { Cluster } from "../../simulation/cluster.ts";
 import { startEngine } from "../../simulation/engine.ts";
@@ -13,7 +13,8 @@ it("is written again as it was, with the next change in the fleet", async () => 
   expect(begun).toMatchObject({ initialPosition: "LATEST", isClearing: false });
   table.application.deleteByHand();
   cluster.startWorker();
-  // The joiner waits for nobody: it may be the first to write the row, and must not move the beginning.
+  // The joiner waits for no other worker: it may be the first to write the row, and must not move the
+  // beginning.
   await scheduler.run(scheduler.now + 5_000);
   expect(table.application.row?.startMillis).toBe(begun?.startMillis);
   table.application.deleteByHand();

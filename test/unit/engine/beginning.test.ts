@@ -1,6 +1,6 @@
 /**
- * LATEST and Date hold for every shard without a leased ancestor, whoever starts first and whatever fails meanwhile, on
- * a stream that was resharded before: every open shard names a parent.
+ * LATEST and Date hold for every shard without a leased ancestor, whichever worker starts first and whatever
+ * fails meanwhile, on a stream that was resharded before: every open shard names a parent.
  */
 import { describe, expect, it } from "vitest";
 import { StoreUnavailableError } from "../../../src/ports/lease-store.ts";
@@ -8,7 +8,7 @@ import { FaultyFleet, storeThrough } from "./faulty-fleet.ts";
 
 const OLD = 400;
 
-/** An hour after the last old record. */
+/** Begins an hour after the last old record. */
 async function resharded(initialPosition: "LATEST" | { atMillis: number }, failures: number) {
   let left = failures;
   const fleet = new FaultyFleet({
@@ -45,7 +45,7 @@ describe.each([0, 1, 3])("with %d first rows that cannot be written at once", (f
       const before = fleet.now;
       fleet.put();
       await fleet.run(5_000);
-      // A shard that is split before it has brought anything, too.
+      // This includes a shard that is split before it has delivered anything.
       for (const { shard } of fleet.cluster.stream.openShards().slice(0, 2))
         fleet.cluster.stream.split(shard.shardId);
       await fleet.run(5_000);

@@ -1,6 +1,7 @@
 /**
- * Handlers that hold the event loop for a third of the failover time and longer: progress from the second try on, and
- * every later record once (cases: r09). Virtual time: nothing else of the process happens while it is blocked.
+ * Handlers that block the event loop for a third of the failover time and longer: progress from the second
+ * try on, and every later record once (cases: r09). Virtual time: nothing else in the process happens while
+ * it is blocked.
  */
 import { describe, expect, it } from "vitest";
 import { type BlockedSettings, blockedFleet } from "../../bench/blocked-fleet.ts";

@@ -1,11 +1,14 @@
-/** Rows of the lease table that a person edits, deletes or spoils while a fleet runs: it heals in seconds, and says so. */
+/**
+ * Rows of the lease table that an operator edits, deletes or garbles while a fleet runs: it recovers in
+ * seconds, and reports it.
+ */
 import { describe, expect, it } from "vitest";
 import { isEnded } from "../../../src/core/lease.ts";
 import type { Member } from "../../../src/core/member.ts";
 import { StoreUnavailableError } from "../../../src/ports/lease-store.ts";
 import { FaultyFleet, storeThrough } from "./faulty-fleet.ts";
 
-/** Even, and processing. */
+/** An even fleet that processes records. */
 async function runningFleet(
   workers: number,
   shards = 8,
@@ -25,7 +28,7 @@ const counts = (fleet: FaultyFleet) => {
   return owned;
 };
 
-/** Longest time from an edit to the next read of any shard, over all open shards. */
+/** The longest time from an edit to the next read of a shard, over all open shards. */
 function longestUnread(fleet: FaultyFleet, since: number): number {
   const open = new Set(fleet.cluster.stream.openShards().map(({ shard }) => shard.shardId));
   let longest = 0;
@@ -150,8 +153,8 @@ describe("a lease row", () => {
     await fleet.run(25_000);
     expect(new Set(fleet.owners()).size).toBe(3);
     await fleet.settle();
-    // With the next checkpoint. A stranger is then watched for a failover time, in scans half of it apart: it may be a
-    // Java worker.
+    // With the next checkpoint. A non-member owner is then observed for a failover time, in scans half of it
+    // apart: it may be a Java worker.
     const lost = fleet.said.find(({ message }) => message === "lease lost");
     expect(lost!.at - edited).toBeLessThan(6_000);
     expect(longestUnread(fleet, edited)).toBeLessThan(owner === undefined ? 6_000 : 17_000);

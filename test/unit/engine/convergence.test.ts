@@ -1,4 +1,6 @@
-/** How soon a fleet is even again after two workers join three, in virtual time: the goal is a second at the median. */
+/**
+ * How soon a fleet is even again after two workers join three, in virtual time. Goal: a median of one second.
+ */
 import { describe, expect, it } from "vitest";
 import { Cluster } from "../../simulation/cluster.ts";
 import { startEngine } from "../../simulation/engine.ts";
@@ -8,7 +10,10 @@ const SHARDS = 30;
 const STEP_MILLIS = 20;
 const GIVEN_UP_MILLIS = 10_000;
 
-/** @returns from the start of the second joiner to 6/6/6/6/6, and the leases that changed hands on the way */
+/**
+ * @returns the time from the start of the second joiner to 6/6/6/6/6, and the leases that changed owners
+ * meanwhile
+ */
 async function scaleOut(seed: number, { apartMillis }: { readonly apartMillis: number }) {
   const cluster = new Cluster(
     faultFreeSwarm({ seed, shards: SHARDS, failoverTimeMillis: 4_000, latencyMillis: { low: 2, high: 10 } }),
@@ -21,7 +26,7 @@ async function scaleOut(seed: number, { apartMillis }: { readonly apartMillis: n
   };
   putEvery();
   for (let first = 0; first < 3; first++) cluster.startWorker();
-  // The joiners come at any moment between two looks of the others.
+  // The joiners start at any moment between two polls of the others.
   await scheduler.run(20_000 + seed * 97);
   cluster.startWorker();
   await scheduler.run(scheduler.now + apartMillis);

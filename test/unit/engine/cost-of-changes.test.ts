@@ -1,4 +1,7 @@
-/** What a change costs beside the steady state of `cost.test.ts`: the calls of the real engine, counted in virtual time. */
+/**
+ * What a change costs beyond the steady state of `cost.test.ts`: the calls of the real engine, counted in
+ * virtual time.
+ */
 import { describe, expect, it } from "vitest";
 import { callsPerMinute, DEFAULT_SETTINGS } from "../../../src/core/cost.ts";
 import { Cluster } from "../../simulation/cluster.ts";

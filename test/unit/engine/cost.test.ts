@@ -1,4 +1,7 @@
-/** GOALS.md "Cost": the calls of the real engine, counted in virtual time, and the formula that predicts them. */
+/**
+ * GOALS.md "Cost": the calls of the real engine, counted in virtual time, and the formula that predicts
+ * them.
+ */
 import { describe, expect, it } from "vitest";
 import {
   callsPerMinute,
@@ -16,7 +19,7 @@ const fleet = (shards: number, workers: number, but: Partial<FleetSettings> = {}
   ...but,
 });
 
-/** How far two numbers are apart, as a part of the larger. */
+/** The difference of two numbers, as a part of the larger. */
 const apart = (a: number, b: number) => (a === b ? 0 : Math.abs(a - b) / Math.max(a, b));
 
 describe("30 shards, 5 workers", () => {
@@ -30,7 +33,7 @@ describe("30 shards, 5 workers", () => {
     expect(perMinute.list).toBe(0);
     expect(perMinute.listShards).toBeLessThanOrEqual(12);
     expect(perMinute.read).toBeLessThanOrEqual(62 * 30);
-    // Nothing else is written than heartbeats.
+    // Only heartbeats are written.
     expect(perMinute.sendHeartbeat).toBe(writeUnitsPerMinute);
   });
 
@@ -77,7 +80,7 @@ describe("the formula", () => {
       readUnits: [counted.readUnitsPerMinute, cost.readUnitsPerMinute],
       writeUnits: [counted.writeUnitsPerMinute, cost.writeUnitsPerMinute],
     };
-    // Both wait for the next look, which is spread at random; ten listings a minute are few to count besides.
+    // Both wait for the next poll, which is spread at random. Also, ten listings a minute are few to count.
     const allowed = (name: string) =>
       name === "listShards" || settings.leaseRenewal === "lease" ? 0.1 : 0.04;
     const wrong = Object.entries(compared).filter(([name, [is, was]]) => apart(is, was) > allowed(name));

@@ -1,4 +1,4 @@
-/** Calls that never settle are errors of the engine's own making, in time for the next heartbeat. */
+/** The engine turns calls that never settle into errors, in time for the next heartbeat. */
 import { describe, expect, it } from "vitest";
 import {
   heartbeatDeadlineMillis,

@@ -1,4 +1,4 @@
-/** Answers that are not what they seem: a listing of the table without its rows, and writes whose answers are lost. */
+/** Misleading answers: a listing of the table without its rows, and writes whose answers are lost. */
 import { describe, expect, it } from "vitest";
 import { StoreUnavailableError } from "../../../src/ports/lease-store.ts";
 import { FaultyFleet, storeThrough } from "./faulty-fleet.ts";

@@ -1,4 +1,7 @@
-/** Two processes with one worker id: the second is told so and does not start, and the first does not notice. */
+/**
+ * Two processes with one worker id: the second gets an error that names the id and does not start, and the
+ * first does not notice.
+ */
 import { expect, it } from "vitest";
 import { FaultyFleet } from "./faulty-fleet.ts";
 
@@ -14,7 +17,8 @@ it.each([0, 200, 700, 5_000])(
     const ends = fleet.cluster.history.events.flatMap((event) =>
       event.type === "worker" && (event.action === "joined" || event.action === "failed") ? [event] : [],
     );
-    // Who is refused is started again, as its platform does, and refused again. At the same moment either may be first.
+    // A refused process is started again by its platform, and refused again. At the same moment either may be
+    // first.
     expect(ends.filter(({ action }) => action === "joined")).toHaveLength(1);
     const refused = ends.filter(({ action }) => action === "failed");
     expect(refused.length).toBeGreaterThan(0);

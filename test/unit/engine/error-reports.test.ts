@@ -1,4 +1,4 @@
-/** Said once loudly and then seldom; counted each time; and said when it is over. */
+/** Logged once as a warning or error and then seldom; counted each time; and logged when it is over. */
 import { describe, expect, it } from "vitest";
 import { ErrorReports } from "../../../src/engine/error-reports.ts";
 import { type Metrics, noMetrics } from "../../../src/ports/metrics.ts";

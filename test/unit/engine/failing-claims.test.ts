@@ -1,10 +1,13 @@
-/** Claims that fail again and again: told once and then seldom, all counted, and told when they work again. */
+/**
+ * Claims that fail again and again: reported once and then seldom, all counted, and reported when they work
+ * again.
+ */
 import { describe, expect, it } from "vitest";
 import type { ErrorClass } from "../../../src/core/error-class.ts";
 import { StoreUnavailableError } from "../../../src/ports/lease-store.ts";
 import { FaultyFleet, storeThrough } from "./faulty-fleet.ts";
 
-/** The claims of w1 fail until they are healed. */
+/** The claims of w1 fail until they are repaired. */
 function failingClaims(errorClass: ErrorClass, steals = true) {
   let fails = true;
   let failures = 0;

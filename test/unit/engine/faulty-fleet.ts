@@ -1,4 +1,4 @@
-/** A fleet in virtual time whose ports a test breaks, and what it did, counted from its history. */
+/** A fleet in virtual time whose ports a test breaks, and its figures, counted from its history. */
 import type { Coordinator } from "../../../src/engine/coordinator.ts";
 import type { EngineOptions } from "../../../src/engine/engine-context.ts";
 import type { LeaseStore } from "../../../src/ports/lease-store.ts";
@@ -17,7 +17,7 @@ export interface Said {
 
 export interface FleetSetup {
   readonly swarm?: Partial<Swarm>;
-  /** The ports as a worker gets them. */
+  /** Changes the ports that a worker gets. */
   readonly ports?: (ports: EnginePorts, workerId: string) => EnginePorts;
   readonly options?: Partial<EngineOptions>;
 }
@@ -80,7 +80,7 @@ export class FaultyFleet {
     some();
   }
 
-  /** No more records; time to process those that there are. */
+  /** Puts no more records, and leaves time to process the existing ones. */
   async settle(millis = 10_000): Promise<void> {
     this.#isPutting = false;
     await this.run(millis);
@@ -96,7 +96,7 @@ export class FaultyFleet {
       .flatMap((fleetRow) => fleetRow.members.map(({ workerId }) => workerId));
   }
 
-  /** What happened to the records, and to the workers from `since` on. */
+  /** Counts what happened to the records, and to the workers from `since` on. */
   outcome(since = 0) {
     const { events } = this.cluster.history;
     const deliveries = new Map<string, number>();
@@ -116,7 +116,7 @@ export class FaultyFleet {
   }
 }
 
-/** The store with each call through `call`. */
+/** The store, with each call made through `call`. */
 export function storeThrough(
   store: LeaseStore,
   call: (name: keyof LeaseStore, act: () => Promise<unknown>) => Promise<unknown>,

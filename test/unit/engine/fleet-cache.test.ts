@@ -21,7 +21,7 @@ describe("silent members", () => {
   });
 
   it("are no workers that a gap hides: of a time without a look, half of a member's own failover time counts", () => {
-    // This worker's own failover time is long: its heartbeats were not due while nobody could be looked at.
+    // This worker's own failover time is long: its heartbeats were not due while no member could be polled.
     const cache = new FleetCache(10 * FAILOVER_MILLIS);
     poll(cache, 0, ann(), 0);
     poll(cache, 0, ann(), 0.4 * FAILOVER_MILLIS);

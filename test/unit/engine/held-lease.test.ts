@@ -1,4 +1,4 @@
-/** H4: however many answers are lost, one's own writes are recognised, and the lease is kept. */
+/** H4: however many answers are lost, a worker recognises its own writes and keeps the lease. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { ownLease } from "../../../src/engine/held-lease.ts";
@@ -9,7 +9,7 @@ import { memoryLeaseStore } from "../../simulation/world/memory-lease-store.ts";
 const KEY = "shardId-000000000000";
 const at = (n: number) => ({ sequenceNumber: String(n), subSequenceNumber: 0 });
 
-/** ok: answered; lost: happens, and the answer is lost; failed: does not happen. */
+/** ok: answered; lost: takes effect, and the answer is lost; failed: has no effect. */
 type Fate = "ok" | "lost" | "failed";
 
 function setup(fates: Fate[]) {
@@ -45,7 +45,7 @@ function setup(fates: Fate[]) {
   return { table, owned };
 }
 
-/** As the engine does it: until it is answered. */
+/** Repeats until there is an answer, as the engine does. */
 async function until<T>(act: () => Promise<T>): Promise<T> {
   for (let tries = 0; tries < 50; tries++) {
     try {

@@ -1,4 +1,4 @@
-/** Calls to the table that never settle, and a table that answers no call at all while a worker stops. */
+/** Calls to the table that never settle, and a table that answers no call while a worker stops. */
 import { describe, expect, it } from "vitest";
 import type { LeaseStore } from "../../../src/ports/lease-store.ts";
 import { FaultyFleet, storeThrough } from "./faulty-fleet.ts";
@@ -44,7 +44,7 @@ describe("one call that never settles", () => {
       await fleet.run(30_000);
       fleet.cluster.startWorker();
       await fleet.run(120_000);
-      // With a release or a leave, the worker's own end is what the call was for.
+      // A release or a leave is called only when the worker itself stops.
       fleet.cluster.stopWorker(fleet.worker("w1"));
       await fleet.run(30_000);
       expect(hangs).toBe(hung === "release" ? 1 : 2);

@@ -1,4 +1,7 @@
-/** What a whole deploy of a large fleet reads of the lease table. The figures of 80 × 500: `npm run simulate -- --scale`. */
+/**
+ * The rows of the lease table that a whole deploy of a large fleet reads. The figures of 80 × 500:
+ * `npm run simulate -- --scale`.
+ */
 import { expect, it } from "vitest";
 import { measureDeploy } from "../../simulation/scale-deploy.ts";
 
@@ -20,6 +23,6 @@ it("a deploy of 40 workers on 250 shards keeps the rate of scans, moves little, 
   const deployed = await measureDeploy(size);
   expect(deployed.peakRowsPerSecond).toBeLessThanOrEqual(size.maxRowsPerSecond);
   expect(deployed.evenAfterMillis).toBeLessThanOrEqual(size.maxEvenMillis);
-  // Each lease has to move once; a plan made from older rows moves some of them twice.
+  // Each lease must move once. A plan made from older rows moves some leases twice.
   expect(deployed.handOvers).toBeLessThanOrEqual(1.5 * size.shards);
 });

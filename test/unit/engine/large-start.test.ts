@@ -1,4 +1,7 @@
-/** The first start on a stream of a thousand shards, at 20 ms a call: bounded, without a failed write, heartbeats on time. */
+/**
+ * The first start on a stream of a thousand shards, at 20 ms a call: bounded, without a failed write, with
+ * heartbeats on time.
+ */
 import { expect, it } from "vitest";
 import { FaultyFleet, storeThrough } from "./faulty-fleet.ts";
 
@@ -34,7 +37,7 @@ it("makes 1,000 rows within ten seconds, a few at a time, and no heartbeat waits
   expect(underWay.most).toBeLessThanOrEqual(32);
   await fleet.run(20_000);
   const gaps = heartbeats.slice(1).map((at, index) => at - heartbeats[index]!);
-  // A third of the failover time, and a call.
+  // A third of the failover time, and one call.
   expect(Math.max(...gaps)).toBeLessThan(3_334 + 250);
   expect(fleet.outcome()).toMatchObject({ markedDead: 0, joins: 1 });
 });

@@ -1,4 +1,4 @@
-/** A fleet in which the leader assigns the leases, as in a very large one (`core/assignments.ts`). */
+/** A fleet whose leader assigns the leases, like a very large one (`core/assignments.ts`). */
 import { describe, expect, it } from "vitest";
 import { FaultyFleet } from "./faulty-fleet.ts";
 
@@ -21,7 +21,7 @@ const counts = (fleet: FaultyFleet): number[] => {
   return [...owned.values()].toSorted((a, b) => a - b);
 };
 
-/** How often each worker has read the table. */
+/** How often each worker has scanned the table. */
 function scans(fleet: FaultyFleet, since: number): ReadonlyMap<string, number> {
   const counts = new Map<string, number>();
   for (const event of fleet.cluster.history.events)

@@ -1,4 +1,7 @@
-/** How long the event loop was blocked: measured, reported, attributed. Virtual time; failover time 10 s, a pulse every 0.5 s. */
+/**
+ * How long the event loop was blocked: measured, reported, attributed. Virtual time; failover time 10 s, a
+ * pulse every 0.5 s.
+ */
 import { describe, expect, it } from "vitest";
 import { LoopWatch } from "../../../src/engine/loop-watch.ts";
 import { noMetrics } from "../../../src/ports/metrics.ts";
@@ -126,11 +129,11 @@ describe("the watch over the event loop", () => {
     const sentMillis = clock.monotonicMillis();
     await run(4_000);
     expect(loop.owesHeartbeat(sentMillis)).toBe(false);
-    // A short one leaves time enough; what adds up to a third of the failover time does not.
+    // One short block leaves enough time. Blocks that add up to a third of the failover time do not.
     void process.block(2_000, () => undefined);
     expect(loop.owesHeartbeat(sentMillis)).toBe(false);
     await scheduler.run(scheduler.now + 2_500);
-    // Asked in the same moment, before any timer: promise chains run first.
+    // Checked at the same moment, before any timer: promise chains run first.
     void process.block(2_000, () => undefined);
     expect(loop.owesHeartbeat(sentMillis)).toBe(true);
     await scheduler.run(scheduler.now + 3_000);

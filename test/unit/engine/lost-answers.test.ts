@@ -1,4 +1,4 @@
-/** Writes that happened and whose answer was lost: the others must hear of them all the same. */
+/** Writes that took effect and whose answers were lost: the other workers must be notified all the same. */
 import { describe, expect, it } from "vitest";
 import { type LeaseStore, StoreUnavailableError } from "../../../src/ports/lease-store.ts";
 import { Cluster, type EnginePorts } from "../../simulation/cluster.ts";
@@ -13,7 +13,7 @@ describe("a lost answer", () => {
       claim: async (seen, owner) => {
         if (!markLost) return store.claim(seen, owner);
         markLost = false;
-        // By then the leader has read the table.
+        // By then the leader has scanned the table.
         await clock.sleep(2_000);
         await store.claim(seen, owner);
         throw new StoreUnavailableError("the answer was lost");

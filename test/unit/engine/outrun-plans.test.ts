@@ -1,4 +1,4 @@
-/** C1: what is done of plans from a table that changed while it was read. */
+/** C1: which decisions are performed from plans of a table that changed while it was scanned. */
 import { describe, expect, it } from "vitest";
 import { decide } from "../../../src/core/decide.ts";
 import type { Lease } from "../../../src/core/lease.ts";
@@ -15,14 +15,14 @@ describe("outrun plans", () => {
     const decisions = plan([row("s1"), row("s2")]);
     expect(keysOf(decisions.claim)).toEqual(["s1"]);
     expect(plans.add(decisions, 7).claims).toEqual([]);
-    expect(plans.add(decisions, 7).claims).toEqual([]); // the same scan says nothing new
+    expect(plans.add(decisions, 7).claims).toEqual([]); // the same scan adds nothing
     expect(keysOf(plans.add(decisions, 8).claims)).toEqual(["s1"]);
   });
 
   it("remember it while a plan between them gives the lease to another", () => {
     const plans = new OutrunPlans();
     plans.add(plan([row("s1"), row("s2")]), 1);
-    // With a lease of its own, s1 goes to b.
+    // When a holds a lease already, s1 goes to b.
     expect(plans.add(plan([row("s0", { owner: "a" }), row("s1")]), 2).claims).toEqual([]);
     expect(keysOf(plans.add(plan([row("s1"), row("s2")]), 3).claims)).toEqual(["s1"]);
   });

@@ -1,4 +1,4 @@
-/** What a version that dies seconds after joining costs, and what it must not cost. Failover time 4 s. */
+/** What a version costs that dies seconds after joining, and what it must not cost. Failover time 4 s. */
 import { describe, expect, it } from "vitest";
 import { measureCrashLoop, measureJoiner } from "../../simulation/crash-loop.ts";
 import { NO_TRIALS } from "../../simulation/fault-mutations.ts";
@@ -16,7 +16,7 @@ describe("a crash loop", () => {
   ])("costs few moves and records (same id: $sameId)", async ({ sameId, mostTwice }) => {
     const loop = { crashes: 5, livesMillis: 5_000, pauseMillis: 6_000, sameId };
     const { movesPerCrash, twicePerCrash, joiner } = await measureCrashLoop(loop);
-    // One lease to each, and one back; the first took a whole share.
+    // One lease to each, and one back. The first worker took a whole share.
     expect(movesPerCrash).toBeLessThanOrEqual(4);
     expect(twicePerCrash).toBeLessThanOrEqual(mostTwice);
     expect(joiner.moves).toBe(5);

@@ -1,4 +1,4 @@
-/** A table that takes longer to read than a worker may be silent. */
+/** A table that takes longer to scan than the failover time. */
 import { describe, expect, it } from "vitest";
 import { StoreUnavailableError } from "../../../src/ports/lease-store.ts";
 import { Cluster } from "../../simulation/cluster.ts";
@@ -36,7 +36,7 @@ describe("a scan that takes longer than the failover time", () => {
     let isSlow = false;
     let readings = 0;
     let isReading = false;
-    /** During the first reading; the first of them fails. */
+    /** Sent during the first scan; the first of them fails. */
     let heartbeats = 0;
     const fleet = new FaultyFleet({
       swarm: { shards: 4, failoverTimeMillis: 4_000 },

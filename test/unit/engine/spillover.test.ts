@@ -1,4 +1,4 @@
-/** Caps that leave shards to nobody: the leader says so once, and then every five minutes while it lasts. */
+/** Caps that leave shards unowned: the leader logs it once, and then every five minutes while it lasts. */
 import { describe, expect, it } from "vitest";
 import { FaultyFleet } from "./faulty-fleet.ts";
 
@@ -15,7 +15,7 @@ describe("caps that leave shards unread", () => {
     expect(said()).toMatchObject([{ level: "error", fields: { spilled: 4, workers: 1, runnable: 6 } }]);
     await fleet.run(60_000);
     expect(said()).toHaveLength(2);
-    // The formula is asked anew when the number of workers or shards changes.
+    // The formula is called again when the number of workers or shards changes.
     cap = 100;
     fleet.cluster.startWorker();
     await fleet.run(30_000);
@@ -23,7 +23,7 @@ describe("caps that leave shards unread", () => {
     cap = 2;
     fleet.cluster.stopWorker(fleet.worker("w2"));
     await fleet.run(20_000);
-    // What it holds it keeps: only the children are left over.
+    // The worker keeps the leases that it holds: only the children are left over.
     fleet.cluster.stream.split(fleet.cluster.stream.openShards()[0]!.shard.shardId);
     await fleet.run(60_000);
     expect(said()).toHaveLength(3);

@@ -1,6 +1,6 @@
 /**
- * `start()` waits out what may pass, and rejects within half a minute, with the remedy, on what cannot work. What goes
- * wrong for good later is told by log, status and health.
+ * `start()` waits out what may pass, and rejects within half a minute, with the remedy, on what cannot work.
+ * Failures that begin later and last are reported by log, status and health.
  */
 import { describe, expect, it } from "vitest";
 import type { ErrorClass } from "../../../src/core/error-class.ts";
@@ -15,7 +15,7 @@ import { FaultyFleet, storeThrough } from "./faulty-fleet.ts";
 
 type Trouble = ErrorClass | "never settles" | undefined;
 
-/** One worker whose calls of these names are in trouble. */
+/** One worker whose calls of these names fail. */
 function starting(names: readonly string[]) {
   const trouble: { is: Trouble; calls: number } = { is: undefined, calls: 0 };
   const hit = async (name: string, act: () => Promise<unknown>, error: (c: ErrorClass) => Error) => {
@@ -69,7 +69,8 @@ describe("a start", () => {
       fleet.cluster.startWorker();
       await fleet.run(5_000);
       trouble.is = undefined;
-      // A call that never settles is given up at its deadline: 30 s for a listing, 20 s for the table, less for others.
+      // A call that never settles is abandoned at its deadline: 30 s for a listing, 20 s for the table, less
+      // for others.
       await fleet.run(kind === "never settles" ? 30_000 : 15_000);
       expect(started(fleet)).toMatchObject([{ action: "joined" }]);
       expect(fleet.engine("w1").status()).toMatchObject({ state: "active", leases: [{}, {}] });

@@ -1,6 +1,7 @@
 /**
- * A stream that is deleted and made again under its name while a fleet reads it: every worker finds out by what is
- * refused, and ends with the remedy or begins anew (`onStreamReplaced`). No position moves, no checkpoint is written.
+ * A stream that is deleted and created again under its name while a fleet reads it. Every worker notices by
+ * what is refused, and ends with the remedy or begins again (`onStreamReplaced`). No position moves, no
+ * checkpoint is written.
  */
 import { describe, expect, it } from "vitest";
 import type { StreamIdentity } from "../../../src/core/application.ts";

@@ -1,6 +1,6 @@
 /**
- * The lease table fails for every worker at once, for any time, and works again. All workers are well, so none is marked
- * dead, none joins anew, no lease moves and no record comes twice (cases: r02).
+ * The lease table fails for all workers at once, for any time, and then works again. All workers are healthy,
+ * so none is marked dead, none joins again, no lease moves and no record is processed twice (cases: r02).
  */
 import { describe, expect, it } from "vitest";
 import { type LeaseStore, StoreUnavailableError } from "../../../src/ports/lease-store.ts";
@@ -45,7 +45,7 @@ function failing({ store, clock, random }: EnginePorts, outage: { on: boolean },
   return Object.fromEntries(wrapped) as LeaseStore;
 }
 
-/** @param failoverTimesMillis the workers have one of them each */
+/** @param failoverTimesMillis each worker has one of them */
 async function outageOf(fails: Fails, outageMillis: number, failoverTimesMillis: readonly number[]) {
   const outage = { on: false };
   const failoverTimeMillis = Math.max(...failoverTimesMillis);

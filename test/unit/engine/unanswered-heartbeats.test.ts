@@ -1,6 +1,7 @@
 /**
- * One worker's writes reach the lease table and no answer reaches the worker: it hands nothing to its handlers, because it
- * cannot know whether it still lives. For the others it stands still, so its shards do not wait for the end of it.
+ * One worker's writes reach the lease table, and no answer reaches the worker. It calls no handler, because
+ * it cannot know whether it is still a member. To the others its heartbeat does not move, so its shards do
+ * not wait until the failure ends.
  */
 import { expect, it } from "vitest";
 import { type LeaseStore, StoreUnavailableError } from "../../../src/ports/lease-store.ts";
@@ -62,6 +63,6 @@ it("a worker whose answers are all lost is replaced within a failover time and 5
   const handled = new Set(
     history.events.flatMap((event) => (event.type === "handled" ? event.sequenceNumbers : [])),
   );
-  // The last second's may still be on their way.
+  // The records of the last second may still be in flight.
   expect(numbers.slice(0, -20).filter((number) => !handled.has(number))).toEqual([]);
 });

@@ -1,4 +1,7 @@
-/** The user's code at its worst, in a whole worker: hooks that hang, `onEvent` that throws, handlers that never end, and a stop meanwhile. */
+/**
+ * The user's code at its worst, in a whole worker: hooks that hang, `onEvent` that throws, handlers that
+ * never end, and a stop meanwhile.
+ */
 import { describe, expect, it } from "vitest";
 import type { Coordinator } from "../../../src/engine/coordinator.ts";
 import type { EngineOptions, WorkerEvent } from "../../../src/engine/engine-context.ts";
@@ -9,7 +12,7 @@ import type { Swarm } from "../../simulation/swarm.ts";
 
 const never = () => new Promise<void>(() => undefined);
 
-/** Worker "a" has the user's code that the test is about. */
+/** Worker "a" runs the user's code under test. */
 class Fleet {
   readonly cluster: Cluster;
   readonly said: { readonly level: string; readonly message: string }[] = [];
@@ -49,7 +52,7 @@ class Fleet {
     }
   }
 
-  /** Alive to the others: an active entry whose heartbeat moves. */
+  /** Whether the worker looks alive to the others: an active entry whose heartbeat moves. */
   async heartbeats(id: string): Promise<boolean> {
     const entry = () =>
       this.cluster.table

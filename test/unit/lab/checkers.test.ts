@@ -33,7 +33,7 @@ const fleets = fc
       ...SMALL,
       seed,
       shards,
-      // No more than the cap of ten a worker lets them own.
+      // No more than the cap of ten per worker allows.
       splitTo: Math.min(shards + Math.min(splits, shards), 10 * pods),
       pods,
       scaleTo: pods + added,
@@ -242,7 +242,7 @@ describe("a damaged history", () => {
     const { leaseKey, worker, t } = takenOver;
     const old = recordsOf(history).find((e) => e.worker === victim && e.shardId === leaseKey) as RecordLine;
     expect(failing(verdicts(history, options))).toEqual([]);
-    // It was processed, and checkpointed, long before the kill.
+    // It was processed and checkpointed long before the kill.
     const longAgo = history.map((event) => (event === old ? { ...old, t: t - 60_000 } : event));
     expect(failing(verdicts([...longAgo, { ...old, worker, t: t + 500 }], options))).toContain(
       "nothing doubled",

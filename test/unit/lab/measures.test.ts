@@ -249,7 +249,7 @@ describe("percentiles", () => {
 
 describe("the cost of the calls", () => {
   it("prices writes and half-unit reads over a month", () => {
-    // 100 writes and 300 looks in one minute.
+    // 100 writes and 300 polls in one minute.
     const cost = dynamoDbCost(
       { "DynamoDB.UpdateItem": 100, "DynamoDB.GetItem": 300, "Kinesis.GetRecords": 9_999 },
       60_000,

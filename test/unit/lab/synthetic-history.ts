@@ -1,6 +1,7 @@
 /**
- * A history as a correct fleet would write it, from a seed: workers start, shards split, workers join, optionally one
- * is killed. Checkers must find it valid; tests damage it and expect the right checker to say so.
+ * A history as a correct fleet would write it, from a seed: workers start, shards split, workers join, and
+ * optionally one is killed. Checkers must find it valid. Tests damage it and expect the right checker to
+ * report that.
  */
 
 import { type ExperimentSettings, evenDistribution, SEED_SETTINGS } from "../../../lab/settings.ts";
@@ -17,7 +18,7 @@ export interface SyntheticOptions {
   readonly keys: number;
   /** Length of each of the four phases (start, split, scale, rest). */
   readonly phaseMillis: number;
-  /** Kill -9 one worker in the last phase. */
+  /** Kills one worker with SIGKILL in the last phase. */
   readonly kill: boolean;
 }
 
@@ -46,13 +47,13 @@ interface Shard {
   readonly records: Stored[];
   closed: boolean;
   ended: boolean;
-  /** When its lease row exists. */
+  /** When its lease row is created. */
   leasedAt: number;
   owner: string | null;
   next: number;
   checkpoint: number;
   checkpointedAt: number;
-  /** The owner reads no sooner. */
+  /** The owner does not read before this time. */
   readyAt: number;
 }
 

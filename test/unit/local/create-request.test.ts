@@ -1,4 +1,6 @@
-/** The process runtime starts the programs of its table, and no request chooses what runs on this machine. */
+/**
+ * The process runtime starts only the programs of its table. No request chooses what runs on this machine.
+ */
 import { describe, expect, it } from "vitest";
 import { parseCreateRequest, requireKnownVariables } from "../../../local/containers/create-request.ts";
 import { findImage, imageDigest, projectImages } from "../../../local/containers/images.ts";
@@ -17,7 +19,7 @@ describe("an image", () => {
     "evenkeel/consumer:latest",
     "registry.example:5000/evenkeel/consumer:1@sha256:0",
     imageDigest("evenkeel/consumer"),
-    "../../evenkeel/consumer", // any registry's: the name alone decides, and no path is made of it
+    "../../evenkeel/consumer", // any registry's: only the name decides, and no path is made of it
   ])("%s is the consumer's one command", (reference) => {
     const { run } = findImage(images, reference) ?? expect.fail(`${reference} is not found`);
     expect(run.command).toBe(process.execPath);

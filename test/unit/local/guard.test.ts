@@ -1,4 +1,4 @@
-/** Which requests the gateway refuses, so that no page in the user's browser can use the endpoint. */
+/** Which requests the gateway refuses, so that no web page in the user's browser can use the endpoint. */
 import { describe, expect, it } from "vitest";
 import { refusal } from "../../../local/gateway/guard.ts";
 

@@ -11,7 +11,7 @@ import { type ProducerOptions, runProducer } from "../../../services/producer/ru
 import type { Clock } from "../../../src/ports/clock.ts";
 import { type Random, seededRandom } from "../../../src/ports/random.ts";
 
-/** Time that goes on when everybody sleeps: the earliest sleeper is woken after pending promises have run. */
+/** Time that passes when all callers sleep: the earliest sleeper wakes after pending promises have run. */
 class SleepersClock implements Clock {
   now = 0;
   #sleepers: { at: number; wake: () => void }[] = [];
@@ -53,7 +53,10 @@ interface Run {
   readonly logged: string[];
 }
 
-/** Runs a producer for `millis` of virtual time against a stream in memory whose every call `fate` decides about. */
+/**
+ * Runs a producer for `millis` of virtual time against a stream in memory. `fate` decides the outcome of each
+ * call.
+ */
 async function produce(
   fate: (
     records: readonly CountedRecord[],
@@ -127,7 +130,7 @@ describe("runProducer", () => {
               await clock.sleep(random.next() * 400);
               if (random.next() < failing / 4) return { kind: "refused", problem: "throttled" };
               if (random.next() < losing) {
-                // Nobody will ever know: the stream may have taken it.
+                // The outcome stays unknown: the stream may have taken them.
                 late.push(records.map(({ key, n }) => ({ key, n })));
                 return { kind: "unknown", problem: "timed out" };
               }

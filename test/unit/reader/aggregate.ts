@@ -1,4 +1,4 @@
-/** The other direction, for tests only: builds KPL aggregates. */
+/** Builds KPL aggregates, for tests only: the reverse of the library's parser. */
 import { createHash } from "node:crypto";
 
 export interface UserRecord {

@@ -1,4 +1,4 @@
-/** The end of a shard is what the listing confirms: SHARD_END written over unread records loses them for good. */
+/** The end of a shard must be confirmed by the listing: SHARD_END over unread records loses them for good. */
 import { describe, expect, it } from "vitest";
 import type { StreamErrorClass } from "../../../src/ports/stream.ts";
 import { checkpointAt, SHARD_ID, shard, shardWorld, upTo } from "./shard-world.ts";

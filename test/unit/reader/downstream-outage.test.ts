@@ -1,11 +1,11 @@
-/** What the handler needs is away for a while: it is waited for, seldom asked, and nothing is given up. */
+/** The handler's downstream fails for a while: the reader waits, calls seldom, and gives no record up. */
 import { describe, expect, it } from "vitest";
 import type { ProcessRecordsInput, ShardReaderOptions } from "../../../src/engine/reader/reader-options.ts";
 import { checkpointAt, indexOf, type ShardWorld, shardWorld, upTo } from "./shard-world.ts";
 
 const policies = ["stop", "skip", "deadLetter"] as const;
 
-/** A thousand records, and a database behind the handler that is away from 1 s on. */
+/** A thousand records, and a database behind the handler that fails from 1 s on. */
 function outage(
   policy: (typeof policies)[number],
   downMillis: number,
@@ -97,7 +97,7 @@ describe("a drain during it", () => {
     await world.clock.settle();
     expect(seen).toEqual(["draining true, signal false: Error: a hand-over or a stop is wanted"]);
     expect(world.outcome).toMatchObject({ kind: "drained" });
-    // Giving way is no failure.
+    // Interrupted retries are no failure.
     expect(world.events.filter(({ type }) => type === "retry")).toEqual([]);
   });
 
@@ -200,7 +200,7 @@ describe("those who want to give up", () => {
 });
 
 describe("a halted shard", () => {
-  /** Record 5 is poison until it is mended. */
+  /** Record 5 is poison until it is repaired. */
   function halting() {
     const state = { mended: false };
     const processed: number[] = [];

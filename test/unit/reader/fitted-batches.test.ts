@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import type { HandlerCallSpan } from "../../../src/engine/loop-watch.ts";
 import { shardWorld, upTo, type WorldSetup } from "./shard-world.ts";
 
-/** A loop that every call blocks for so long by its records. */
+/** An event loop that every call blocks for a time that depends on its records. */
 const blocking = (millisOf: (records: number) => number, leastJudgedMillis = 0) => {
   const loop = {
     records: 0,

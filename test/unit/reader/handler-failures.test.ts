@@ -3,7 +3,7 @@ import type { ConsumerRecord } from "../../../src/core/record.ts";
 import type { ProcessRecordsInput } from "../../../src/engine/reader/reader-options.ts";
 import { checkpointAt, indexOf, SHARD_ID, shardWorld, upTo } from "./shard-world.ts";
 
-/** A handler that refuses any call with one of these records in it, and otherwise notes what it processed. */
+/** A handler that fails any call with one of these records, and otherwise notes the processed records. */
 function refusing(...poison: number[]) {
   const processed: number[] = [];
   const handler = ({ records }: ProcessRecordsInput) => {
@@ -96,7 +96,7 @@ describe("a handler that fails", () => {
       [1, 9],
     ]);
     expect(world.lease.writes.at(-1)?.checkpoint).toEqual(checkpointAt(24));
-    // Four for the batch; for each record the halving and its lone tries.
+    // Four calls for the batch; for each record the halving and its calls alone.
     expect(world.calls.length).toBeLessThan(4 + 3 * (Math.ceil(Math.log2(12)) + 7));
   });
 

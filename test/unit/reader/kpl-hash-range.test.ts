@@ -1,4 +1,4 @@
-/** `kplHashRange`: what happens to user records of an aggregate that are another shard's. */
+/** `kplHashRange`: what happens to user records of an aggregate that belong to another shard. */
 import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
@@ -89,7 +89,7 @@ describe("a shard that is sent KPL records of another shard", () => {
       .filter((record) => indexOf(record) === 2)
       .map((one) => one.subSequenceNumber);
     expect(numbers).toEqual(own.map((key) => KEYS.indexOf(key)));
-    // Plain records are never another shard's.
+    // Plain records never belong to another shard.
     expect(
       world.delivered.filter((record) => record.partitionKey === "key-1" && record.data.length === 100),
     ).toHaveLength(1);

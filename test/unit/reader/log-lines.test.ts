@@ -1,6 +1,6 @@
 /**
- * No record's data, no partition key and no credential in a log line, at any level: handlers fail in every way there is,
- * with errors that carry the record, and pino writes the lines as a service would.
+ * No record data, partition key or credential in a log line, at any level. Handlers fail in every way there
+ * is, with errors that carry the record, and pino writes the lines as in a service.
  */
 import { inspect } from "node:util";
 import pino from "pino";
@@ -27,7 +27,7 @@ const forms = (text: string): string[] => [
 ];
 const SECRETS = [...forms(DATA), ...forms(KEY), HASH_KEY];
 
-/** A record of its own, and a KPL aggregate of three. */
+/** A plain record, and a KPL aggregate of three. */
 function putPersonal(stream: TestStream): void {
   const user = { partitionKey: KEY, explicitHashKey: HASH_KEY, data: bytes(DATA) };
   for (const data of [bytes(DATA), aggregate([user, user, user])]) {
@@ -39,7 +39,9 @@ function putPersonal(stream: TestStream): void {
   }
 }
 
-/** A shard with these records, read for a while, drained, and what pino wrote at the lowest level. */
+/**
+ * Reads a shard with these records for a while, drains it, and returns what pino wrote at the lowest level.
+ */
 async function logOf(setup: WorldSetup): Promise<string> {
   const lines: string[] = [];
   const clock = new VirtualClock();

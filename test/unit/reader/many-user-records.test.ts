@@ -1,4 +1,6 @@
-/** One Kinesis record of a MiB with 170,000 user records of a byte or none: what is made of it at a time is bounded. */
+/**
+ * One Kinesis record of 1 MiB with 170,000 user records of one byte or none: few of them are made at a time.
+ */
 import { describe, expect, it } from "vitest";
 import { deaggregate, Expansion } from "../../../src/core/deaggregate.ts";
 import type { ConsumerRecord } from "../../../src/core/record.ts";

@@ -4,7 +4,7 @@ import { PoisonRecordError } from "../../../src/engine/reader/handler-errors.ts"
 import type { ProcessRecordsInput } from "../../../src/engine/reader/reader-options.ts";
 import { checkpointAt, indexOf, shardWorld, upTo } from "./shard-world.ts";
 
-/** Decodes a batch before it processes it, as handlers do. */
+/** Decodes a batch before processing it, as handlers do. */
 function decoding(...poison: number[]) {
   const processed: number[] = [];
   const handler = ({ records }: ProcessRecordsInput) => {
@@ -150,7 +150,7 @@ describe("poison that is alone in its batch", () => {
     });
     await world.clock.advance(60_000);
     const given = world.calls.flatMap((call) => call.records.map(indexOf)).filter((index) => index > 1);
-    const afterWhole = given.slice(3 * 4); // the batch as a whole is tried four times
+    const afterWhole = given.slice(3 * 4); // the whole batch is tried four times
     expect(afterWhole.toSorted((a, b) => a - b)).toEqual([2, 3, 4]);
     expect(world.lease.writes.at(-1)?.checkpoint).toEqual(checkpointAt(4));
   });
@@ -163,7 +163,7 @@ describe("poison that is alone in its batch", () => {
         const isWhole = records.length === 2;
         const isAhead = indexOf(records[0]!) === 2;
         if (isAhead) await checkpoint();
-        // The first record is done in the last call before the hand-over.
+        // The first record is processed in the last call before the hand-over.
         else if (
           !isWhole &&
           calls.some((call) => call.records.length === 1 && indexOf(call.records[0]!) === 2)

@@ -1,4 +1,4 @@
-/** Nothing stops in silence: what a shard is doing and since when, and the warning when that takes long. */
+/** No stop goes unreported: what a shard does and since when, and the warning when that takes long. */
 import { describe, expect, it } from "vitest";
 import { WALL_START } from "../../../src/testing/virtual-clock.ts";
 import { checkpointAt, type ShardWorld, shardWorld } from "./shard-world.ts";
@@ -11,7 +11,7 @@ const longest = ({ metrics }: ShardWorld) =>
 describe("a handler that hangs", () => {
   it("is warned about after 30 s, then every five minutes, and measured all the time", async () => {
     const world = shardWorld({ prepare: (stream) => stream.put(1), handler: never });
-    // The handler has had it since 10 ms after the start.
+    // The handler has had the record since 10 ms after the start.
     await world.clock.advance(30_009);
     expect(warnings(world)).toEqual([]);
     await world.clock.advance(1);

@@ -93,7 +93,7 @@ describe("drain: a planned move", () => {
     const world = shardWorld({ handler: (_, { clock }) => clock.sleep(3_000) });
     await world.clock.advance(500);
     world.stream.put(3);
-    // An end without children is asked for once more: with an iterator of its own.
+    // An end without children is read once more, with an iterator of its own.
     world.stream.closed = true;
     await world.clock.until(() => world.calls.length === 1);
     world.stream.iteratorLatencyMillis = 5_000;
@@ -107,7 +107,7 @@ describe("drain: a planned move", () => {
 
   it("makes no last read of a shard that is behind: its backlog is the new owner's", async () => {
     const world = shardWorld({
-      // Room for one record at a time: nothing is read ahead.
+      // Room for one record at a time: nothing is fetched ahead.
       deps: { budget: createByteBudget(2_000) },
       prepare: (stream) => stream.put(20, 990),
       handler: (_, { clock }) => clock.sleep(1_000),

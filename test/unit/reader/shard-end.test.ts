@@ -1,4 +1,7 @@
-/** Between the last record of a shard and SHARD_END: the hook, and with manual checkpoints the last checkpoint. */
+/**
+ * Between the last record of a shard and SHARD_END: the hook, and with manual checkpoints the last
+ * checkpoint.
+ */
 import { describe, expect, it } from "vitest";
 import type { CheckpointFunction, ShardEnded } from "../../../src/engine/reader/reader-options.ts";
 import { checkpointAt, SHARD_ID, shard, shardWorld, type WorldSetup } from "./shard-world.ts";

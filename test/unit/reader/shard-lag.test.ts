@@ -1,4 +1,4 @@
-/** What a shard reader says about its lag: it grows by itself while the shard is not read. */
+/** The lag that a shard reader reports grows by itself while the shard is not read. */
 import { describe, expect, it } from "vitest";
 import { ReadLag } from "../../../src/engine/reader/lag.ts";
 import type { StreamErrorClass } from "../../../src/ports/stream.ts";

@@ -1,4 +1,6 @@
-/** What a worker's shards cost in CloudWatch at the default level: as many series with twenty shards as with one. */
+/**
+ * The CloudWatch series of a worker's shards at the default level: as many with twenty shards as with one.
+ */
 import type { CloudWatchClient, PutMetricDataCommand } from "@aws-sdk/client-cloudwatch";
 import { expect, it } from "vitest";
 import { cloudWatchMetrics } from "../../../src/adapters/cloudwatch/metrics.ts";

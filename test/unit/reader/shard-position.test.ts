@@ -1,4 +1,4 @@
-/** Where reading begins anew, when Kinesis refuses the place where it was. */
+/** Where reading begins again when Kinesis refuses the last position. */
 import { describe, expect, it } from "vitest";
 import type { Position, StreamErrorClass } from "../../../src/ports/stream.ts";
 import { VirtualClock, WALL_START } from "../../../src/testing/virtual-clock.ts";
@@ -86,7 +86,7 @@ describe("a sequence number that Kinesis refuses", () => {
       },
     });
     await world.clock.advance(3_620_000);
-    // The trim horizon is asked for as well, and would be believed: whichever is given out first.
+    // The trim horizon is requested as well, and would be accepted: the iterator that is given first wins.
     expect(world.stream.positions).toHaveLength(1);
     expect(world.indexes()).toEqual(upTo(10).slice(3));
   });
@@ -105,7 +105,7 @@ describe("a sequence number that Kinesis refuses", () => {
 
 describe("LATEST", () => {
   const LATEST = { sequenceNumber: "LATEST", subSequenceNumber: 0 };
-  /** As Kinesis: no time that is still to come on its own clock. */
+  /** Like Kinesis: no time in the future of its own clock. */
   const notToCome = (clock: VirtualClock) => (position: Position) =>
     position.kind === "at-timestamp" && position.timestamp.getTime() > clock.wallMillis()
       ? "invalid"

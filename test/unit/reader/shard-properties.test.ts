@@ -1,4 +1,7 @@
-/** Whatever goes wrong: every record is processed, none is passed, order holds, the checkpoint tells the truth. */
+/**
+ * Under any faults: every record is processed, none is skipped, the order holds, and the checkpoint is
+ * correct.
+ */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { StoreUnavailableError } from "../../../src/ports/lease-store.ts";
@@ -23,12 +26,12 @@ const scenario = fc.record({
   readFaults: fc.array(problem, { maxLength: 25 }),
   iteratorFaults: fc.array(problem, { maxLength: 6 }),
   storeFailures: fc.nat(4),
-  /** Which handler calls throw; never four in a row, so that "stop" does not come. */
+  /** Which handler calls throw. Never four in a row, so that "stop" does not apply. */
   failingCalls: fc.array(fc.boolean(), { maxLength: 40 }),
   handlerMillis: fc.constantFrom(0, 5, 150, 900, 3_000),
   checkpointIntervalMillis: fc.constantFrom(0, 300, 5_000),
   mode: fc.constantFrom("auto", "manual"),
-  /** When the shard moves on to the next owner, again and again. */
+  /** When the shard moves to its next owner. */
   moves: fc.array(fc.integer({ min: 50, max: 8_000 }), { maxLength: 4 }),
   crash: fc.boolean(),
 });
@@ -97,7 +100,7 @@ describe("properties of a shard's reading", () => {
         expect(world.outcome).toMatchObject({ kind: "ended", checkpoint: checkpointAt(given.count) });
         expect([...new Set(processed)]).toEqual(upTo(given.count));
         for (const [at, index] of processed.entries()) {
-          // A step forward is always to the next record: nothing was passed. A step back is a repetition.
+          // A step forward is always to the next record: none was skipped. A step back is a repetition.
           const before = processed[at - 1] ?? 0;
           expect(index).toBeLessThanOrEqual(before + 1);
         }

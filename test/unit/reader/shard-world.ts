@@ -1,6 +1,6 @@
 /**
- * One shard and one lease in memory, and a reader on them. The stream keeps Kinesis's rules (positions, expiry, end of
- * shard, 10 MiB an answer); faults are pushed by the test and happen to the next calls.
+ * One shard and one lease in memory, and a reader on them. The stream keeps Kinesis's rules (positions,
+ * expiry, end of shard, 10 MiB an answer). The test queues faults, which happen to the next calls.
  */
 
 import { FULL_RANGE, type HashRange } from "../../../src/core/hash-range.ts";
@@ -38,7 +38,7 @@ export const shard = (shardId: string, parentShardIds: string[] = [], closed = f
   closed,
 });
 
-/** Sequence numbers as Kinesis's: long, and rising by more than one. */
+/** Sequence numbers like Kinesis's: long, and rising by more than one. */
 export const sequence = (n: number): string => (49_000_000_000_000_000_000n + BigInt(n) * 7n).toString();
 
 export class TestStream implements Stream {
@@ -53,13 +53,13 @@ export class TestStream implements Stream {
   readonly readFaults: (StreamErrorClass | undefined)[] = [];
   readonly iteratorFaults: (StreamErrorClass | undefined)[] = [];
   readonly listingFaults: (StreamErrorClass | undefined)[] = [];
-  /** Whether a position is refused, for as long as it is. */
+  /** Refuses a position for as long as it returns an error. */
   refuses: (position: Position) => StreamErrorClass | undefined = () => undefined;
-  /** So many of the next reads are answered as if the shard ended there. */
+  /** This many of the next reads are answered as if the shard ended there. */
   falseEnds = 0;
-  /** So many of the next reads are never answered. */
+  /** This many of the next reads are never answered. */
   mute = 0;
-  /** The listing is behind by so long. */
+  /** The listing lags by this time. */
   listingLagMillis = 0;
   shards: Shard[] = [shard(SHARD_ID)];
   children: Shard[] | undefined;
@@ -104,7 +104,7 @@ export class TestStream implements Stream {
     } catch (error) {
       return Promise.reject(error);
     }
-    // A shard whose end may be read is listed as closed, sooner or later.
+    // A shard whose end may be read is listed as closed sooner or later.
     if (this.closed) this.#closedAt = Math.min(this.#closedAt, this.#clock.now);
     const closed = (one: Shard) =>
       one.shardId === SHARD_ID && this.#clock.now >= this.#closedAt + this.listingLagMillis;
@@ -239,7 +239,7 @@ export interface ShardWorld {
   readonly metrics: { name: string; value: number; operation: string; shardId: string | undefined }[];
   /** Set when the consumer has finished. */
   outcome: ShardOutcome | undefined;
-  /** How many of the delivered records the handler has seen, as indexes 1… in the stream. */
+  /** The records delivered to the handler, as indexes 1… in the stream. */
   indexes(): number[];
 }
 
@@ -250,7 +250,7 @@ export interface WorldSetup {
   readonly clock?: VirtualClock;
   /** Prepares the stream before the reader starts. */
   readonly prepare?: (stream: TestStream, lease: TestLease, clock: VirtualClock) => void;
-  /** What the handler does, after the call has been noted. */
+  /** What the handler does after the call was noted. */
   readonly handler?: (input: ProcessRecordsInput, world: ShardWorld) => Promise<void> | void;
   readonly seed?: number;
 }

@@ -1,4 +1,7 @@
-/** The hook before a lease is given away: what a checkpoint there means when the last batch went well, failed, or was interrupted. */
+/**
+ * The hook before a lease is handed over: what a checkpoint there means when the last batch succeeded,
+ * failed, or was interrupted.
+ */
 import { describe, expect, it } from "vitest";
 import type { CheckpointFunction, ShutdownRequested } from "../../../src/engine/reader/reader-options.ts";
 import { checkpointAt, SHARD_ID, sequence, shardWorld, type WorldSetup } from "./shard-world.ts";

@@ -40,7 +40,7 @@ describe("a stream in trouble", () => {
         if (index > 0) expect(pause).toBeLessThanOrEqual(10_200);
       }
       expect(said(world.logs, "error")).toEqual([]);
-      // One line every five minutes, and one when it is over.
+      // One line every five minutes, and one when the failure is over.
       const warnings = said(world.logs, "warn");
       expect(warnings.length).toBeLessThanOrEqual(world.clock.now / 300_000 + 2);
       expect(warnings[0]).toContain(`reading fails (${problem})`);
@@ -78,7 +78,7 @@ describe("a stream in trouble", () => {
       ]);
       expect(world.indexes()).toEqual(upTo(500).slice(3));
 
-      // And while it reads: nothing that was read is fetched again.
+      // The same while it reads: no record that was read is fetched again.
       world.stream.put(3);
       world.stream.readFaults.push(...times(20, problem));
       await world.clock.until(() => world.delivered.length === 500, 600_000);
@@ -135,7 +135,7 @@ describe("a stream in trouble", () => {
     world.stream.readFaults.push("expired-iterator");
     await world.clock.advance(500_000);
     expect(world.indexes()).toEqual(upTo(10));
-    // The injected one, and the one that came of age while the handler took its time.
+    // The injected one, and the one that expired while the handler was busy.
     expect(world.stream.positions.slice(1)).toEqual(
       [5, 10].map((n) => ({
         kind: "after-sequence-number",

@@ -1,4 +1,4 @@
-/** This Node as in FIPS mode, as far as MD5 goes: OpenSSL refuses it. */
+/** Makes Node refuse MD5, as OpenSSL does in FIPS mode. */
 import crypto from "node:crypto";
 import { syncBuiltinESMExports } from "node:module";
 

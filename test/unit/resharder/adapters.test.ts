@@ -1,4 +1,4 @@
-/** What the adapters make of AWS's answers, good and odd, through the real SDK. */
+/** What the adapters return for AWS's answers, good and odd, through the real SDK. */
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";

@@ -1,10 +1,10 @@
-/** The handler, called as the state machine and people call it, on a world in memory. */
+/** Calls the handler as the state machine and users call it, on a stream and a fleet in memory. */
 import { expect } from "vitest";
 import { makeHandler, type PlanResult } from "../../../services/resharder/make-handler.ts";
 import { holes } from "../../../src/core/hash-range.ts";
 import type { World } from "./memory-stream.ts";
 
-/** One invocation: `limitMillis` of remaining time on the world's clock. */
+/** One invocation, with `limitMillis` of remaining time on the world's clock. */
 export function invoke<T>(
   world: World,
   event: Parameters<ReturnType<typeof makeHandler>>[0],

@@ -116,7 +116,7 @@ describe("reshard", () => {
           await expect(invoke(world, { targetShards: to })).rejects.toThrow(Crash);
           expect((await invoke<ReshardResult>(world, { targetShards: to, force: true })).done).toBe(true);
           expectWhole(world, to);
-          // Every change makes its children once: none more than in the undisturbed run.
+          // Every change creates its children once: no more than in the undisturbed run.
           expect(world.stream.shards).toHaveLength(undisturbed.stream.shards.length);
           expect(world.fleet.wokenWith.at(-1)).toBe(to);
         }

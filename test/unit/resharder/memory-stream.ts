@@ -1,4 +1,7 @@
-/** A stream that keeps Kinesis's rules for resharding, on a clock that only sleeping moves, and that can crash its caller at any call. */
+/**
+ * A stream with Kinesis's rules for resharding, on a clock that moves only by sleeping. It can crash its
+ * caller at any call.
+ */
 import type { ReshardDeps } from "../../../services/resharder/perform-reshard.ts";
 import {
   type ExistingShard,
@@ -39,15 +42,21 @@ export class MemoryStream implements ReshardableStream {
   readonly clock: Clock;
   readonly changeMillis: number;
   calls = 0;
-  /** The call to crash at, and whether its effect happens first (an answer that is lost). */
+  /** The call at which to crash, and whether its effect happens first (a lost answer). */
   crashAt: { readonly call: number; readonly afterEffect: boolean } | undefined;
-  /** Refusals to hand out to the next splits and merges. */
+  /** Refusals for the next splits and merges. */
   refusals: StreamRefusal[] = [];
-  /** Refusals to hand out to the next reads. */
+  /** Refusals for the next reads. */
   readRefusals: (StreamRefusal | undefined)[] = [];
-  /** UpdateShardCount is refused for good, as on the eleventh call of a day. */
+  /**
+   * How many UpdateShardCount calls are left. After that they are refused for good, like the eleventh call of
+   * a day.
+   */
   updatesAllowed = 10;
-  /** After every change so many listings lag: `hole`: the newest shards are missing; `before`: all is as before the change. */
+  /**
+   * After every change this many listings lag. `hole`: the newest shards are missing; `before`: the listing
+   * is as before the change.
+   */
   lag: { readonly listings: number; readonly shows: "hole" | "before" } | undefined;
   #lagging: { left: number; readonly listing: readonly MemoryShard[] } | undefined;
   #updatingUntil = Number.NEGATIVE_INFINITY;
@@ -70,7 +79,7 @@ export class MemoryStream implements ReshardableStream {
 
   status = () => this.#read(() => (this.#isActive() ? ("active" as const) : ("updating" as const)));
 
-  /** Ends a lag that is under way. */
+  /** Ends a lag in progress. */
   listAsIs(): void {
     this.#lagging = undefined;
   }
@@ -106,7 +115,10 @@ export class MemoryStream implements ReshardableStream {
       this.#change([lower, upper], () => this.#add(lower.hashRange.start, upper.hashRange.end, undefined));
     });
 
-  /** Every shard split once, or merged once with its neighbour: what Kinesis makes of twice or half an even count. */
+  /**
+   * Splits every shard once, or merges it once with its neighbour, as Kinesis does for twice or half an even
+   * count.
+   */
   updateShardCount = (target: number) =>
     this.#call(() => {
       this.#requireChangeable();
@@ -183,7 +195,7 @@ export class MemoryStream implements ReshardableStream {
   }
 }
 
-/** A fleet of given lease owners that counts how often it is woken, and with how many shards listed. */
+/** A fleet of given lease owners. Counts how often it is woken, and with how many listed shards. */
 export class MemoryFleet {
   leases: LeaseOwner[] = [];
   readonly wokenWith: number[] = [];
@@ -194,7 +206,7 @@ export class MemoryFleet {
     this.#stream = stream;
   }
 
-  /** Refusals to hand out to the next reads of the table. */
+  /** Refusals for the next reads of the table. */
   refusals: TableRefusal[] = [];
 
   leaseOwners = async () => {

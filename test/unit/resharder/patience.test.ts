@@ -38,7 +38,7 @@ describe("a listing that lags behind a change", () => {
     await world.stream.split("shard-1", world.stream.shards[1]!.hashRange.end);
     world.fleet.leases = ["0", "2", "3", "4", "5"].map((id) => ({ leaseKey: `shard-${id}`, owner: "a" }));
     const check = { action: "checkOwned" as const, plan, previous: { round: 0 } };
-    // The children that nobody owns are not in the listing yet.
+    // The unowned children are not in the listing yet.
     expect(await invoke(world, check)).toMatchObject({
       done: false,
       problem: "the listing of the stream's shards is incomplete",

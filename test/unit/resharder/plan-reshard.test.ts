@@ -20,7 +20,7 @@ function evenShards(count: number): OpenShard[] {
   }));
 }
 
-/** Carries a plan out, giving the shards that steps name without an id ids of their own. */
+/** Performs a plan. Shards that steps name without an id get ids. */
 function apply(shards: readonly OpenShard[], steps: readonly ReshardStep[]): OpenShard[] {
   let nextId = 1_000;
   const state = [...shards];
@@ -131,7 +131,7 @@ describe("planReshard", () => {
         const widest = after
           .map(({ hashRange }) => width(hashRange))
           .toSorted((a, b) => (a > b ? -1 : 1))[0]!;
-        // Equal within a thousandth counts as equal.
+        // Widths within a thousandth count as equal.
         if (last.kind === "split")
           expect(widest * 999n).toBeLessThanOrEqual(width(last.shard.hashRange) * 1_000n);
       }),
@@ -166,7 +166,7 @@ describe("in one call", () => {
   test.each([
     [20, 40, 40],
     [10, 40, 20], // ten to forty is twice a doubling
-    [10, 25, 20], // as far as even shards go; the rest are splits
+    [10, 25, 20], // as far as even shards can reach; the rest are splits
     [1_000, 2_000, 2_000],
     [20, 30, undefined], // ten shards split, ten not: never even
     [20, 39, undefined],
@@ -186,7 +186,7 @@ describe("in one call", () => {
     const uneven = apply(evenShards(20), planReshard(evenShards(20), 30));
     expect(inOneCall(uneven, 60)).toBeUndefined();
     expect(inOneCall(uneven, 10)).toBeUndefined();
-    // Filled up, it is even again.
+    // Filled up, the stream is even again.
     expect(inOneCall(apply(uneven, planReshard(uneven, 40)), 80)).toBe(80);
   });
 

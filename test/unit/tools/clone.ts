@@ -1,4 +1,4 @@
-/** A small stand-in for a clone, with tools/ copied into it, so that a tool is run as `npm run check` runs it. */
+/** A small stand-in for a clone, with a copy of tools/, so that a tool runs as in `npm run check`. */
 import { spawnSync } from "node:child_process";
 import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -20,7 +20,7 @@ export class Clone {
     writeFileSync(file, typeof content === "string" ? content : JSON.stringify(content), { mode });
   }
 
-  /** `dependencies` are the project's own; `packages` is what the lockfile holds, by path. */
+  /** `dependencies`: the project's own. `packages`: the content of the lockfile, by path. */
   packages(dependencies: readonly string[], packages: Readonly<Record<string, object>>): void {
     this.write("package.json", {
       name: "sample",

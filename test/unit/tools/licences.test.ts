@@ -1,4 +1,4 @@
-/** tools/licences.mjs: what it lets pass, and in one line what it does not. */
+/** tools/licences.mjs: what it accepts, and its one line about what it does not. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";

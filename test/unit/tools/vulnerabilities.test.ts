@@ -1,4 +1,4 @@
-/** tools/vulnerabilities.mjs against an `npm` that answers as the audit service does, or not at all. */
+/** tools/vulnerabilities.mjs against an `npm` that answers like the audit service, or not at all. */
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { Clone } from "./clone.ts";

@@ -32,7 +32,7 @@ describe("how much of the past is shown", () => {
   });
 });
 
-/** The server's side: a board brought forward by what is seen. */
+/** The server's side: a dashboard state updated by each snapshot of the fleet. */
 function watched(measured = false) {
   const dashboard = emptyDashboard("t");
   const numbering = { highest: 0 };

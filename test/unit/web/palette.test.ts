@@ -1,4 +1,6 @@
-/** Workers' colours must stay apart for eyes with any of the common colour blindnesses, and carry their label. */
+/**
+ * Workers' colours must stay distinguishable under the common colour blindnesses, and their labels readable.
+ */
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { inProject } from "../../../lab/project.ts";
@@ -76,7 +78,7 @@ describe.each([
       seen.slice(i + 1).map((b, j) => [distance(a, b), `w${i + 1}, w${i + j + 2}`] as const),
     );
     const nearest = pairs.toSorted(([a], [b]) => a - b)[0];
-    // About seven times what two patches side by side must differ by.
+    // About seven times the difference that two adjacent patches need.
     expect(nearest?.[0], nearest?.[1]).toBeGreaterThan(15);
   });
 
