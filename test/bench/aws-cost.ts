@@ -1,6 +1,7 @@
 /**
- * What the stack costs on AWS a month, term by term: `npm run cost -- --aws` prints the table of docs/aws.md, and
- * test/unit/docs/aws-cost.test.ts holds the page to it. List prices of us-east-1, 2026; free tiers are left out.
+ * What the stack costs per month on AWS, term by term. `npm run cost -- --aws` prints the table of
+ * docs/aws.md, and test/unit/docs/aws-cost.test.ts compares the page with it. List prices of us-east-1, 2026;
+ * free tiers are left out.
  */
 import { callsPerMinute, DEFAULT_SETTINGS, tableCost } from "../../src/core/cost.ts";
 
@@ -10,7 +11,7 @@ export interface StackLoad {
   readonly producers: number;
   /** Records a second in the stream, all day. */
   readonly rate: number;
-  /** Of a record, its partition key included. */
+  /** Size of a record, its partition key included. */
   readonly recordBytes: number;
   readonly failoverTimeMillis: number;
   readonly alarms: number;
@@ -74,7 +75,7 @@ export function monthlyCost(load: StackLoad): CostLine[] {
       ...{ shards, workers, busyShards: shards, failoverTimeMillis: load.failoverTimeMillis },
     }),
   );
-  // A split takes half a minute there, in which the function waits; the checks come once a second for as long.
+  // A split takes half a minute there, while the function waits. Checks run once a second for as long.
   const rebalanceSeconds = splits * 30;
   const transitions = 10 + 2 * (rebalanceSeconds / 300) + 3 * 30;
   const historyGigabytes = (historyBytesPerRecord() * rate * SECONDS) / GIGABYTE;

@@ -1,6 +1,7 @@
 /**
- * `npm run bench [-- name …] [--rounds N] [--json] [--keep]`: the goals of docs/experiment.md, measured.
- * Exit 0: every goal met; 1: not; 2: wrong use.
+ * `npm run bench [-- name …] [--rounds N] [--json] [--keep]`: measures the goals of docs/experiment.md.
+ *
+ * Exit code 0: every goal met; 1: not; 2: wrong usage.
  */
 import { parseArgs } from "node:util";
 import { LiveRegion } from "../../lab/terminal/live-region.ts";
@@ -89,7 +90,7 @@ function readArguments() {
   }
 }
 
-/** One line that says what is going on, on a terminal; nothing elsewhere. */
+/** Shows one line of progress on a terminal, and nothing elsewhere. */
 async function withProgress<T>(name: string, work: (say: (text: string) => void) => Promise<T>): Promise<T> {
   if (!process.stderr.isTTY) return work(() => undefined);
   const region = new LiveRegion(process.stderr);
@@ -117,7 +118,7 @@ async function withProgress<T>(name: string, work: (say: (text: string) => void)
   }
 }
 
-// The SDK tells every process that its later versions want a newer Node; ours is pinned.
+// The SDK warns every process that its later versions need a newer Node; the version here is pinned.
 process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= "true";
 try {
   process.exitCode = await main();

@@ -1,4 +1,4 @@
-/** The real engine on virtual time with handlers that hold the event loop, and what that costs the fleet. */
+/** The real engine in virtual time with handlers that block the event loop, and what that costs the fleet. */
 
 import { Cluster } from "../simulation/cluster.ts";
 import { startEngine } from "../simulation/engine.ts";
@@ -9,14 +9,14 @@ import type { SimEvent } from "../simulation/world/history.ts";
 const START_MILLIS = 10_000;
 const PART_LIMIT_MILLIS = 4 * 3_600_000;
 const LOOK_MILLIS = 1_000;
-/** Longer than any block here and what follows it. */
+/** Longer than any block here and its consequences. */
 const REST_MILLIS = 60_000;
 
 export interface BlockedSettings {
   readonly workers: number;
   readonly shards: number;
   readonly failoverTimeMillis: number;
-  /** Put at once, and the same number again a minute after these are processed. */
+  /** Put at once. The same number is put again a minute after these are processed. */
   readonly records: number;
   /** Of every call. */
   readonly blockMillis: number;
@@ -27,13 +27,13 @@ export interface BlockedFigures {
   readonly unhandled: number;
   /** Handler calls for the first records, and for the later ones. */
   readonly calls: readonly [number, number];
-  /** Most handler calls that any record was in. */
+  /** The most handler calls that contained any one record. */
   readonly mostTries: number;
   /** Records that were processed more than once. */
   readonly twice: readonly [number, number];
-  /** Workers declared dead. */
+  /** Workers marked dead. */
   readonly markedDead: readonly [number, number];
-  /** Largest batch of the later records, by which the longest block follows. */
+  /** The largest batch of the later records, which determines the longest block. */
   readonly largestLaterBatch: number;
 }
 

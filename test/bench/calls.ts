@@ -1,6 +1,6 @@
 /**
- * `bench cost`: what 30 shards and 5 workers cost, counted by the gateway: a quiet minute, then a minute at 200
- * records a second. Failover time 10 s and checkpoints every 5 s, the library's defaults.
+ * `bench cost`: what 30 shards and 5 workers cost, counted by the gateway: a quiet minute, then a minute at
+ * 200 records a second. Failover time 10 s and checkpoints every 5 s, the library's defaults.
  */
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
@@ -16,9 +16,9 @@ import { processUse } from "./machine.ts";
 const SHARDS = 30;
 const WORKERS = 5;
 const WINDOW_MILLIS = 60_000;
-/** A shard that was empty for 60 reads is read half as often: the quiet minute is one of a quiet stream. */
+/** A shard that was empty for 60 reads is read half as often: the quiet minute is that of a quiet stream. */
 const UNTIL_QUIET_MILLIS = 65_000;
-/** From the first record on: checkpoints are due and the readers awake. */
+/** From the first record on: by then checkpoints are due and readers poll at the full rate. */
 const UNTIL_BUSY_MILLIS = 10_000;
 /** KCL 2.7.2's and 3.5.1's cost of the same fleet, idle. */
 const KCL_DOLLARS = 15;
@@ -33,7 +33,7 @@ interface Use {
 
 interface Minute {
   readonly calls: Calls;
-  /** One a worker. */
+  /** One per worker. */
   readonly use: readonly Use[];
 }
 
@@ -169,7 +169,7 @@ async function minute(fixture: Fixture, { fleet }: TestEnvironment, signal: Abor
   };
 }
 
-/** Of the records put in between: the first ones found readers that had been asleep. */
+/** The flow of the records put in this time: the first records found readers that polled slowly. */
 async function flowBetween(folder: string, from: number, until: number): Promise<Flow> {
   const flow = new Flow();
   const files = readdirSync(folder).filter((file) => file.endsWith(".jsonl"));

@@ -1,4 +1,4 @@
-/** One round's history → the figures of the coordination goals. Pure. */
+/** Computes the figures of the coordination goals from one round's history. Pure. */
 import { keyOrder, lineage, nothingDoubled, nothingLost, oneOwner } from "../../lab/checkers/index.ts";
 import { isSpreadAs, LeaseTimeline } from "../../lab/history/lease-timeline.ts";
 import { Marks } from "../../lab/history/marks.ts";
@@ -16,7 +16,7 @@ interface Window {
 
 export interface Stages {
   readonly windows: Readonly<Record<string, Window>>;
-  /** Who was killed or stopped in which part. */
+  /** The worker that was killed or stopped in each phase. */
   readonly killed: Readonly<Record<string, string>>;
 }
 
@@ -31,7 +31,7 @@ export interface RoundFigures {
 
 type Acquired = Extract<HistoryEvent, { type: "lease" }> & { action: "claimed" | "received" };
 
-/** A checkpoint is at most 5 s old, and a batch is in hand. */
+/** A checkpoint is at most 5 s old, and a batch is in flight. */
 const CRASH_REPLAY_MILLIS = 7_000;
 const FAILOVER_MILLIS = 4_000;
 const SHARD_SYNC_MILLIS = 5_000;
@@ -151,8 +151,8 @@ const isAcquisition = (event: HistoryEvent): event is Acquired =>
   event.type === "lease" && (event.action === "claimed" || event.action === "received");
 
 /**
- * When the workers themselves had taken up their leases evenly, staying so to the end of the window. Exact to the
- * millisecond, and later than what the table shows: the new owner has told that it reads.
+ * When the workers themselves had taken up their leases evenly, and stayed so to the end of the window. Exact
+ * to the millisecond, and later than what the table shows: the new owner has reported that it reads.
  */
 function evenAt(
   events: readonly HistoryEvent[],
@@ -189,7 +189,10 @@ function movesIn(events: readonly HistoryEvent[], window: Window): number {
   return moves;
 }
 
-/** The leases somebody held when he was killed or stopped: until all were taken up, until all were read again. */
+/**
+ * The leases that a worker held when it was killed or stopped: the time until all were taken up, and until
+ * all were read again.
+ */
 function recovery(
   events: readonly HistoryEvent[],
   handovers: readonly Handover[],

@@ -1,7 +1,8 @@
 /**
- * `bench coordination`: the scenario of the coordination goals, a few times over on the embedded endpoint. 20 shards,
- * 200 records a second; 3 workers → 10 splits → 2 more workers → kill -9 of one → of the leading one → SIGTERM of
- * one → a rolling deploy → a split nobody tells of. Figures come from the histories, not from the script's own clock.
+ * `bench coordination`: the scenario of the coordination goals, several times on the embedded endpoint. 20
+ * shards, 200 records a second; 3 workers → 10 splits → 2 more workers → SIGKILL of one → of the leader →
+ * SIGTERM of one → a rolling deploy → an unannounced split. Figures come from the histories, not from this
+ * program's own clock.
  */
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
@@ -18,7 +19,7 @@ import { type RoundFigures, roundFigures, type Stages } from "./coordination-fig
 import { type Fixture, openEnvironment, openFixture, type TestEnvironment } from "./environment.ts";
 import type { BenchResult, BenchRun, Figure } from "./figures.ts";
 
-/** What our stack sets; the library's default is 10 s. */
+/** The stack's setting; the library's default is 10 s. */
 const FAILOVER_MILLIS = 4_000;
 const RATE_PER_SECOND = 200;
 const RESHARD_BUDGET_MILLIS = 120_000;
@@ -139,7 +140,7 @@ async function playPhases(
   return { windows, killed };
 }
 
-/** The resharder's own loop with its adapters, without Lambda and Step Functions around it. */
+/** The resharder's own loop with its adapters, without Lambda and Step Functions. */
 async function reshard({ clients }: Fixture, name: string): Promise<void> {
   const startedAt = systemClock.monotonicMillis();
   const outcome = await performReshard(
@@ -167,7 +168,7 @@ async function splitOne({ clients }: Fixture, name: string): Promise<void> {
   );
 }
 
-/** Rounds side by side: the same figures in the same order, a value a round. */
+/** Rounds side by side: the same figures in the same order, one value per round. */
 function combine(rounds: readonly RoundFigures[]): Figure[] {
   return (rounds[0]?.figures ?? []).map(({ value: _, ...figure }, i) => ({
     ...figure,

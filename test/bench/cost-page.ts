@@ -1,7 +1,8 @@
 /**
- * `npm run cost`: what the fleet's table costs a month, by the formula of src/core/cost.ts, in Markdown.
- * `npm run cost -- --shards 30 --workers 5 [--failover 4000] [--count]`: one fleet; `--count` also counts the calls of
- * the real engine over two virtual minutes. `--aws`: what the whole stack costs, the table of docs/aws.md.
+ * `npm run cost`: what the fleet's table costs per month, by the formula of src/core/cost.ts, in Markdown.
+ * `npm run cost -- --shards 30 --workers 5 [--failover 4000] [--count]`: one fleet; `--count` also counts the
+ * calls of the real engine over two virtual minutes. `--aws`: what the whole stack costs, the table of
+ * docs/aws.md.
  */
 import { parseArgs } from "node:util";
 import {
@@ -47,7 +48,7 @@ function line(settings: FleetSettings): string {
     dollars(ours.dollarsPerMonth),
     whole(kcl.writeUnitsPerMinute),
     dollars(kcl.dollarsPerMonth),
-    // With checkpoints the two are no longer the same work: KCL's come on top of its renewals.
+    // With checkpoints the two no longer do the same work: KCL writes them in addition to its renewals.
     settings.busyShards === 0 ? `${Math.round((100 * ours.dollarsPerMonth) / kcl.dollarsPerMonth)} %` : "–",
   );
 }

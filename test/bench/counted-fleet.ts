@@ -1,10 +1,13 @@
-/** The real engine on virtual time, and every call that the whole fleet makes while nothing changes. */
+/** The real engine in virtual time, and every call that the whole fleet makes while nothing changes. */
 import type { FleetSettings } from "../../src/core/cost.ts";
 import { Cluster } from "../simulation/cluster.ts";
 import { startEngine } from "../simulation/engine.ts";
 import { faultFreeSwarm } from "../simulation/fault-free.ts";
 
-/** Joining, claiming, the first checkpoints: over by then, and every shard has been empty for a minute if nobody writes. */
+/**
+ * By then joining, claiming and the first checkpoints are over, and without puts every shard was empty for a
+ * minute.
+ */
 const WARM_UP_MILLIS = 120_000;
 const PUT_INTERVAL_MILLIS = 250;
 

@@ -1,4 +1,4 @@
-/** The embedded endpoint with a stream and a lease table on it, and somebody who watches: where a fleet is measured. */
+/** The embedded endpoint with a stream, a lease table and a sampler: where a fleet is measured. */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -19,14 +19,16 @@ import { Fleet } from "./fleet.ts";
 export interface Fixture {
   readonly endpoint: Endpoint;
   readonly clients: Clients;
-  /** For logs and history files; removed at the end unless something went wrong. */
+  /** For logs and history files. Removed at the end unless something failed. */
   readonly folder: string;
   close(keepFolder: boolean): Promise<void>;
-  /** A note on where `folder` is, when it is to stay. */
+  /** A note that says where `folder` is, if it is kept. */
   keptText(keep: boolean): readonly string[];
 }
 
-/** Its own endpoint, unknown to other commands: beside EVENKEEL_PORT when that is set, else on free ports. */
+/**
+ * An endpoint of its own, unknown to other commands: beside EVENKEEL_PORT if that is set, else on free ports.
+ */
 export async function openFixture(): Promise<Fixture> {
   const folder = mkdtempSync(join(tmpdir(), "evenkeel-bench-"));
   const ports = process.env.EVENKEEL_PORT ? portsFromEnvironment(process.env) : await freePorts();
@@ -50,19 +52,19 @@ export interface TestEnvironment {
   readonly fleet: Fleet;
   readonly sampler: Sampler;
   readonly folder: string;
-  /** A line of the bench's own in the history. */
+  /** Writes an event of the benchmark itself into the history. */
   write(event: HistoryEvent): void;
   mark(name: string, detail?: Record<string, unknown>): number;
-  /** Waits until `shards` are read by `workers`, evenly, for a while. Throws when it does not come. */
+  /** Waits until `workers` read `shards` evenly for a while. Throws if that does not happen in time. */
   even(shards: number, workers: number): Promise<void>;
-  /** The first records are in the stream. */
+  /** Resolves when the first records are in the stream. */
   producing(): Promise<void>;
-  /** Nothing that was put is unread. */
+  /** Resolves when every record that was put has been read. */
   drained(): Promise<void>;
   close(): Promise<void>;
 }
 
-/** Twice the library's failover time and more: what has not come by then does not come. */
+/** More than twice the library's failover time: what has not happened by then does not happen. */
 const TIMEOUT_MILLIS = 60_000;
 const STABLE_MILLIS = 1_500;
 

@@ -1,4 +1,7 @@
-/** `npx tsx test/bench/event-loop.ts`: the figures of docs/event-loop.md, from the real engine in virtual time. */
+/**
+ * `npx tsx test/bench/event-loop.ts`: the figures of docs/event-loop.md, from the real engine in virtual
+ * time.
+ */
 import { type BlockedFigures, type BlockedSettings, blockedFleet } from "./blocked-fleet.ts";
 
 const FAILOVER_MILLIS = 10_000;

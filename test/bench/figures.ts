@@ -1,4 +1,6 @@
-/** Figures beside their goals: what every bench gives back, as a table for people and as JSON for scripts. */
+/**
+ * Figures beside their goals: the result of every benchmark, as a table for readers and as JSON for scripts.
+ */
 import { percentile } from "../../lab/measures/percentiles.ts";
 import { paint } from "../../lab/terminal/paint.ts";
 import { duration, renderTable } from "../../lab/terminal/table.ts";
@@ -8,25 +10,25 @@ export type Unit = "ms" | "count" | "µs" | "MiB" | "s" | "$" | "ratio";
 export interface Figure {
   readonly measure: string;
   readonly unit: Unit;
-  /** One a round. A round that gave none is null, and fails the goal. */
+  /** One per round. A round without a value gives null, and misses the goal. */
   readonly values: readonly (number | null)[];
-  /** At most. Undefined: shown beside the others, judged by nobody. */
+  /** Upper limits. Undefined: the figure is shown, but not judged. */
   readonly goal?: { readonly median?: number; readonly worst?: number };
 }
 
 export interface BenchResult {
   readonly bench: string;
   readonly figures: readonly Figure[];
-  /** Sentences under the table: what happened, what to keep in mind. */
+  /** Sentences below the table: what happened, and what to consider. */
   readonly notes: readonly string[];
 }
 
 export interface BenchRun {
   readonly rounds: number;
   readonly signal: AbortSignal;
-  /** Leaves histories and logs of a fleet behind, and says where. */
+  /** Keeps the histories and logs of a fleet, and prints where they are. */
   readonly keep: boolean;
-  /** What is going on at the moment. */
+  /** Reports what is happening now. */
   say(text: string): void;
 }
 
@@ -37,7 +39,7 @@ export const worst = (figure: Figure): number | null =>
 
 const given = ({ values }: Figure): number[] => values.filter((value) => value !== null);
 
-/** Undefined: there is no goal. A figure without values misses it. */
+/** Undefined: there is no goal. A figure without values misses its goal. */
 export function isMet(figure: Figure): boolean | undefined {
   const { goal } = figure;
   if (goal === undefined) return undefined;

@@ -1,4 +1,6 @@
-/** Consumers and a producer as processes of this machine: the containers' own bundles, started without ECS. */
+/**
+ * Consumers and a producer as processes of this machine: the containers' own bundles, started without ECS.
+ */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { closeSync, mkdirSync, openSync } from "node:fs";
@@ -12,18 +14,18 @@ import {
 } from "../../services/contract/environment.ts";
 
 export interface FleetOptions {
-  /** Stream, lease table and application are all called so. */
+  /** The name of the stream, the lease table and the application. */
   readonly name: string;
-  /** Leads AWS SDKs to the endpoint. */
+  /** Directs AWS SDKs to the endpoint. */
   readonly environment: Readonly<Record<string, string>>;
-  /** History files and logs; made when missing. */
+  /** For history files and logs; created if missing. */
   readonly folder: string;
   readonly failoverTimeMillis: number;
 }
 
 /** ECS on the embedded endpoint allows 5 s from SIGTERM to SIGKILL; the stack sets this budget. */
 const STOP_BUDGET_MILLIS = 4_000;
-/** An orderly end that takes longer has failed. */
+/** A stop that takes longer has failed. */
 const STOP_LIMIT_MILLIS = 15_000;
 
 export class Task {
@@ -50,7 +52,7 @@ export class Task {
     this.child.kill("SIGKILL");
   }
 
-  /** SIGTERM; resolves with the end of the process, which SIGKILL brings when it takes too long. */
+  /** SIGTERM; resolves when the process has ended. If that takes too long, it gets SIGKILL. */
   async stop(): Promise<void> {
     if (!this.isRunning) return;
     const guard = setTimeout(() => this.kill(), STOP_LIMIT_MILLIS);
@@ -107,7 +109,7 @@ export class Fleet {
     });
   }
 
-  /** Whatever is left is killed. */
+  /** Kills the processes that are left. */
   async close(): Promise<void> {
     for (const task of this.#tasks) if (task.isRunning) task.kill();
     await Promise.all(this.#tasks.map((task) => task.ended));

@@ -1,7 +1,8 @@
 /**
- * What a thread for the heartbeat would cost: resident memory of a process without one, with an empty one, with one that
- * holds a keep-alive https client and has made a call, and with the SDK's DynamoDB client. `npx tsx` runs it; each
- * figure is a process of its own (docs/adr/0007-no-heartbeat-thread.md).
+ * What a thread for the heartbeat would cost: resident memory of a process without one, with an empty one,
+ * with one that holds a keep-alive https client and has made a call, and with one that holds the SDK's
+ * DynamoDB client. Run it with `npx tsx`; each figure is from a process of its own
+ * (docs/adr/0007-no-heartbeat-thread.md).
  */
 import { execFileSync } from "node:child_process";
 import { createServer } from "node:http";
@@ -17,7 +18,8 @@ const READY = "require('node:worker_threads').parentPort.postMessage('ready');";
 const THREADS: Readonly<Record<string, (port: number) => string | undefined>> = {
   "no thread": () => undefined,
   "an empty thread": () => `${READY} ${KEEP}`,
-  // The modules and the certificates of https; the call itself is plain, so that no certificate need be made.
+  // Loads the modules and the certificates of https. The call itself is plain, so that no certificate need be
+  // made.
   "a thread with https": (port) => `
     require("node:https");
     require("node:tls").createSecureContext();

@@ -1,10 +1,10 @@
-/** What the machine and its processes used: /proc, so Linux only. */
+/** What the machine and its processes used. From /proc, so Linux only. */
 import { readFileSync } from "node:fs";
 import { cpus, loadavg } from "node:os";
 
 export interface ProcessUse {
   readonly residentMebibytes: number;
-  /** The most there has been since the process started. */
+  /** The maximum since the process started. */
   readonly peakMebibytes: number;
   readonly cpuSeconds: number;
 }
@@ -17,7 +17,8 @@ export function processUse(pid: number): ProcessUse {
   const mebibytes = (name: string) =>
     Number(new RegExp(`^${name}:\\s+(\\d+) kB`, "m").exec(status)?.[1] ?? Number.NaN) / 1024;
   const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-  // The name (in brackets) may hold spaces; fields are counted behind it: utime and stime are the 14th and 15th.
+  // The name (in brackets) may contain spaces, so fields are counted after it: utime and stime are the 14th
+  // and 15th.
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
   return {
     residentMebibytes: mebibytes("VmRSS"),
@@ -26,7 +27,7 @@ export function processUse(pid: number): ProcessUse {
   };
 }
 
-/** `load 1.2 0.9 0.8 on 2 cores`: figures of a busy machine are inflated, and this says so. */
+/** `load 1.2 0.9 0.8 on 2 cores`: shows when figures are inflated by a busy machine. */
 export const loadText = (): string =>
   `load ${loadavg()
     .map((load) => load.toFixed(1))

@@ -1,7 +1,8 @@
 /**
- * `bench per-record`: 200,000 records of 200 bytes over 4 shards through the engine with its real adapters and a
- * handler that does nothing, against a bare loop of the SDK's GetRecords: the floor for Node. By turns, each time in a
- * new process; the stream and the lease table are kinesalite's and dynalite's, in a process of their own.
+ * `bench per-record`: 200,000 records of 200 bytes over 4 shards through the engine with its real adapters
+ * and an empty handler, against a bare loop of the SDK's GetRecords: the floor for Node. The two alternate,
+ * each time in a new process. The stream and the lease table are kinesalite's and dynalite's, in a process of
+ * their own.
  */
 import { inProject } from "../../lab/project.ts";
 import { projectImages } from "../../local/containers/images.ts";
@@ -23,7 +24,7 @@ export async function benchPerRecord({ rounds, signal, say }: BenchRun): Promise
   );
   const results = { floor: [] as ReadMeasured[], engine: [] as ReadMeasured[] };
   try {
-    // What the container is started with: the floor gets the same.
+    // The container's own options: the floor gets the same.
     const nodeOptions = projectImages(inProject(".evenkeel", "build"))["evenkeel/consumer"]!.args.slice(
       0,
       -1,

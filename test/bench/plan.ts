@@ -8,7 +8,8 @@ export async function benchPlan({ rounds, signal, say }: BenchRun): Promise<Benc
   const measured: PlanMeasured[] = [];
   for (let round = 1; round <= rounds; round++) {
     say(`round ${round} of ${rounds}`);
-    // A nursery that holds everything a plan allocates: nothing is collected meanwhile, so growth is allocation.
+    // A nursery that holds everything a plan allocates: nothing is collected meanwhile, so growth is
+    // allocation.
     const nodeOptions = ["--expose-gc", "--max-semi-space-size=512", "--min-semi-space-size=512"];
     measured.push(await runProgram<PlanMeasured>(program, {}, { nodeOptions, signal }));
   }

@@ -1,4 +1,7 @@
-/** Measured code runs in a process of its own, bundled: neither tsx nor the bench counts as its memory or CPU. */
+/**
+ * Measured code runs in a process of its own, bundled: its memory and CPU include neither tsx nor the
+ * benchmark.
+ */
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
@@ -7,11 +10,11 @@ import { build } from "esbuild";
 import { inProject } from "../../lab/project.ts";
 import { isolatedEnvironment } from "../../local/index.ts";
 
-/** Bundles `programs/<name>.ts`; gives the path of the result. */
+/** Bundles `programs/<name>.ts`. @returns the path of the bundle */
 export const bundleProgram = (name: string): Promise<string> =>
   bundleFile(join(fileURLToPath(new URL("programs", import.meta.url)), `${name}.ts`), name);
 
-/** The same of any file; `name` is the bundle's. */
+/** Bundles any file; `name` is the bundle's name. */
 export async function bundleFile(file: string, name: string): Promise<string> {
   const outfile = inProject(".evenkeel", "build", "bench", `${name}.mjs`);
   await build({
@@ -39,7 +42,9 @@ export interface ProgramOptions {
   readonly signal: AbortSignal;
 }
 
-/** Starts a bundled program; resolves with its first message. It goes on until it ends or is killed. */
+/**
+ * Starts a bundled program and resolves with its first message. The program runs until it ends or is killed.
+ */
 export async function startProgram<Message>(
   file: string,
   input: object,
@@ -56,12 +61,12 @@ export async function startProgram<Message>(
   const ended = once(child, "exit").then(([code, killed]): never => {
     throw new Error(`${file} ended (${killed ?? `exit code ${code}`}) before it had measured anything`);
   });
-  ended.catch(() => undefined); // its end after the message is no news
+  ended.catch(() => undefined); // after the message, its end is no error
   const [message] = (await Promise.race([once(child, "message"), ended])) as [Message];
   return { child, message };
 }
 
-/** The same, and waits for the program's end. */
+/** Like `startProgram`, but also waits for the program's end. */
 export async function runProgram<Message>(
   file: string,
   input: object,

@@ -1,4 +1,6 @@
-/** Runs rows, a few at once: each has its own stream, table and workers, and faults hit its own callers only. */
+/**
+ * Runs rows, a few at once. Each has its own stream, table and workers, and faults hit only its own callers.
+ */
 import { LiveRegion } from "../../lab/terminal/live-region.ts";
 import { duration } from "../../lab/terminal/table.ts";
 import { systemClock } from "../../src/platform.ts";
@@ -15,13 +17,16 @@ export interface CampaignRun {
   readonly scale: number;
   readonly signal: AbortSignal;
   readonly onRow: (result: RowResult) => void;
-  /** An operation that a worker called, `<Service>.<Operation>`; may come again. */
+  /** Called with an operation that a worker called, `<Service>.<Operation>`; may repeat. */
   readonly onCalls: (operation: string) => void;
-  /** What each row that runs is doing; called when that changes. */
+  /** What each running row does; called when that changes. */
   readonly onProgress: (doing: ReadonlyMap<string, string>, left: number) => void;
 }
 
-/** In the order of `rows`. Rejects when interrupted; all processes of the rows have ended by then. */
+/**
+ * @returns the results in the order of `rows`. Rejects when interrupted; all processes of the rows have ended
+ * by then.
+ */
 export async function runCampaign(run: CampaignRun): Promise<RowResult[]> {
   const left = [...run.rows];
   const doing = new Map<string, string>();
@@ -48,7 +53,7 @@ export async function runCampaign(run: CampaignRun): Promise<RowResult[]> {
   return run.rows.map(({ name }) => results.get(name)!);
 }
 
-/** The gateway keeps a bounded number of counters: they are read and reset after each row. */
+/** The gateway keeps a limited number of counters: they are read and reset after each row. */
 async function noteCalls({ site, rows, onCalls }: CampaignRun): Promise<void> {
   const calls = await site.admin.calls();
   await site.admin.resetCalls();
@@ -56,7 +61,7 @@ async function noteCalls({ site, rows, onCalls }: CampaignRun): Promise<void> {
     if (rows.some(({ name }) => caller.startsWith(`${name}.`))) onCalls(operation);
 }
 
-/** Lines on a terminal that say what runs; silence elsewhere. */
+/** Shows the running rows on a terminal, and nothing elsewhere. */
 export class CampaignProgress {
   readonly #region = process.stderr.isTTY ? new LiveRegion(process.stderr) : undefined;
   readonly #startedAt = systemClock.monotonicMillis();

@@ -13,9 +13,9 @@ export class ConsumerProcess {
   readonly workerId: string;
   readonly pid: number;
   readonly failoverTimeMillis: number;
-  /** Resolves when it takes part in the fleet; rejects when it ends before. */
+  /** Resolves when it is active in the fleet; rejects when it ends before that. */
   readonly joined: Promise<void>;
-  /** Resolves when the process has ended, however. */
+  /** Resolves when the process has ended, for whatever reason. */
   readonly ended: Promise<Ending>;
   readonly #child: ChildProcess;
   readonly #samples = new Map<number, (resources: Resources) => void>();
@@ -23,7 +23,10 @@ export class ConsumerProcess {
   #ending: Ending | undefined;
   #problems = "";
 
-  /** `program`: the bundle; `caller`: the name under which the gateway knows its calls. */
+  /**
+   * @param program the bundle
+   * @param caller the name under which the gateway counts its calls
+   */
   constructor(
     program: string,
     input: ConsumerInput,
@@ -33,7 +36,7 @@ export class ConsumerProcess {
     this.failoverTimeMillis = input.failoverTimeMillis;
     this.#child = fork(program, [JSON.stringify(input)], {
       execArgv: ["--expose-gc"],
-      // Its own group: Ctrl-C is for the campaign, which ends its workers in order.
+      // A process group of its own: Ctrl-C is for the campaign, which ends its workers in order.
       detached: true,
       env: { ...environment, AWS_SDK_UA_APP_ID: caller },
       stdio: ["ignore", "ignore", "pipe", "ipc"],
@@ -62,8 +65,8 @@ export class ConsumerProcess {
       );
     });
     this.joined = Promise.race([joined, before]);
-    this.joined.catch(() => undefined); // for whoever waits; a row may not want to
-    // A channel that ends with its process is no news.
+    this.joined.catch(() => undefined); // a row may not await it
+    // A channel that ends with its process is no error.
     this.#child.on("error", () => undefined);
   }
 
@@ -71,7 +74,7 @@ export class ConsumerProcess {
     return this.#ending;
   }
 
-  /** The end of what it wrote to standard error. */
+  /** The end of its standard error. */
   get problems(): string {
     return this.#problems.trim();
   }
@@ -84,7 +87,7 @@ export class ConsumerProcess {
     this.#send({ type: "conduct", conduct });
   }
 
-  /** Resolves when the handler next begins to hold the event loop. */
+  /** Resolves when the handler next begins to block the event loop. */
   blocking(): Promise<void> {
     return new Promise((resolve) => {
       const tell = () => {

@@ -1,4 +1,6 @@
-/** Whether what a worker uses stays the same over time. Pure: samples in, checks and a picture out. */
+/**
+ * Whether a worker's use of resources stays the same over time. Pure: samples in, checks and a picture out.
+ */
 import type { Resources } from "./protocol.ts";
 import type { RowCheck } from "./row.ts";
 
@@ -11,7 +13,7 @@ interface Measure {
   readonly name: string;
   readonly of: (sample: Resources) => number;
   readonly text: (value: number) => string;
-  /** What the last third may have more than the first: a share of it, and so many. */
+  /** By how much the last third may exceed the first: by a share of it, and by a number. */
   readonly share: number;
   readonly plus: number;
 }
@@ -22,7 +24,7 @@ const count = (value: number): string => String(Math.round(value));
 const activeOf = (kind: RegExp) => (sample: Resources) =>
   Object.entries(sample.active).reduce((sum, [name, n]) => sum + (kind.test(name) ? n : 0), 0);
 
-/** A worker holds a lease more or less after a reshard: some reads, timers and sockets either way. */
+/** After a reshard a worker may hold a lease more or less: some reads, timers and sockets either way. */
 const MEASURES: readonly Measure[] = [
   { name: "heap", of: (sample) => sample.heapBytes, text: mib, share: 0.15, plus: 2 * MIB },
   { name: "memory", of: (sample) => sample.rssBytes, text: mib, share: 0.2, plus: 8 * MIB },
@@ -33,7 +35,7 @@ const MEASURES: readonly Measure[] = [
 
 const BLOCKS = "▁▂▃▄▅▆▇█";
 const PICTURE_COLUMNS = 60;
-/** A worker that was sampled less often says nothing. */
+/** A worker with fewer samples cannot be judged. */
 const FEWEST_SAMPLES = 9;
 
 /** One check for each measure of each worker. */
@@ -59,7 +61,7 @@ export function flatnessChecks(samples: readonly ResourceSample[]): RowCheck[] {
   });
 }
 
-/** A line for each measure of each worker: its course from nothing to the most there was. */
+/** A line for each measure of each worker: its course, scaled from zero to its maximum. */
 export function picture(samples: readonly ResourceSample[]): string[] {
   return workersIn(samples).flatMap((worker) => {
     const own = samples.filter((sample) => sample.worker === worker);
@@ -76,7 +78,7 @@ const workersIn = (samples: readonly ResourceSample[]): string[] => [
   ...new Set(samples.map(({ worker }) => worker)),
 ];
 
-/** At most so many values: the median of each stretch. */
+/** At most PICTURE_COLUMNS values: the median of each stretch. */
 function columns(values: readonly number[]): number[] {
   const width = Math.min(PICTURE_COLUMNS, values.length);
   return Array.from({ length: width }, (_, i) =>

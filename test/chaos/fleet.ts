@@ -1,4 +1,7 @@
-/** The fleet of one row, and everything a row may do to it. What matters to the proof goes into the row's history. */
+/**
+ * The fleet of one row, and everything a row may do to it. Events that the proof needs go into the row's
+ * history.
+ */
 import { join } from "node:path";
 import type { FaultKind } from "../../local/index.ts";
 import type { HistoryEvent } from "../../services/contract/history.ts";
@@ -15,7 +18,10 @@ import type { Site } from "./site.ts";
 import type { StreamUnderTest } from "./stream-under-test.ts";
 import type { TableByHand } from "./table-by-hand.ts";
 
-/** Work that another worker may repeat: processed by `worker` (or from `shardId`) since a little before `from`. */
+/**
+ * Work that another worker may repeat: processed by `worker` (or from `shardId`) since a little before
+ * `from`.
+ */
 export interface Excuse {
   readonly worker?: string;
   readonly shardId?: string;
@@ -58,12 +64,12 @@ export interface FleetDeps {
   readonly scale: number;
 }
 
-/** Below ECS's and Kubernetes's 30 s by far: a handler of the campaign is done at once. */
+/** Far below the 30 s of ECS and Kubernetes: a handler of the campaign returns at once. */
 export const STOP_BUDGET_MILLIS = 8_000;
 /** Twice the default: kinesis-local answers some 60 calls a second, and several fleets share it. */
 const IDLE_TIME_BETWEEN_READS_MILLIS = 2_000;
 const START_DEADLINE_MILLIS = 60_000;
-/** What was not processed by then, after the load, is lost. */
+/** A record that is not processed by then, after the load, is lost. */
 const LOST_AFTER_MILLIS = 40_000;
 /** The engine's default of `retry.maxDelayMillis`. */
 const LONGEST_RETRY_PAUSE_MILLIS = 30_000;
@@ -101,7 +107,7 @@ export class FleetUnderTest {
     return this.#deps.failoverTimeMillis;
   }
 
-  /** Every process there was. */
+  /** Every process of the row, running or ended. */
   get all(): readonly ConsumerProcess[] {
     return this.#all;
   }
@@ -122,12 +128,15 @@ export class FleetUnderTest {
     return this.#stoppingAt;
   }
 
-  /** A failing batch is tried again after a pause that grows: by the end of an outage it is as long as that. */
+  /**
+   * A failing batch is retried after growing pauses: at the end of an outage the pause is as long as the
+   * outage.
+   */
   pausesAfterFailing(outageMillis: number): void {
     this.#pauseMillis = Math.min(outageMillis, LONGEST_RETRY_PAUSE_MILLIS);
   }
 
-  /** What a record may wait beyond the bound. */
+  /** How long a record may wait beyond the bound. */
   get pauseMillis(): number {
     return this.#pauseMillis;
   }
@@ -162,7 +171,9 @@ export class FleetUnderTest {
     return worker;
   }
 
-  /** Starts processes one by one, so that a busy machine is not flooded, and waits until each takes part. */
+  /**
+   * Starts processes one by one, so that a busy machine is not overloaded, and waits until each is active.
+   */
   async start(count: number, options: LaunchOptions = {}): Promise<ConsumerProcess[]> {
     const started = Array.from({ length: count }, () => this.launch(options));
     for (const worker of started) await this.within(START_DEADLINE_MILLIS, "joining", worker.joined);
@@ -176,18 +187,18 @@ export class FleetUnderTest {
     this.excuses.push({ worker: worker.workerId, from: now, until: now });
   }
 
-  /** SIGSTOP, and SIGCONT after so long. `excused`: the others may take it for dead. */
+  /** SIGSTOP, and SIGCONT after `millis`. `excused`: the other workers may mark it dead. */
   async pause(worker: ConsumerProcess, millis: number, excused: boolean): Promise<void> {
     if (excused) this.#mark("task-killed", worker);
     const from = systemClock.wallMillis();
     worker.signal("SIGSTOP");
     await this.sleep(millis);
     worker.signal("SIGCONT");
-    // What it had in its hands when it was stopped is done before it can know better.
+    // The worker finishes the batch that was in flight before it can notice.
     if (excused) this.excuse(worker, from, systemClock.wallMillis() + 2_000);
   }
 
-  /** SIGTERM; resolves when it has ended. Every worker that is asked to stop must do so within its budget. */
+  /** SIGTERM; resolves when it has ended. A worker that is stopped must end within its budget. */
   async terminate(worker: ConsumerProcess): Promise<Ending | undefined> {
     const asked = systemClock.monotonicMillis();
     worker.signal("SIGTERM");
@@ -205,12 +216,12 @@ export class FleetUnderTest {
     return ending;
   }
 
-  /** The others may repeat what `worker` did from `from` on (and since its last checkpoint before). */
+  /** The other workers may repeat what `worker` did from `from` on (and since its last checkpoint before). */
   excuse(worker: ConsumerProcess, from: number, until: number): void {
     this.excuses.push({ worker: worker.workerId, from, until });
   }
 
-  /** As `excuse`, from now on; the experiment's checkers know it by the same mark as a kill. */
+  /** Like `excuse`, from now on. The experiment's checkers recognise it by the same mark as a kill. */
   excuseFromNow(worker: ConsumerProcess, millis: number): void {
     this.#mark("task-killed", worker);
     const now = systemClock.wallMillis();
@@ -260,7 +271,7 @@ export class FleetUnderTest {
 
   load(rate: number): void {
     const { name, historyDirectory, site } = this.#deps;
-    // A generator of its own: how many records there are must not change what the row draws.
+    // A prng of its own: the number of records must not change what the row draws.
     const random = seededRandom(Math.floor(this.random.next() * 2 ** 32));
     this.#load = new Load({ client: site.loadClient, streamName: name, rate, historyDirectory, random });
   }
@@ -269,7 +280,10 @@ export class FleetUnderTest {
     await this.#load?.stop();
   }
 
-  /** Ends the load and waits until every record was processed; in vain, the checker of losses says so. */
+  /**
+   * Ends the load and waits until every record is processed. If some are not, the checker of losses reports
+   * them.
+   */
   async drain(): Promise<void> {
     await this.stopLoad();
     const deadline = systemClock.monotonicMillis() + LOST_AFTER_MILLIS;
@@ -279,7 +293,7 @@ export class FleetUnderTest {
 
   // Time
 
-  /** The trouble begins: something must be said about it from now on. */
+  /** The fault begins: from now on it must be reported. */
   begins(): void {
     this.#troubleAt ??= systemClock.wallMillis();
   }
@@ -289,7 +303,7 @@ export class FleetUnderTest {
     this.#healedAt = systemClock.wallMillis();
   }
 
-  /** SIGTERM to all that still run: the end of the row. */
+  /** SIGTERM to all running workers: the end of the row. */
   async stop(): Promise<void> {
     this.#stoppingAt = systemClock.wallMillis();
     await Promise.all(this.running.map((worker) => this.terminate(worker)));
@@ -300,7 +314,7 @@ export class FleetUnderTest {
     this.#deps.signal.throwIfAborted();
   }
 
-  /** Looks until it holds. False: it did not in time. */
+  /** Polls until the condition holds. False: it did not hold in time. */
   async until(millis: number, holds: () => boolean): Promise<boolean> {
     const deadline = systemClock.monotonicMillis() + millis;
     while (!holds()) {
@@ -314,7 +328,7 @@ export class FleetUnderTest {
     const late = this.sleep(millis).then(() => {
       throw new Error(`${what} took longer than ${millis} ms`);
     });
-    late.catch(() => undefined); // it also rejects when the campaign is interrupted, after the work is done
+    late.catch(() => undefined); // also rejects when the campaign is interrupted after the work is done
     return Promise.race([work, late]);
   }
 

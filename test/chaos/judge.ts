@@ -1,4 +1,4 @@
-/** A row's verdict, from its history, its log lines and what the row itself has seen. */
+/** A row's verdict, from its history, its log lines and the row's own observations. */
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { keyOrder, lineage, nothingLost, oneOwner, type Verdict } from "../../lab/checkers/index.ts";
@@ -11,7 +11,7 @@ import { historyFolder } from "./site.ts";
 import { Waits } from "./waits.ts";
 
 const RECOVERY_BEYOND_FAILOVER_MILLIS = 5_000;
-/** One after the other, to take a shard over: the heartbeats seen, the claim, an iterator, a read. */
+/** Needed one after the other to take a shard over: the heartbeats read, the claim, an iterator, a read. */
 const CALLS_OF_A_TAKEOVER = 4;
 
 export interface Evidence {
@@ -20,7 +20,7 @@ export interface Evidence {
   readonly folder: string;
   readonly rate: number;
   readonly checkpointIntervalMillis: number;
-  /** What the endpoint took to answer a caller without faults, since healing: long on a busy machine. */
+  /** The slowest answer of the endpoint to a caller without faults, since healing: long on a busy machine. */
   readonly slowestAnswerMillis: number;
 }
 
@@ -36,7 +36,7 @@ export async function judge(evidence: Evidence): Promise<{ checks: RowCheck[]; f
   const notes = await mergeHistory(files, join(folder, "history.jsonl"), (event) => {
     for (const one of [lost, owner, ...order, repeats, waits]) one.observe(event);
   });
-  // A checkpoint that is due takes a moment; a batch in hand is a second's worth.
+  // A checkpoint that is due takes a moment; a batch in flight is a second's worth.
   const counted = repeats.result(fleet.excuses, checkpointIntervalMillis + 2_000);
   const healedAt = fleet.healedAt ?? 0;
   const longest = waits.longest(healedAt);
@@ -107,7 +107,8 @@ function waitCheck(
 ): RowCheck {
   const failover = Math.max(fleet.failoverTimeMillis, ...(row.failoverTimesMillis ?? []));
   const bound = failover + RECOVERY_BEYOND_FAILOVER_MILLIS + fleet.pauseMillis;
-  // The fleet cannot be quicker than the endpoint is on a busy machine; on a quiet one that adds some milliseconds.
+  // On a busy machine the fleet cannot be faster than the endpoint. On a quiet one this adds some
+  // milliseconds.
   const endpoint = Math.round(CALLS_OF_A_TAKEOVER * slowestAnswerMillis);
   return {
     name: "longest wait after healing",

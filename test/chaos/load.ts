@@ -1,6 +1,6 @@
 /**
- * The records of one row: the producer's ledger of keys and its one call, but few calls a second, one after the other.
- * kinesis-local's capacity is for the fleets.
+ * The records of one row: the producer's ledger of keys and its one call, but with few calls a second, one
+ * after the other. kinesis-local's capacity is for the fleets.
  */
 import type { KinesisClient } from "@aws-sdk/client-kinesis";
 import { fileHistory } from "../../services/producer/history-sink.ts";
@@ -39,7 +39,7 @@ export class Load {
     this.#ended.catch(() => undefined); // `stop` rejects with it
   }
 
-  /** Resolves when the call under way is answered. Rejects when the load could not go on. */
+  /** Resolves when the call in flight is answered. Rejects when the load could not continue. */
   async stop(): Promise<void> {
     this.#stopping.abort();
     await this.#ended;
@@ -50,7 +50,7 @@ export class Load {
       while (!this.#stopping.signal.aborted) {
         const startedAt = systemClock.monotonicMillis();
         const { rate, random } = this.#options;
-        // What a slow call holds up is not caught up with: the rate is that of a calm moment.
+        // Records that a slow call delayed are not made up for: the rate is that of a quiet moment.
         for (let i = 0; i < (rate * CALL_EVERY_MILLIS) / 1_000; i++)
           this.#ledger.add(Math.floor(random.next() * KEYS));
         await this.#deliver();
@@ -62,7 +62,7 @@ export class Load {
     }
   }
 
-  /** A key is in a batch once at most, so that its records are put in order. */
+  /** Each key is in a batch at most once, so that its records are put in order. */
   async #deliver(): Promise<void> {
     const batch = this.#ledger.take(MAX_RECORDS_PER_CALL);
     if (batch.length === 0) return;

@@ -1,6 +1,7 @@
 /**
  * `npm run chaos`: faults on real processes, row by row. Last line: `N rows, N failed`.
- * Exit 0: every row is as expected; 1: not; 2: wrong use; 130: interrupted.
+ *
+ * Exit code 0: every row is as expected; 1: not; 2: wrong usage; 130: interrupted.
  */
 import { setMaxListeners } from "node:events";
 import { writeFileSync } from "node:fs";
@@ -17,7 +18,7 @@ import { openSite } from "./site.ts";
 const DEFAULT_SEED = 1;
 /** A fleet makes some eight calls a second of the 60 that kinesis-local answers on two quiet cores. */
 const ROWS_AT_ONCE = 3;
-/** Of the durations of faults, with `--all`. */
+/** Factor for the durations of faults with `--all`. */
 const LONG = 3;
 
 const USAGE = `usage: npm run chaos [-- options]

@@ -37,7 +37,7 @@ This page is written by the command: \`npm run chaos -- --write docs/chaos.md\`.
 const COLUMNS = "| row | what happens | lost | doubled | order | longest wait | said |";
 const RULE = "|---|---|---|---|---|---|---|";
 
-/** `called`: every operation that a worker called, as the gateway saw it. */
+/** @param called every operation that a worker called, as counted by the gateway */
 export function matrixPage(results: readonly RowResult[], seed: number, called: ReadonlySet<string>): string {
   const failed = results.filter(({ ok }) => !ok);
   const groups = GROUPS.flatMap((group) => {

@@ -6,7 +6,7 @@ export function pick<T>(from: readonly T[], random: Random): T {
   return picked;
 }
 
-/** `count` different ones, in a random order. */
+/** Picks `count` different items, in a random order. */
 export function pickSome<T>(from: readonly T[], count: number, random: Random): T[] {
   const left = [...from];
   const picked: T[] = [];
@@ -14,7 +14,7 @@ export function pickSome<T>(from: readonly T[], count: number, random: Random): 
   return picked;
 }
 
-/** 32 bits of FNV-1a: a row's own seed, whatever other rows run. */
+/** 32 bits of FNV-1a: a row's own seed, independent of the other rows. */
 export function seedOf(seed: number, name: string): number {
   let hash = 0x811c9dc5 ^ seed;
   for (let i = 0; i < name.length; i++) hash = Math.imul(hash ^ name.charCodeAt(i), 0x01000193);

@@ -1,4 +1,4 @@
-/** What the campaign and its worker processes say to each other over the IPC channel. */
+/** The messages between the campaign and its worker processes over the IPC channel. */
 export interface ConsumerInput {
   readonly workerId: string;
   /** Also the lease table's name. */
@@ -10,17 +10,17 @@ export interface ConsumerInput {
   readonly idleTimeBetweenReadsMillis: number;
   readonly stopBudgetMillis: number;
   readonly historyDirectory: string;
-  /** Warnings and errors of the engine, one JSON object a line. */
+  /** Warnings and errors of the engine, one JSON object per line. */
   readonly logFile: string;
 }
 
-/** How the handler behaves from now on. A record counts as processed when the handler is done with it. */
+/** How the handler behaves from now on. A record counts as processed when the handler has finished it. */
 export type Conduct =
   | { readonly kind: "works" }
-  /** Every call throws, as with a downstream that is down. */
+  /** Every call throws, as when the downstream fails. */
   | { readonly kind: "fails" }
   | { readonly kind: "slow"; readonly millis: number }
-  /** Holds the event loop for so long, in each of the next `times` calls; then it works. */
+  /** Blocks the event loop for this long, in each of the next `times` calls; after that it works. */
   | { readonly kind: "blocks"; readonly millis: number; readonly times: number }
   /** A call does not return, whatever its signal says, until the conduct changes. */
   | { readonly kind: "hangs" };
@@ -40,7 +40,7 @@ export interface Resources {
 
 export type FromConsumer =
   | { readonly type: "joined" }
-  /** The handler has begun to hold the event loop. */
+  /** The handler has begun to block the event loop. */
   | { readonly type: "blocking" }
   | { readonly type: "sample"; readonly id: number; readonly resources: Resources };
 

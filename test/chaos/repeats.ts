@@ -1,7 +1,7 @@
 /**
- * Records processed twice, told apart by whether the row explains them: a worker was killed, stopped or cut off, and
- * its successor repeats what it had processed after its last checkpoint, or what it still had in its hands comes late.
- * Two sequence numbers for one record are the producer's retry and no repeat.
+ * Counts records that were processed twice, and whether the row explains them: a worker was killed, stopped
+ * or cut off, and its successor repeats what it processed after its last checkpoint, or a batch that was in
+ * flight ends late. Two sequence numbers for one record are a retry of the producer and no repeat.
  */
 import type { HistoryEvent } from "../../services/contract/history.ts";
 import type { Excuse } from "./fleet.ts";
@@ -11,7 +11,7 @@ type RecordLine = Extract<HistoryEvent, { type: "record" }>;
 export interface Repeats {
   readonly total: number;
   readonly unexplained: number;
-  /** The first few that nothing explains, in words. */
+  /** The first few unexplained repeats, as text. */
   readonly examples: readonly string[];
 }
 
@@ -27,7 +27,7 @@ export class RepeatCounter {
     else this.#repeats.push({ first, again: event });
   }
 
-  /** `replayMillis`: how old the work may be that was not checkpointed when the trouble began. */
+  /** @param replayMillis the age that work without a checkpoint may have when the fault begins */
   result(excuses: readonly Excuse[], replayMillis: number): Repeats {
     const unexplained = this.#repeats.filter(
       ({ first, again }) => !excuses.some((excuse) => explains(excuse, first, again, replayMillis)),

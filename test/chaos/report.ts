@@ -4,7 +4,7 @@ import type { RowResult } from "./row.ts";
 
 const BUSY_MILLIS = 500;
 
-/** One line, and one more for each check that failed. */
+/** One line, and one more for each failed check. */
 export function resultLines({ name, ok, figures, checks, tookMillis, seed }: RowResult): string[] {
   const { lost, doubled, disordered, longestWaitMillis, said, unansweredPuts, slowestAnswerMillis } = figures;
   const wait = longestWaitMillis === null ? "–" : duration(longestWaitMillis);

@@ -1,4 +1,4 @@
-/** What a row of the campaign is: something that is done to a fleet, and what must be true then. */
+/** A row of the campaign: something that is done to a fleet, and what must hold then. */
 import type { FleetUnderTest } from "./fleet.ts";
 
 export const GROUPS = [
@@ -22,11 +22,14 @@ export interface RowCheck {
 
 export interface Expectation {
   /**
-   * Records processed twice. 0: none, as in planned moves and whenever a fault hits all workers alike. Otherwise why
-   * some may be, and the most: what `workers` of the fleet take in so many seconds.
+   * Records processed twice. 0: none, as in planned moves and whenever a fault hits all workers alike.
+   * Otherwise why some may be, and the most: what `workers` of the fleet process in this many seconds.
    */
   readonly doubled: 0 | { readonly because: string; readonly workers: number; readonly seconds: number };
-  /** What some worker must say at level warn or above within 30 s of the beginning; undefined: nothing needs saying. */
+  /**
+   * What some worker must log at level warn or above within 30 s of the beginning; undefined: nothing must be
+   * logged.
+   */
   readonly says?: RegExp;
   /** An error in the log would be a false alarm. */
   readonly noErrors?: true;
@@ -39,10 +42,13 @@ export interface Row {
   readonly about: string;
   readonly shards?: number;
   readonly workers?: number;
-  /** Of each worker in turn. Default: the same for all. */
+  /** One for each worker, in turn. Default: the same for all. */
   readonly failoverTimesMillis?: readonly number[];
   readonly expects: Expectation;
-  /** Begins with a fleet that is even and processes records. The load goes on meanwhile and for a while after. */
+  /**
+   * Starts with a fleet that is even and processes records. The load continues meanwhile and for a while
+   * after.
+   */
   readonly run: (fleet: FleetUnderTest) => Promise<void>;
 }
 
@@ -63,13 +69,13 @@ export interface Figures {
   readonly doubled: number;
   readonly doubledBecause: string;
   readonly disordered: number;
-  /** Longest wait of a record after healing; null: nothing was put, or not judged. */
+  /** The longest wait of a record after healing; null: nothing was put, or it is not judged. */
   readonly longestWaitMillis: number | null;
   /** Shards that the error policy halted. */
   readonly halted: number;
-  /** Of the load, which no fault is meant for: the endpoint was too busy to answer. */
+  /** Puts of the load, to which no fault applies: the endpoint was too busy to answer. */
   readonly unansweredPuts: number;
-  /** Of DynamoDB or Kinesis, to the campaign itself. */
+  /** The slowest answer of DynamoDB or Kinesis to the campaign itself. */
   readonly slowestAnswerMillis: number;
   readonly said: { readonly afterMillis: number; readonly text: string } | null;
 }

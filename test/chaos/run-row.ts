@@ -1,4 +1,4 @@
-/** One row from its stream to its verdict. */
+/** Runs one row, from the creation of its stream to its verdict. */
 import { join } from "node:path";
 import { messageOf } from "../../lab/errors.ts";
 import { HistoryWriter } from "../../lab/experiment/history-writer.ts";
@@ -29,12 +29,12 @@ const RATE = 100;
 const FAILOVER_TIME_MILLIS = 4_000;
 const CHECKPOINT_INTERVAL_MILLIS = 2_000;
 const EVEN_DEADLINE_MILLIS = 60_000;
-/** Every shard has records, and checkpoints are on their way. */
+/** By then every shard has records, and checkpoints are being written. */
 const FLOWING_MILLIS = 3_000;
-/** The load goes on so long after healing: a shard that nobody reads must have records to show it. */
+/** The load continues this long after healing: only records can show that a shard is unread. */
 const LOAD_AFTER_MILLIS = 5_000;
 
-/** Throws only when interrupted; whatever else goes wrong is the row's failure. */
+/** Throws only when interrupted. Any other error is the row's failure. */
 export async function runRow(run: RowRun): Promise<RowResult> {
   const { row, site, signal } = run;
   const startedAt = systemClock.monotonicMillis();
@@ -96,7 +96,7 @@ async function perform(
   fleet.load(RATE);
   await fleet.sleep(FLOWING_MILLIS + fleet.random.next() * 1_000);
   onPhase("trouble");
-  // What is left of the fleet must lose nothing all the same.
+  // The rest of the fleet must still lose nothing.
   await row.run(fleet).catch(onBroken);
   signal.throwIfAborted();
   await fleet.clearFaults();

@@ -1,4 +1,4 @@
-/** What the workers of a row said at level warn and above, and whether that was enough. */
+/** What the workers of a row logged at level warn and above, and whether that was enough. */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { LogLine } from "./protocol.ts";
@@ -8,7 +8,7 @@ const SAID_WITHIN_MILLIS = 30_000;
 
 export const logFolder = (rowFolder: string): string => join(rowFolder, "log");
 
-/** In the order of time. */
+/** @returns the lines in order of time */
 export function readLogs(rowFolder: string): LogLine[] {
   const folder = logFolder(rowFolder);
   if (!existsSync(folder)) return [];
@@ -21,20 +21,20 @@ export function readLogs(rowFolder: string): LogLine[] {
     .toSorted((a, b) => a.t - b.t);
 }
 
-/** From the beginning of the trouble to the end of the row: what is said while the fleet is stopped is no answer. */
+/** From the beginning of the fault to the end of the row. Lines from the fleet's stop do not count. */
 export interface Span {
   readonly troubleAt: number | undefined;
   readonly stoppingAt: number | undefined;
 }
 
-/** The first line of the span that fits `says`. Undefined: there is none, or no trouble. */
+/** The first line of the span that matches `says`. Undefined: there is none, or no fault. */
 export function firstSaid(
   lines: readonly LogLine[],
   { troubleAt, stoppingAt = Number.POSITIVE_INFINITY }: Span,
   { name, expects: { says } }: Pick<Row, "name" | "expects">,
 ): { readonly afterMillis: number; readonly text: string } | undefined {
   if (troubleAt === undefined) return undefined;
-  // Tables and streams bear the row's name, which often says what is done to them.
+  // Tables and streams have the row's name, which often says what is done to them.
   const fits = (line: object) => says?.test(JSON.stringify(line).replaceAll(name, "")) ?? true;
   const line = lines.find(({ t, ...rest }) => t >= troubleAt && t < stoppingAt && fits(rest));
   return line && { afterMillis: line.t - troubleAt, text: line.message };

@@ -1,6 +1,6 @@
 /**
- * Watches a row while it runs: the lease table twice a second into the history, how many records wait, and how long the
- * endpoint takes to answer a caller that no fault is meant for.
+ * Samples a row while it runs: the lease table twice a second into the history, how many records wait, and
+ * how long the endpoint takes to answer a caller without faults.
  */
 import { ResourceNotFoundException } from "@aws-sdk/client-kinesis";
 import type { Clients } from "../../lab/aws/clients.ts";
@@ -22,7 +22,7 @@ export interface Sample {
 
 export interface SamplerDeps {
   readonly clients: Clients;
-  /** Of the stream and the table. */
+  /** The name of the stream and the table. */
   readonly name: string;
   readonly historyDirectory: string;
   readonly write: (event: HistoryEvent) => void;
@@ -47,17 +47,17 @@ export class Sampler {
     this.#write = write;
   }
 
-  /** Undefined before the table is there. */
+  /** Undefined before the table exists. */
   get latest(): Sample | undefined {
     return this.#latest;
   }
 
-  /** To be called when the first worker takes part: then there is a table. */
+  /** Called when the first worker is active: then the table exists. */
   start(): void {
     this.#loop ??= this.#run();
   }
 
-  /** Rejects with what ended it, if something did. */
+  /** Rejects with the error that ended it, if any. */
   async stop(): Promise<void> {
     this.#stopping.abort();
     await this.#loop;
@@ -99,13 +99,13 @@ export class Sampler {
     try {
       await streamStatus(this.#clients, this.#name);
     } catch (error) {
-      // A row may have deleted it: an answer all the same.
+      // A row may have deleted it: that is an answer, too.
       if (!(error instanceof ResourceNotFoundException)) throw error;
     }
   }
 }
 
-/** Every shard owned by one of `workers`, and no two of them more than one lease apart. */
+/** Every shard is owned by one of `workers`, and their counts differ by at most one. */
 export function isEven({ snapshot }: Sample, workers: readonly string[]): boolean {
   const table = new Map<string, LeaseState>(
     snapshot.leases.map(({ leaseKey, owner, checkpoint }) => [

@@ -1,4 +1,7 @@
-/** What all rows share: one endpoint, the worker program, and the certainty that no process outlives the campaign. */
+/**
+ * What all rows share: one endpoint, the worker program, and a watchdog, so that no process outlives the
+ * campaign.
+ */
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -26,16 +29,19 @@ export interface Site {
   readonly url: string;
   readonly admin: EndpointAdmin;
   readonly clients: Clients;
-  /** For the load: one try a call, because a second would put records twice. */
+  /** For the load: one try per call, because a second would put records twice. */
   readonly loadClient: KinesisClient;
-  /** Empties and gives the folder of one row. */
+  /** Empties the folder of one row and returns its path. */
   folderOf(name: string): string;
   startConsumer(start: { readonly caller: string; readonly input: ConsumerInput }): ConsumerProcess;
   /** Ends every worker and the endpoint. */
   close(): Promise<void>;
 }
 
-/** `folder`: below `.evenkeel`, for what the rows leave. `running`: an endpoint of somebody else's, left running. */
+/**
+ * @param folder below `.evenkeel`, for the files of the rows
+ * @param running an endpoint that others started, and that is left running
+ */
 export async function openSite(folder: string, running?: { readonly url: string }): Promise<Site> {
   const root = inProject(".evenkeel", folder);
   mkdirSync(root, { recursive: true });
@@ -56,7 +62,7 @@ export async function openSite(folder: string, running?: { readonly url: string 
     ...(target.credentials !== undefined && { credentials: target.credentials }),
     requestHandler: new NodeHttpHandler({ requestTimeout: 5_000, throwOnRequestTimeout: true }),
   });
-  // Ends the workers, stopped ones too, when this process is killed.
+  // Ends the workers, also paused ones, when this process is killed.
   const watchdog = new Watchdog(mkdtempSync(join(tmpdir(), "evenkeel-chaos-")));
   return {
     url,

@@ -1,6 +1,8 @@
 /**
- * `npm run soak -- --minutes N`: a fleet under load, with a split, a merge or a restart now and then. Exit 0: nothing
- * lost, nothing doubled, and what each worker uses stayed the same; 1: not; 2: wrong use; 130: interrupted.
+ * `npm run soak -- --minutes N`: a fleet under load, with occasional splits, merges and restarts.
+ *
+ * Exit code 0: nothing lost, nothing doubled, and each worker's use of resources stayed the same; 1: not;
+ * 2: wrong usage; 130: interrupted.
  */
 import { setMaxListeners } from "node:events";
 import { writeFileSync } from "node:fs";
@@ -23,9 +25,9 @@ const MILLIS_PER_MINUTE = 60_000;
 /** Between two changes of the fleet or the stream, on average. */
 const CHANGE_EVERY_MILLIS = 20_000;
 const SAMPLES = 180;
-/** The stream stays about as large as it was. */
+/** The stream keeps about the same size. */
 const SHARDS = { least: 6, most: 10 };
-/** Never restarted: their resources are what is judged. */
+/** Never restarted: their resources are judged. */
 const OLD_WORKERS = 2;
 
 async function main(): Promise<number> {
@@ -112,7 +114,7 @@ const soakRow = (minutes: number, samples: ResourceSample[], say: (text: string)
   },
 });
 
-/** One planned change: none of them may double a record. */
+/** One planned change. None of them may cause a record to be processed twice. */
 async function change(fleet: FleetUnderTest, restarted: Set<string>): Promise<void> {
   const open = (await fleet.stream.open()).length;
   const what = pick(["split", "merge", "restart"] as const, fleet.random);

@@ -1,4 +1,4 @@
-/** The stream of one row: made, split, merged, deleted and made again. */
+/** The stream of one row: created, split, merged, deleted and created again. */
 import {
   CreateStreamCommand,
   DeleteStreamCommand,
@@ -37,13 +37,13 @@ export class StreamUnderTest {
     await this.#untilActive();
   }
 
-  /** With its records. */
+  /** Deletes the stream with its records. */
   async delete(): Promise<void> {
     const { clients, streamName } = this.#deps;
     await clients.kinesis.send(new DeleteStreamCommand({ StreamName: streamName }));
   }
 
-  /** Deletes the stream and makes another of the same name. */
+  /** Deletes the stream and creates another with the same name. */
   async remake(shards: number): Promise<void> {
     const { clients, streamName } = this.#deps;
     await this.delete();

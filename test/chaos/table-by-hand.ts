@@ -1,4 +1,4 @@
-/** What an operator's hand may do to the rows of a lease table, by plain DynamoDB calls. */
+/** What an operator may do by hand to the rows of a lease table, with plain DynamoDB calls. */
 import {
   type AttributeValue,
   DeleteItemCommand,
@@ -71,7 +71,7 @@ export class TableByHand {
         TableName: this.#tableName,
         Key: key(leaseKey),
         UpdateExpression: value === undefined ? `${verb} ${target}` : `${verb} ${target} = :value`,
-        // A hand that slips must not make a row.
+        // A mistake in the key must not create a row.
         ConditionExpression: "attribute_exists(leaseKey)",
         ExpressionAttributeNames: names,
         ...(value !== undefined && { ExpressionAttributeValues: { ":value": value } }),

@@ -1,4 +1,4 @@
-/** How long records waited for their first processing, the time before a row was healed not counted. */
+/** How long records waited for their first processing, not counting the time before a row was healed. */
 import type { HistoryEvent } from "../../services/contract/history.ts";
 
 export interface Wait {
@@ -22,7 +22,7 @@ export class Waits {
     else if (event.type === "event" && event.name === "put-unknown") this.#unansweredPuts += 1;
   }
 
-  /** Records whose put had no answer in time: no fault is meant for the load, so the machine was too busy. */
+  /** Records whose put got no answer in time. No fault applies to the load, so the machine was too busy. */
   get unansweredPuts(): number {
     return this.#unansweredPuts;
   }
@@ -31,12 +31,12 @@ export class Waits {
     return this.#puts.size;
   }
 
-  /** Shards that an error policy stopped; their records are not judged here. */
+  /** Shards that an error policy halted. Their records are not judged here. */
   get halted(): number {
     return this.#halted.size;
   }
 
-  /** Undefined: no record to judge. What was never processed is for the checker of losses. */
+  /** Undefined: no record to judge. Records that were never processed are judged by the checker of losses. */
   longest(healedAt: number): Wait | undefined {
     let longest: Wait | undefined;
     for (const [id, { t, shardId }] of this.#puts) {

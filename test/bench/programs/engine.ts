@@ -1,4 +1,4 @@
-/** The public API with a handler that does nothing but count, on a fresh lease table. */
+/** The public API with a handler that only counts, on a fresh lease table. */
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { createWorker } from "../../../src/index.ts";
 import { CREDENTIALS, REGION, readInput, startMeasuring, tell } from "./reading.ts";
@@ -12,7 +12,7 @@ let measured = () => ({ cpuMicros: 0, peakMebibytes: 0 });
 const worker = createWorker({
   applicationName: table,
   streamName,
-  // The Kinesis client is the engine's own, as it is for everybody who does not bring one.
+  // The Kinesis client is the engine's own, as for all users who do not bring one.
   region: REGION,
   endpoint: kinesisUrl,
   clients: {

@@ -1,4 +1,6 @@
-/** The least that reading with the AWS SDK costs: iterator, GetRecords, and on. All shards at once. */
+/**
+ * The minimum cost of reading with the AWS SDK: an iterator, then GetRecords in a loop. All shards at once.
+ */
 import { GetRecordsCommand, GetShardIteratorCommand, ListShardsCommand } from "@aws-sdk/client-kinesis";
 import { kinesisClient, readInput, startMeasuring, tell } from "./reading.ts";
 

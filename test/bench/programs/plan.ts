@@ -1,4 +1,4 @@
-/** 10,000 shards, 1,000 workers, 100 of them new in the place of 100 that are gone. */
+/** 10,000 shards and 1,000 workers; 100 of these are new and replace 100 that are gone. */
 
 import { FULL_RANGE, width } from "../../../src/core/hash-range.ts";
 import type { Lease } from "../../../src/core/lease.ts";

@@ -1,4 +1,4 @@
-/** What floor and engine have in common: their input, and how they are measured. */
+/** What floor and engine share: their input, and how they are measured. */
 import { KinesisClient } from "@aws-sdk/client-kinesis";
 import { NodeHttpHandler } from "@smithy/node-http-handler";
 import type { ServerReady } from "./server.ts";
@@ -19,7 +19,7 @@ export const REGION = "us-east-1";
 
 export const readInput = (): ReadInput => JSON.parse(process.argv[2]!) as ReadInput;
 
-/** HTTP/1.1 as the engine's own client: kinesalite speaks nothing else. */
+/** HTTP/1.1, like the engine's own client: kinesalite speaks nothing else. */
 export const kinesisClient = (endpoint: string): KinesisClient =>
   new KinesisClient({
     endpoint,

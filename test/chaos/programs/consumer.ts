@@ -1,6 +1,6 @@
 /**
- * A worker as a process: the engine by its front door, the experiment's history file, and a handler whose conduct the
- * campaign decides. SIGTERM stops it in order; it ends at once when the campaign is gone.
+ * A worker as a process: the engine through its public API, the experiment's history file, and a handler
+ * whose conduct the campaign decides. SIGTERM stops it in order. It ends at once when the campaign has gone.
  */
 import { appendFileSync, readdirSync } from "node:fs";
 import { historyToFile } from "../../../services/consumer/history-log.ts";
@@ -25,7 +25,7 @@ function log(level: LogLine["level"], fields: object, message: string): void {
     message,
     fields: { ...fields },
   };
-  // At once: what was said before a kill -9 must be in the file.
+  // Written at once: lines from before a SIGKILL must be in the file.
   appendFileSync(input.logFile, `${JSON.stringify(line, asText)}\n`);
 }
 
@@ -36,7 +36,7 @@ const logger: Logger = {
   error: (fields, message) => log("error", fields, message),
 };
 
-/** The conduct now, and what resolves when the campaign changes it. */
+/** The current conduct, and the calls that end when the campaign changes it. */
 class Handler {
   #conduct: Conduct = { kind: "works" };
   #blocksLeft = 0;
@@ -66,12 +66,12 @@ class Handler {
       const { key, n } = JSON.parse(Buffer.from(data).toString()) as { key: string; n: number };
       history.write({ type: "record", t, worker: workerId, shardId, key, n, sequenceNumber });
     }
-    // Written when the handler resolves: a kill -9 between the two would hide what was processed.
+    // Written when the handler resolves: a SIGKILL between the two would hide what was processed.
     history.flush();
   };
 }
 
-/** Nothing of this process's event loop runs meanwhile, and no core is kept busy. */
+/** Blocks this process's event loop without keeping a core busy. */
 function block(millis: number): void {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, millis);
 }
@@ -96,7 +96,7 @@ function historyEvent(event: WorkerEvent): HistoryEvent | undefined {
       return { type: "event", t: atMillis, name: "shard-halted", worker: workerId, shardId, error };
     }
     default:
-      return undefined; // of no concern to the checkers
+      return undefined; // of no use to the checkers
   }
 }
 
@@ -108,7 +108,7 @@ function resources(): Resources {
   return { rssBytes: rss, heapBytes: heapUsed, openFiles: openFiles(), active };
 }
 
-/** Of Linux and macOS. */
+/** Works on Linux and macOS. */
 function openFiles(): number {
   return readdirSync("/dev/fd").length;
 }
@@ -125,7 +125,7 @@ const worker = createWorker({
   shardSyncIntervalMillis: input.shardSyncIntervalMillis,
   checkpointIntervalMillis: input.checkpointIntervalMillis,
   idleTimeBetweenReadsMillis: input.idleTimeBetweenReadsMillis,
-  // A third of the default, so that a row need not last longer than the bound of what must be said.
+  // A third of the default, so that a row need not last longer than the time limit for reports.
   logWarningForTaskAfterMillis: 10_000,
   logger,
   processRecords: handler.handle,

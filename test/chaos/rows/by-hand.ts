@@ -33,7 +33,7 @@ export const byHandRows: readonly Row[] = [
     "lease-row-deleted",
     "the row of a lease is deleted",
     {
-      // The load runs for some 20 s, and an eighth of it goes to each shard.
+      // The load runs for some 20 s, and each shard gets an eighth of it.
       doubled: {
         because: "the checkpoint went with the row: its shard begins anew",
         workers: 0.5,

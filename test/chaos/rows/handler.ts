@@ -1,4 +1,4 @@
-/** Trouble in the handler, or behind it. */
+/** Faults in the handler, or behind it. */
 import type { Row } from "../row.ts";
 import { rollingDeploy } from "./processes.ts";
 
@@ -40,7 +40,8 @@ export const handlerRows: readonly Row[] = [
     async run(fleet) {
       fleet.begins();
       fleet.conduct({ kind: "fails" });
-      // Longer than the patience with what may pass by itself: a deploy replaces four workers in less than that.
+      // Longer than the wait for errors that pass by themselves. A deploy replaces four workers in less than
+      // that.
       await fleet.sleep(6_000);
       await rollingDeploy(fleet);
     },

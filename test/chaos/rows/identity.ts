@@ -1,4 +1,6 @@
-/** Who is who: two workers of one name, workers of unequal settings, a stream that is another than before. */
+/**
+ * Mistaken identities: two workers with one id, workers with unequal settings, a stream that was replaced.
+ */
 import type { FleetUnderTest } from "../fleet.ts";
 import type { Row } from "../row.ts";
 import { rollingDeploy } from "./processes.ts";
@@ -7,7 +9,7 @@ import { reshardingDuring } from "./reshards.ts";
 const group = "identity" as const;
 const REFUSED_WITHIN_MILLIS = 30_000;
 
-/** A worker that must not come into the fleet, and must say why. */
+/** Starts a worker that must not join the fleet, and must report why. */
 async function mustBeRefused(
   fleet: FleetUnderTest,
   workerId: string | undefined,
@@ -72,7 +74,7 @@ export const identityRows: readonly Row[] = [
       says: /made again|remade|onStreamReplaced/,
     },
     async run(fleet) {
-      // What is in a stream goes with it: that is no loss of the fleet's.
+      // Unread records would be lost with the stream, and not because of the fleet.
       await fleet.drain();
       fleet.begins();
       await fleet.stream.remake(8);

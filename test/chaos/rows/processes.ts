@@ -1,11 +1,11 @@
-/** Processes that end, stop, come and go. */
+/** Processes that end, stop, start and leave. */
 import type { FleetUnderTest } from "../fleet.ts";
 import type { Row } from "../row.ts";
 
 const AFTER_A_CRASH = "processed after the last checkpoint of the worker that was killed";
 const AFTER_A_PAUSE =
   "processed after the last checkpoint of the worker that was stopped, and what it had in hand";
-/** A checkpoint interval, and what it takes to write one. */
+/** A checkpoint interval, and the time to write a checkpoint. */
 const REPLAY_SECONDS = 4;
 
 const group = "processes" as const;

@@ -1,4 +1,4 @@
-/** Splits and merges: alone, and in the middle of other trouble. */
+/** Splits and merges: alone, and in the middle of other faults. */
 import type { FleetUnderTest } from "../fleet.ts";
 import type { Expectation, Row } from "../row.ts";
 import { rollingDeploy } from "./processes.ts";
@@ -6,7 +6,7 @@ import { during } from "./table.ts";
 
 const group = "reshards" as const;
 
-/** Two splits and a merge, a moment apart, in the middle of `work`. */
+/** Two splits and a merge, a moment apart, during `work`. */
 export async function reshardingDuring(fleet: FleetUnderTest, work: Promise<void>): Promise<void> {
   work.catch(() => undefined); // it is awaited below, after the reshards
   for (const change of ["split", "merge", "split"] as const) {

@@ -1,4 +1,4 @@
-/** Kinesis and CloudWatch in trouble. Leases are not at stake, so nothing may be processed twice. */
+/** Faults of Kinesis and CloudWatch. They put no lease at risk, so no record may be processed twice. */
 import type { Fault } from "../fleet.ts";
 import type { Row } from "../row.ts";
 import { during } from "./table.ts";
@@ -72,7 +72,7 @@ export const streamRows: readonly Row[] = [
     expects: { doubled: 0 },
     async run(fleet) {
       await fleet.fault({ kind: "blackhole", operations: ["CloudWatch.*"] });
-      // Longer than the engine's interval of metrics: a call is under way.
+      // Longer than the engine's metrics interval: a call is in flight.
       await fleet.sleep(17_000);
       await Promise.all(fleet.some(2).map((worker) => fleet.terminate(worker)));
     },

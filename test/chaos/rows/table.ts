@@ -1,4 +1,7 @@
-/** DynamoDB in trouble: for all workers alike nothing may be processed twice, for one worker only what it must. */
+/**
+ * Faults of DynamoDB. If they hit all workers alike, no record may be processed twice; if one worker, only
+ * what it must repeat.
+ */
 import { type Fault, type FleetUnderTest, STOP_BUDGET_MILLIS } from "../fleet.ts";
 import type { Row } from "../row.ts";
 
@@ -9,7 +12,7 @@ const WRITES = ["UpdateItem", "PutItem", "DeleteItem", "TransactWriteItems"].map
 );
 const AFTER_A_CUT = "processed after the last checkpoint of the worker that was cut off";
 
-/** Three failover times of it. */
+/** The fault for three failover times. */
 export async function during(fleet: FleetUnderTest, fault: Fault): Promise<void> {
   fleet.begins();
   await fleet.fault(fault);
@@ -29,12 +32,13 @@ const forOne = (name: string, about: string, fault: Omit<Fault, "only">, says: R
   name,
   group,
   about: `one worker: DynamoDB ${about}`,
-  // It goes on until its heartbeat is no longer fresh.
+  // The worker continues until its heartbeat is no longer fresh.
   expects: { doubled: { because: AFTER_A_CUT, workers: 1, seconds: 10 }, says },
   async run(fleet) {
     const only = fleet.any();
     fleet.excuseFromNow(only, fleet.lasting(3 * fleet.failoverTimeMillis) + 5_000);
-    // Its leases are taken over after the failover time, unless its heartbeats arrive: then it counts as alive.
+    // Its leases are taken over after the failover time, unless its heartbeats arrive: then it counts as
+    // alive.
     if (fault.kind !== "drop") fleet.healed();
     await during(fleet, { ...fault, only });
   },
