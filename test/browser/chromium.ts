@@ -1,4 +1,4 @@
-/** Debian's Chromium, or the one that CHROMIUM names. Browser tests are skipped where there is none. */
+/** Debian's Chromium, or the one that CHROMIUM names. Browser tests are skipped if there is none. */
 import { existsSync } from "node:fs";
 import { type Browser, chromium } from "playwright-core";
 

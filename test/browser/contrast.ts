@@ -1,4 +1,4 @@
-/** WCAG contrast of every piece of text on a page against what is painted behind it. */
+/** WCAG contrast of every piece of text on a page against its background. */
 import type { Page } from "playwright-core";
 
 export interface Contrast {
@@ -10,7 +10,7 @@ export interface Contrast {
 
 export const contrasts = (page: Page): Promise<Contrast[]> => page.evaluate(measure);
 
-/** Runs in the page: everything it needs is inside. */
+/** Runs in the page, so everything it needs is inside. */
 function measure(): Contrast[] {
   const channels = (colour: string): number[] => (colour.match(/[\d.]+/g) ?? []).map(Number);
   const luminance = (colour: number[]) => {

@@ -12,7 +12,7 @@ import type { HistoryEvent } from "../../services/contract/history.ts";
 import type { Lease, Member } from "../../src/inspect.ts";
 
 export interface Fleet {
-  /** Shard number → owner; undefined: nobody. */
+  /** Shard number → owner; undefined: unowned. */
   readonly owners: Readonly<Record<number, string | undefined>>;
   /** Shard number → parents' numbers. */
   readonly parents?: Readonly<Record<number, readonly number[]>>;

@@ -188,8 +188,8 @@ describe.skipIf(!hasChromium)("the live page in Chromium", () => {
         await tried("/events", {}),
       ];
     }, url);
-    // A browser may send the first one and hide the answer ("opaque"), or stop it before it leaves
-    // (local network access). Either way the page of the other site reads nothing, and nothing is done.
+    // A browser may send the first one and hide the answer ("opaque"), or stop it before it leaves (local
+    // network access). Either way the other site's page reads nothing, and nothing is done.
     expect(["opaque 0", "refused"]).toContain(seen[0]);
     expect(seen.slice(1)).toEqual(["refused", "refused", "refused"]);
     expect(orders.seen).toEqual([]);
@@ -233,7 +233,8 @@ describe.skipIf(!hasChromium)("the live page in Chromium", () => {
     await tab.getByRole("button", { name: "Pause" }).click();
     source.show(SPLIT);
     await tab.getByText("paused", { exact: true }).waitFor();
-    // The change has arrived when the next one of the same stream has an effect that a pause does not hold back.
+    // The change has arrived when the next event of the same stream takes effect, which a pause does not hold
+    // back.
     source.fail("gone");
     await tab.getByRole("alert").filter({ hasText: "gone" }).waitFor();
     expect(await tab.getByRole("heading", { level: 1 }).textContent()).toContain("2/2/1");

@@ -1,4 +1,4 @@
-/** The lease-store suite on the DynamoDB adapter and dynalite, with whatever client reaches it. */
+/** The lease-store suite on the DynamoDB adapter and dynalite, with any client that reaches it. */
 import type { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { dynamoDbLeaseStore } from "../../src/adapters/dynamodb/lease-store.ts";
 import { describeLeaseStore } from "./lease-store-suite.ts";

@@ -1,4 +1,7 @@
-/** The fleet's half of the lease store's suite: membership, heartbeats, fencing, pages and the generation. */
+/**
+ * The fleet's half of the lease-store suite: membership, heartbeats, fencing, fleet rows and the fleet
+ * version.
+ */
 import { beforeEach, describe, expect, it } from "vitest";
 import { MEMBERS_PER_ROW, type Member } from "../../src/core/member.ts";
 import type { LeaseStore } from "../../src/ports/lease-store.ts";
@@ -6,7 +9,7 @@ import type { LeaseStore } from "../../src/ports/lease-store.ts";
 export interface LeaseStoreUnderTest {
   /** An empty table. */
   readonly store: LeaseStore;
-  /** The same table, as another worker sees it. */
+  /** The same table, as used by another worker. */
   readonly rival: LeaseStore;
   close(): Promise<void>;
 }

@@ -1,4 +1,4 @@
-/** A stream of its own on any endpoint that speaks Kinesis, and the hands that reshard it. */
+/** A stream for one test on any endpoint that speaks Kinesis, and the calls that reshard it. */
 import {
   CreateStreamCommand,
   DeleteStreamCommand,

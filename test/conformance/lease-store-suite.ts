@@ -1,7 +1,7 @@
 /**
- * Every condition of `src/ports/lease-store.ts`, for any store. The DynamoDB adapter runs it on
- * dynalite and on the embedded endpoint, the simulator on its memory store: what the simulator proves holds for
- * the real store because both pass the same suite.
+ * Every condition of `src/ports/lease-store.ts`, for any store. The DynamoDB adapter runs it on dynalite and
+ * on the embedded endpoint, the simulator on its memory store. Both pass the same suite, so what the
+ * simulator proves holds for the real store.
  */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import {
@@ -16,7 +16,10 @@ import type { LeaseStore, WriteOutcome } from "../../src/ports/lease-store.ts";
 import { fleetConditions, type LeaseStoreUnderTest, member } from "./fleet-suite.ts";
 
 export interface LeaseStoreCapabilities {
-  /** A failed condition returns the old item (dynalite does not): retried writes and rivals' rows can be told. */
+  /**
+   * A failed condition returns the old item (in dynalite it does not), by which retried writes and rivals'
+   * rows are recognised.
+   */
   readonly returnsOldItem: boolean;
 }
 
@@ -43,7 +46,10 @@ function okLease(outcome: WriteOutcome): Lease {
   return outcome.lease;
 }
 
-/** `make` is called before every test and gives an empty table; `prepare` and `tearDown` surround the whole suite. */
+/**
+ * @param make called before every test, returns an empty table
+ * @param around `prepare` and `tearDown` run before and after the whole suite
+ */
 export function describeLeaseStore(
   name: string,
   make: () => Promise<LeaseStoreUnderTest>,
@@ -255,7 +261,7 @@ export function describeLeaseStore(
     });
 
     describe.each(writes)("$name", ({ run, makes }) => {
-      /** Held since it was taken from another, so that owner switches show. */
+      /** A held lease that was taken from another worker, so that owner switches show. */
       const held = async () => {
         const before = await claimed("shard-1", "before", {
           checkpoint: at("100"),

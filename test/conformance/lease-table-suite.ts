@@ -1,6 +1,7 @@
 /**
- * What only a real table shows: rows of Java fleets and of outsiders among ours, attributes we do not know, more rows
- * than one page of a scan, and how the table comes to be. For the DynamoDB adapter, on any endpoint.
+ * What only a real table shows: rows of Java fleets and of other programs among evenkeel's, unknown
+ * attributes, more rows than one page of a scan, and how the table is created. For the DynamoDB adapter, on
+ * any endpoint.
  */
 import {
   type AttributeValue,
@@ -46,7 +47,8 @@ export function describeLeaseTable(name: string, open: () => Promise<LeaseTableE
       tableName = `table-suite-${++tables}`;
       store = dynamoDbLeaseStore({ client, tableName });
       return async () => {
-        // One still being made cannot be deleted. Already there is the usual case, and asked without waiting.
+        // A table that is still being created cannot be deleted. Usually it exists, and the first check
+        // succeeds without a wait.
         const waiting = { client, maxWaitTime: 10, minDelay: 1, maxDelay: 1 };
         await waitUntilTableExists(waiting, { TableName: tableName });
         await client.send(new DeleteTableCommand({ TableName: tableName }));

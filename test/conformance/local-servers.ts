@@ -1,4 +1,4 @@
-/** dynalite and kinesalite in this process, each on a free port of the loopback. */
+/** dynalite and kinesalite in this process, each on a free port of the loopback interface. */
 import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
@@ -24,7 +24,7 @@ export async function startKinesalite(): Promise<LocalServer<KinesisClient>> {
   const server = await listening(
     kinesalite({ createStreamMs: 20, deleteStreamMs: 0, updateStreamMs: 20, shardLimit: 100 }),
   );
-  // Kinesis's client speaks HTTP/2 unless told otherwise.
+  // Kinesis's client speaks HTTP/2 by default.
   const client = new KinesisClient({ ...clientSettings(server.url), requestHandler: new NodeHttpHandler() });
   return { ...server, client };
 }

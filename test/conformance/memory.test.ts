@@ -1,6 +1,6 @@
 /**
- * The simulator's store keeps the very conditions that DynamoDB keeps, and its stream Kinesis's: what the simulation
- * proves rests on this.
+ * The simulator's store keeps the same conditions as DynamoDB, and its stream those of Kinesis. What the
+ * simulation proves depends on this.
  */
 import { LeaseTable } from "../simulation/world/lease-table.ts";
 import { memoryLeaseStore } from "../simulation/world/memory-lease-store.ts";
@@ -22,7 +22,7 @@ describeLeaseStore(
   { returnsOldItem: true },
 );
 
-/** Five reads a second a shard: the suite reads no faster than this, in virtual time. */
+/** Five reads a second per shard: the suite reads no faster than this, in virtual time. */
 const READ_SPACING_MILLIS = 200;
 
 const memoryStreamUnderTest = (rules: Parameters<typeof streamRules>[0]) => async (shards: number) => {
@@ -48,7 +48,7 @@ const memoryStreamUnderTest = (rules: Parameters<typeof streamRules>[0]) => asyn
   };
 };
 
-// The two ways in which a swarm's stream may behave: as Kinesis, and as the endpoints that are less talkative.
+// The two ways in which a swarm's stream may behave: like Kinesis, and like the endpoints that return less.
 const AS_KINESIS: StreamCapabilities = {
   namesChildren: true,
   refusesNonsense: true,

@@ -1,4 +1,7 @@
-/** The user's own copy of the SDK: `clients.dynamodb` of another installation, whose error classes are not ours. */
+/**
+ * The user's own copy of the SDK: `clients.dynamodb` of another installation, whose error classes are not
+ * evenkeel's.
+ */
 import { cpSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";

@@ -1,5 +1,5 @@
 /**
- * What `src/ports/stream.ts` promises, for any stream. The Kinesis adapter runs it on kinesalite and on
+ * Every promise of `src/ports/stream.ts`, for any stream. The Kinesis adapter runs it on kinesalite and on
  * the embedded endpoint, the simulator on its memory stream.
  */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
@@ -17,26 +17,26 @@ import {
 export interface StreamCapabilities {
   /** The last read of a closed shard names its children (kinesalite's does not). */
   readonly namesChildren: boolean;
-  /** An iterator that is none is called invalid (kinesis-local answers it with a bare 500). */
+  /** A text that is no iterator is reported as invalid (kinesis-local answers it with a bare 500). */
   readonly refusesNonsense: boolean;
-  /** What a sequence number of another shard is called (kinesis-local does not find it). */
+  /** The error class for a sequence number of another shard (kinesis-local does not find it). */
   readonly foreignNumber: StreamErrorClass;
 }
 
 export interface StreamUnderTest {
-  /** Of as many open shards as asked for, without records. */
+  /** A stream with as many open shards as requested, without records. */
   readonly stream: Stream;
   /** Puts one record where `explicitHashKey` says. */
   put(record: { partitionKey: string; explicitHashKey: bigint; data: string }): Promise<void>;
   /** Splits a shard in the middle; resolves when the children are listed. */
   split(shard: Shard): Promise<void>;
   merge(left: Shard, right: Shard): Promise<void>;
-  /** Called before every read, where a limit of reads a second has to be kept (virtual time moves on). */
+  /** Called before every read, where a limit of reads per second must be kept (virtual time passes). */
   beforeRead?(): Promise<void>;
   close(): Promise<void>;
 }
 
-/** An empty read of an open shard has no end: a test that needs more than this has found a bug. */
+/** Empty reads of an open shard have no end: a test that needs more than this has found a bug. */
 const MAX_READS = 20;
 
 export function describeStream(
@@ -66,7 +66,7 @@ export function describeStream(
       await under.beforeRead?.();
       return stream.read(iterator, maxRecords);
     };
-    /** Reads until `enough` records are there, or the end of the shard. */
+    /** Reads until there are `enough` records, or to the end of the shard. */
     const readOn = async (shard: Shard, position: Position, enough = Number.POSITIVE_INFINITY) => {
       const records: StreamRecord[] = [];
       let iterator = await stream.iterator(shard.shardId, position);
@@ -288,7 +288,7 @@ const text = (record: StreamRecord): string => new TextDecoder().decode(record.d
 const inOrder = (shards: readonly Shard[]): readonly Shard[] =>
   shards.toSorted((a, b) => (a.hashRange.start < b.hashRange.start ? -1 : 1));
 
-/** What a last read and a listing both tell of a child. */
+/** What both a last read and a listing return for a child. */
 const comparable = ({ shardId, parentShardIds, hashRange, closed }: Shard): Shard => ({
   ...{ shardId, hashRange, closed },
   parentShardIds: parentShardIds.toSorted(),

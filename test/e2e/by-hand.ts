@@ -1,6 +1,6 @@
 /**
- * A user's two terminals: `npm run local` in one, and one that knows nothing but the lines of `npx evenkeel env`. Every
- * tool starts in the environment of somebody who works with real AWS, which a shell has changed by those lines.
+ * A user's two terminals: `npm run local` runs in one; the other knows only the lines of `npx evenkeel env`.
+ * Every tool starts in the environment of a user of real AWS, which a shell has changed by those lines.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -16,7 +16,7 @@ import { until } from "../integration/endpoint/until.ts";
 const COMMAND_LINE = inProject("lab/bin/evenkeel.mjs");
 const OPTIONS_VARIABLE: typeof import("../../local/main.ts").OPTIONS_VARIABLE = "EVENKEEL_ENDPOINT_OPTIONS";
 
-/** What people have for real AWS. Each of these alone breaks a tool or an SDK client that it reaches. */
+/** A user's settings for real AWS. Each of these alone breaks a tool or an SDK client that it reaches. */
 const FOR_REAL_AWS = {
   AWS_PROFILE: "production",
   AWS_DEFAULT_PROFILE: "production",
@@ -64,7 +64,7 @@ async function npmRunLocal(home: string): Promise<{ terminal: ChildProcess; url:
   };
   const terminal = spawn("npm", ["run", "local"], {
     cwd: inProject(),
-    detached: true, // a process group of its own, as a shell's foreground job
+    detached: true, // a process group of its own, like a shell's foreground job
     stdio: ["ignore", "pipe", "pipe"],
     env: { ...process.env, ...FOR_REAL_AWS, HOME: home, [OPTIONS_VARIABLE]: JSON.stringify(options) },
   });
@@ -108,7 +108,7 @@ export class ByHand {
     return new ByHand({ url, terminal, home, lines: out });
   }
 
-  /** A folder that goes with this. */
+  /** A folder that is removed together with this user. */
   folder(name: string): string {
     return join(this.#home, name);
   }
@@ -138,7 +138,7 @@ export class ByHand {
     return processes.filter(({ taskArn }) => taskArn?.includes(cluster));
   }
 
-  /** Ctrl-C where `npm run local` runs. Gives what lives on after it, whatever was deployed. */
+  /** Ctrl-C where `npm run local` runs. @returns what still runs after it, whatever was deployed */
   async ctrlC(): Promise<string[]> {
     rmSync(this.#home, { recursive: true, force: true });
     if (this.#terminal.exitCode !== null || this.#terminal.signalCode !== null) return [];

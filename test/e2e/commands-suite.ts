@@ -1,4 +1,7 @@
-/** The commands of `evenkeel`, on what the small experiment left: 6 open shards, 3 consumers, no producer. */
+/**
+ * The commands of `evenkeel`, on the state that the small experiment left: 6 open shards, 3 consumers, no
+ * producer.
+ */
 import { expect, it } from "vitest";
 import type { Outcome } from "../integration/endpoint/run.ts";
 

@@ -1,7 +1,8 @@
 /**
- * What each service's role grants is what it was seen to do: its calls as the gateway counted them over everything that
- * went before (the deployment, the experiment, the tools, the end of the stack), and the state machine's tasks as its
- * executions tell them. What cannot be seen here is argued for in test/infra/grants.json, line by line.
+ * Each service's role grants exactly what the service was observed to do. Its calls are those that the
+ * gateway counted over all earlier steps (the deployment, the experiment, the tools, the end of the stack);
+ * the state machine's tasks are those of its executions. Grants that cannot be observed here are justified in
+ * test/infra/grants.json, line by line.
  */
 import { readFileSync } from "node:fs";
 import { expect, it } from "vitest";
@@ -9,7 +10,7 @@ import { endpointAdmin } from "../../local/index.ts";
 import { ARGUED, differences, grantsOf, type SeenCall } from "../infra/grants.ts";
 import type { ByHand } from "./by-hand.ts";
 
-/** To be made while the stack is up: its executions go with it. */
+/** Called while the stack is up: its executions are removed with it. */
 export async function callsOfStateMachine(user: ByHand, stateMachineArn: string): Promise<SeenCall[]> {
   const { executions } = await user.awslocal(
     "stepfunctions",
@@ -36,7 +37,7 @@ export async function callsOfStateMachine(user: ByHand, stateMachineArn: string)
   return [...operations].map((operation) => ({ caller: "state machine", operation }));
 }
 
-/** `templateFile`: the one that was deployed. */
+/** @param options `templateFile`: the template that was deployed */
 export function grantsSuite(options: {
   readonly user: () => ByHand;
   readonly templateFile: () => string;
@@ -46,7 +47,7 @@ export function grantsSuite(options: {
     const calls = await endpointAdmin(options.user().url).calls();
     const grants = grantsOf(JSON.parse(readFileSync(options.templateFile(), "utf8")));
     const seen = [...calls, ...options.stateMachineCalls()];
-    // On an emulator images go by name, so that ECS is granted no pull.
+    // On an emulator images are found by name, so ECS is granted no pull.
     const granted = new Set(grants.map(({ role, action }) => `${role} ${action}`));
     const argued = Object.fromEntries(
       Object.entries(ARGUED).map(([role, reasons]) => [

@@ -1,7 +1,7 @@
 /**
- * Interrupts `npm start` and `npx evenkeel experiment` in each of their phases, in each of the ways a run is ended
- * from outside, and looks whether anything is left: processes, ports, the running endpoint's record. Ends with two
- * whole runs in a row. Half an hour long, so it is run by hand:
+ * Interrupts `npm start` and `npx evenkeel experiment` in each of their phases, in each of the ways in which
+ * a run is ended from outside, and checks whether anything is left: processes, ports, the running endpoint's
+ * record. Ends with two whole runs in a row. It takes half an hour, so it is run by hand:
  *
  *   npm run test:interrupt [-- <phase, way or command> …]      EVENKEEL_PORT chooses the port
  *
@@ -33,7 +33,7 @@ const PHASES = [
 ];
 interface Way {
   readonly signal: NodeJS.Signals;
-  /** A terminal and systemd signal every process of the group; `kill` only the command that was typed. */
+  /** A terminal and systemd signal every process of the group; `kill` signals only the typed command. */
   readonly toGroup: boolean;
 }
 const WAYS: Readonly<Record<string, Way>> = {
@@ -63,7 +63,7 @@ function start(command: string): Run {
   const [program, ...words] = COMMANDS[command]!;
   const child = spawn(program!, words, {
     cwd: inProject(),
-    detached: true, // a process group of its own, as a shell's foreground job
+    detached: true, // a process group of its own, like a shell's foreground job
     stdio: ["ignore", "ignore", "pipe"],
     env: { ...process.env, NO_COLOR: "1" },
   });
@@ -82,7 +82,7 @@ function start(command: string): Run {
   };
 }
 
-/** What is left of `family`, after the little while that the watchdog's last kill may take. */
+/** What is left of `family`, after the short time that the watchdog's last kill may take. */
 async function leftOf(family: Family): Promise<string[]> {
   try {
     await until("all processes are gone", async () => living(family).length === 0);
@@ -115,7 +115,7 @@ async function interrupt(command: string, phase: string, way: string): Promise<s
   const at = systemClock.monotonicMillis();
   process.kill(toGroup ? -run.child.pid! : run.child.pid!, signal);
   const { exitCode: given, signal: endedBy } = await run.ended;
-  // npm ends by the very signal, which a shell shows as 128 + its number.
+  // npm ends by the same signal, which a shell shows as 128 + its number.
   const exitCode = given ?? (endedBy === null ? undefined : 128 + constants.signals[endedBy]);
   const seconds = (systemClock.monotonicMillis() - at) / 1_000;
   const problems = await leftBehind(family);
@@ -135,10 +135,13 @@ async function interrupt(command: string, phase: string, way: string): Promise<s
   return problems;
 }
 
-/** Where the next run meets a starting endpoint, a half-made stack, and one that is being destroyed. */
+/**
+ * Phases after which the next run finds a starting endpoint, a half-made stack, or one that is being
+ * destroyed.
+ */
 const AT_ONCE_PHASES = ["endpoint", "deploy", "destroy"];
 
-/** npm is gone before the command that it ran: the next command is typed while that one still puts things away. */
+/** npm ends before the command that it ran: the next command is typed while that one still cleans up. */
 async function atOnce(phase: string): Promise<string[]> {
   const run = start("npm");
   await Promise.race([run.reaches(phase), run.ended]);
@@ -166,7 +169,7 @@ if (unknown !== undefined) {
   console.error(`${unknown} is no phase, way or command; choose from ${known.join(", ")}`);
   process.exit(2);
 }
-/** Those that were named, else all. */
+/** The named ones, or all. */
 const chosen = (all: readonly string[]): readonly string[] => {
   const named = all.filter((name) => words.includes(name));
   return named.length > 0 ? named : all;
@@ -176,7 +179,7 @@ const report = (problems: string[]) => {
   for (const problem of problems) console.log(`    ${problem}`);
   if (problems.length > 0) failures++;
 };
-report(await leftBehind(new Map())); // what was there before is not ours to judge
+report(await leftBehind(new Map())); // what existed before is not judged
 for (const command of chosen(DIMENSIONS.commands))
   for (const way of chosen(DIMENSIONS.ways))
     for (const phase of chosen(DIMENSIONS.phases)) report(await interrupt(command, phase, way));

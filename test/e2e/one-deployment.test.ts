@@ -1,7 +1,8 @@
 /**
- * CONTRACT, "The same thing by hand": one deployment, made and destroyed by hand with cdklocal on the endpoint of `npm
- * run local`. In between the experiment runs on it, and then every tool and command on what the experiment left. The
- * parts are in order: each begins with what the one before it left.
+ * CONTRACT, "The same thing by hand": one deployment, made and destroyed by hand with cdklocal on the
+ * endpoint of `npm run local`. In between, the experiment runs on it, and then every tool and command on the
+ * state that the experiment left. The parts run in order: each begins with the state that the previous one
+ * left.
  */
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,11 +1,14 @@
-/** AWS's own tools, on what the small experiment left: they split and scale once more, and find everything. */
+/**
+ * AWS's own tools, on the state that the small experiment left: they split and scale once more, and find
+ * everything.
+ */
 import { expect, it } from "vitest";
 import { until } from "../integration/endpoint/until.ts";
 import type { ByHand } from "./by-hand.ts";
 
 export interface ToolsSuiteOptions {
   readonly user: () => ByHand;
-  /** Of the stack. */
+  /** An output of the stack. */
   readonly output: (name: string) => string;
   readonly application: string;
 }

@@ -1,4 +1,7 @@
-/** Whatever is typed after `evenkeel`: help, or one line that says what is wrong, or the command would run. */
+/**
+ * Whatever is typed after `evenkeel`: help is shown, or one line says what is wrong, or the command would
+ * run.
+ */
 import fc from "fast-check";
 import { describe, expect, it, vi } from "vitest";
 import type { Context } from "../../lab/cli/context.ts";
@@ -9,7 +12,7 @@ import { RUNS, TIMEOUT_MILLIS } from "./runs.ts";
 
 vi.setConfig({ testTimeout: TIMEOUT_MILLIS });
 
-/** The program as main.ts makes it, but for what its commands do: nothing. */
+/** The program as main.ts makes it, with commands that do nothing. */
 function program() {
   const lines: string[] = [];
   const stream = {

@@ -1,4 +1,4 @@
-/** Whatever is sent to the process runtime's socket, it answers in JSON, goes on, and starts nothing. */
+/** Whatever is sent to the process runtime's socket, it answers in JSON, continues, and starts nothing. */
 import { once } from "node:events";
 import { mkdtempSync } from "node:fs";
 import { type IncomingMessage, request } from "node:http";
@@ -22,7 +22,7 @@ const folder = mkdtempSync(join(tmpdir(), "evenkeel-fuzz-"));
 const socketPath = join(folder, "docker.sock");
 const watchdog = new Watchdog(folder);
 const runtime = new ContainerRuntime({
-  // A program that would be seen: it is never started here.
+  // A program whose start would be noticed: it is never started here.
   images: { [IMAGE]: { command: process.execPath, args: ["--eval", ""], variables: ["KNOWN"] } },
   watchdog,
   clock: systemClock,
@@ -34,7 +34,7 @@ const api = new DockerApi(runtime, (error) => problems.push(error));
 beforeAll(() => api.listen(socketPath));
 afterAll(async () => {
   await api.close();
-  await watchdog.close(); // and with it the folder
+  await watchdog.close(); // removes the folder, too
 });
 
 async function send(method: string, path: string, body: Uint8Array) {
@@ -139,7 +139,7 @@ describe("the process runtime", () => {
         const { Id } = JSON.parse(made.text);
         for (const action of chosen) {
           const [method, path] = action.split(" ") as [string, string];
-          const isLogs = path === "logs"; // of one that has not begun: they end at once
+          const isLogs = path === "logs"; // the logs of a container that has not begun end at once
           const { status, text } = await send(
             method,
             `/containers/${Id}${path && `/${path}`}`,
@@ -158,7 +158,8 @@ describe("the process runtime", () => {
     const answer = await send("POST", "/containers/create?name=x", Buffer.alloc(2 * 1024 * 1024)).catch(
       (error: NodeJS.ErrnoException) => error.code,
     );
-    // The answer comes while the body is still being sent, so the client may see the connection end first.
+    // The answer comes while the body is still being sent, so the client may notice first that the connection
+    // ends.
     if (typeof answer === "string") expect(answer).toMatch(/^(EPIPE|ECONNRESET)$/);
     else expect(answer).toMatchObject({ status: 413, text: expect.stringContaining("larger than") });
   });

@@ -1,6 +1,6 @@
 /**
- * The gateway as the endpoint wires it, with two small servers in the place of MiniStack and kinesis-local: they answer
- * every request with 200 once it has arrived whole, as quickly as a test of thousands of requests needs.
+ * The gateway as the endpoint wires it, with two small servers instead of MiniStack and kinesis-local. They
+ * answer every complete request with 200, fast enough for a test of thousands of requests.
  */
 import { once } from "node:events";
 import { mkdtempSync } from "node:fs";
@@ -18,10 +18,10 @@ import { freePorts } from "../../local/settings.ts";
 import { Watchdog } from "../../local/watchdog.ts";
 import { systemClock } from "../../src/platform.ts";
 
-/** Short, so that a test sees the end of a connection on which nothing happens. */
+/** Short, so that a test reaches the end of an idle connection. */
 const IDLE_MILLIS = 1_000;
 
-/** Streams are the clients' own here: none was made by a stack. */
+/** All streams here belong to the clients: none was made by a stack. */
 function standIn(): Server {
   return createServer((request, response) => {
     const isDescription = request.headers["x-amz-target"] === "Kinesis_20131202.DescribeStreamSummary";
@@ -92,7 +92,7 @@ export class GatewayRig {
         server.closeAllConnections();
         server.close();
       }
-      await watchdog.close(); // and with it the folder
+      await watchdog.close(); // removes the folder, too
     };
     return new GatewayRig({ port, faults, problems, close });
   }

@@ -1,4 +1,4 @@
-/** Whatever is sent to the gateway, it answers in words a client understands, and goes on. */
+/** Whatever is sent to the gateway, it answers in words that a client understands, and continues. */
 import { once } from "node:events";
 import { type IncomingMessage, request } from "node:http";
 import { connect as connectHttp2, constants } from "node:http2";
@@ -13,7 +13,7 @@ import { RUNS, TIMEOUT_MILLIS } from "./runs.ts";
 
 vi.setConfig({ testTimeout: TIMEOUT_MILLIS });
 
-/** Longer than any answer takes on a busy machine; a request without an answer fails the test with it. */
+/** Longer than any answer takes on a busy machine. A request without an answer fails the test after it. */
 const ANSWER_MILLIS = 10_000;
 
 let rig: GatewayRig;
@@ -33,7 +33,7 @@ interface Sent {
 async function send({ method, path, headers, body }: Sent) {
   const outgoing = request({
     ...{ host: "127.0.0.1", port: rig.port, agent: false, method, path },
-    // GET, HEAD and the like may have a body too.
+    // GET, HEAD and similar methods may have a body, too.
     headers: { ...headers, "content-length": body.length },
     signal: AbortSignal.timeout(ANSWER_MILLIS),
   });
@@ -43,7 +43,7 @@ async function send({ method, path, headers, body }: Sent) {
   return { status: answer.statusCode ?? 0, type: answer.headers["content-type"] ?? "", text };
 }
 
-/** An error is in JSON, XML or CBOR with a code; no stack and no path of this machine is in it. */
+/** An error is JSON, XML or CBOR with a code, and contains no stack and no path of this machine. */
 function expectClearAnswer(
   { status, type, text }: { status: number; type: string; text: string },
   method: string,
@@ -234,7 +234,7 @@ describe("what is no request", () => {
   /** Resolves when the gateway has closed the connection, or has read everything and waits for more. */
   async function sendRaw(bytes: Uint8Array): Promise<void> {
     const socket = connect(rig.port, "127.0.0.1");
-    socket.on("error", () => undefined); // a reset is an answer too
+    socket.on("error", () => undefined); // a reset is an answer, too
     socket.resume();
     socket.end(bytes);
     await once(socket, "close", { signal: AbortSignal.timeout(ANSWER_MILLIS) });
@@ -258,7 +258,7 @@ describe("what is no request", () => {
       }),
       {
         numRuns: RUNS,
-        // A SETTINGS frame of an impossible length: Node answers it with GOAWAY and lets the session stand.
+        // A SETTINGS frame of an impossible length: Node answers it with GOAWAY and keeps the session.
         examples: [["PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", Uint8Array.of(0, 0, 1, 4, 0, 0, 0, 0, 0)]],
       },
     );
@@ -272,7 +272,8 @@ describe("what is no request", () => {
       headers: { "x-amz-target": "Kinesis_20131202.PutRecords" },
       body: Buffer.alloc(33 * 1024 * 1024),
     }).catch((error: NodeJS.ErrnoException) => error.code);
-    // The answer comes while the body is still being sent, so the client may see the connection end first.
+    // The answer comes while the body is still being sent, so the client may notice first that the connection
+    // ends.
     if (typeof answer === "string") expect(answer).toMatch(/^(EPIPE|ECONNRESET)$/);
     else expect(answer).toMatchObject({ status: 413, text: expect.stringContaining("larger than") });
     await isAlive();

@@ -1,4 +1,7 @@
-/** The state machine's input, pod configurations and history lines: whatever is in them, one line says what is wrong. */
+/**
+ * The state machine's input, pod configurations and history lines: whatever they contain, one line says what
+ * is wrong.
+ */
 import fc from "fast-check";
 import { describe, expect, it, vi } from "vitest";
 import { parsePodConfig } from "../../lab/aws/pod-config.ts";
@@ -15,7 +18,7 @@ function expectLine(message: string): void {
   expect(message).toMatch(/^[^\n\r]+$/);
 }
 
-/** What `parse` gives; an error must be of `kind`, in one line. */
+/** Returns the result of `parse`. An error must be of `kind`, in one line. */
 function parsed<T>(parse: () => T, kind: new (...args: never[]) => Error): T | undefined {
   try {
     return parse();

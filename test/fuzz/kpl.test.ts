@@ -13,10 +13,15 @@ const record = (data: Uint8Array, n = 1): ConsumerRecord => ({
   approximateArrivalTimestamp: new Date(0),
 });
 
-/** The least a user record takes: field and length, and a key's index in it. Its data may be empty, but must be there. */
+/**
+ * The smallest user record: field and length, and a key's index in it. Its data may be empty, but must be
+ * present.
+ */
 const MIN_BYTES = 6;
 
-/** Every record comes out: itself, or the user records in it, in order, as views of its bytes and no more than fit. */
+/**
+ * Every record is returned: itself, or its user records in order, as views of its bytes and no more than fit.
+ */
 function expectDelivered(given: readonly ConsumerRecord[]): void {
   const found = deaggregate(given);
   const bySequence = new Map<string, ConsumerRecord[]>();
@@ -38,7 +43,7 @@ const numbers = fc.oneof(
   fc.nat(),
   fc.constantFrom(2 ** 31, 2 ** 32, 2 ** 53 - 1, 2 ** 56, 2 ** 63),
 );
-/** Fields as protobuf has them, with lengths and indexes that may lie. */
+/** Fields in protobuf's format, with lengths and indexes that may be false. */
 const field = fc.oneof(
   fc.tuple(fc.nat(5), bytes).map(([number, body]) => delimited(number, body)),
   fc

@@ -1,4 +1,4 @@
-/** Rows that anybody may have written: a lease table is edited by hand, and shared with other programs. */
+/** Rows with any content: a lease table is edited by hand, and shared with other programs. */
 import type { AttributeValue } from "@aws-sdk/client-dynamodb";
 import fc from "fast-check";
 import { describe, expect, it, vi } from "vitest";
@@ -10,9 +10,9 @@ import { RUNS, TIMEOUT_MILLIS } from "./runs.ts";
 
 vi.setConfig({ testTimeout: TIMEOUT_MILLIS });
 
-/** DynamoDB keeps a row below 400 KB. */
+/** DynamoDB limits a row to 400 KB. */
 const LONGEST = 400_000;
-/** A message is one line of a log: the attribute, a part of its value, what was expected. */
+/** A message is one log line: the attribute, a part of its value, what was expected. */
 const LONGEST_MESSAGE = 700;
 
 const text = fc.oneof(
@@ -51,7 +51,7 @@ const { value: attribute } = fc.letrec<{ value: AttributeValue }>((tie) => ({
   ),
 }));
 
-/** Rows of any attributes, most of them those that are looked at. */
+/** Rows with any attributes, most of them attributes that are read. */
 function rows(names: readonly string[], keys: fc.Arbitrary<string>): fc.Arbitrary<Item> {
   return fc
     .tuple(
@@ -78,7 +78,7 @@ const leaseRows = rows(
   [...Object.keys(sound), "entityType", "streamName", "pendingCheckpoint"],
   fc.oneof(text, fc.constantFrom("shardId-000000000000", "123:name:456:shardId-000000000000")),
 );
-/** A row that would be read, with one attribute that is not as it should be. */
+/** A readable row with one wrong attribute. */
 const nearlySound = fc
   .tuple(fc.constantFrom(...Object.keys(sound)), fc.option(attribute, { nil: undefined }))
   .map(([name, value]) => {
@@ -86,7 +86,7 @@ const nearlySound = fc
     return value === undefined ? rest : { ...rest, [name]: value };
   });
 
-/** What `read` gives, or the one line that says what is wrong. */
+/** Returns the result of `read`, or undefined after an error that says in one line what is wrong. */
 function readOrError<T>(read: () => T): T | undefined {
   try {
     return read();

@@ -1,9 +1,9 @@
 import fc from "fast-check";
 
-/** How many inputs each property is tried with; `FUZZ_RUNS=5000 npx vitest run --project unit test/fuzz` looks longer. */
+/** Number of inputs per property; `FUZZ_RUNS=5000 npx vitest run --project unit test/fuzz` tries more. */
 export const RUNS = Number(process.env.FUZZ_RUNS || 150);
-/** A test's time-out: a slow machine's share for each run, and a start. */
+/** A test's timeout: time for each run on a slow machine, and for the start. */
 export const TIMEOUT_MILLIS = 30_000 + RUNS * 100;
 
-// A property that is not through by then fails with the input it holds, before the test's time-out hides it.
+// A property that is not finished by then fails with its current input, before the test's timeout hides that.
 fc.configureGlobal({ interruptAfterTimeLimit: TIMEOUT_MILLIS * 0.8, markInterruptAsFailure: true });

@@ -1,4 +1,7 @@
-/** Wrong names and used ports, as processes on the real endpoint: one line that says what is wrong, and an exit. */
+/**
+ * Wrong names and used ports, with processes on the real endpoint: one line says what is wrong, and the
+ * process exits.
+ */
 import { once } from "node:events";
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
@@ -106,7 +109,8 @@ it("an experiment on a used port names port and remedy, and leaves nothing", asy
   const ports = await freePorts();
   const other = createServer().listen(ports.gateway, "127.0.0.1");
   await once(other, "listening");
-  // The endpoint's own folder goes to the temporary folder: one of the test's own shows what is left.
+  // The endpoint's own folder is in the temporary folder. With a temporary folder of its own, the test finds
+  // what is left.
   const temporary = mkdtempSync(join(tmpdir(), "evenkeel-used-port-"));
   const ended = await runProgram("lab/bin/evenkeel.mjs", ["experiment", "--application", "usedport"], {
     TMPDIR: temporary,

@@ -1,4 +1,4 @@
-/** The campaign's own machinery, on two rows of the smallest size: one that must pass, one that must not. */
+/** The campaign's own machinery, on two rows of the smallest size: one must pass, one must not. */
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
 import { closedEnvironment } from "../chaos/environment.ts";
 import type { Row } from "../chaos/row.ts";

@@ -1,4 +1,6 @@
-/** The lease store's suite on the embedded endpoint, through its gateway, with the clients the engine uses. */
+/**
+ * The lease-store suite on the embedded endpoint, through its gateway, with the clients that the engine uses.
+ */
 import { DeleteTableCommand, type DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { inject, vi } from "vitest";
 import { dynamoDbClient } from "../../src/adapters/aws-clients.ts";

@@ -1,4 +1,4 @@
-/** The stream's suite on the embedded endpoint, through its gateway, with the client the engine uses. */
+/** The stream suite on the embedded endpoint, through its gateway, with the client that the engine uses. */
 import type { KinesisClient } from "@aws-sdk/client-kinesis";
 import { inject, vi } from "vitest";
 import { kinesisClient } from "../../src/adapters/aws-clients.ts";

@@ -1,4 +1,7 @@
-/** What a consumer's container writes to its log, which CloudWatch bills by the gigabyte: nothing per record, unless told to. */
+/**
+ * What a consumer's container writes to its log, which CloudWatch bills by the gigabyte: nothing per record,
+ * unless configured.
+ */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { DynamoDBClient, ScanCommand } from "@aws-sdk/client-dynamodb";
@@ -43,7 +46,7 @@ afterAll(async () => {
   dynamoDb.destroy();
 });
 
-/** Runs a consumer from the first record to the last, and gives its log. */
+/** Runs a consumer from the first record to the last, and returns its log. */
 async function logOf(name: string, environment: Record<string, string>): Promise<Record<string, unknown>[]> {
   const table = `${StreamName}-${name}`;
   await dynamoDbLeaseStore({ client: dynamoDb, tableName: table }).ensureTable(true);

@@ -1,4 +1,4 @@
-/** `evenkeel down` on what a deployment that failed leaves: a stack with some of its resources and no outputs. */
+/** `evenkeel down` on the rest of a failed deployment: a stack with some of its resources and no outputs. */
 import {
   CloudFormationClient,
   CreateStackCommand,

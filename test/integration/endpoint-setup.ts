@@ -1,6 +1,6 @@
 /**
- * Starts one endpoint for all tests that need it, on ports that are free at this moment, and stops it after them.
- * Tests get its address with `inject("endpointUrl")`; `endpointConfig()` is ready for SDK clients.
+ * Starts one endpoint for all tests that need it, on free ports, and stops it after them. Tests get its
+ * address with `inject("endpointUrl")`; `endpointConfig()` is ready for SDK clients.
  */
 import { fileURLToPath } from "node:url";
 import { inject } from "vitest";

@@ -1,6 +1,7 @@
 /**
- * One lease table, read and written in turn, then together, by real Java KCL and by evenkeel. Steps of one story:
- * each goes on where the one before it ended. What happened stays in `.evenkeel/interop/<KCL version>/`.
+ * One lease table, read and written in turn, then together, by real Java KCL and by evenkeel. The tests are
+ * steps of one story: each continues where the previous one ended. The results stay in
+ * `.evenkeel/interop/<KCL version>/`.
  */
 
 import { writeFileSync } from "node:fs";
@@ -35,15 +36,18 @@ const [major = 0, minor = 0] = kclVersion.split(".").map(Number);
 const knowsEntityTypes = major > 3 || (major === 3 && minor >= 5);
 
 const USAGE_WINDOW_MILLIS = 45_000;
-/** In which Java's lease taker makes five passes: whoever steals to and fro does it in these. */
+/** In this time Java's lease taker makes five passes: workers that steal from each other do so in these. */
 const STEADY_MILLIS = 10 * FAILOVER_MILLIS;
-/** Of KCL 3's leader, twice the failover time each: two minutes. */
+/** Passes of KCL 3's leader, twice the failover time each: two minutes. */
 const STANDING_PASSES = 15;
-/** KCL 2 cleans finished leases up five minutes after its start at the earliest, and once a minute. */
+/** KCL 2 cleans up finished leases once a minute, at the earliest five minutes after its start. */
 const STANDING_PATIENCE_MILLIS = 480_000;
 const DECIMAL = /^\d+$/;
 
-/** A row of ours that no heartbeat moves, as the application's is, beside the fleet row of a fleet that crashed. */
+/**
+ * A row of evenkeel's that no heartbeat moves, like the application row, beside the fleet row of a fleet that
+ * crashed.
+ */
 const standingRow: Row = {
   leaseKey: { S: "evenkeel-standing" },
   ...kclAttributes(),
@@ -74,7 +78,7 @@ const ours = (rows: readonly Row[]): Row[] => rows.filter((row) => row.leaseKey?
 
 const byKey = (leases: readonly Lease[]) => new Map(leases.map((lease) => [lease.leaseKey, lease]));
 
-/** Every open shard is this worker's and has a checkpoint of its own: it reads them all. */
+/** Waits until this worker owns every open shard and has written a checkpoint of each: it reads them all. */
 async function readsAll(worker: string): Promise<Row[]> {
   return until(`${worker} reads and checkpoints every open shard`, async () => {
     if ((worker === java?.name ? java : evenkeel).hasEnded) throw new Error(`${worker} has ended`);
@@ -105,7 +109,7 @@ async function steadySplit(worker: string): Promise<Record<string, unknown>[]> {
   return history;
 }
 
-/** Everything that has been put by now has been processed. */
+/** Waits until every record that was put so far has been processed. */
 async function caughtUp(): Promise<void> {
   const wanted = readLedger(rig.historyFolder).puts;
   await until("every record put so far is processed", async () => {
@@ -114,7 +118,7 @@ async function caughtUp(): Promise<void> {
   });
 }
 
-/** `worker` went on behind the checkpoints of the table it found: `found` are that table's leases. */
+/** `worker` continued after the checkpoints of the table that it found: `found` are that table's leases. */
 function expectContinued(worker: string, found: readonly Lease[]): void {
   const checkpoints = byKey(found);
   const first = firstPerShard(readLedger(rig.historyFolder), worker);
@@ -126,7 +130,7 @@ function expectContinued(worker: string, found: readonly Lease[]): void {
   }
 }
 
-/** The rows come back as they were from our codec, attributes that it does not name left out. */
+/** evenkeel's codec returns the rows unchanged, except for attributes that it does not name. */
 function expectRoundTrip(rows: readonly Row[]): void {
   const sorted = (row: Row) =>
     Object.fromEntries(
@@ -194,10 +198,10 @@ describe.skipIf(missing !== undefined)(`a table shared with Java KCL ${kclVersio
     measured.evenkeelStopMillis = await evenkeel.stop();
     const found = await rig.rows();
     keep("rows-evenkeel-stopped", found);
-    // A clean stop leaves no fleet row, and what else is ours as it was.
+    // A clean stop leaves no fleet row, and evenkeel's other rows unchanged.
     expect(found.filter((row) => classifyRow(row).kind === "fleet")).toEqual([]);
     expect(found).toContainEqual(standingRow);
-    // Java leaves itself as the owner of what it ended; the rest is free.
+    // Java stays the owner of the leases that it ended; the rest are free.
     expect(leasesOf(found).filter((l) => l.owner !== undefined && l.owner !== "java-1")).toEqual([]);
     expect(leasesOf(found).filter((l) => l.owner !== undefined && !isEnded(l))).toEqual([]);
     await rig.merge("shardId-000000000006", "shardId-000000000007");

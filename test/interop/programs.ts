@@ -16,14 +16,14 @@ const HEAP = "-Xmx256m";
 
 const javaFolder = fileURLToPath(new URL("java", import.meta.url));
 
-/** Undefined: both are there. */
+/** Undefined: both are installed. */
 export function missingTools(): string | undefined {
   const missing = ["java", "mvn"].filter((name) => spawnSync(name, ["-version"]).status !== 0);
   if (missing.length === 0) return undefined;
   return `${missing.join(" and ")} not found: install a JDK 17 and Maven 3 to run the interop test`;
 }
 
-/** Maven downloads KCL on the first run. @throws with Maven's own words */
+/** Maven downloads KCL on the first run. @throws with Maven's own output */
 export function buildJavaWorker(kclVersion: string): void {
   const built = spawnSync("mvn", ["-q", "-B", `-Dkcl.version=${kclVersion}`, "package"], {
     cwd: javaFolder,
@@ -41,7 +41,8 @@ export class Program {
   constructor(rig: Rig, name: string, command: string, args: string[], environment: Record<string, string>) {
     this.name = name;
     this.#problemsFile = join(rig.folder, `${name}.log`);
-    // Java prints its history on stdout; evenkeel and the producer write theirs into the history folder themselves.
+    // Java prints its history on stdout; evenkeel and the producer write theirs into the history folder
+    // themselves.
     const isJava = command === "java";
     const outFile = isJava ? join(rig.historyFolder, `${name}.jsonl`) : this.#problemsFile;
     const out = openSync(outFile, "a");
@@ -71,12 +72,12 @@ export class Program {
     return this.#child.pid!;
   }
 
-  /** What it wrote on stderr (evenkeel, the producer: and its log). */
+  /** Its stderr (for evenkeel and the producer, also their logs). */
   log(): string {
     return readFileSync(this.#problemsFile, "utf8");
   }
 
-  /** SIGTERM, and the time it took to end. */
+  /** Sends SIGTERM. @returns the time until it ended, in milliseconds */
   async stop(): Promise<number> {
     const start = performance.now();
     this.#child.kill("SIGTERM");
@@ -96,7 +97,7 @@ export function startJava(rig: Rig, workerId: string): Program {
     HEAP,
     "-Daws.cborEnabled=false",
     "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
-    // KCL 3's leader tells of every pass how many leases it saw.
+    // KCL 3's leader logs for every pass how many leases it found.
     "-Dorg.slf4j.simpleLogger.log.software.amazon.kinesis.coordinator.assignment=info",
   ];
   return new Program(rig, workerId, "java", [...flags, "-cp", classPath, "evenkeel.interop.Worker"], {

@@ -1,4 +1,6 @@
-/** What was put and what was processed, from the history files of the producer and of both kinds of workers. */
+/**
+ * What was put and what was processed, from the history files of the producer and of both kinds of workers.
+ */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
@@ -15,7 +17,7 @@ interface Line extends Processed {
   readonly type: string;
 }
 
-/** Lines of the files in the folder whose last line may still be under way. */
+/** The complete lines of the files in the folder: a last line may still be in flight. */
 function linesIn(folder: string): Line[] {
   return readdirSync(folder)
     .filter((name) => name.endsWith(".jsonl"))
@@ -31,7 +33,7 @@ function linesIn(folder: string): Line[] {
 
 export interface Ledger {
   readonly puts: ReadonlySet<string>;
-  /** In the order of the workers' wall clocks, which are this machine's. */
+  /** In the order of the workers' wall clocks, which are this machine's clock. */
   readonly processed: readonly Processed[];
   readonly lost: readonly string[];
   /** Records processed more than once: the second time and every later one. */

@@ -1,4 +1,4 @@
-/** One endpoint, one stream, one lease table, and everything written about them in one folder. */
+/** One endpoint, one stream and one lease table, with all output in one folder. */
 import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import {
@@ -31,7 +31,7 @@ export interface Rig {
   readonly folder: string;
   readonly historyFolder: string;
   readonly programs: Set<Program>;
-  /** Every row of the lease table, as DynamoDB has it; none before Java made the table. */
+  /** Every row of the lease table, as DynamoDB returns it; none before Java has created the table. */
   rows(): Promise<Row[]>;
   put(row: Row): Promise<void>;
   openShards(): Promise<string[]>;
@@ -40,7 +40,7 @@ export interface Rig {
   stop(): Promise<void>;
 }
 
-/** Ports: EVENKEEL_PORT when set, else whichever are free. */
+/** Ports: beside EVENKEEL_PORT if set, else free ones. */
 export async function startRig(kclVersion: string): Promise<Rig> {
   const folder = join(runtimeFolder(), "interop", kclVersion);
   const historyFolder = join(folder, "history");
@@ -85,7 +85,7 @@ export async function startRig(kclVersion: string): Promise<Rig> {
       try {
         for await (const { Items } of scan) rows.push(...(Items ?? []));
       } catch (error) {
-        if (!(error instanceof ResourceNotFoundException)) throw error; // else: the worker has yet to make it
+        if (!(error instanceof ResourceNotFoundException)) throw error; // not created yet
       }
       return rows.toSorted((a, b) => String(a.leaseKey?.S).localeCompare(String(b.leaseKey?.S)));
     },
@@ -118,10 +118,10 @@ export async function startRig(kclVersion: string): Promise<Rig> {
   };
 }
 
-/** KCL waits up to half a minute of its own accord before it begins, and the machine may be busy with other things. */
+/** KCL itself waits up to half a minute before it begins, and the machine may be busy with other things. */
 const PATIENCE_MILLIS = 240_000;
 
-/** Looks twice a second until `look` gives something other than undefined or false. */
+/** Calls `look` twice a second until it returns a value other than undefined or false. */
 export async function until<T>(
   what: string,
   look: () => Promise<T | undefined | false>,

@@ -12,7 +12,7 @@ export interface Usage {
 }
 
 function cpuSeconds(pid: number): number {
-  // The name in parentheses may hold spaces: fields are counted from behind it.
+  // The name in parentheses may contain spaces, so fields are counted after it.
   const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ").at(-1)!.split(" ");
   return (Number(fields[11]) + Number(fields[12])) / TICKS_A_SECOND;
 }
@@ -22,7 +22,7 @@ function mebibytes(pid: number, name: "VmRSS" | "VmHWM"): number {
   return Math.round(Number(found![1]) / 1_024);
 }
 
-/** Watches a process for a while. */
+/** Measures a process for a while. */
 export async function usageOver(pid: number, millis: number): Promise<Usage> {
   const [before, start] = [cpuSeconds(pid), systemClock.monotonicMillis()];
   await systemClock.sleep(millis);

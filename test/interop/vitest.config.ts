@@ -5,7 +5,7 @@ export default defineConfig({
     include: ["test/interop/**/*.test.ts"],
     testTimeout: 600_000,
     hookTimeout: 600_000,
-    // Each step goes on where the one before it ended.
+    // Each step continues where the previous one ended.
     bail: 1,
   },
 });

@@ -1,9 +1,9 @@
-/** The commands of a scenario. Settings come first; the first command that needs a world makes it. */
+/** The commands of a scenario. Settings come first; the first command that needs a scene creates it. */
 import type { Swarm } from "../simulation/swarm.ts";
 import { distribution, picture } from "./picture.ts";
 import { longName, Scene, type Step } from "./scene.ts";
 
-/** A record younger than this may still be on its way: idle time, hand-over, handler. */
+/** A younger record may still be in flight: idle time, hand-over, handler. */
 const ON_ITS_WAY_MILLIS = 3_000;
 
 type Settings = { -readonly [K in keyof Swarm]?: Swarm[K] };
@@ -76,7 +76,7 @@ export class Script {
     this.#settings[name] = value;
   }
 
-  /** As the resharder does it: the fleet is woken afterwards, unless `unannounced`. */
+  /** Splits as the resharder does: the fleet is woken afterwards, unless `unannounced`. */
   #split(words: readonly string[]): void {
     const { stream, table } = this.scene.cluster;
     for (const number of shardNumbers(words.filter((word) => word !== "unannounced"))) {

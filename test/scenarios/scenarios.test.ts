@@ -1,6 +1,6 @@
 /**
- * Performs every scenario file next to this one, and compares what it shows with what it says.
- * `npx vitest run test/scenarios -u` writes what it shows into the files; `expect` lines hold even then.
+ * Performs every scenario file in this folder, and compares the output with the file.
+ * `npx vitest run test/scenarios -u` writes the output into the files; `expect` lines must hold even then.
  */
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";

@@ -1,6 +1,6 @@
 /**
- * The world of a scenario: the real decisions and the real engine on virtual time, without faults. Owns what a step
- * needs: what has happened since the last one, and why.
+ * The test environment of a scenario: the real decisions and the real engine in virtual time, without faults.
+ * Owns what a step needs: what happened since the last one, and why.
  */
 import { actualOwner, type Lease } from "../../src/core/lease.ts";
 import { lineage, tableOf } from "../../src/core/lineage.ts";
@@ -16,7 +16,7 @@ import type { Swarm } from "../simulation/swarm.ts";
 import { shardName } from "../simulation/world/stream-data.ts";
 
 const PUT_INTERVAL_MILLIS = 250;
-/** What the engine calls the write that moves a lease. */
+/** The reasons of the engine's writes that move a lease. */
 const ACTIONS: Readonly<Record<string, string>> = {
   claim: "claimed",
   handOver: "handed-over",
@@ -74,7 +74,7 @@ export class Scene {
     return active.map((m) => m.workerId).toSorted()[0]!;
   }
 
-  /** Virtual time goes on; @returns what the fleet has come to. */
+  /** Lets virtual time pass. @returns the state of the fleet after it */
   async advance(millis: number): Promise<Step> {
     const { scheduler, history, table } = this.cluster;
     await scheduler.run(scheduler.now + millis);
@@ -130,7 +130,7 @@ export class Scene {
     return old.filter((r) => !history.handled.has(r.sequenceNumber)).length;
   }
 
-  /** The simulator's laws over what has happened; a witness where one was broken. */
+  /** The simulator's invariants over the history so far; a witness for each that was broken. */
   complaints(): readonly string[] {
     const { swarm, history, escaped, table } = this.cluster;
     const evidence = {

@@ -1,12 +1,12 @@
 /**
- * A scenario file: prose, commands (`> advance 2s`) and what they show (indented). Read as a list of parts, and
- * written again with what the commands show now, so that a comparison of the two texts is the test.
+ * A scenario file: prose, commands (`> advance 2s`) and their output (indented). It is parsed into a list of
+ * parts and rendered again with the current output of the commands. The test compares the two texts.
  */
 export type Part =
   | { readonly kind: "prose"; readonly text: string }
   | { readonly kind: "command"; readonly text: string; readonly line: number };
 
-/** What commands showed before is dropped: it is what they are compared with. */
+/** Drops the earlier output of commands: the new output is compared with it. */
 export function parseTranscript(text: string): Part[] {
   const parts: Part[] = [];
   let paragraph: string[] = [];
@@ -24,7 +24,10 @@ export function parseTranscript(text: string): Part[] {
   return parts;
 }
 
-/** @param perform does one command, and says what it shows; nothing: the next command follows right below. */
+/**
+ * @param perform performs one command and returns its output; if empty, the next command follows on the next
+ * line
+ */
 export async function renderTranscript(
   parts: readonly Part[],
   perform: (command: string) => Promise<readonly string[]>,

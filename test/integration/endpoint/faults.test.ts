@@ -1,4 +1,4 @@
-/** Each kind of fault, as the SDK's clients of the engine meet it. */
+/** Each kind of fault, as the engine's SDK clients receive it. */
 import { CloudWatchClient, PutMetricDataCommand } from "@aws-sdk/client-cloudwatch";
 import { CreateTableCommand, DynamoDBClient, GetItemCommand, PutItemCommand } from "@aws-sdk/client-dynamodb";
 import { KinesisClient, ListStreamsCommand } from "@aws-sdk/client-kinesis";

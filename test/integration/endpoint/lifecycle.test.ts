@@ -23,7 +23,10 @@ afterAll(() => rmSync(logFolder, { recursive: true }));
 
 const quiet = async () => ({ ports: await freePorts(), announce: false, logFolder });
 
-/** A supervisor in a process of its own, to be killed: prints the endpoint's process id when it is up. */
+/**
+ * A supervisor in a process of its own, to be killed. It prints the endpoint's process id when the endpoint
+ * is up.
+ */
 async function startSupervisor(
   ports: EndpointPorts,
 ): Promise<{ supervisor: ChildProcess; endpointPid: number }> {
@@ -94,7 +97,7 @@ describe("the endpoint as one unit", () => {
     );
   });
 
-  // The kernel's tables of sockets are where only Linux has them.
+  // Only Linux has the kernel's tables of sockets there.
   test.runIf(process.platform === "linux")(
     "only the gateway can be reached by a browser: one port, on loopback",
     async () => {

@@ -1,7 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 
-/** Processes by id, each with its command: an id alone may be another process's by the time one looks again. */
+/** Processes by id, each with its command: an id alone may belong to another process later. */
 export type Family = ReadonlyMap<number, string>;
 
 function all(): Map<number, { parent: number; command: string }> {
@@ -16,7 +16,7 @@ function all(): Map<number, { parent: number; command: string }> {
   );
 }
 
-/** `pid` and every process that descends from it; the group leaders of the endpoint stay its children. */
+/** `pid` and every process that descends from it. The endpoint's group leaders remain its children. */
 export function familyOf(pid: number): Family {
   const now = all();
   const family = new Map([[pid, now.get(pid)?.command ?? ""]]);
@@ -25,7 +25,7 @@ export function familyOf(pid: number): Family {
   return family;
 }
 
-/** Those of them that live still: `<id> <command>`. */
+/** Those of them that still run: `<id> <command>`. */
 export function living(family: Family): string[] {
   const now = all();
   return [...family]
@@ -33,7 +33,10 @@ export function living(family: Family): string[] {
     .map(([pid, command]) => `${pid} ${command.slice(0, 100)}`);
 }
 
-/** `address:port` of every TCP listener of a family, from Linux's tables: an address is hexadecimal, its bytes reversed. */
+/**
+ * `address:port` of every TCP listener of a family, from Linux's tables. Addresses are hexadecimal, with
+ * their bytes reversed.
+ */
 export function listenersOf(family: Family): string[] {
   const sockets = new Set(
     [...family.keys()].flatMap((pid) =>
@@ -57,7 +60,7 @@ export function listenersOf(family: Family): string[] {
   );
 }
 
-/** Where a link leads; a file that was closed meanwhile leads nowhere. */
+/** The target of a link; empty for a file that was closed meanwhile. */
 function linkOf(path: string): string {
   try {
     return readlinkSync(path);

@@ -8,7 +8,7 @@ export interface Outcome {
   readonly err: string;
 }
 
-/** Runs a program in the project's folder, with this environment and nothing else. */
+/** Runs a program in the project's folder, with exactly this environment. */
 export async function run(
   command: string,
   args: readonly string[],

@@ -108,7 +108,7 @@ describe("an ECS service", () => {
   });
 
   test("scaled in, stops a process with SIGTERM", async () => {
-    // The replacement of the test before must be up to hear the signal.
+    // The replacement from the previous test must be up to get the signal.
     await until(
       "three greetings",
       async () => (await logged()).filter((line) => line.includes("ahoy")).length === 3,

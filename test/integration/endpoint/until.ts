@@ -1,6 +1,9 @@
 import { systemClock } from "../../../src/platform.ts";
 
-/** Looks every 50 ms until `look` gives something other than undefined or false; throws with `what` after 30 s. */
+/**
+ * Calls `look` every 50 ms until it returns a value other than undefined or false. Throws with `what` after
+ * 30 s.
+ */
 export async function until<T>(what: string, look: () => Promise<T | undefined | false>): Promise<T> {
   const deadline = systemClock.monotonicMillis() + 30_000;
   for (;;) {

@@ -128,7 +128,7 @@ public final class Worker {
         checkpointer.checkpoint();
         checkpointedNanos = System.nanoTime();
       } catch (ShutdownException | InvalidStateException error) {
-        // The lease went elsewhere: its new owner goes on from the last checkpoint. The test sees this line.
+        // Another worker owns the lease and continues from the last checkpoint. The test reads this line.
         line("\"type\":\"refused\",\"shardId\":\"" + shardId + "\",\"error\":\""
             + error.getClass().getSimpleName() + "\"");
       }
