@@ -83,8 +83,8 @@ export function decide(facts: Facts): Decisions {
   const { self, table, leads } = facts;
   const lines = lineage(table, new Set([...facts.unreadable, ...facts.missing]));
   const alive = facts.members.filter((m) => m.state !== "dead");
-  const aliveIds = new Set(alive.map((m) => m.workerId));
-  const plan = planFleet(facts, lines.runnable, alive);
+  const aliveById = new Map(alive.map((m) => [m.workerId, m]));
+  const plan = planFleet(facts, lines.runnable, aliveById);
   // A worker that does not take its share leaves it to the others. A cap computed with that worker would
   // leave shards unread.
   const takes = ({ workerId }: Member) =>
@@ -93,7 +93,7 @@ export function decide(facts: Facts): Decisions {
   const size = { shards: shardCount(table, lines), workers: Math.max(1, staying + plan.nonMemberOwners) };
   const cap = facts.computeCap(size);
 
-  const moves = movesOf(facts, plan, { alive, cap });
+  const moves = movesOf(facts, plan, { aliveById, cap });
   const received = receivedLeases(facts, lines.runnable);
   const untaken = [...moves.untaken, ...pendingForOthers(facts, lines.runnable)];
   const claims = [...moves.claim, ...received];
@@ -108,7 +108,7 @@ export function decide(facts: Facts): Decisions {
     onTrial: alive.filter((m) => plan.onTrial.has(m.workerId)),
     assignments: assignmentsOf(moves.toMove, lines.runnable, {
       self: self.workerId,
-      isAlive: (id) => aliveIds.has(id),
+      isAlive: (id) => aliveById.has(id),
       underfilled: facts.underfilled,
     }),
     size,
@@ -135,10 +135,9 @@ interface Moves {
 function movesOf(
   facts: Facts,
   plan: FleetPlan,
-  { alive, cap }: { readonly alive: readonly Member[]; readonly cap: number | undefined },
+  { aliveById, cap }: { readonly aliveById: ReadonlyMap<string, Member>; readonly cap: number | undefined },
 ): Moves {
   const { self, table, held } = facts;
-  const aliveById = new Map(alive.map((m) => [m.workerId, m]));
   const mayAct = self.state !== "joining";
   // The other workers plan with the cap that this worker has published. It claims nothing until that is its
   // current cap.

@@ -22,8 +22,13 @@ export interface FleetPlan {
   readonly isNonMembers: (lease: Lease) => boolean;
 }
 
-export function planFleet(facts: Facts, runnable: readonly Lease[], alive: readonly Member[]): FleetPlan {
-  const aliveById = new Map(alive.map((m) => [m.workerId, m]));
+/** @param aliveById the members that are not dead */
+export function planFleet(
+  facts: Facts,
+  runnable: readonly Lease[],
+  aliveById: ReadonlyMap<string, Member>,
+): FleetPlan {
+  const alive = [...aliveById.values()];
   const everMember = new Set(facts.members.map((m) => m.workerId));
   const leases = runnable.map((lease) => {
     if (isLeft(facts, lease)) return unownedCopy(lease);

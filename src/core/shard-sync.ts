@@ -31,7 +31,7 @@ export function missingLeases(
   application: Application,
 ): Lease[][] {
   const byId = new Map(shards.map((s) => [s.shardId, s]));
-  const children = childrenOf(shards);
+  const children = childrenOf(shards, ({ shardId }) => shardId);
   const isOpenedLater = (shard: Shard) =>
     isOpenedSince(application, shard.shardId) ?? hasLeasedAncestor(shard, byId, table);
   const isPassedOver = (shard: Shard) =>
@@ -61,11 +61,12 @@ export function missingLeases(
 
 /** Ended rows for parents that can no longer be read. They are cleaned up like any other ended lease. */
 function endedParents(rows: LeaseTable, application: Application): Lease[] {
-  const isChildOf = (parent: string) => (lease: Lease) => lease.parentShardIds.includes(parent);
-  return [...missingParents(rows, application)].map((parent) => {
-    const children = [...rows.values()].filter(isChildOf(parent)).map(({ leaseKey }) => leaseKey);
+  const missing = missingParents(rows, application);
+  if (missing.size === 0) return [];
+  const children = childLeasesOf(rows);
+  return [...missing].map((parent) => {
     const row = newLease({ shardId: parent, parentShardIds: [] }, { checkpoint: sentinel(SHARD_END) });
-    return { ...row, childShardIds: children };
+    return { ...row, childShardIds: children.get(parent) ?? [] };
   });
 }
 
@@ -99,17 +100,24 @@ function wasClosedBefore(
   return closed && (children.get(shardId) ?? []).every((child) => isOpenedSince(application, child) !== true);
 }
 
-function childrenOf(shards: readonly Shard[]): Map<string, string[]> {
+/** By parent: the keys of the items that name it. */
+function childrenOf<T extends Pick<Shard, "parentShardIds">>(
+  items: Iterable<T>,
+  keyOf: (item: T) => string,
+): Map<string, string[]> {
   const children = new Map<string, string[]>();
-  for (const shard of shards) {
-    for (const parent of shard.parentShardIds) {
+  for (const item of items) {
+    for (const parent of item.parentShardIds) {
       const known = children.get(parent);
-      if (known) known.push(shard.shardId);
-      else children.set(parent, [shard.shardId]);
+      if (known) known.push(keyOf(item));
+      else children.set(parent, [keyOf(item)]);
     }
   }
   return children;
 }
+
+const childLeasesOf = (table: LeaseTable): Map<string, string[]> =>
+  childrenOf(table.values(), ({ leaseKey }) => leaseKey);
 
 function hasLeasedDescendant(
   shardId: string,
@@ -176,11 +184,7 @@ export function completedLeases(
   table: LeaseTable,
   started: "have-started" | "may-have-started" = "have-started",
 ): Lease[] {
-  const named = new Map<string, string[]>();
-  for (const lease of table.values()) {
-    for (const parent of lease.parentShardIds)
-      named.set(parent, [...(named.get(parent) ?? []), lease.leaseKey]);
-  }
+  const named = childLeasesOf(table);
   return [...table.values()].filter((lease) => {
     if (!isEnded(lease) || lease.parentShardIds.some((p) => table.has(p))) return false;
     const children = new Set([...lease.childShardIds, ...(named.get(lease.leaseKey) ?? [])]);

@@ -232,9 +232,9 @@ async function callsOfOne(): Promise<Check> {
     shardSyncIntervalMillis: 5_000,
   };
   const process = new SimProcess(self, scheduler);
-  const weather = { rates: NO_FAULTS, partitioned: false };
+  const conditions = { rates: NO_FAULTS, partitioned: false };
   const network = { latencyMillis: { low: 2, high: 10 }, timeoutMillis: 3_000 };
-  const call = networkCall(process, scheduler, new Prng(2), weather, network, () => undefined);
+  const call = networkCall(process, scheduler, new Prng(2), conditions, network, () => undefined);
   const cost = noCost();
   const now = () => scheduler.now;
   const store = memoryLeaseStore(table, { worker: self, call, cost, asOf: now });

@@ -64,7 +64,7 @@ export function networkCall(
   process: SimProcess,
   scheduler: Scheduler,
   prng: Prng,
-  weather: NetworkConditions,
+  conditions: NetworkConditions,
   options: NetworkOptions,
   trouble: (kind: FaultKindOfWorker, until: number, detail: string) => void,
 ): Call {
@@ -72,7 +72,7 @@ export function networkCall(
   return (operation, apply, failed, empty) =>
     new Promise((resolve, reject) => {
       if (process.state === "gone") return;
-      const { rates } = weather;
+      const { rates } = conditions;
       const latency = () => prng.between(options.latencyMillis.low, options.latencyMillis.high);
       const slow =
         rates.slow > 0 && prng.chance(rates.slow) ? prng.between(200, options.timeoutMillis * 0.9) : 0;
@@ -118,7 +118,7 @@ export function networkCall(
           trouble("hung-call", scheduler.now + hungExcuseMillis, operation);
           return prng.chance(0.5) ? attempt(() => undefined) : undefined;
         }
-        if (weather.partitioned) return giveUp(options.timeoutMillis, "partition", "unavailable");
+        if (conditions.partitioned) return giveUp(options.timeoutMillis, "partition", "unavailable");
         if (fate < rates.throttle) return giveUp(latency() * 3, "throttle", "throttled");
         if (fate < rates.throttle + rates.fail) return giveUp(latency() * 3, "failed-call", "unavailable");
         let result: ReturnType<typeof apply>;
@@ -137,7 +137,7 @@ export function networkCall(
             if (process.state === "gone") return;
             const met = outageOf(operation);
             if (met !== undefined) return suffer(met);
-            if (weather.partitioned) return giveUp(options.timeoutMillis, "partition", "unavailable");
+            if (conditions.partitioned) return giveUp(options.timeoutMillis, "partition", "unavailable");
             attempt((answer) => answerAt(scheduler.now + latency(), answer));
           });
         } else giveUp(options.timeoutMillis, "lost-answer", "unavailable");

@@ -41,7 +41,7 @@ describe("a scan that finds no row, of a table that was full a moment ago", () =
     });
     const since = fleet.now;
     isEmpty = true;
-    fleet.cluster.table.bumpFleetVersion("somebody");
+    fleet.cluster.table.bumpFleetVersion("another worker");
     await fleet.run(12_000);
     isEmpty = false;
     await fleet.run(15_000);
